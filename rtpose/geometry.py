@@ -1,0 +1,136 @@
+"""Cameras, axes and scale. Every change of axes is a named function; matrices are named `to_from_from`.
+
+Camera space: metres, x right, y down, z away from the camera (OpenCV). World space: metres, y up.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.errors import ConfigError
+from rtpose.skeleton import H36M17
+from rtpose.types import Camera, Float32
+
+DEFAULT_FOV_DEG = 60.0
+"""Assumed across the longer side of the picture where nothing is known about the camera."""
+DEFAULT_HEIGHT_M = 1.70
+"""Assumed height of a person where nothing is known."""
+
+VIEWER_FROM_CAMERA: NDArray[np.float32] = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
+"""(3, 3): camera axes (x right, y down, z away) to the viewer's (x right, y up, z towards the viewer)."""
+
+
+def viewer_from_camera(points: Float32) -> Float32:
+    """(..., 3) camera axes -> the viewer's axes: x right, y up, z towards the viewer."""
+    return points @ VIEWER_FROM_CAMERA.T
+
+
+def camera_from_viewer(points: Float32) -> Float32:
+    """Inverse of `viewer_from_camera`."""
+    return points @ VIEWER_FROM_CAMERA
+
+
+def camera_from_fov(size: tuple[int, int], fov_deg: float = DEFAULT_FOV_DEG) -> Camera:
+    """Pinhole camera with square pixels whose longer side spans `fov_deg` degrees.
+
+    size: (width, height) px. Errors: `ConfigError` unless 1 <= fov_deg <= 170.
+    """
+    if not 1.0 <= fov_deg <= 170.0:
+        raise ConfigError(f"a field of view of {fov_deg:g} degrees is not possible: give 1 to 170")
+    width, height = size
+    focal = 0.5 * max(width, height) / math.tan(math.radians(fov_deg) / 2)
+    return Camera(fx=focal, fy=focal, cx=width / 2, cy=height / 2)
+
+
+def rays_from_pixels(points: Float32, camera: Camera) -> Float32:
+    """(..., 2) px -> (..., 3) directions with z = 1."""
+    out = np.ones((*points.shape[:-1], 3), dtype=np.float32)
+    out[..., 0] = (points[..., 0] - camera.cx) / camera.fx
+    out[..., 1] = (points[..., 1] - camera.cy) / camera.fy
+    return out
+
+
+def pixels_from_camera(points: Float32, camera: Camera) -> Float32:
+    """(..., 3) metres in camera space, z > 0 -> (..., 2) px."""
+    z = points[..., 2:3]
+    focal = np.array([camera.fx, camera.fy], dtype=np.float32)
+    centre = np.array([camera.cx, camera.cy], dtype=np.float32)
+    return points[..., :2] / z * focal + centre
+
+
+def camera_from_virtual(direction: Float32) -> Float32:
+    """Rotations that turn a camera looking along `direction` back into the real camera.
+
+    A lifter learns people in the middle of the picture. A person at the edge is seen from another angle, so
+    the rays are turned to a virtual camera that looks straight at the person, and the pose is turned back.
+    The turn keeps the virtual x axis horizontal: pan about y, then tilt.
+
+    direction: (..., 3), z > 0. Returns (..., 3, 3) with `camera = R @ virtual`; R @ [0, 0, 1] is `direction`
+    at length 1.
+    """
+    forward = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
+    zero = np.zeros_like(forward[..., 0])
+    pan_length = np.hypot(forward[..., 0], forward[..., 2])
+    right = np.stack([forward[..., 2], zero, -forward[..., 0]], axis=-1) / pan_length[..., None]
+    down = np.cross(forward, right)
+    return np.stack([right, down, forward], axis=-1).astype(np.float32)
+
+
+# Share of the standing height that each bone spans in an average adult (segment lengths after Drillis and
+# Contini 1966, in Winter, Biomechanics and Motor Control of Human Movement: ankle 0.039, knee 0.285, hip 0.530,
+# shoulder 0.818, eyes and ears 0.936 of the height; upper arm 0.186, forearm 0.146, shoulder width 0.259).
+# Only bones that a detector places well are used: its hips are wider than a skeleton's.
+_HEIGHT_SHARES: dict[tuple[str, str], float] = {
+    ("right_knee", "right_hip"): 0.245,
+    ("right_foot", "right_knee"): 0.246,
+    ("left_knee", "left_hip"): 0.245,
+    ("left_foot", "left_knee"): 0.246,
+    ("thorax", "root"): 0.288,
+    ("head", "thorax"): 0.118,
+    ("left_elbow", "left_shoulder"): 0.186,
+    ("left_wrist", "left_elbow"): 0.146,
+    ("right_elbow", "right_shoulder"): 0.186,
+    ("right_wrist", "right_elbow"): 0.146,
+}
+_SHARE_CHILD = np.array(H36M17.indices(*(a for a, _ in _HEIGHT_SHARES)))
+_SHARE_PARENT = np.array(H36M17.indices(*(b for _, b in _HEIGHT_SHARES)))
+_SHARE = np.array(list(_HEIGHT_SHARES.values()), dtype=np.float32)
+
+
+def standing_height(poses: Float32, weights: Float32 | None = None) -> Float32:
+    """Standing height that the bone lengths of a pose add up to, in the pose's unit.
+
+    poses: (..., 17, 3) h36m17. weights: (..., 17) how far each joint is trusted; a bone counts as much as its
+    less trusted end, so half a person at a desk is measured by the half that is seen. Returns (...,).
+    """
+    lengths = np.linalg.norm(poses[..., _SHARE_CHILD, :] - poses[..., _SHARE_PARENT, :], axis=-1)
+    if weights is None:
+        trust = np.ones_like(lengths)
+    else:
+        trust = np.minimum(weights[..., _SHARE_CHILD], weights[..., _SHARE_PARENT]) + np.float32(1e-3)
+    height: Float32 = (trust * lengths).sum(-1) / (trust * _SHARE).sum(-1)
+    return height
+
+
+def root_from_reprojection(poses: Float32, rays: Float32, weights: Float32) -> Float32:
+    """Where a pose of known size must be so that it is seen where it is seen: weighted linear least squares.
+
+    For each joint with ray (a, b, 1) and root-relative position (X, Y, Z) the root (tx, ty, tz) satisfies
+    tx - a tz = a Z - X and ty - b tz = b Z - Y.
+
+    poses: (P, J, 3) metres; rays: (P, J, 3) with z = 1; weights: (P, J) >= 0. Returns (P, 3) metres.
+    """
+    w = weights[..., None] + np.float32(1e-6)
+    mean_ray = (w * rays[..., :2]).sum(1) / w.sum(1)
+    # q = a Z - X; with tx, ty eliminated by their weighted means only tz is left.
+    q = rays[..., :2] * poses[..., 2:3] - poses[..., :2]
+    mean_q = (w * q).sum(1) / w.sum(1)
+    spread = rays[..., :2] - mean_ray[:, None]
+    tz = -(w * spread * (q - mean_q[:, None])).sum((1, 2)) / np.maximum(
+        (w * spread * spread).sum((1, 2)), np.float32(1e-12)
+    )
+    txy = mean_q + mean_ray * tz[:, None]
+    return np.concatenate([txy, tz[:, None]], axis=1).astype(np.float32)

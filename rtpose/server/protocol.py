@@ -1,0 +1,279 @@
+"""The socket's messages: bytes in, bytes out, no I/O.
+
+1. The server's first message is JSON text, `hello`.
+2. Then binary messages, little-endian. Each starts with the 40-byte HEADER; `kind` says what follows:
+   - KIND_POSES: `person_count` persons, each PERSON (id, bounding box, root) and joint_count rows of float32
+     `x y z confidence`: metres, camera axes, relative to the root joint.
+   - KIND_PICTURE: `person_count` persons, each an int32 id and joint_count rows of float32 `x y score` (px of
+     the picture as shown), then the preview as JPEG bytes to the end of the message.
+3. The client sends JSON text: `{"ack": frame_id}` after it has drawn a frame.
+4. A state of the source is JSON text, too: `{"type": "status", "text": "ok"}`.
+
+With `?format=json` the poses come as JSON text with the same fields, and no pictures.
+The page's TypeScript types are generated from the tables in this file by `python -m rtpose.server.protocol`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from rtpose.errors import InputError
+from rtpose.skeleton import Skeleton
+from rtpose.types import Result
+
+PROTOCOL_VERSION = 1
+KIND_POSES = 1
+KIND_PICTURE = 2
+
+# (field, struct code, meaning). The order is the order of the bytes.
+HEADER_FIELDS: tuple[tuple[str, str, str], ...] = (
+    ("version", "B", "protocol version"),
+    ("kind", "B", "KIND_POSES or KIND_PICTURE"),
+    ("person_count", "H", "persons in this message"),
+    ("joint_count", "H", "joints of each person"),
+    ("reserved", "H", "0"),
+    ("frame_id", "q", "frame of the source"),
+    ("capture_ns", "q", "server's monotonic clock when the frame was captured"),
+    ("estimate_ns", "q", "the same when the estimate was done"),
+    ("send_ns", "q", "the same when the message was packed"),
+)
+PERSON_FIELDS: tuple[tuple[str, str, str], ...] = (
+    ("track_id", "i", "stays with the person"),
+    ("bbox", "4f", "x0 y0 x1 y1, px of the picture as shown"),
+    ("root", "3f", "metres, camera space"),
+)
+HEADER = struct.Struct("<" + "".join(code for _, code, _ in HEADER_FIELDS))
+PERSON = struct.Struct("<" + "".join(code for _, code, _ in PERSON_FIELDS))
+POSE_COLUMNS = ("x", "y", "z", "confidence")
+PICTURE_COLUMNS = ("x", "y", "score")
+
+MAX_CLIENT_MESSAGE_BYTES = 4096
+"""A client has only short things to say; anything longer ends its connection."""
+
+
+class Hello(msgspec.Struct, tag_field="type", tag="hello"):
+    """The first message: all that is needed to read the others."""
+
+    protocol: int
+    server_version: str
+    skeleton: str
+    joints: list[str]
+    parents: list[int]
+    """-1 at the root."""
+    colors: list[str]
+    """Hex colour of each joint."""
+    units: str
+    axes: str
+    source: str
+    live: bool
+    """False for a recording that the page plays by itself (see `recording`)."""
+    image_size: list[int]
+    """width, height as shown; [0, 0] while no frame has come."""
+    estimator: str
+    assumptions: list[str]
+    server_ns: int
+    """The server's monotonic clock now, to relate the times in the headers to the page's clock."""
+    recording: str | None = None
+    """Path on this server of a poses.npz to play, for `rtpose view`."""
+
+
+class Status(msgspec.Struct, tag_field="type", tag="status"):
+    """The state of the source, for people."""
+
+    text: str
+    """"ok", or what is wrong with the source."""
+    ended: bool = False
+    """True once no frame will come any more."""
+
+
+class Ack(msgspec.Struct):
+    """The client has drawn this frame."""
+
+    ack: int
+
+
+def hello(
+    *,
+    server_version: str,
+    skeleton: Skeleton,
+    source: str,
+    live: bool,
+    image_size: tuple[int, int],
+    estimator: str,
+    assumptions: Sequence[str],
+    server_ns: int,
+    recording: str | None = None,
+) -> Hello:
+    """The `hello` for a skeleton. `server_ns`: `time.monotonic_ns()`."""
+    return Hello(
+        protocol=PROTOCOL_VERSION,
+        server_version=server_version,
+        skeleton=skeleton.name,
+        joints=list(skeleton.joints),
+        parents=[int(p) for p in skeleton.parents],
+        colors=list(skeleton.colors),
+        units="metres",
+        axes="camera: x right, y down, z away from the camera",
+        source=source,
+        live=live,
+        image_size=list(image_size),
+        estimator=estimator,
+        assumptions=list(assumptions),
+        server_ns=server_ns,
+        recording=recording,
+    )
+
+
+def encode_json(message: Hello | Status) -> str:
+    """A text message."""
+    return msgspec.json.encode(message).decode()
+
+
+def _header(result: Result, kind: int, send_ns: int) -> bytes:
+    joint_count = len(result.persons[0].pose_3d) if result.persons else 0
+    return HEADER.pack(
+        PROTOCOL_VERSION, kind, len(result.persons), joint_count, 0,
+        result.frame.frame_id, result.frame.t_ns, result.t_done_ns, send_ns,
+    )  # fmt: skip
+
+
+def encode_poses(result: Result, send_ns: int) -> bytes:
+    """A KIND_POSES message. send_ns: `time.monotonic_ns()`."""
+    parts = [_header(result, KIND_POSES, send_ns)]
+    for person in result.persons:
+        parts.append(PERSON.pack(person.track_id, *person.bbox.tolist(), *person.root_3d.tolist()))
+        rows = np.concatenate([person.pose_3d, person.confidence[:, None]], axis=1)
+        parts.append(rows.astype("<f4").tobytes())
+    return b"".join(parts)
+
+
+def encode_picture(result: Result, jpeg: bytes, send_ns: int) -> bytes:
+    """A KIND_PICTURE message with the 2D joints that belong to the picture."""
+    parts = [_header(result, KIND_PICTURE, send_ns)]
+    for person in result.persons:
+        parts.append(struct.pack("<i", person.track_id))
+        parts.append(person.keypoints_2d.astype("<f4").tobytes())
+    parts.append(jpeg)
+    return b"".join(parts)
+
+
+def encode_poses_json(result: Result, send_ns: int) -> str:
+    """KIND_POSES as JSON text, for clients with `?format=json`."""
+    persons = [
+        {
+            "track_id": p.track_id,
+            "bbox": p.bbox.tolist(),
+            "root": p.root_3d.tolist(),
+            "joints": np.concatenate([p.pose_3d, p.confidence[:, None]], axis=1).tolist(),
+        }
+        for p in result.persons
+    ]
+    message = {
+        "type": "poses",
+        "version": PROTOCOL_VERSION,
+        "frame_id": result.frame.frame_id,
+        "capture_ns": result.frame.t_ns,
+        "estimate_ns": result.t_done_ns,
+        "send_ns": send_ns,
+        "persons": persons,
+    }
+    return msgspec.json.encode(message).decode()
+
+
+def decode_poses(data: bytes) -> dict[str, Any]:
+    """Read a KIND_POSES message back: the header's fields and `persons` with `track_id`, `bbox` (4,), `root` (3,)
+    and `joints` (J, 4). For clients in Python and for tests. Errors: `InputError` for anything else."""
+    header = _decode_header(data, KIND_POSES)
+    row_bytes = 4 * len(POSE_COLUMNS) * header["joint_count"]
+    if len(data) != HEADER.size + header["person_count"] * (PERSON.size + row_bytes):
+        raise InputError(f"a pose message of {len(data)} bytes does not hold {header['person_count']} persons")
+    offset = HEADER.size
+    persons = []
+    for _ in range(header["person_count"]):
+        track_id, *numbers = PERSON.unpack_from(data, offset)
+        offset += PERSON.size
+        rows = np.frombuffer(data, dtype="<f4", count=row_bytes // 4, offset=offset)
+        offset += row_bytes
+        persons.append(
+            {
+                "track_id": track_id,
+                "bbox": np.array(numbers[:4], dtype=np.float32),
+                "root": np.array(numbers[4:], dtype=np.float32),
+                "joints": rows.reshape(-1, len(POSE_COLUMNS)),
+            }
+        )
+    return {**header, "persons": persons}
+
+
+def _decode_header(data: bytes, kind: int) -> dict[str, Any]:
+    if len(data) < HEADER.size:
+        raise InputError(f"a message of {len(data)} bytes is shorter than its header")
+    header = dict(zip((name for name, _, _ in HEADER_FIELDS), HEADER.unpack_from(data), strict=True))
+    if header["version"] != PROTOCOL_VERSION or header["kind"] != kind:
+        raise InputError(
+            f"expected a message of version {PROTOCOL_VERSION} and kind {kind}, "
+            f"got version {header['version']} and kind {header['kind']}"
+        )
+    return header
+
+
+def decode_client_message(text: str | bytes) -> Ack:
+    """What a client says. Errors: `InputError` for rubbish."""
+    try:
+        return msgspec.json.decode(text, type=Ack)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"a client sent something that is no acknowledgement: {error}") from None
+
+
+_TYPESCRIPT_TYPES = {"str": "string", "int": "number", "bool": "boolean"}
+
+
+def _typescript_type(annotation: Any) -> str:
+    origin = getattr(annotation, "__origin__", None)
+    if origin is list:
+        return _typescript_type(annotation.__args__[0]) + "[]"
+    if hasattr(annotation, "__args__"):
+        return " | ".join(_typescript_type(a) for a in annotation.__args__)
+    if annotation is type(None):
+        return "null"
+    return _TYPESCRIPT_TYPES[annotation.__name__]
+
+
+def typescript() -> str:
+    """The page's `protocol.generated.ts`."""
+    lines = ["// Generated by `python -m rtpose.server.protocol`. Do not edit.", ""]
+    lines += [
+        f"export const PROTOCOL_VERSION = {PROTOCOL_VERSION};",
+        f"export const KIND_POSES = {KIND_POSES};",
+        f"export const KIND_PICTURE = {KIND_PICTURE};",
+        f"export const HEADER_BYTES = {HEADER.size};",
+        f"export const PERSON_BYTES = {PERSON.size};",
+        f"export const POSE_COLUMNS = {len(POSE_COLUMNS)};",
+        f"export const PICTURE_COLUMNS = {len(PICTURE_COLUMNS)};",
+        "",
+    ]
+    for title, fields in (("HEADER_OFFSET", HEADER_FIELDS), ("PERSON_OFFSET", PERSON_FIELDS)):
+        lines.append(f"export const {title} = {{")
+        offset = 0
+        for name, code, meaning in fields:
+            lines.append(f"  /** {meaning} */")
+            lines.append(f"  {name}: {offset},")
+            offset += struct.calcsize("<" + code)
+        lines += ["} as const;", ""]
+    for struct_type in (Hello, Status):
+        config = struct_type.__struct_config__
+        lines.append(f"export interface {struct_type.__name__} {{")
+        lines.append(f'  type: "{config.tag}";')
+        for field in msgspec.structs.fields(struct_type):
+            lines.append(f"  {field.encode_name}: {_typescript_type(field.type)};")
+        lines += ["}", ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(typescript(), end="")

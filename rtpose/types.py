@@ -1,0 +1,230 @@
+"""What flows through the pipeline, and the protocols of its parts. numpy only.
+
+Image coordinates are pixels, x right, y down, of the picture as shown. Camera space is metres, x right,
+y down, z away from the camera. See the README, "Coordinates and units".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from rtpose.skeleton import Skeleton
+
+Float32 = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture with its time. Results carry `frame_id`, `t_ns` and `pts_s` along."""
+
+    image: Image
+    """(H, W, 3) uint8, RGB, upright as shown."""
+    frame_id: int
+    """Counts every frame that the source delivered, dropped ones too: gaps are dropped frames."""
+    t_ns: int
+    """When it was captured (live) or decoded (file): `time.monotonic_ns()`."""
+    pts_s: float
+    """Media time for files, seconds since the start for live sources. Strictly increasing."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.image.shape[1], self.image.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a source knows about itself once it is open."""
+
+    name: str
+    """What the user called it: a path, a URL, "camera 0"."""
+    live: bool
+    """Live sources keep the newest frame and drop the rest; files deliver every frame."""
+    size: tuple[int, int]
+    """(width, height) as shown."""
+    fps: float | None
+    """Nominal rate; None if the source does not say."""
+    frame_count: int | None
+    """How many frames are expected, for the progress bar only; None if unknown."""
+
+
+@dataclass(slots=True)
+class SourceStats:
+    """Counters of a source, by cause."""
+
+    delivered: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    """cause -> frames, e.g. {"consumer busy": 12, "damaged": 1}."""
+    reconnects: int = 0
+
+    def drop(self, cause: str, count: int = 1) -> None:
+        """Count `count` lost frames under `cause`."""
+        self.dropped[cause] = self.dropped.get(cause, 0) + count
+
+
+@runtime_checkable
+class FrameSource(Protocol):
+    """Where frames come from. Opened by its constructor; a constructor that fails leaves nothing open."""
+
+    info: SourceInfo
+    stats: SourceStats
+
+    def read(self, timeout_s: float = 1.0) -> Frame | None:
+        """Next frame. Files: the next in order. Live: the newest that was not read yet.
+
+        None when nothing came within `timeout_s` (live: the source may come back) or, for files, at the end;
+        `ended` tells the two apart.
+        """
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """True once no frame will come any more."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """One short line for people: "ok", "camera unplugged, trying again in 2 s"."""
+        ...
+
+    def close(self) -> None:
+        """Release the camera or file. May be called twice, and from another thread than `read`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """Pinhole camera of the picture as shown, without distortion."""
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+    def as_array(self) -> NDArray[np.float64]:
+        """(4,) float64: fx, fy, cx, cy in pixels."""
+        return np.array([self.fx, self.fy, self.cx, self.cy], dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Person2D:
+    """One person seen by a detector."""
+
+    keypoints: Float32
+    """(J, 3): x px, y px, score 0..1, in the detector's own skeleton."""
+    bbox: Float32
+    """(4,): x0, y0, x1, y1 px around the person; may reach beyond the picture."""
+    score: float
+    """0..1, that this is a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person3D:
+    """One person of a result, in the exchange skeleton `h36m17`."""
+
+    track_id: int
+    """Stays with the person; -1 before tracking."""
+    bbox: Float32
+    """(4,): x0, y0, x1, y1 px."""
+    keypoints_2d: Float32
+    """(17, 3): x px, y px, score 0..1."""
+    pose_3d: Float32
+    """(17, 3): metres, camera axes, relative to the root joint."""
+    root_3d: Float32
+    """(3,): metres, camera space."""
+    confidence: Float32
+    """(17,): 0..1 of each 3D joint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All people of one frame."""
+
+    frame: Frame
+    camera: Camera
+    persons: tuple[Person3D, ...]
+    t_done_ns: int
+    """When the estimate was finished, `time.monotonic_ns()`."""
+    stages_s: Mapping[str, float] = field(default_factory=dict)
+    """Compute seconds by stage: "detect", "lift", "track", "smooth"."""
+
+
+class Detector(Protocol):
+    """Image -> 2D joints with scores, for each person."""
+
+    @property
+    def skeleton(self) -> Skeleton: ...
+
+    def detect(self, frame: Frame) -> list[Person2D]:
+        """People in the frame, best first. May keep state between frames of one source."""
+        ...
+
+    def reset(self) -> None:
+        """Forget all state: another source, or a jump in time."""
+        ...
+
+
+class Lifter(Protocol):
+    """2D joints of `h36m17` -> 3D pose in camera space."""
+
+    def lift(self, keypoints_2d: Float32, camera: Camera) -> tuple[Float32, Float32, Float32]:
+        """(P, 17, 3) pixels and scores -> poses (P, 17, 3) and roots (P, 3) in metres, confidence (P, 17)."""
+        ...
+
+
+class Estimator(Protocol):
+    """Image -> 3D people with `track_id` -1."""
+
+    def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]: ...
+
+    def reset(self) -> None: ...
+
+    def describe(self) -> dict[str, object]:
+        """For the files' `meta`: names, weights' sha256, assumptions."""
+        ...
+
+
+class Tracker(Protocol):
+    """Gives people their ids."""
+
+    def update(self, persons: Sequence[Person3D], t_s: float) -> list[Person3D]: ...
+
+    def reset(self) -> None: ...
+
+
+class Smoother(Protocol):
+    """Removes jitter from tracked people, by real time."""
+
+    def smooth(self, persons: Sequence[Person3D], t_s: float) -> list[Person3D]: ...
+
+    def reset(self) -> None: ...
+
+
+class Sink(Protocol):
+    """Takes results: a file, a page, a window. Runs in a thread of its own."""
+
+    def write(self, result: Result) -> None: ...
+
+    def close(self) -> None:
+        """Finish the output. Called once, also after Ctrl-C."""
+        ...
+
+
+class Backend(Protocol):
+    """A loaded network: named arrays in, named arrays out. It never normalises."""
+
+    input_shapes: Mapping[str, tuple[int, ...]]
+    """-1 where a dimension is free."""
+    metadata: Mapping[str, str]
+    """The facts that the model file carries about itself (ONNX `metadata_props`); empty for TFLite."""
+
+    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        """One forward pass. The returned arrays are the caller's own."""
+        ...
