@@ -108,29 +108,7 @@ def standing_height(poses: Float32, weights: Float32 | None = None) -> Float32:
     """
     lengths = np.linalg.norm(poses[..., _SHARE_CHILD, :] - poses[..., _SHARE_PARENT, :], axis=-1)
     if weights is None:
-        trust = np.ones_like(lengths)
-    else:
-        trust = np.minimum(weights[..., _SHARE_CHILD], weights[..., _SHARE_PARENT]) + np.float32(1e-3)
+        weights = np.ones(poses.shape[:-1], dtype=np.float32)
+    trust = np.minimum(weights[..., _SHARE_CHILD], weights[..., _SHARE_PARENT]) + np.float32(1e-3)
     height: Float32 = (trust * lengths).sum(-1) / (trust * _SHARE).sum(-1)
     return height
-
-
-def root_from_reprojection(poses: Float32, rays: Float32, weights: Float32) -> Float32:
-    """Where a pose of known size must be so that it is seen where it is seen: weighted linear least squares.
-
-    For each joint with ray (a, b, 1) and root-relative position (X, Y, Z) the root (tx, ty, tz) satisfies
-    tx - a tz = a Z - X and ty - b tz = b Z - Y.
-
-    poses: (P, J, 3) metres; rays: (P, J, 3) with z = 1; weights: (P, J) >= 0. Returns (P, 3) metres.
-    """
-    w = weights[..., None] + np.float32(1e-6)
-    mean_ray = (w * rays[..., :2]).sum(1) / w.sum(1)
-    # q = a Z - X; with tx, ty eliminated by their weighted means only tz is left.
-    q = rays[..., :2] * poses[..., 2:3] - poses[..., :2]
-    mean_q = (w * q).sum(1) / w.sum(1)
-    spread = rays[..., :2] - mean_ray[:, None]
-    tz = -(w * spread * (q - mean_q[:, None])).sum((1, 2)) / np.maximum(
-        (w * spread * spread).sum((1, 2)), np.float32(1e-12)
-    )
-    txy = mean_q + mean_ray * tz[:, None]
-    return np.concatenate([txy, tz[:, None]], axis=1).astype(np.float32)

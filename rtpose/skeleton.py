@@ -211,7 +211,9 @@ def h36m17_from(skeleton: Skeleton, keypoints: NDArray[np.float32]) -> NDArray[n
     least sure joint that it is made of. Errors: `ConfigError` if no rule for `skeleton` is known.
     """
     if skeleton.name not in _FROM:
-        raise ConfigError(f"no rule derives h36m17 from {skeleton.name}: known are {', '.join(sorted(_FROM))}")
+        raise ConfigError(
+            f"no rule derives h36m17 from {skeleton.name}: known are {', '.join(sorted(_FROM))}"
+        )
     matrix = _FROM[skeleton.name]
     out = np.empty((*keypoints.shape[:-2], len(H36M17.joints), 3), dtype=np.float32)
     out[..., :2] = matrix @ keypoints[..., :2]

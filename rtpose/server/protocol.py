@@ -1,6 +1,7 @@
 """The socket's messages: bytes in, bytes out, no I/O.
 
-1. The server's first message is JSON text, `hello`.
+1. The server's first message is JSON text, `hello`. When something in it changes it comes again, and what is
+   known at that moment comes after it.
 2. Then binary messages, little-endian. Each starts with the 40-byte HEADER; `kind` says what follows:
    - KIND_POSES: `person_count` persons, each PERSON (id, bounding box, root) and joint_count rows of float32
      `x y z confidence`: metres, camera axes, relative to the root joint.
@@ -186,12 +187,17 @@ def encode_poses_json(result: Result, send_ns: int) -> str:
 
 
 def decode_poses(data: bytes) -> dict[str, Any]:
-    """Read a KIND_POSES message back: the header's fields and `persons` with `track_id`, `bbox` (4,), `root` (3,)
-    and `joints` (J, 4). For clients in Python and for tests. Errors: `InputError` for anything else."""
+    """Read a KIND_POSES message back, for clients in Python and for tests.
+
+    Returns the header's fields and `persons` with `track_id`, `bbox` (4,), `root` (3,) and `joints` (J, 4).
+    Errors: `InputError` for anything else.
+    """
     header = _decode_header(data, KIND_POSES)
     row_bytes = 4 * len(POSE_COLUMNS) * header["joint_count"]
     if len(data) != HEADER.size + header["person_count"] * (PERSON.size + row_bytes):
-        raise InputError(f"a pose message of {len(data)} bytes does not hold {header['person_count']} persons")
+        raise InputError(
+            f"a pose message of {len(data)} bytes does not hold {header['person_count']} persons"
+        )
     offset = HEADER.size
     persons = []
     for _ in range(header["person_count"]):
@@ -210,6 +216,28 @@ def decode_poses(data: bytes) -> dict[str, Any]:
     return {**header, "persons": persons}
 
 
+def decode_picture(data: bytes) -> dict[str, Any]:
+    """Read a KIND_PICTURE message back, for clients in Python and for tests.
+
+    Returns the header's fields, `persons` with `track_id` and `keypoints` (J, 3), and `jpeg` bytes.
+    Errors: `InputError` for anything else.
+    """
+    header = _decode_header(data, KIND_PICTURE)
+    person = np.dtype(
+        [("track_id", "<i4"), ("keypoints", "<f4", (header["joint_count"], len(PICTURE_COLUMNS)))]
+    )
+    jpeg_offset = HEADER.size + header["person_count"] * person.itemsize
+    if len(data) < jpeg_offset:
+        raise InputError(
+            f"a picture message of {len(data)} bytes lacks some of its {header['person_count']} persons"
+        )
+    persons = [
+        {"track_id": int(row["track_id"]), "keypoints": row["keypoints"]}
+        for row in np.frombuffer(data[HEADER.size : jpeg_offset], dtype=person)
+    ]
+    return {**header, "persons": persons, "jpeg": data[jpeg_offset:]}
+
+
 def _decode_header(data: bytes, kind: int) -> dict[str, Any]:
     if len(data) < HEADER.size:
         raise InputError(f"a message of {len(data)} bytes is shorter than its header")
@@ -226,7 +254,7 @@ def decode_client_message(text: str | bytes) -> Ack:
     """What a client says. Errors: `InputError` for rubbish."""
     try:
         return msgspec.json.decode(text, type=Ack)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise InputError(f"a client sent something that is no acknowledgement: {error}") from None
 
 

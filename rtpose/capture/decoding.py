@@ -1,0 +1,107 @@
+"""What video files and network streams share: opening with PyAV, and decoded frame -> upright RGB picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import av
+import av.error
+import av.stream
+import cv2
+import numpy as np
+from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from rtpose.errors import InputError
+from rtpose.types import Image
+
+_WIDEST_PIXEL = 4.0  # beyond this a sample aspect ratio is a damaged header, not a picture
+_NO_VIDEO_FORMATS = {"tty"}  # FFmpeg plays text files as a terminal
+
+
+def open_container(
+    address: str, *, options: dict[str, str] | None = None, timeout_s: tuple[float, float] | None = None
+) -> InputContainer:
+    """`av.open` for reading. timeout_s: for opening, for each read. Errors: `av.FFmpegError`, `OSError`."""
+    # Container and stream titles in broken encodings are nobody's concern here.
+    return av.open(address, options=options, timeout=timeout_s, metadata_errors="replace")
+
+
+def find_video(container: InputContainer, name: str) -> VideoStream:
+    """The video stream to read. A cover picture of a music file is none. Errors: `InputError`."""
+    if container.format.name in _NO_VIDEO_FORMATS:
+        raise InputError(f"'{name}' is text, not a video; give a video file")
+    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not streams:
+        what = "only sound, no video" if container.streams.audio else "no video"
+        raise InputError(f"'{name}' contains {what}; give a file with a picture")
+    stream = next((s for s in streams if s.disposition & av.stream.Disposition.default), streams[0])
+    # Without a decoder PyAV leaves the context out.
+    if cast(Any, stream.codec_context) is None:
+        raise InputError(f"'{name}' uses a video format that is not known here; convert it with ffmpeg")
+    return stream
+
+
+def why(error: Exception) -> str:
+    """The reason in an FFmpeg or system error, in few words."""
+    if isinstance(error, av.error.ExitError):
+        return "no answer in time"
+    if isinstance(error, av.error.InvalidDataError):
+        return "the data is not a video that can be read"
+    return str(getattr(error, "strerror", None) or error)
+
+
+class ToRgb:
+    """Decoded frames of one stream -> pictures as shown.
+
+    Any pixel format becomes 8-bit RGB, pixels become square, and the display matrix (the phone was held
+    upright) is obeyed, to the nearest quarter turn, mirroring included.
+    """
+
+    def __init__(self, stream: VideoStream) -> None:
+        """`stream` must be open; nothing of it is kept."""
+        ratio = float(stream.sample_aspect_ratio or 1)
+        self._pixel_width = ratio if 1 / _WIDEST_PIXEL <= ratio <= _WIDEST_PIXEL else 1.0
+        # One reformatter per stream: `frame.to_ndarray(format=...)` takes half as long again.
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame) -> Image:
+        """(H, W, 3) uint8 RGB, C-contiguous, the caller's own."""
+        width, height = frame.width, frame.height
+        if self._pixel_width > 1:
+            width = round(width * self._pixel_width)
+        elif self._pixel_width < 1:
+            height = round(height / self._pixel_width)
+        converted = self._reformatter.reformat(frame, width=width, height=height, format="rgb24")
+        image = cast(Image, converted.to_ndarray())
+        if converted is frame:  # it was RGB already: the decoder may still need its own copy
+            image = image.copy()
+        transpose, flip_x, flip_y = _turn(frame)
+        if transpose:
+            image = cv2.transpose(image)
+        if flip_x or flip_y:
+            image = cv2.flip(image, -1 if flip_x and flip_y else int(flip_x))
+        return np.ascontiguousarray(image)  # odd widths come with padded rows
+
+
+def _turn(frame: VideoFrame) -> tuple[bool, bool, bool]:
+    """(transpose, then flip x, then flip y) that the frame's display matrix asks for."""
+    try:
+        data = cast(Any, frame.side_data)[SideDataType.DISPLAYMATRIX]  # PyAV's stub has other types
+    except KeyError:
+        return False, False, False
+    # Row vectors, y down: (x, y) is shown at (a x + c y, b x + d y).
+    a, b, _, c, d = (int(v) for v in np.frombuffer(bytes(data), np.int32)[:5])
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return False, a < 0, d < 0
+    return True, c < 0, b < 0
+
+
+def is_unfinished_mp4(path: Path) -> bool:
+    """Whether the file starts like an mp4 or mov: if it cannot be opened, its index was never written."""
+    with path.open("rb") as file:
+        return file.read(8)[4:8] in (b"ftyp", b"wide", b"mdat")

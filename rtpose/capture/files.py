@@ -1,0 +1,349 @@
+"""Video files: every frame in order, with the times that the file gives."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import cast
+
+import av
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from rtpose.capture.decoding import ToRgb, find_video, is_unfinished_mp4, open_container, why
+from rtpose.errors import InputError
+from rtpose.types import Frame, SourceInfo, SourceStats
+
+DEFAULT_FPS = 30.0
+_MAX_BAD_READS = 100  # in a row; a damaged container could otherwise fail for ever without moving on
+_REPORTED_FPS_MAX = 1000.0  # some files state their clock's resolution as their rate
+_CLOSE_WAIT_S = 2.0
+
+
+class StrictTimes:
+    """Media times in seconds since the first frame, strictly increasing whatever the file says.
+
+    Sound times are passed on as they are. Repairs, with `step_s` = one frame at the nominal rate:
+    a missing time becomes the last + one step; a time that does not advance becomes the last + half a step,
+    so that the next sound one still comes after it; after a jump back of more than a second (two recordings
+    in one file) time goes on one step after the last.
+    """
+
+    _NEW_START_S = 1.0
+
+    def __init__(self, step_s: float) -> None:
+        self._step_s = step_s
+        self._offset_s: float | None = None
+        self._last_s = 0.0
+
+    def __call__(self, time_s: float | None) -> float:
+        """`time_s`: as the file has it, None if it has none. Returns seconds, the first 0.0."""
+        first = self._offset_s is None
+        if time_s is None:
+            if first:
+                self._offset_s = 0.0
+                return 0.0
+            return self._advance(self._last_s + self._step_s)
+        if first:
+            self._offset_s = -time_s
+            return 0.0
+        assert self._offset_s is not None
+        shifted_s = time_s + self._offset_s
+        if shifted_s < self._last_s - self._NEW_START_S:
+            self._offset_s = self._last_s + self._step_s - time_s
+            shifted_s = self._last_s + self._step_s
+        elif shifted_s <= self._last_s:
+            shifted_s = self._last_s + self._step_s / 2
+        return self._advance(shifted_s)
+
+    def _advance(self, time_s: float) -> float:
+        self._last_s = max(time_s, math.nextafter(self._last_s, math.inf))
+        return self._last_s
+
+
+class VideoFile:
+    """A video with an end, as a `FrameSource`: a file, or a recording behind a URL.
+
+    Damage never ends the reading early. `stats.dropped` tells, at the end: "damaged": frames in the file
+    that could not be decoded, or only with made-up parts; "missing": frames that the file promised but does
+    not contain (cut off). An ended reading without these is a whole one, as far as the format can tell.
+    """
+
+    def __init__(
+        self, path: Path | str, *, fps: float | None = None, container: InputContainer | None = None
+    ) -> None:
+        """Open the file and decode its first frame.
+
+        path: a file; or what to call `container`, an open recording, which then belongs to the source.
+        fps: the rate if the file has no times of its own.
+        Errors: `InputError` for a file that is missing, empty, no video, without a picture, or unreadable.
+        """
+        self._path = Path(path) if container is None else None
+        self._name = str(path)
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._ended = False
+        self._fps = fps
+        self._container: InputContainer | None = container or _open_file(Path(path), fps)
+        self.stats = SourceStats()
+        try:
+            stream = find_video(self._container, self._name)
+            stream.thread_type = "AUTO"
+            rate = _rate(stream)
+            self._to_rgb = ToRgb(stream)
+            self._times = StrictTimes(1 / (fps or rate or DEFAULT_FPS))
+            self._frame_id = 0
+            self._frames = self._read_all(self._container, stream)
+            self._ready = next(self._frames, None)
+            if self._ready is None:
+                raise InputError(f"'{self._name}' has no frame that can be decoded; try another copy of it")
+            self.info = SourceInfo(
+                name=self._name,
+                live=False,
+                size=self._ready.size,
+                fps=rate or fps,
+                frame_count=_expected_frames(self._container, stream, rate),
+            )
+        except BaseException:
+            self._container.close()
+            raise
+
+    def read(self, timeout_s: float = 1.0) -> Frame | None:
+        """Next frame, or None at the end. `timeout_s` is not used: decoding waits for nobody."""
+        with self._lock:
+            if self._ended:
+                return None
+            frame, self._ready = self._ready or next(self._frames, None), None
+            if frame is None or self._closing.is_set():
+                self._release()
+                return None
+            self.stats.delivered += 1
+            return frame
+
+    @property
+    def ended(self) -> bool:
+        """True after the last frame was read and `read` said so, or after `close`."""
+        return self._ended
+
+    @property
+    def status(self) -> str:
+        """What is lost so far, or "ok"."""
+        lost = ", ".join(f"{cause} {count}" for cause, count in self.stats.dropped.items())
+        return f"frames lost: {lost}" if lost else "ok"
+
+    def close(self) -> None:
+        """Close the file. A `read` in another thread that hangs on a dead network closes it itself, later."""
+        self._closing.set()
+        if self._lock.acquire(timeout=_CLOSE_WAIT_S):
+            try:
+                self._release()
+            finally:
+                self._lock.release()
+
+    def _release(self) -> None:
+        """Under the lock."""
+        self._ended = True
+        self._ready = None
+        self._frames.close()
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def _read_all(self, container: InputContainer, stream: VideoStream) -> Generator[Frame]:
+        """All frames of the file; counts what is lost."""
+        decoder = _Decoder(container, stream)
+        last_pts: int | None = None
+        end_s: float | None = None  # when the last frame is over, on the file's clock
+        longest_s = 0.0
+        for decoded in decoder:
+            if decoded is None:
+                self._lose("damaged")
+                continue
+            if decoded.pts is not None and decoded.time_base is not None:
+                if last_pts is not None:
+                    longest_s = max(longest_s, float((decoded.pts - last_pts) * decoded.time_base))
+                last_pts = decoded.pts
+                end_s = float((decoded.pts + (decoded.duration or 0)) * decoded.time_base)
+            yield self._frame(decoded)
+        sent, received, failed = decoder.sent, decoder.received, decoder.failed
+        if sent > received + failed and last_pts is not None and self._path is not None:
+            # With several threads an error while the decoder is emptied hides the good frames behind it.
+            for decoded in self._tail(last_pts):
+                if decoded is None:
+                    decoder.damage_seen = True
+                    continue
+                received += 1
+                assert decoded.pts is not None
+                assert decoded.time_base is not None
+                end_s = float((decoded.pts + (decoded.duration or 0)) * decoded.time_base)
+                yield self._frame(decoded)
+        if decoder.damage_seen:
+            # Some decoders skip, without a word, all frames that build on a damaged one. Without any sign of
+            # damage, packets that gave no frame are no loss: some formats have invisible frames.
+            self._lose("damaged", sent - received - failed)
+        missing = _missing_frames(container, stream, sent, end_s, longest_s)
+        if missing > 1:  # one is within the rounding of durations
+            self._lose("missing", missing)
+
+    def _tail(self, last_pts: int) -> Iterator[VideoFrame | None]:
+        """Frames after `last_pts`, None for a damaged one, decoded again without threads."""
+        assert self._path is not None
+        with _open_file(self._path, self._fps) as container:
+            stream = find_video(container, self._name)
+            stream.thread_type = "NONE"
+            try:
+                container.seek(last_pts, stream=stream)
+            except av.FFmpegError:  # no index: from the start
+                container.seek(0)
+            for decoded in _Decoder(container, stream):
+                if decoded is None or (decoded.pts is not None and decoded.pts > last_pts):
+                    yield decoded
+
+    def _frame(self, decoded: VideoFrame) -> Frame:
+        t_ns = time.monotonic_ns()
+        time_base = decoded.time_base
+        time_s = None if decoded.pts is None or time_base is None else float(decoded.pts * time_base)
+        frame = Frame(self._to_rgb(decoded), self._frame_id, t_ns, self._times(time_s))
+        self._frame_id += 1
+        return frame
+
+    def _lose(self, cause: str, count: int = 1) -> None:
+        if count > 0:
+            self.stats.drop(cause, count)
+            self._frame_id += count
+
+
+class _Decoder:
+    """Iterates over the decoded frames of a stream; None stands for one that could not be decoded."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self._container = container
+        self._stream = stream
+        self.sent = 0
+        """Packets that should each give a frame."""
+        self.received = 0
+        self.failed = 0
+        self.damage_seen = False
+
+    def __iter__(self) -> Iterator[VideoFrame | None]:
+        for packet in self._packets():
+            # Packets before the start that an edit list sets are decoded but not shown.
+            if packet.size and not packet.is_discard:
+                self.sent += 1
+            self.damage_seen |= packet.is_corrupt
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                self.damage_seen = True
+                self.failed += 1
+                yield None
+                continue
+            for frame in frames:
+                # Corrupt: the decoder filled holes with what it made up.
+                if frame.is_corrupt:
+                    self.damage_seen = True
+                    self.failed += 1
+                else:
+                    self.received += 1
+                yield None if frame.is_corrupt else frame
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """All packets, then the empty one that empties the decoder; goes on after damage in the container."""
+        bad_reads = 0
+        while True:
+            try:
+                for packet in self._container.demux(self._stream):
+                    bad_reads = 0
+                    yield packet
+            except av.FFmpegError as error:
+                self.damage_seen = True
+                bad_reads += 1
+                if bad_reads < _MAX_BAD_READS and not isinstance(error, av.error.ExitError):
+                    continue
+                empty = cast(Packet[VideoStream], Packet())
+                empty.stream = self._stream
+                assert self._stream.time_base is not None
+                empty.time_base = self._stream.time_base
+                yield empty
+            return
+
+
+def _open_file(path: Path, fps: float | None) -> InputContainer:
+    """Open a local file. Errors: `InputError`."""
+    try:
+        if path.stat().st_size == 0:
+            raise InputError(f"'{path}' is an empty file; copy or record it again")
+        # Only formats without times of their own (raw .h264, .mjpeg) take this option.
+        options = {} if fps is None else {"framerate": str(fps)}
+        # "file:" keeps FFmpeg from reading "a:b.mp4" as a protocol.
+        return open_container(f"file:{path}", options=options)
+    except av.error.InvalidDataError as error:
+        if is_unfinished_mp4(path):
+            raise InputError(
+                f"'{path}' is an unfinished recording: its index (moov) is missing or damaged; "
+                "copy it again, or restore it with a tool such as untrunc"
+            ) from error
+        raise InputError(
+            f"'{path}' cannot be read as a video; check that it plays elsewhere, or convert it with ffmpeg"
+        ) from error
+    except (av.FFmpegError, OSError) as error:
+        raise InputError(f"cannot open '{path}': {why(error)}; check the file and its permissions") from error
+
+
+def _rate(stream: VideoStream) -> float | None:
+    rate = float(stream.average_rate or stream.guessed_rate or 0)
+    return rate if 0 < rate < _REPORTED_FPS_MAX else None
+
+
+def _expected_frames(container: InputContainer, stream: VideoStream, rate: float | None) -> int | None:
+    """For the progress bar."""
+    if stream.frames > 0:
+        return stream.frames
+    if rate is None:
+        return None
+    seconds = _promised_end_s(container, stream)
+    if seconds is None and container.duration is not None:
+        seconds = container.duration / av.time_base
+    return None if seconds is None else round(seconds * rate)
+
+
+def _missing_frames(
+    container: InputContainer, stream: VideoStream, sent: int, end_s: float | None, longest_s: float
+) -> int:
+    """How many frames the container promised beyond the last; 0 where its promise cannot be trusted.
+
+    sent: frames found; end_s: end of the last one on the file's clock; longest_s: the longest time between
+    two frames, since with a variable rate the last frame may simply be shown for long.
+    """
+    rate = _rate(stream)
+    promised_s = _promised_end_s(container, stream)
+    if promised_s is None or end_s is None or rate is None or promised_s - end_s <= longest_s:
+        return 0
+    by_time = round((promised_s - end_s) * rate)
+    # The count alone proves nothing: edit lists of mp4 and mov, and empty chunks in avi, leave frames out.
+    return max(min(by_time, stream.frames - sent) if stream.frames else by_time, 0)
+
+
+def _promised_end_s(container: InputContainer, stream: VideoStream) -> float | None:
+    """When the video ends by the file's header. Other formats' durations are FFmpeg's guesses."""
+    formats = container.format.name.split(",")
+    if "mov" in formats and stream.duration is not None and stream.time_base is not None:
+        return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    if "avi" in formats and stream.frames and (rate := _rate(stream)):  # its durations are guesses, too
+        return stream.frames / rate
+    if "matroska" in formats:
+        tag = stream.metadata.get("DURATION", "").split(":")
+        try:
+            if len(tag) == 3:
+                return int(tag[0]) * 3600 + int(tag[1]) * 60 + float(tag[2])
+        except ValueError:
+            return None
+        if len(container.streams) == 1 and container.duration is not None:  # else it may be the sound's
+            return float(container.duration / av.time_base)
+    return None

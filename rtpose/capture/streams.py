@@ -1,0 +1,106 @@
+"""Network streams (RTSP, HTTP, UDP, ...): live ones keep the newest frame, recordings give every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from urllib.parse import urlsplit, urlunsplit
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from rtpose.capture.decoding import ToRgb, find_video, open_container, why
+from rtpose.capture.files import VideoFile
+from rtpose.capture.live import PAUSES_S, ConnectionLost, LiveSource, Picture
+from rtpose.errors import InputError
+from rtpose.types import FrameSource
+
+_OPEN_TIMEOUT_S = 10.0
+_READ_TIMEOUT_S = 5.0
+# Two usual options for live streams are left out. `nobuffer` forgets the packets read while probing, the
+# first key frame among them, so that the picture starts later; here the newest frame wins anyway.
+# `low_delay` shows pictures in decoding order, wrong for streams with B-frames.
+_OPTIONS = {
+    "analyzeduration": "2000000",  # microseconds; the default of 5 s delays the start
+    "rtsp_flags": "prefer_tcp",  # lost UDP packets would smear the picture until the next key frame
+}
+
+
+def open_url(
+    url: str, *, fps: float | None = None, reconnect: bool = True, pauses_s: Sequence[float] = PAUSES_S
+) -> FrameSource:
+    """Open a stream, or a recording behind a URL (one with a known end, whose frames are all delivered).
+
+    fps: for a recording without times of its own. reconnect, pauses_s: see `LiveSource`.
+    Errors: `InputError`.
+    """
+    name = without_password(url)
+    container = _open(url, name)
+    if container.duration:
+        return VideoFile(name, fps=fps, container=container)
+    return LiveSource(
+        name,
+        lambda: StreamConnection(_open(url, name), name),
+        connection=StreamConnection(container, name),
+        lost="stream lost",
+        reconnect=reconnect,
+        pauses_s=pauses_s,
+    )
+
+
+class StreamConnection:
+    """An open live stream, as a `Connection`."""
+
+    def __init__(self, container: InputContainer, name: str) -> None:
+        """Takes over `container`; closes it on failure. Errors: `InputError`."""
+        self._container = container
+        try:
+            stream = find_video(container, name)
+            # Not by frames: each such thread would delay the picture by one frame.
+            stream.thread_type = "SLICE"
+            self._to_rgb = ToRgb(stream)
+            rate = float(stream.average_rate or 0)
+            self.fps: float | None = rate if 0 < rate < 1000 else None
+            self._packets: Iterator[Packet[VideoStream]] = container.demux(stream)
+        except BaseException:
+            container.close()
+            raise
+        self._decoded: list[VideoFrame] = []
+
+    def grab(self) -> Picture | None:
+        """See `Connection`. Waits at most the read time limit for data."""
+        while not self._decoded:
+            try:
+                packet = next(self._packets)
+            except (StopIteration, av.FFmpegError) as error:
+                reason = "it ended" if isinstance(error, StopIteration) else why(error)
+                raise ConnectionLost(reason) from error
+            try:
+                self._decoded = packet.decode()
+            except av.FFmpegError:
+                return None
+        return partial(self._to_rgb, self._decoded.pop(0))
+
+    def close(self) -> None:
+        self._container.close()
+
+
+def without_password(url: str) -> str:
+    """The URL for people and output files: a password in it is starred out."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    if ":" not in user:
+        return url
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***{at}{host}"))
+
+
+def _open(url: str, name: str) -> InputContainer:
+    try:
+        return open_container(url, options=_OPTIONS, timeout_s=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S))
+    except (av.FFmpegError, OSError) as error:
+        raise InputError(
+            f"cannot open '{name}': {why(error)}; check the address and that the stream is running"
+        ) from error

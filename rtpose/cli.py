@@ -1,0 +1,765 @@
+"""The commands. Parts are put together here, and imported when a command needs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rtpose import __version__
+from rtpose.errors import InputError, OutputError, RtposeError
+
+if TYPE_CHECKING:
+    from rtpose.config import RunSettings
+    from rtpose.pipeline import Pipeline, Summary
+    from rtpose.server.server import PoseServer
+    from rtpose.types import Camera, Estimator, FrameSource, Result, Sink
+
+app = typer.Typer(
+    name="rtpose",
+    help="3D human poses from one camera or video, live, on an ordinary laptop.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="The detector's network files: list, fetch, import.", no_args_is_help=True)
+train_app = typer.Typer(help="Train a network (needs the extra 'train').", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+app.add_typer(train_app, name="train")
+
+
+def main() -> None:
+    """Entry point: a user's error is one line and exit code 2; `--debug` before the command shows the traceback."""
+    try:
+        app()
+    except RtposeError as error:
+        if _debug:
+            raise
+        print(f"rtpose: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+_debug = False
+
+
+@app.callback()
+def _global(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    global _debug
+    _debug = debug or bool(os.environ.get("RTPOSE_DEBUG"))
+    if version:
+        print(f"rtpose {__version__}")
+        raise typer.Exit
+
+
+# Options that several commands share.
+
+Persons = Annotated[int | None, typer.Option(help="Most people to follow at once.", show_default="1")]
+Height = Annotated[
+    float | None, typer.Option(help="Standing height of the person in metres.", show_default="1.70, assumed")
+]
+Fov = Annotated[
+    float | None,
+    typer.Option(
+        help="Field of view in degrees across the picture's longer side.", show_default="60, assumed"
+    ),
+]
+Calibration = Annotated[Path | None, typer.Option(help="Camera calibration file (YAML); goes before --fov.")]
+LifterOption = Annotated[
+    str | None,
+    typer.Option("--lifter", help="2D to 3D network: a name or an .onnx file.", show_default="svmac"),
+]
+BackendOption = Annotated[
+    str | None,
+    typer.Option("--backend", help="Runtime of the lifter: openvino or torch.", show_default="openvino"),
+]
+Smooth = Annotated[str | None, typer.Option(help="one-euro or off.", show_default="one-euro")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file with any of these settings.")]
+Port = Annotated[int, typer.Option(help="Port of the page; 0 takes any free one.")]
+Host = Annotated[str, typer.Option(help="Address to listen on. Anything but this machine asks for a token.")]
+Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace output files that exist.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+
+DEFAULT_PORT = 8765
+
+
+@app.command()
+def demo(
+    port: Port = DEFAULT_PORT,
+    browser: Browser = True,
+    lifter: LifterOption = None,
+    backend: BackendOption = None,
+    loop: Annotated[
+        bool | None,
+        typer.Option(
+            "--loop/--once", help="Go on showing the clip until Ctrl-C.", show_default="loop on a terminal"
+        ),
+    ] = None,
+) -> None:
+    """Play the built-in clip on the page, and print the error against its ground truth."""
+    from rtpose.assets import SampleTruth, sample_clip
+    from rtpose.capture import open_source
+    from rtpose.sample_error import sample_error
+
+    truth = SampleTruth.load()
+    settings = _settings(None, lifter=lifter, backend=backend, height_m=truth.height_m)
+    run = _Run(settings)
+    if loop is None:
+        loop = sys.stdin.isatty() and sys.stdout.isatty()
+    with run.serving(
+        source=f"{sample_clip().name} (built-in)", live=True, port=port, browser=browser
+    ) as server:
+        while True:
+            results: list[Result] = []
+            summary = run.play(
+                open_source(str(sample_clip())), server=server, real_time=True, on_result=results.append
+            )
+            if run.stopped:
+                return
+            print(sample_error(results, truth.joints_3d, truth.joints_2d))
+            print(_summary_line(summary))
+            if not loop:
+                return
+            print("Playing again; Ctrl-C ends it.")
+
+
+@app.command()
+def webcam(
+    camera: Annotated[
+        str, typer.Option(help="Number of the camera, a device such as /dev/video2, or a stream's URL.")
+    ] = "0",
+    record: Annotated[Path | None, typer.Option(help="Also write a poses.npz.")] = None,
+    overwrite: Overwrite = False,
+    persons: Persons = None,
+    height: Height = None,
+    fov: Fov = None,
+    calibration: Calibration = None,
+    lifter: LifterOption = None,
+    backend: BackendOption = None,
+    smooth: Smooth = None,
+    config: ConfigFile = None,
+    port: Port = DEFAULT_PORT,
+    host: Host = "127.0.0.1",
+    token: Annotated[str | None, typer.Option(help="What a page must know to connect.")] = None,
+    browser: Browser = True,
+) -> None:
+    """Your own skeleton, live in the browser."""
+    from rtpose.capture import open_camera, open_source
+    from rtpose.sinks.npz import NpzRecorder
+
+    settings = _settings(
+        config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration, lifter=lifter,
+        backend=backend, smooth=smooth,
+    )  # fmt: skip
+    run = _Run(settings)
+    recorders: list[Sink] = []
+    meta: dict[str, Any] = {}
+    if record is not None:
+        recorders.append(NpzRecorder(record, overwrite=overwrite, meta=lambda: meta))
+    with ExitStack() as stack:
+        server = stack.enter_context(
+            run.serving(source=camera, live=True, port=port, browser=False, host=host, token=token)
+        )
+        source = (
+            open_source(camera)
+            if "://" in camera
+            else open_camera(int(camera) if camera.isdigit() else camera)
+        )
+        _open_page(server, browser)
+        summary = run.play(source, server=server, recorders=recorders, meta=meta, status_line=True)
+    print(_summary_line(summary, record))
+
+
+@app.command()
+def video(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="IN…", help="Videos, pictures, folders of pictures, URLs.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The poses.npz to write; a folder for several inputs.",
+            show_default="NAME.npz",
+        ),
+    ] = None,
+    overlay: Annotated[
+        Path | None,
+        typer.Option(help="Also write the video with the skeleton on it; a folder for several inputs."),
+    ] = None,
+    view: Annotated[bool, typer.Option("--view", help="Show the page while it is computed.")] = False,
+    overwrite: Overwrite = False,
+    persons: Persons = None,
+    height: Height = None,
+    fov: Fov = None,
+    calibration: Calibration = None,
+    lifter: LifterOption = None,
+    backend: BackendOption = None,
+    smooth: Smooth = None,
+    config: ConfigFile = None,
+    port: Port = DEFAULT_PORT,
+    browser: Browser = True,
+    quiet: Quiet = False,
+) -> None:
+    """3D poses of a video, as a file."""
+    settings = _settings(
+        config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration, lifter=lifter,
+        backend=backend, smooth=smooth,
+    )  # fmt: skip
+    jobs = _video_jobs(inputs, out, overlay)
+    for _, out_file, overlay_file in jobs:  # said before any work
+        _check_outputs([out_file, *([overlay_file] if overlay_file else [])], overwrite=overwrite)
+    run: _Run | None = None
+    failed = 0
+    with ExitStack() as stack:
+        server = None
+        for name, out_file, overlay_file in jobs:
+            try:
+                source = _open_file(name)
+                with closing_on_error(source):
+                    if run is None:
+                        run = _Run(settings)
+                        if view:
+                            server = stack.enter_context(
+                                run.serving(source=name, live=True, port=port, browser=browser)
+                            )
+                    _video_job(
+                        run, source, out_file, overlay_file, overwrite=overwrite, server=server, quiet=quiet
+                    )
+            except RtposeError as error:
+                if len(jobs) == 1 or _debug:
+                    raise
+                failed += 1
+                print(f"rtpose: {error}", file=sys.stderr)
+            if run is not None and run.stopped:
+                raise typer.Exit(130)
+    if failed:
+        raise InputError(f"{failed} of {len(jobs)} inputs failed, see above; the others are written")
+
+
+@app.command()
+def view(
+    poses: Annotated[Path, typer.Argument(metavar="POSES.npz", help="A file that `rtpose video` wrote.")],
+    port: Port = DEFAULT_PORT,
+    host: Host = "127.0.0.1",
+    browser: Browser = True,
+) -> None:
+    """Play a poses.npz on the page."""
+    from rtpose.poses_file import load_poses
+    from rtpose.server.protocol import hello
+    from rtpose.server.server import PoseServer
+    from rtpose.skeleton import H36M17
+
+    recording = load_poses(poses)
+    server = PoseServer(
+        hello=hello(
+            server_version=__version__, skeleton=H36M17, source=poses.name, live=False,
+            image_size=recording.image_size, estimator=str(recording.meta.get("estimator") or "unknown"),
+            assumptions=[str(text) for text in recording.meta.get("assumptions") or []],
+            server_ns=time.monotonic_ns(), recording="/recording.npz",
+        ),
+        host=host, port=port, recording=poses,
+    )  # fmt: skip
+    stop = threading.Event()
+    with _on_signals(stop.set), _started(server):
+        _open_page(server, browser)
+        print("Ctrl-C ends it.")
+        while not stop.wait(0.2):  # a wait without a time limit would not see Ctrl-C on Windows
+            pass
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """The network files, where they lie and whether they are there."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from rtpose.model_files import list_files
+    from rtpose.weights import lifter_file, shipped_lifters
+
+    table = Table("file", "what", "state", "path")
+    for status in list_files():
+        table.add_row(status.file.name, status.file.purpose, status.state, str(status.path))
+    for name in shipped_lifters():
+        table.add_row(f"{name}.onnx", "lifter: 2D joints to 3D", "shipped", str(lifter_file(name)))
+    Console(soft_wrap=True).print(table)
+
+
+@models_app.command("pull")
+def models_pull() -> None:
+    """Fetch the detector's files from the package index (34 MB)."""
+    from rtpose.model_files import pull_with_bar
+
+    for path in pull_with_bar():
+        print(path)
+
+
+@models_app.command("path")
+def models_path(
+    name: Annotated[str, typer.Argument(help="A file as `rtpose models list` names it.")],
+) -> None:
+    """Print where a file lies."""
+    from rtpose.model_files import path_of
+
+    print(path_of(name))
+
+
+@models_app.command("import")
+def models_import(
+    file: Annotated[
+        Path, typer.Argument(help="The wheel mediapipe-0.10.21-…whl, or a .tflite file out of it.")
+    ],
+) -> None:
+    """Take the detector's files from a file that you brought: for machines without a network."""
+    from rtpose.model_files import import_file
+
+    for path in import_file(file):
+        print(path)
+
+
+@train_app.command("svmac")
+def train_svmac(
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. steps=2000 noise.sigma=0.02."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with cmu17_train.npz and cmu17_val.npz.", show_default="the built-in small pack"
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the training.")] = Path("runs/svmac"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in --out.")] = False,
+    config: ConfigFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """The unsupervised lifter of SVMAC: learns 3D from 2D joints alone. Writes OUT/svmac.onnx."""
+    from rtpose.assets import small_pack, small_val_pack
+    from rtpose.config import load_settings
+
+    try:
+        from rtpose.train.loop import Progress, train_svmac
+    except ImportError as error:
+        from rtpose.errors import MissingExtraError
+
+        raise MissingExtraError("train", "training") from error
+    from rtpose.train.motion_pack import find_pack, load_motion_pack
+    from rtpose.train.settings import SvmacSettings
+    from rtpose.train.shipping import export_trained
+
+    chosen = load_settings(SvmacSettings, config, settings or [])
+    train_pack = load_motion_pack(find_pack(data, "train") if data else small_pack())
+    validation_pack = load_motion_pack(find_pack(data, "val") if data else small_val_pack())
+    with _progress(quiet, "steps") as update:
+
+        def report(progress: Progress) -> None:
+            update(progress.step, progress.steps, f"val P-MPJPE {progress.best_p_mpjpe_mm:.1f} mm")
+
+        generator = train_svmac(chosen, train_pack, validation_pack, out, resume=resume, report=report)
+    path = export_trained(generator, chosen, train_pack, validation_pack, out)
+    print(path)
+
+
+# Putting the parts together.
+
+
+def _settings(config: Path | None, **given: Any) -> RunSettings:
+    """Defaults, changed by the file, changed by what was given on the command line."""
+    from rtpose.config import RunSettings, load_settings
+
+    overrides = [
+        f"{name}={json.dumps(str(v) if isinstance(v, Path) else v)}"
+        for name, v in given.items()
+        if v is not None
+    ]
+    return load_settings(RunSettings, config, overrides)
+
+
+class _Run:
+    """The estimator of one command, used for one source after the other."""
+
+    def __init__(self, settings: RunSettings) -> None:
+        from rtpose.detect import open_detector
+        from rtpose.estimate.two_stage import TwoStageEstimator
+        from rtpose.geometry import DEFAULT_HEIGHT_M
+        from rtpose.lift.lifter import NetworkLifter
+
+        self.settings = settings
+        self.stopped = False
+        self._pipeline: Pipeline | None = None
+        self._camera_of, camera_text = _camera(settings)
+        height = settings.height_m
+        self.assumptions = [
+            f"standing height {height:g} m, as given"
+            if height
+            else f"standing height {DEFAULT_HEIGHT_M:.2f} m, assumed",
+            camera_text,
+        ]
+        lifter = NetworkLifter(
+            settings.lifter,
+            backend=settings.backend,
+            height_m=height or DEFAULT_HEIGHT_M,
+            threads=settings.threads,
+        )
+        detector = open_detector(settings.detector, persons=settings.persons, threads=settings.threads)
+        self.estimator: Estimator = TwoStageEstimator(settings.detector, detector, lifter)
+
+    @contextmanager
+    def serving(
+        self,
+        *,
+        source: str,
+        live: bool,
+        port: int,
+        browser: bool,
+        host: str = "127.0.0.1",
+        token: str | None = None,
+    ) -> Iterator[PoseServer]:
+        """The page, for as long as the block lasts."""
+        from rtpose.server.protocol import hello
+        from rtpose.server.server import PoseServer
+        from rtpose.skeleton import H36M17
+
+        greeting = hello(
+            server_version=__version__, skeleton=H36M17, source=source, live=live, image_size=(0, 0),
+            estimator=str(self.estimator.describe()["estimator"]), assumptions=self.assumptions,
+            server_ns=time.monotonic_ns(),
+        )  # fmt: skip
+        with _started(PoseServer(hello=greeting, host=host, port=port, token=token)) as server:
+            _open_page(server, browser)
+            yield server
+
+    def play(
+        self,
+        source: FrameSource,
+        *,
+        server: PoseServer | None = None,
+        recorders: Sequence[Sink] = (),
+        meta: dict[str, Any] | None = None,
+        real_time: bool = False,
+        on_result: Callable[[Result], None] = lambda result: None,
+        status_line: bool = False,
+    ) -> Summary:
+        """Run one source to its end, or to Ctrl-C. `meta` is filled in for the recorders before they close."""
+        from rtpose.pipeline import Pipeline
+        from rtpose.sinks.websocket import WebSocketSink
+        from rtpose.smooth.one_euro import NoSmoother, OneEuroSmoother
+        from rtpose.track.nearest import NearestTracker
+
+        settings = self.settings
+        self.estimator.reset()
+        if meta is not None:
+            meta.update(self._meta(source))
+        show = _StatusLine(server) if status_line else None
+
+        def on_status(text: str) -> None:
+            if server is not None:
+                server.set_status(text)
+            if show:
+                show.status(text)
+
+        def on_each(result: Result) -> None:
+            on_result(result)
+            if show:
+                show.result(result)
+
+        pipeline = Pipeline(
+            source, self.estimator, NearestTracker(),
+            OneEuroSmoother(settings.one_euro) if settings.smooth == "one-euro" else NoSmoother(),
+            camera_of=self._camera_of, recorders=recorders,
+            viewers=[WebSocketSink(server)] if server else [],
+            real_time=real_time, on_result=on_each, on_status=_when_changed(on_status),
+        )  # fmt: skip
+        self._pipeline = pipeline
+        if server is not None:
+            server.update_hello(source=source.info.name, image_size=list(source.info.size))
+
+        def stop() -> None:
+            self.stopped = True
+            pipeline.stop()
+
+        with _on_signals(stop):
+            summary = pipeline.run()
+        if show:
+            show.end()
+        if server is not None and not real_time:
+            server.set_status("the source has ended", ended=True)
+        for error in summary.sink_errors:
+            if isinstance(error, RtposeError):
+                raise error
+            raise OutputError(
+                f"an output failed: {error!r} (run again with --debug before the command)"
+            ) from error
+        return summary
+
+    def _meta(self, source: FrameSource) -> dict[str, Any]:
+        import msgspec
+
+        settings = self.settings
+        smoothing: dict[str, Any] = {"name": settings.smooth}
+        if settings.smooth == "one-euro":
+            smoothing.update(msgspec.to_builtins(settings.one_euro))
+        return {
+            "source": source.info.name,
+            "fps": source.info.fps,
+            **self.estimator.describe(),
+            "smoothing": smoothing,
+            "assumptions": self.assumptions,
+            "drops": source.stats.dropped,
+        }
+
+
+def _camera(settings: RunSettings) -> tuple[Callable[[tuple[int, int]], Camera], str]:
+    """Image size -> camera, and what is assumed for it."""
+    from rtpose.config import CalibrationSettings, load_settings
+    from rtpose.geometry import DEFAULT_FOV_DEG, camera_from_fov
+    from rtpose.types import Camera
+
+    if settings.calibration is not None:
+        known = load_settings(CalibrationSettings, Path(settings.calibration))
+        fx, fy, cx, cy = known.camera
+        width, height = known.image_size
+
+        def calibrated(size: tuple[int, int]) -> Camera:
+            if abs(size[0] * height - size[1] * width) > 0.02 * size[0] * height:
+                raise InputError(
+                    f"{settings.calibration} is for pictures of {width}x{height}, these are {size[0]}x{size[1]}: "
+                    "another shape, so another camera or setting"
+                )
+            sx, sy = size[0] / width, size[1] / height
+            return Camera(fx * sx, fy * sy, cx * sx, cy * sy)
+
+        return calibrated, f"camera from {settings.calibration}"
+    fov = settings.fov_deg or DEFAULT_FOV_DEG
+    camera_from_fov((2, 2), fov)  # an impossible value is said now, not at the first frame
+    text = f"field of view {fov:g} degrees across the longer side, " + (
+        "as given" if settings.fov_deg else "assumed"
+    )
+    return lambda size: camera_from_fov(size, fov), text
+
+
+def _open_file(name: str) -> FrameSource:
+    from rtpose.capture import open_source
+
+    return open_source(name)
+
+
+@contextmanager
+def closing_on_error(source: FrameSource) -> Iterator[None]:
+    """Close the source if the block fails before a pipeline owns it."""
+    try:
+        yield
+    except BaseException:
+        source.close()
+        raise
+
+
+def _video_jobs(
+    inputs: Sequence[str], out: Path | None, overlay: Path | None
+) -> list[tuple[str, Path, Path | None]]:
+    """(input, poses file, overlay file) of each input."""
+    several = len(inputs) > 1
+    jobs = []
+    for name in inputs:
+        stem = Path(name.rstrip("/")).stem or "poses"
+        if out is None:
+            out_file = Path(f"{stem}.npz")
+        elif several or out.is_dir():
+            out_file = out / f"{stem}.npz"
+        else:
+            out_file = out
+        overlay_file = None
+        if overlay is not None:
+            overlay_file = overlay / f"{stem}.mp4" if several or overlay.is_dir() else overlay
+        jobs.append((name, out_file, overlay_file))
+    if len({job[1] for job in jobs}) < len(jobs):
+        raise OutputError(
+            "two inputs would be written to the same file: their names differ only in the folder or ending"
+        )
+    if several:
+        for folder in (out, overlay):
+            if folder is not None:
+                if folder.exists() and not folder.is_dir():
+                    raise OutputError(f"{folder} is a file; several inputs need a folder")
+                try:
+                    folder.mkdir(exist_ok=True)
+                except OSError as error:
+                    raise OutputError(f"{folder} cannot be made: {error.strerror}") from None
+    return jobs
+
+
+def _check_outputs(files: Sequence[Path], *, overwrite: bool) -> None:
+    from rtpose.sinks.output_file import OutputFile
+
+    for file in files:
+        OutputFile(file, overwrite=overwrite)
+
+
+def _video_job(
+    run: _Run, source: FrameSource, out: Path, overlay: Path | None, *,
+    overwrite: bool, server: PoseServer | None, quiet: bool,
+) -> None:  # fmt: skip
+    from rtpose.sinks.npz import NpzRecorder
+    from rtpose.sinks.overlay import OverlayVideo
+
+    meta: dict[str, Any] = {}
+    recorders: list[Sink] = [NpzRecorder(out, overwrite=overwrite, meta=lambda: meta)]
+    if overlay is not None:
+        recorders.append(OverlayVideo(overlay, overwrite=overwrite, fps=source.info.fps))
+    total = source.info.frame_count
+    with _progress(quiet, source.info.name) as update:
+        done = 0
+
+        def count(result: Result) -> None:
+            nonlocal done
+            done += 1
+            update(done, max(total, done) if total else None, "")
+
+        summary = run.play(source, server=server, recorders=recorders, meta=meta, on_result=count)
+    if summary.frames == 0 and not run.stopped:
+        print(f"rtpose: warning: {source.info.name} has no readable frame", file=sys.stderr)
+    lost = {cause: n for cause, n in summary.stats.dropped.items() if n}
+    if lost:
+        text = ", ".join(f"{n} {cause}" for cause, n in lost.items())
+        print(
+            f"rtpose: warning: frames not readable in {source.info.name}: {text}; the others are kept",
+            file=sys.stderr,
+        )
+    print(_summary_line(summary, out))
+
+
+def _summary_line(summary: Summary, out: Path | None = None) -> str:
+    drops = sum(summary.stats.dropped.values())
+    people = "nobody seen" if summary.most_people == 0 else f"up to {summary.most_people} people"
+    if summary.most_people == 1:
+        people = "1 person"
+    share = summary.frames_with_people / summary.frames if summary.frames else 0.0
+    line = (
+        f"{summary.frames} frames in {summary.wall_s:.1f} s ({summary.fps:.1f} fps), {people} "
+        f"in {share:.0%} of the frames, {drops} dropped"
+    )
+    return f"{line} -> {out}" if out else line
+
+
+class _StatusLine:
+    """One line on the terminal that follows a live run."""
+
+    def __init__(self, server: PoseServer | None) -> None:
+        from rich.console import Console
+        from rich.status import Status
+
+        self._console = Console(stderr=True)
+        self._status = Status("waiting for the first picture", console=self._console)
+        self._source = "ok"
+        self._times: list[int] = []
+        if self._console.is_terminal:
+            self._status.start()
+
+    def status(self, text: str) -> None:
+        self._source = text
+        if text != "ok":
+            self._console.print(f"rtpose: {text}")
+
+    def result(self, result: Result) -> None:
+        now = time.monotonic_ns()
+        self._times = [t for t in self._times if now - t < 2e9] + [now]
+        latency_ms = (result.t_done_ns - result.frame.t_ns) / 1e6
+        self._status.update(
+            f"{len(self._times) / 2:.0f} fps, {latency_ms:.0f} ms from camera to pose, {len(result.persons)} people; "
+            "Ctrl-C ends it"
+        )
+
+    def end(self) -> None:
+        self._status.stop()
+
+
+def _when_changed(report: Callable[[str], None]) -> Callable[[str], None]:
+    """Call `report` only for a text that differs from the last."""
+    last: list[str] = ["ok"]
+
+    def check(text: str) -> None:
+        if text != last[0]:
+            last[0] = text
+            report(text)
+
+    return check
+
+
+@contextmanager
+def _progress(quiet: bool, what: str) -> Iterator[Callable[[int, int | None, str], None]]:
+    """A progress bar on stderr: `update(done, total, note)`."""
+    if quiet:
+        yield lambda done, total, note: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None, rate="", note="")
+        started = time.monotonic()
+
+        def update(done: int, total: int | None, note: str) -> None:
+            rate = f"{done / max(time.monotonic() - started, 1e-6):.0f}/s"
+            bar.update(task, completed=done, total=total, rate=rate, note=note)
+
+        yield update
+
+
+@contextmanager
+def _started(server: PoseServer) -> Iterator[PoseServer]:
+    server.start()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def _open_page(server: PoseServer, browser: bool) -> None:
+    print(f"The page: {server.url}", flush=True)
+    if browser:
+        webbrowser.open(server.url)
+
+
+@contextmanager
+def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM ask once to finish; a second one ends the program at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: object) -> None:
+        for restored, old in before.items():
+            signal.signal(restored, old)
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Settings from YAML files and `name=value` overrides, checked against their types. No part of rtpose needs a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+import yaml
+
+from rtpose.errors import ConfigError
+
+Settings = TypeVar("Settings", bound=msgspec.Struct)
+
+
+class OneEuroSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Suited to bodies in metres: a still joint is smoothed over about 0.1 s, one at 2 m/s over about 25 ms."""
+
+    min_cutoff_hz: float = 1.5
+    """Cut-off frequency of a joint at rest."""
+    beta_per_m: float = 2.5
+    """How much the cut-off frequency rises with speed: Hz per m/s."""
+    speed_cutoff_hz: float = 1.0
+    """Cut-off frequency of the speed itself."""
+    root_min_cutoff_hz: float = 1.0
+    """The same for the root's place in the room, whose depth is less sure."""
+    root_beta_per_m: float = 1.0
+
+
+class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `rtpose webcam|video|demo` can be told by a file (`--config`); options on the command line go before it."""
+
+    detector: str = "blazepose"
+    lifter: str = "svmac"
+    """Name of a shipped lifter, or the path of an .onnx file."""
+    backend: str = "openvino"
+    """Runtime of the lifter; the detector always runs on openvino."""
+    persons: int = 1
+    height_m: float | None = None
+    """Standing height of the person; None: 1.70 m is assumed."""
+    fov_deg: float | None = None
+    """Field of view across the longer side; None: 60 degrees are assumed."""
+    calibration: str | None = None
+    """A YAML file with `image_size: [width, height]` and `camera: [fx, fy, cx, cy]` in pixels; goes before `fov_deg`."""
+    smooth: Literal["one-euro", "off"] = "one-euro"
+    one_euro: OneEuroSettings = OneEuroSettings()
+    threads: int | None = None
+
+
+class CalibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A calibrated camera."""
+
+    image_size: tuple[int, int]
+    camera: tuple[float, float, float, float]
+
+
+def load_settings(kind: type[Settings], file: Path | None = None, overrides: Sequence[str] = ()) -> Settings:
+    """Defaults of `kind`, changed by a YAML file, changed by overrides such as `noise.sigma=0.02`.
+
+    Errors: `ConfigError` that names the file or override, the setting and what it expects.
+    """
+    values: dict[str, Any] = {}
+    where = "the defaults"
+    if file is not None:
+        where = str(file)
+        values = _read_yaml(file)
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"'{override}' is no setting: write name=value, for instance steps=2000")
+        _put(values, name.split("."), yaml.safe_load(text), override)
+        where = "the settings" if file is None else f"{file} with the settings given"
+    try:
+        # strict=False: YAML 1.1 reads 1e-4 as text
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        known = ", ".join(field.name for field in msgspec.structs.fields(kind))
+        raise ConfigError(f"{where}: {error} (settings: {known})") from None
+
+
+def dump_settings(settings: msgspec.Struct) -> str:
+    """YAML text that `load_settings` reads back to the same settings."""
+    return yaml.safe_dump(msgspec.to_builtins(settings), sort_keys=False)
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror or error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        raise ConfigError(f"{file} is no valid YAML: {problem}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{file} must hold name: value lines")
+    return values
+
+
+def _put(values: dict[str, Any], path: list[str], value: Any, override: str) -> None:
+    for part in path[:-1]:
+        values = values.setdefault(part, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"'{override}': {part} is a single value, not a group of settings")
+    values[path[-1]] = value

@@ -1,0 +1,67 @@
+"""The square of the picture that one person fills, turned so that the person stands upright in it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.types import Float32, Image
+
+
+@dataclass(frozen=True, slots=True)
+class Roi:
+    """A turned square. All in pixels of the picture; `angle_rad` clockwise as seen (y points down)."""
+
+    cx: float
+    cy: float
+    side: float
+    angle_rad: float = 0.0
+
+    @classmethod
+    def around(cls, centre: Float32, scale_point: Float32, margin: float) -> Roi:
+        """From the middle of the hips and a point straight above it, on the circle around the body.
+
+        centre, scale_point: (2,) px. margin: how much wider than that circle.
+        """
+        dx, dy = float(scale_point[0] - centre[0]), float(scale_point[1] - centre[1])
+        return cls(
+            cx=float(centre[0]),
+            cy=float(centre[1]),
+            side=2.0 * math.hypot(dx, dy) * margin,
+            angle_rad=math.pi / 2 - math.atan2(-dy, dx),
+        )
+
+    def is_usable(self, width: int, height: int) -> bool:
+        """Whether it is finite, of sane size, and has some of a picture of width x height px in it."""
+        if not all(map(math.isfinite, (self.cx, self.cy, self.side, self.angle_rad))):
+            return False
+        if not 1.0 <= self.side <= 20.0 * max(width, height):
+            return False
+        reach = self.side / 2
+        return -reach < self.cx < width + reach and -reach < self.cy < height + reach
+
+    def picture_from_crop(self, size: int) -> NDArray[np.float64]:
+        """(2, 3): pixels of a crop of size x size -> pixels of the picture."""
+        scale = self.side / size
+        c, s = math.cos(self.angle_rad) * scale, math.sin(self.angle_rad) * scale
+        half = size / 2
+        return np.array([[c, -s, self.cx - (c - s) * half], [s, c, self.cy - (s + c) * half]])
+
+
+def cut_out(image: Image, picture_from_crop: NDArray[np.float64], out: Image, *, border: int) -> None:
+    """Fill `out` (S, S, 3) with the part of `image` that the matrix (2, 3) names, in one bilinear warp.
+
+    border: what lies outside the picture, a cv2.BORDER_... constant.
+    """
+    cv2.warpAffine(
+        image,
+        picture_from_crop,
+        (out.shape[1], out.shape[0]),
+        dst=out,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=border,
+    )

@@ -1,0 +1,1 @@
+"""Estimators: image to 3D people."""

@@ -1,0 +1,43 @@
+"""Detector, then lifter."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtpose.lift.lifter import NetworkLifter
+from rtpose.skeleton import h36m17_from
+from rtpose.types import Camera, Detector, Frame, Person3D
+
+
+class TwoStageEstimator:
+    """2D joints of everyone by a detector, lifted in one batch."""
+
+    def __init__(self, name: str, detector: Detector, lifter: NetworkLifter) -> None:
+        """name: the detector's, for the files' `meta`."""
+        self._name = name
+        self._detector = detector
+        self._lifter = lifter
+
+    def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
+        """See `rtpose.types.Estimator`."""
+        seen = self._detector.detect(frame)
+        if not seen:
+            return []
+        keypoints = h36m17_from(self._detector.skeleton, np.stack([person.keypoints for person in seen]))
+        poses, roots, confidence = self._lifter.lift(keypoints, camera)
+        return [
+            Person3D(
+                track_id=-1, bbox=person.bbox, keypoints_2d=keypoints[i],
+                pose_3d=poses[i], root_3d=roots[i], confidence=confidence[i],
+            )
+            for i, person in enumerate(seen)
+        ]  # fmt: skip
+
+    def reset(self) -> None:
+        """Another source, or a jump in time."""
+        self._detector.reset()
+
+    def describe(self) -> dict[str, object]:
+        """For the files' `meta`."""
+        facts = self._lifter.describe()
+        return {"estimator": f"{self._name} + {facts['lifter']}", "weights_sha256": facts["lifter_sha256"]}

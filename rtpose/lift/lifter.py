@@ -1,0 +1,110 @@
+"""A trained lifter at work: pixels in, metric poses in camera space out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rtpose.backends import load_backend
+from rtpose.errors import ConfigError, ModelError
+from rtpose.geometry import DEFAULT_HEIGHT_M, camera_from_virtual, rays_from_pixels, standing_height
+from rtpose.lift.codec import ROOT, codec_from_facts
+from rtpose.skeleton import H36M17
+from rtpose.types import Camera, Float32
+from rtpose.weights import lifter_file
+
+NEAREST_M = 0.05
+"""No joint is put nearer to the camera than this."""
+
+
+class NetworkLifter:
+    """Normalise, run the network, undo the normalisation, scale to metres, place in camera space."""
+
+    def __init__(
+        self,
+        lifter: str = "svmac",
+        *,
+        backend: str = "openvino",
+        height_m: float = DEFAULT_HEIGHT_M,
+        threads: int | None = None,
+    ) -> None:
+        """lifter: the name of a shipped one, or the path of an .onnx file. height_m: the person's standing height.
+
+        Errors: `ConfigError` for an unknown name or an impossible height; `ModelError` for a file that is
+        damaged, of another skeleton or of an unknown version.
+        """
+        if not 0.3 <= height_m <= 3.0:
+            raise ConfigError(f"a height of {height_m:g} m is not possible: give 0.3 to 3.0 metres")
+        self.file = lifter_file(lifter)
+        self.height_m = height_m
+        self._backend = load_backend(backend, self.file, threads=threads)
+        self.facts = _check_facts(self.file, dict(self._backend.metadata))
+        self._codec = codec_from_facts(self.facts["normalisation"])
+
+    def lift(self, keypoints_2d: Float32, camera: Camera) -> tuple[Float32, Float32, Float32]:
+        """See `rtpose.types.Lifter`. keypoints_2d: (P, 17, 3) x px, y px, score.
+
+        The poses project exactly onto the given 2D joints: the network adds depth, nothing else.
+        """
+        scores = keypoints_2d[..., 2]
+        if len(keypoints_2d) == 0:
+            return np.zeros((0, 17, 3), np.float32), np.zeros((0, 3), np.float32), scores.copy()
+        rays = rays_from_pixels(keypoints_2d[..., :2], camera)
+        camera_from_view = camera_from_virtual(rays[:, ROOT])
+        view = rays @ camera_from_view  # rows: the transposed rotation
+        plane = view[..., :2] / np.maximum(view[..., 2:], np.float32(1e-3))
+
+        network_input, scale = self._codec.encode(plane)
+        depth = self._backend.run({"points": network_input.astype(np.float32)})["depth"]
+        unit = self._codec.decode(network_input, depth)
+        metres_per_unit = self.height_m / standing_height(unit, scores)
+
+        # On the root's ray, one unit at the codec's distance covers `1 / distance` of the plane after scaling by
+        # `scale`: so much further or nearer is the person than the network was told.
+        distance_m = scale * self._codec.distance * metres_per_unit
+        z = np.maximum(depth * metres_per_unit[:, None] + distance_m[:, None], np.float32(NEAREST_M))
+        placed = np.concatenate([plane * z[..., None], z[..., None]], axis=-1)
+        # At its true distance the perspective is another, so the bones are a little longer or shorter: scaling the
+        # whole picture, distance included, keeps every joint on its ray.
+        placed *= (self.height_m / standing_height(placed, scores))[:, None, None]
+
+        roots = placed[:, ROOT]
+        view_to_camera = camera_from_view.transpose(0, 2, 1)
+        poses = (placed - roots[:, None]) @ view_to_camera
+        roots = (roots[:, None] @ view_to_camera)[:, 0]
+        return poses.astype(np.float32), roots.astype(np.float32), scores.astype(np.float32)
+
+    def describe(self) -> dict[str, object]:
+        """Name, backend-independent facts and the file's sha256."""
+        return {
+            "lifter": self.facts["name"],
+            "lifter_sha256": hashlib.sha256(self.file.read_bytes()).hexdigest(),
+            "height_m": self.height_m,
+        }
+
+
+def _check_facts(file: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    """The file's facts, read and checked against what this version can run."""
+    facts: dict[str, Any] = {}
+    for key, text in metadata.items():
+        try:
+            facts[key] = json.loads(text)
+        except ValueError:
+            facts[key] = text
+    missing = [key for key in ("name", "skeleton", "format", "normalisation") if key not in facts]
+    if missing:
+        raise ModelError(
+            f"{file} is no lifter of rtpose: its metadata lacks {', '.join(missing)} (expected a file that "
+            "`rtpose train` exported)"
+        )
+    if facts["skeleton"] != H36M17.name:
+        raise ModelError(f"{file} lifts the skeleton {facts['skeleton']}, expected {H36M17.name}")
+    if facts["format"] != 1:
+        raise ModelError(
+            f"{file} is a lifter of format {facts['format']}, this rtpose runs format 1: update rtpose"
+        )
+    return facts

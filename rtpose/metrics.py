@@ -1,0 +1,86 @@
+"""Errors of 3D poses, as the field reports them. numpy only.
+
+Poses are (N, J, 3). All functions return one number per pose, (N,), in the unit of the input, unless said otherwise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+PCK_THRESHOLD_MM = 150.0
+AUC_THRESHOLDS_MM = np.linspace(0.0, 150.0, 31)
+"""0, 5, ..., 150 mm: the 31 steps of MPI-INF-3DHP."""
+
+
+def root_relative(poses: Array, root: int = 0) -> Array:
+    """(N, J, 3) with the root joint moved to the origin."""
+    return poses - poses[:, root : root + 1]
+
+
+def joint_errors(predicted: Array, truth: Array) -> Array:
+    """(N, J) distance of each joint from where it should be. Errors: `ValueError` if the shapes differ."""
+    if predicted.shape != truth.shape:
+        raise ValueError(f"predicted poses have shape {predicted.shape}, the true ones {truth.shape}")
+    errors: Array = np.linalg.norm(predicted - truth, axis=-1)
+    return errors
+
+
+def mpjpe(predicted: Array, truth: Array) -> Array:
+    """Mean per joint position error (Protocol 1). Both are to be root-relative already."""
+    return joint_errors(predicted, truth).mean(-1)
+
+
+def scale_aligned(predicted: Array, truth: Array) -> Array:
+    """`predicted` times the one factor per pose that brings it nearest to `truth` (least squares)."""
+    dot = (predicted * truth).sum((1, 2), keepdims=True)
+    norm = (predicted * predicted).sum((1, 2), keepdims=True)
+    return predicted * (dot / np.maximum(norm, np.finfo(predicted.dtype).tiny))
+
+
+def n_mpjpe(predicted: Array, truth: Array) -> Array:
+    """MPJPE after the best scale (Rhodin et al. 2018). Both root-relative."""
+    return mpjpe(scale_aligned(predicted, truth), truth)
+
+
+def procrustes_aligned(predicted: Array, truth: Array) -> Array:
+    """`predicted` rotated, scaled and moved onto `truth` (least squares, no mirroring)."""
+    mean_p = predicted.mean(1, keepdims=True)
+    mean_t = truth.mean(1, keepdims=True)
+    p, t = predicted - mean_p, truth - mean_t
+    u, s, vt = np.linalg.svd(p.transpose(0, 2, 1) @ t)
+    flip = np.ones_like(s)
+    flip[:, -1] = np.where(np.linalg.det(u) * np.linalg.det(vt) < 0, -1.0, 1.0)
+    rotation = (u * flip[:, None, :]) @ vt
+    norm = (p * p).sum((1, 2))
+    scale = (s * flip).sum(-1) / np.maximum(norm, np.finfo(predicted.dtype).tiny)
+    aligned: Array = scale[:, None, None] * (p @ rotation) + mean_t
+    return aligned
+
+
+def p_mpjpe(predicted: Array, truth: Array) -> Array:
+    """MPJPE after Procrustes alignment with scale (Protocol 2)."""
+    return mpjpe(procrustes_aligned(predicted, truth), truth)
+
+
+def pck(predicted_mm: Array, truth_mm: Array, threshold_mm: float = PCK_THRESHOLD_MM) -> Array:
+    """Share of joints within `threshold_mm`, 0..1."""
+    return (joint_errors(predicted_mm, truth_mm) <= threshold_mm).mean(-1)
+
+
+def auc(predicted_mm: Array, truth_mm: Array) -> Array:
+    """Mean of `pck` over 0..150 mm in 31 steps, 0..1."""
+    errors = joint_errors(predicted_mm, truth_mm)
+    return (errors[..., None] <= AUC_THRESHOLDS_MM).mean((1, 2))
+
+
+def accelerations(poses: Array, fps: float) -> Array:
+    """(N - 2, J, 3) second differences of a motion of N frames, per second squared."""
+    return (poses[2:] - 2 * poses[1:-1] + poses[:-2]) * fps**2
+
+
+def accel_error(predicted: Array, truth: Array, fps: float) -> Array:
+    """(N - 2,) mean distance of the joints' accelerations, of one motion of N frames in order."""
+    return joint_errors(accelerations(predicted, fps), accelerations(truth, fps)).mean(-1)

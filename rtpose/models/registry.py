@@ -1,0 +1,35 @@
+"""Networks by name, so that a file can say which one it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from rtpose.errors import ModelError
+from rtpose.models.svmac import DepthLifter, SvmacGenerator
+
+
+def _svmac(joint_count: int, width: int) -> nn.Module:
+    return DepthLifter(SvmacGenerator(joint_count=joint_count, width=width))
+
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {"svmac": _svmac}
+
+
+def build_network(architecture: Mapping[str, Any]) -> nn.Module:
+    """`{"network": "svmac", "joint_count": 17, "width": 512}` -> the module, weights not loaded.
+
+    Errors: `ModelError` for a network or argument that this version does not know.
+    """
+    arguments = dict(architecture)
+    name = arguments.pop("network", None)
+    if name not in NETWORKS:
+        raise ModelError(
+            f"the network '{name}' is not known here (known: {', '.join(NETWORKS)}): update rtpose"
+        )
+    try:
+        return NETWORKS[name](**arguments)
+    except TypeError as error:
+        raise ModelError(f"the network '{name}' cannot be built as the file says: {error}") from None

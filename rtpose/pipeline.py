@@ -1,0 +1,231 @@
+"""capture → estimate → track → smooth → sinks. Threads, mailboxes and lifecycle; knows protocols, no concrete part.
+
+Files: a reader thread decodes a few frames ahead, every frame is estimated. Live sources keep the newest frame by
+themselves. Each sink has a thread and a queue of its own: a recorder's loses nothing and may slow the estimate down,
+a viewer's holds only the newest result.
+"""
+
+from __future__ import annotations
+
+import queue
+import statistics
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from rtpose.types import Camera, Estimator, Frame, FrameSource, Result, Sink, Smoother, SourceStats, Tracker
+
+DECODE_AHEAD = 4
+"""Frames of a file that wait for the estimator."""
+RECORDER_QUEUE = 32
+"""Results that wait for a recorder before the estimator waits for it."""
+
+
+@dataclass
+class Summary:
+    """What a run did."""
+
+    frames: int = 0
+    frames_with_people: int = 0
+    most_people: int = 0
+    wall_s: float = 0.0
+    stats: SourceStats = field(default_factory=SourceStats)
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    """Median compute time by stage."""
+    sink_errors: list[Exception] = field(default_factory=list)
+
+    @property
+    def fps(self) -> float:
+        """Estimated frames per second of wall time."""
+        return self.frames / self.wall_s if self.wall_s > 0 else 0.0
+
+
+class SinkThread:
+    """One sink with its mailbox. A sink that breaks is reported once and gets nothing more; the rest goes on."""
+
+    def __init__(self, sink: Sink, *, lossless: bool) -> None:
+        self.error: Exception | None = None
+        self._sink = sink
+        self._lossless = lossless
+        self._mailbox: queue.Queue[Result | None] = queue.Queue(RECORDER_QUEUE if lossless else 1)
+        self._thread = threading.Thread(target=self._run, name=type(sink).__name__, daemon=True)
+        self._thread.start()
+
+    def put(self, result: Result) -> None:
+        """Hand a result over: waits while a recorder is behind, replaces what a viewer has not taken yet."""
+        if self._lossless:
+            self._mailbox.put(result)
+            return
+        while True:
+            try:
+                self._mailbox.put_nowait(result)
+                return
+            except queue.Full:
+                try:
+                    self._mailbox.get_nowait()
+                except queue.Empty:
+                    continue
+
+    def close(self) -> None:
+        """Let the sink take what waits for it, then finish it."""
+        self._mailbox.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (result := self._mailbox.get()) is not None:
+            if self.error is None:
+                self._guard(partial(self._sink.write, result))
+        self._guard(self._sink.close)
+
+    def _guard(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:  # the seam: whatever a sink does, the stream goes on
+            self.error = self.error or error
+
+
+class Pipeline:
+    """Runs one source to its end, or until `stop` is called."""
+
+    def __init__(
+        self,
+        source: FrameSource,
+        estimator: Estimator,
+        tracker: Tracker,
+        smoother: Smoother,
+        *,
+        camera_of: Callable[[tuple[int, int]], Camera],
+        recorders: Sequence[Sink] = (),
+        viewers: Sequence[Sink] = (),
+        real_time: bool = False,
+        on_result: Callable[[Result], None] = lambda result: None,
+        on_status: Callable[[str], None] = lambda status: None,
+    ) -> None:
+        """camera_of: image size -> camera. real_time: show a file's frames at their own times, not as fast as
+        possible. on_result, on_status: called in the pipeline's thread, for progress bars and state."""
+        self._source = source
+        self._estimator = estimator
+        self._tracker = tracker
+        self._smoother = smoother
+        self._camera_of = camera_of
+        self._recorders = recorders
+        self._viewers = viewers
+        self._real_time = real_time
+        self._on_result = on_result
+        self._on_status = on_status
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """End after the frame at hand; outputs are finished. May be called from a signal handler."""
+        self._stop.set()
+
+    def run(self) -> Summary:
+        """Blocks until the source ends. The source and all sinks are closed whatever happens."""
+        summary = Summary(stats=self._source.stats)
+        stages: dict[str, list[float]] = defaultdict(list)
+        sinks = [SinkThread(s, lossless=True) for s in self._recorders]
+        sinks += [SinkThread(s, lossless=False) for s in self._viewers]
+        started = time.monotonic()
+        frames = _frames(self._source, self._stop, self._on_status)
+        try:
+            for frame in frames:
+                if self._real_time:
+                    delay = started + frame.pts_s - time.monotonic()
+                    if delay > 0 and self._stop.wait(delay):
+                        break
+                result = self._estimate(frame)
+                for sink in sinks:
+                    sink.put(result)
+                summary.frames += 1
+                summary.frames_with_people += bool(result.persons)
+                summary.most_people = max(summary.most_people, len(result.persons))
+                for stage, seconds in result.stages_s.items():
+                    stages[stage].append(seconds)
+                self._on_result(result)
+                if self._recorders and all(sink.error for sink in sinks[: len(self._recorders)]):
+                    break  # nothing that is computed from here on would be kept
+        finally:
+            frames.close()
+            self._source.close()
+            for sink in sinks:
+                sink.close()
+        summary.wall_s = time.monotonic() - started
+        summary.stages_ms = {stage: 1000 * statistics.median(times) for stage, times in stages.items()}
+        summary.sink_errors = [sink.error for sink in sinks if sink.error]
+        return summary
+
+    def _estimate(self, frame: Frame) -> Result:
+        camera = self._camera_of(frame.size)
+        t0 = time.perf_counter()
+        persons = self._estimator.estimate(frame, camera)
+        t1 = time.perf_counter()
+        persons = self._smoother.smooth(self._tracker.update(persons, frame.pts_s), frame.pts_s)
+        t2 = time.perf_counter()
+        return Result(
+            frame=frame,
+            camera=camera,
+            persons=tuple(persons),
+            t_done_ns=time.monotonic_ns(),
+            stages_s={"estimate": t1 - t0, "track and smooth": t2 - t1},
+        )
+
+
+def _frames(
+    source: FrameSource, stop: threading.Event, on_status: Callable[[str], None]
+) -> Generator[Frame, None, None]:
+    return _live_frames(source, stop, on_status) if source.info.live else _file_frames(source, stop)
+
+
+def _live_frames(
+    source: FrameSource, stop: threading.Event, on_status: Callable[[str], None]
+) -> Generator[Frame, None, None]:
+    """The newest frame each time; the source keeps the mailbox itself."""
+    while not stop.is_set() and not source.ended:
+        frame = source.read(timeout_s=0.2)
+        on_status(source.status)
+        if frame is not None:
+            yield frame
+
+
+def _file_frames(source: FrameSource, stop: threading.Event) -> Generator[Frame, None, None]:
+    """Every frame, decoded ahead by a thread."""
+    ahead: queue.Queue[Frame | Exception | None] = queue.Queue(DECODE_AHEAD)
+    done = threading.Event()
+
+    def put(item: Frame | Exception | None) -> None:
+        while not done.is_set():
+            try:
+                ahead.put(item, timeout=0.1)
+                return
+            except queue.Full:
+                continue
+
+    def decode() -> None:
+        try:
+            while not done.is_set() and not source.ended:
+                frame = source.read()
+                if frame is not None:
+                    put(frame)
+            put(None)
+        except Exception as error:  # handed to the pipeline's thread, which raises it
+            put(error)
+
+    thread = threading.Thread(target=decode, name="decode", daemon=True)
+    thread.start()
+    try:
+        while not stop.is_set():
+            try:
+                item = ahead.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            if item is None:
+                return
+            if isinstance(item, Exception):
+                raise item
+            yield item
+    finally:
+        done.set()
+        thread.join()

@@ -1,0 +1,1 @@
+"""Where results go: files, the page, a picture. Each runs in a thread of its own."""

@@ -1,0 +1,1 @@
+"""Smoothers remove jitter, by real time."""

@@ -1,0 +1,1 @@
+"""Trackers give people their ids."""

@@ -1,0 +1,1 @@
+"""Learning: data sets, losses, loops, evaluation. Needs the extra `train`."""

@@ -1,0 +1,71 @@
+"""Trained lifters as ONNX files that know themselves."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from rtpose.models.svmac import DepthLifter
+
+logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports every part that is not installed
+
+LARGE = 1024
+"""Numbers in a constant from which on it is stored in half precision."""
+
+
+def export_lifter(lifter: DepthLifter, facts: Mapping[str, Any], path: Path) -> None:
+    """Write `lifter` with weights stored as fp16 (computed in fp32) and `facts` as its metadata.
+
+    Input `points` (N, 2 J) float32, output `depth` (N, J) float32, N free. Initializers keep the names of the module's
+    state dict, so that the file can be loaded into the torch module again.
+    """
+    lifter = lifter.eval()
+    joints = int(facts["joint_count"])
+    example = torch.zeros(2, 2 * joints)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        program = torch.onnx.export(
+            lifter, (example,), dynamo=True, optimize=False, verbose=False,
+            input_names=["points"], output_names=["depth"], dynamic_shapes={"points": {0: torch.export.Dim.DYNAMIC}},
+        )  # fmt: skip
+    assert program is not None
+    model = _with_half_weights(program.model_proto)
+    del model.metadata_props[:]
+    for key, value in facts.items():
+        model.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
+    onnx.checker.check_model(model)
+    part = path.with_name(path.name + ".part")
+    onnx.save(model, part)
+    os.replace(part, path)
+
+
+def _with_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store large float32 constants as float16 with a cast behind: half the file, the same arithmetic."""
+    graph = model.graph
+    casts = []
+    for tensor in list(graph.initializer):
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < LARGE:
+            continue
+        name = tensor.name
+        half = numpy_helper.from_array(values.astype(np.float16), name=f"{name}.fp16")
+        graph.initializer.remove(tensor)
+        graph.initializer.append(half)
+        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT, name=f"{name}.cast"))
+    nodes = list(graph.node)
+    del graph.node[:], graph.value_info[:]
+    graph.node.extend(casts + nodes)
+    for node in graph.node:  # the exporter's notes name files of the machine it ran on
+        del node.metadata_props[:]
+        node.doc_string = ""
+    return model

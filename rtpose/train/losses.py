@@ -1,0 +1,106 @@
+"""The six loss terms of SVMAC (Deng et al., 3DV 2021). Every function returns a scalar, averaged over the batch.
+
+N is the batch here, J the joints. Poses are (N, J, 3) in camera axes with z away from the camera, cameras (N, 2, 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from rtpose.skeleton import H36M17
+
+_LEFT_CHILD, _LEFT_PARENT, _RIGHT_CHILD, _RIGHT_PARENT = (
+    [H36M17.index_of[bones[side][end]] for bones in H36M17.twin_bones] for side in (0, 1) for end in (0, 1)
+)
+
+
+def consistency_3d_loss(lifted: Sequence[Tensor], rotated: Sequence[Tensor]) -> Tensor:
+    """Eq. 11: the poses lifted from the reprojections against the rotated poses that were projected.
+
+    Both hold n - 1 tensors (N, J, 3).
+    """
+    per_angle = [((a - b) ** 2).sum((1, 2)).mean() / a.shape[1] for a, b in zip(lifted, rotated, strict=True)]
+    return torch.stack(per_angle).mean()
+
+
+def camera_equal_loss(cameras: Sequence[Tensor]) -> Tensor:
+    """Eq. 12: the cameras of all pairs of the n angles are equal. 6 is the number of K's entries."""
+    pairs = [
+        (cameras[i] - cameras[j]).abs().sum((1, 2)).mean() / 6
+        for i in range(len(cameras))
+        for j in range(i + 1, len(cameras))
+    ]
+    return torch.stack(pairs).mean()
+
+
+def svmac_loss(projections: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Eq. 15: 2D poses of the same angle agree. The inner sum runs over the pairs a < b.
+
+    projections[i]: the m_i tensors (N, J, 2) that show angle i: the 2D pose that the generator was given there and
+    what each of the n cameras makes of the pose lifted from it (Eq. 13).
+    """
+    per_angle = []
+    for views in projections:
+        joints, count = views[0].shape[1], len(views)
+        pairs = [
+            ((views[a] - views[b]) ** 2).sum((1, 2)).mean() for a in range(count) for b in range(a + 1, count)
+        ]
+        per_angle.append(torch.stack(pairs).sum() / (joints * count))
+    return torch.stack(per_angle).mean()
+
+
+def weak_camera_loss(cameras: Sequence[Tensor]) -> Tensor:
+    """Eq. 17 to 19: K K^T is a multiple of the identity."""
+    total = []
+    for camera in cameras:
+        gram = camera @ camera.transpose(1, 2)
+        trace = gram.diagonal(dim1=1, dim2=2).sum(-1).clamp(min=1e-12)
+        off = 2 / trace[:, None, None] * gram - torch.eye(2)
+        # The Frobenius norm has no gradient at 0, which the camera reaches.
+        total.append((off.square().sum((1, 2)) + 1e-12).sqrt().mean())
+    return torch.stack(total).sum()
+
+
+def symmetry_loss(poses: Tensor) -> Tensor:
+    """Eq. 21: bones of the left and the right are equally long."""
+    left = (poses[:, _LEFT_CHILD] - poses[:, _LEFT_PARENT]).norm(dim=-1)
+    right = (poses[:, _RIGHT_CHILD] - poses[:, _RIGHT_PARENT]).norm(dim=-1)
+    return ((left - right) ** 2).mean()
+
+
+def facing_sine(poses: Tensor) -> Tensor:
+    """(N,) sin beta of Eq. 22: negative for a person whose face is where the left and right shoulders say.
+
+    The face orientation v runs from the middle of the shoulders to the head: in detector-like joints the head is
+    the middle of the ears, which lies in front of the shoulders.
+
+    The sign: z points away from the camera, so a person who faces the camera has v_z < 0 and, the left shoulder being
+    at the right of the picture, w_x > 0; the product is negative for a correct pose, seen from any side, and positive
+    for its depth-mirrored twin. That is the second form printed in Eq. 23, not Eq. 22's ">= 0". A test on real
+    motion holds the share of correct poses.
+    """
+    i = H36M17.index_of
+    v = poses[:, i["head"]] - poses[:, i["thorax"]]
+    w = poses[:, i["left_shoulder"]] - poses[:, i["right_shoulder"]]
+    cross = v[:, 2] * w[:, 0] - v[:, 0] * w[:, 2]
+    return cross / (v.norm(dim=-1) * w.norm(dim=-1)).clamp(min=1e-9)
+
+
+def angle_loss(poses: Tensor) -> Tensor:
+    """Eq. 23: depths are not mirrored. See `facing_sine` for the sign."""
+    return facing_sine(poses).clamp(min=0).mean()
+
+
+def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+    """The last part of Eq. 16, which is printed without its norm and square: WGAN-GP's (|grad| - 1)^2.
+
+    real, fake: (N, 2 J). Points are drawn on the lines between them.
+    """
+    mix = torch.rand(len(real), 1)
+    between = (mix * real + (1 - mix) * fake).detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    penalty: Tensor = (gradient.norm(dim=1) - 1).square().mean()
+    return penalty

@@ -1,0 +1,69 @@
+"""How a detector's 2D joints differ from motion capture's: hips apart, jitter, and joints lost altogether.
+
+The body is changed in 3D before it is photographed, the noise is added to the picture's points.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rtpose.skeleton import H36M17, LIMB_JOINTS
+from rtpose.train.settings import NoiseSettings
+
+_LIMBS = torch.tensor(H36M17.indices(*LIMB_JOINTS))
+
+
+def vary_body(poses: Tensor, settings: NoiseSettings, generator: torch.Generator) -> Tensor:
+    """Move hips and shoulders along their own lines, as detectors do. (N, 17, 3) mocap -> (N, 17, 3) mocap.
+
+    A detector puts the hips further apart than motion capture (`settings.hip_width`, a range of factors) and the
+    shoulders a little differently (`settings.shoulder_width`); the limbs below keep their places.
+    """
+    out = poses.clone()
+    for joint, (low, high) in (("hip", settings.hip_width), ("shoulder", settings.shoulder_width)):
+        left, right = H36M17.indices(f"left_{joint}", f"right_{joint}")
+        factor = low + (high - low) * torch.rand(len(poses), 1, generator=generator)
+        middle = (poses[:, left] + poses[:, right]) / 2
+        out[:, left] = middle + (poses[:, left] - middle) * factor
+        out[:, right] = middle + (poses[:, right] - middle) * factor
+    return out
+
+
+def add_detector_noise(points: Tensor, settings: NoiseSettings, generator: torch.Generator) -> Tensor:
+    """Noise on (N, 17, 2) picture points of detector-like joints, in shares of the person's size in the picture.
+
+    Limb joints get Gaussian noise, a few of them (`settings.outlier_share`) much more: a detector's guess for
+    a joint that it does not see. The middle joints follow, because they are made of limb joints.
+    """
+    if settings.sigma == 0 and settings.outlier_share == 0:
+        return points
+    extent = (points.amax(1) - points.amin(1)).amax(-1)[:, None, None]
+    shape = points.shape[:2]
+    outlier = torch.rand(shape, generator=generator) < settings.outlier_share
+    sigma = torch.where(outlier, settings.outlier_sigma, settings.sigma)
+    noise = torch.randn(points.shape, generator=generator) * sigma[..., None] * extent
+    noise = noise * _INDEPENDENT[:, None]
+    noise = noise + _FOLLOW @ noise
+    return points + noise
+
+
+def _follow_matrix() -> tuple[Tensor, Tensor]:
+    """Which joints have noise of their own (limbs and head), and how the others follow them."""
+    own = torch.zeros(17)
+    own[_LIMBS] = 1.0
+    own[H36M17.index_of["head"]] = 1.0
+    follow = torch.zeros(17, 17)
+    i = H36M17.index_of
+    for joint, parts in {
+        "root": {"left_hip": 0.5, "right_hip": 0.5},
+        "thorax": {"left_shoulder": 0.5, "right_shoulder": 0.5},
+        "spine": {"left_hip": 0.25, "right_hip": 0.25, "left_shoulder": 0.25, "right_shoulder": 0.25},
+        "neck_base": {"left_shoulder": 0.25, "right_shoulder": 0.25, "head": 0.5},
+    }.items():
+        for part, weight in parts.items():
+            follow[i[joint], i[part]] = weight
+    return own, follow
+
+
+_INDEPENDENT, _FOLLOW = _follow_matrix()

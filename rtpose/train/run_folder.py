@@ -1,0 +1,76 @@
+"""The folder of one training: settings, log, checkpoints, all of which survive a kill at any moment."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from rtpose.config import dump_settings, load_settings
+from rtpose.errors import ConfigError, OutputError
+
+
+class RunFolder:
+    """`settings.yaml`, `log.csv`, `last.pt` (to go on from) and `best.pt` (best on the validation subjects)."""
+
+    def __init__(self, path: Path, settings: msgspec.Struct, *, resume: bool) -> None:
+        """Errors: `OutputError` if the folder holds a run and `resume` is off, or cannot be written;
+        `ConfigError` if the run there has other settings."""
+        self.path = path
+        file = path / "settings.yaml"
+        if file.exists() and not resume:
+            raise OutputError(
+                f"{path} already holds a training: add --resume to go on with it, or name another --out"
+            )
+        if file.exists() and load_settings(type(settings), file) != settings:
+            raise ConfigError(
+                f"{file} differs from the settings given: repeat that run's settings, or name another --out"
+            )
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            file.write_text(dump_settings(settings), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
+
+    def save(self, name: str, state: dict[str, Any]) -> None:
+        """Write a checkpoint so that a kill leaves either the old one or the new one."""
+        part = self.path / f"{name}.part"
+        torch.save(state, part)
+        os.replace(part, self.path / name)
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """A checkpoint, None if there is none."""
+        file = self.path / name
+        if not file.exists():
+            return None
+        state: dict[str, Any] = torch.load(file, weights_only=True)
+        return state
+
+    def start_log(self, step: int) -> None:
+        """Drop the rows after `step`: they are about to be made again."""
+        rows = [row for row in self.read_log() if int(row["step"]) <= step]
+        (self.path / "log.csv").unlink(missing_ok=True)
+        for row in rows:
+            self.log(row)
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Append a row. All rows have the same columns."""
+        file = self.path / "log.csv"
+        new = not file.exists()
+        with file.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, fieldnames=list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+    def read_log(self) -> list[dict[str, str]]:
+        """All rows so far."""
+        file = self.path / "log.csv"
+        if not file.exists():
+            return []
+        with file.open(newline="", encoding="utf-8") as stream:
+            return list(csv.DictReader(stream))

@@ -1,0 +1,125 @@
+"""One step of SVMAC's training (Deng et al., 3DV 2021): what the generator and the critic are taught.
+
+Only 2D joints come in; no 3D label is in reach of any function of this file.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rtpose.lift.codec import DepthCodec
+from rtpose.models.svmac import Critic, SvmacGenerator
+from rtpose.train.cameras import rotation_y
+from rtpose.train.losses import (
+    angle_loss,
+    camera_equal_loss,
+    consistency_3d_loss,
+    gradient_penalty,
+    svmac_loss,
+    symmetry_loss,
+    weak_camera_loss,
+)
+from rtpose.train.settings import SvmacSettings
+
+
+@dataclass
+class Views:
+    """Everything that the generator makes of a batch of 2D poses."""
+
+    cameras: list[Tensor]
+    """n cameras (N, 2, 3), K of each angle."""
+    rotated: list[Tensor]
+    """Poses (N, J, 3) at distance c: angle 0 is the estimate itself, then Eq. 8."""
+    lifted: list[Tensor]
+    """The same lifted anew from their reprojections (Eq. 10), angle 0 being the estimate itself (Eq. 14)."""
+    reprojected: list[Tensor]
+    """x_proj (N, J, 2) of angles 1 … (Eq. 9)."""
+
+
+class SvmacStep:
+    """The losses of one batch."""
+
+    def __init__(self, generator: SvmacGenerator, critic: Critic, settings: SvmacSettings) -> None:
+        self.generator = generator
+        self.critic = critic
+        self.settings = settings
+        self.codec = DepthCodec(settings.distance)
+
+    def _lift(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """GEN, Eq. 3: network input (N, 2 J) -> pose (N, J, 3) with the root at (0, 0, c), camera (N, 2, 3)."""
+        depth, camera = self.generator(points)
+        return self.codec.decode(points, depth), camera
+
+    def views(self, points: Tensor) -> Views:
+        """Estimate, rotate, project and lift again. points: (N, 2 J)."""
+        pose, camera = self._lift(points)
+        views = Views(cameras=[camera], rotated=[pose], lifted=[pose], reprojected=[])
+        centre = torch.tensor([0.0, 0.0, self.settings.distance])
+        # n = 1 has no other angle to be consistent with, but the critic still judges one random reprojection.
+        for _ in range(max(1, self.settings.angles - 1)):
+            angle = (torch.rand(len(points)) * 2 - 1) * math.pi
+            # Eq. 8 with points as rows: Eq. 7's matrix from the right is `rotation_y` from the left.
+            rotated = (pose - centre) @ rotation_y(angle).transpose(1, 2) + centre
+            projected = rotated @ camera.transpose(1, 2)
+            size = torch.ones(len(points))
+            if self.settings.normalise_reprojections:
+                seen, size = self.codec.encode(projected)
+                projected = seen.reshape(projected.shape)
+            views.rotated.append((rotated - centre) * size[:, None, None] + centre)
+            views.reprojected.append(projected)
+            if self.settings.angles > 1:
+                lifted, camera_there = self._lift(projected.flatten(1))
+                views.lifted.append(lifted)
+                views.cameras.append(camera_there)
+        return views
+
+    def generator_loss(self, points: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Eq. 24. points: (N, 2 J) normalised 2D joints.
+
+        Returns the loss, its terms by name, and the reprojections ((n - 1) N, 2 J) for the critic.
+        """
+        weights = self.settings.weights
+        views = self.views(points)
+        fake = torch.cat([p.flatten(1) for p in views.reprojected])
+        terms = {
+            "angle": weights.angle * angle_loss(views.lifted[0]),
+            "symmetry": weights.symmetry * symmetry_loss(views.lifted[0]),
+            "camera": weights.camera * weak_camera_loss(views.cameras),
+            "svmac": weights.svmac * svmac_loss(self._same_angle(points, views)),
+        }
+        if self.settings.angles > 1:
+            terms["camera"] = terms["camera"] + weights.camera * camera_equal_loss(views.cameras)
+            terms["consistency_3d"] = weights.consistency_3d * consistency_3d_loss(
+                views.lifted[1:], views.rotated[1:]
+            )
+        if self.settings.discriminator:
+            terms["adversarial"] = -weights.adversarial * self._judge(fake).mean()
+        return torch.stack(list(terms.values())).sum(), terms, fake
+
+    @staticmethod
+    def _same_angle(points: Tensor, views: Views) -> list[list[Tensor]]:
+        """For each angle, the 2D pose given there and every camera's picture of the pose lifted from it (Eq. 13)."""
+        shape = (len(points), -1, 2)
+        given = [points.reshape(shape), *views.reprojected]
+        return [
+            [given[i], *(lifted @ camera.transpose(1, 2) for camera in views.cameras)]
+            for i, lifted in enumerate(views.lifted)
+        ]
+
+    def _judge(self, points: Tensor) -> Tensor:
+        """The critic sees 2D poses in mean joint distances: at 1 / c of that its Lipschitz bound of 1 would leave it
+        almost no voice among the other terms."""
+        score: Tensor = self.critic(points * self.codec.distance)
+        return score
+
+    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Eq. 16. real: (N, 2 J) other 2D poses of the data; fake: (M, 2 J) reprojections, M a multiple of N."""
+        fake = fake.detach()
+        real = real.repeat(len(fake) // len(real), 1)
+        wasserstein = self._judge(fake).mean() - self._judge(real).mean()
+        penalty = gradient_penalty(self.critic, real * self.codec.distance, fake * self.codec.distance)
+        return wasserstein + self.settings.weights.gradient_penalty * penalty

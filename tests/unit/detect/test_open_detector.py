@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rtpose.detect import open_detector
+from rtpose.errors import ConfigError, ModelError
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(ConfigError, match="no detector 'openpose': choose one of blazepose"):
+        open_detector("openpose")
+
+
+def test_fewer_than_one_person() -> None:
+    with pytest.raises(ConfigError, match="0 people"):
+        open_detector("blazepose", persons=0)
+
+
+def test_no_network_files_and_no_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(ModelError, match="rtpose models import FILE"):
+        open_detector("blazepose")
+
+
+def test_importing_the_package_loads_no_runtime() -> None:
+    code = "import sys, rtpose.detect; print({'openvino', 'cv2', 'torch'} & set(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "set()"

@@ -1,0 +1,126 @@
+"""What is drawn lies where the camera says, and light behaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rtpose.errors import ConfigError
+from rtpose.geometry import camera_from_fov
+from rtpose.train.synth.renderer import Light, Material, Mesh, Renderer, View, vertex_normals
+from rtpose.train.synth.scene import box, lathe, leaf, room
+from rtpose.types import Image
+
+pytest.importorskip("moderngl", reason="the extra synth is not installed")
+
+SIZE = (96, 64)
+NOBODY = np.zeros((0, 4), np.float32)
+ORIGIN = np.zeros(3)
+PLAIN = Light((0.3, 1.0, 0.4), ambient=0.6)
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Iterator[Renderer]:
+    try:
+        drawn = Renderer(SIZE, supersample=2)
+    except ConfigError as error:
+        pytest.skip(str(error))
+    with drawn:
+        yield drawn
+
+
+def _view(eye: tuple[float, float, float] = (0.0, 0.0, 4.0), roll_deg: float = 0.0) -> View:
+    return View.looking(camera_from_fov(SIZE), SIZE, np.array(eye), ORIGIN, roll_deg)
+
+
+def _draw(renderer: Renderer, meshes: list[Mesh], view: View, light: Light = PLAIN) -> Image:
+    return renderer.render(meshes, view, light, NOBODY, ORIGIN)
+
+
+def test_view_axes() -> None:
+    view = _view()
+    assert np.allclose(view.eye, [0, 0, 4])
+    assert np.allclose(
+        view.to_camera(np.array([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]])), [[1, 0, 4], [0, -1, 4], [0, 0, 3]]
+    )
+    assert np.linalg.det(view.camera_from_world) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("eye", [(0.0, 0.0, 4.0), (3.0, 1.5, 2.0), (-2.0, 0.3, -3.0)])
+@pytest.mark.parametrize("roll_deg", [0.0, 25.0])
+def test_a_box_is_drawn_where_it_is_projected(
+    renderer: Renderer, eye: tuple[float, float, float], roll_deg: float
+) -> None:
+    view = _view(eye, roll_deg)
+    at = (0.4, 0.3, -0.2)
+    red = box(at, (0.12, 0.12, 0.12), Material((1.0, 0.0, 0.0), grain=0.0, gloss=0.0))
+    picture = _draw(renderer, [red], view).astype(int)
+    ys, xs = np.nonzero(picture[..., 0] - picture[..., 2] > 60)
+    seen = view.to_camera(np.array(at))
+    cam = view.camera
+    expected = seen[:2] / seen[2] * [cam.fx, cam.fy] + [cam.cx, cam.cy]
+    assert np.allclose([xs.mean() + 0.5, ys.mean() + 0.5], expected, atol=0.7)
+
+
+def test_nearer_things_hide_farther_ones(renderer: Renderer) -> None:
+    red = box((0, 0, 1), (1, 1, 0.1), Material((1.0, 0.0, 0.0)))
+    blue = box((0, 0, 0), (1, 1, 0.1), Material((0.0, 0.0, 1.0)))
+    for meshes in ([red, blue], [blue, red]):
+        r, _, b = _draw(renderer, meshes, _view())[32, 48].astype(int)
+        assert r > b + 60
+
+
+def test_shadow_falls_away_from_the_light(renderer: Renderer) -> None:
+    floor = box((0, -1.05, 0), (8, 0.1, 8), Material((0.7, 0.7, 0.7), grain=0.0), casts=False)
+    block = box((0, -0.6, 0), (0.4, 0.8, 0.4), Material((0.7, 0.7, 0.7), grain=0.0))
+    view = _view((0.0, 3.0, 4.0))
+    light = Light((1.0, 1.0, 0.0))
+    lit = _draw(renderer, [floor], view, light).astype(int).sum(-1)
+    both = _draw(renderer, [floor, block], view, light).astype(int).sum(-1)
+    cam = view.camera
+    for x, darker in ((-0.6, True), (0.6, False)):
+        p = view.to_camera(np.array([x, -1.0, 0.0]))
+        u, v = (p[:2] / p[2] * [cam.fx, cam.fy] + [cam.cx, cam.cy]).astype(int)
+        assert (both[v, u] < lit[v, u] - 60) == darker
+
+
+def test_outside_of_a_hem_nothing_is_drawn(renderer: Renderer) -> None:
+    whole = box((0, 0, 0), (1, 1, 0.1), Material((1.0, 0.0, 0.0)))
+    upper = replace(whole, inside=whole.positions[:, 1].copy())
+    picture = _draw(renderer, [upper], _view()).astype(int)
+    assert picture[26, 48, 0] - picture[26, 48, 2] > 60
+    assert abs(picture[38, 48, 0] - picture[38, 48, 2]) < 60
+
+
+def test_the_same_scene_gives_the_same_picture(renderer: Renderer) -> None:
+    view = _view((1.0, 1.2, 3.5))
+    first = _draw(renderer, room(np.random.default_rng(5)), view)
+    again = _draw(renderer, room(np.random.default_rng(5)), view)
+    other = _draw(renderer, room(np.random.default_rng(6)), view)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert first.std() > 20
+
+
+@pytest.mark.parametrize(
+    "mesh",
+    [
+        box((1, 2, 3), (0.5, 1, 2), Material((1, 1, 1))),
+        lathe([(0.2, 0.0), (0.1, 1.0)], (0, 0, 0), Material((1, 1, 1))),
+        leaf((0, 0, 0), (0.3, 0.8, 0.1), 0.05, Material((1, 1, 1))),
+    ],
+)
+def test_fronts_of_triangles_are_where_normals_point(mesh: Mesh) -> None:
+    corners = mesh.positions[mesh.faces]
+    wound = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    assert ((wound * mesh.normals[mesh.faces[:, 0]]).sum(1) > -1e-9).all()
+    assert np.allclose(np.linalg.norm(mesh.normals, axis=1), 1.0, atol=1e-5)
+
+
+def test_vertex_normals_of_a_pyramid() -> None:
+    points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
+    faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2]], np.int32)
+    assert np.allclose(vertex_normals(points, faces)[0], -np.ones(3) / np.sqrt(3), atol=1e-6)

@@ -1,0 +1,149 @@
+// The time line of a recording: buttons, keys and the track.
+import { Playback } from "./playback";
+import type { Recording } from "./recording";
+import { element, isPlainKey } from "./ui";
+
+const ICONS = {
+  play: '<svg viewBox="0 0 16 16" aria-hidden="true"><path class="solid" d="M5 3.2v9.6L13 8z" /></svg>',
+  pause: '<svg viewBox="0 0 16 16" aria-hidden="true"><path class="solid" d="M4.5 3h2.6v10H4.5zM9 3h2.6v10H9z" /></svg>',
+};
+
+/** A page that was out of sight goes on where it was. */
+const LONGEST_STEP_S = 1;
+
+export class Player {
+  private playback: Playback | null = null;
+  private recording: Recording | null = null;
+  private shown = -1;
+  /** When time was last let pass; null while it stands still. */
+  private lastMs: number | null = null;
+  private readonly playButton = element<HTMLButtonElement>("play");
+  private readonly scrub = element<HTMLInputElement>("scrub");
+  private readonly presence = element<HTMLCanvasElement>("presence");
+
+  /**
+   * showFrame: draw this frame of the recording.
+   * wake: ask for `update` to be called.
+   */
+  constructor(
+    private readonly showFrame: (index: number) => void,
+    private readonly wake: () => void,
+  ) {
+    const act = (id: string, action: (playback: Playback) => void): void =>
+      element(id).addEventListener("click", () => this.change(action));
+    act("play", (playback) => playback.toggle());
+    act("step-back", (playback) => playback.seek(playback.index - 1));
+    act("step-on", (playback) => playback.seek(playback.index + 1));
+    act("loop", (playback) => (playback.loop = !playback.loop));
+    this.scrub.addEventListener("input", () => this.change((playback) => playback.seek(this.scrub.valueAsNumber)));
+    const speed = element<HTMLSelectElement>("speed");
+    speed.addEventListener("change", () => this.change((playback) => (playback.speed = Number(speed.value))));
+    addEventListener("keydown", (event) => this.key(event));
+    new ResizeObserver(() => this.drawPresence()).observe(this.presence);
+  }
+
+  load(recording: Recording): void {
+    const before = this.playback;
+    this.recording = recording;
+    this.playback = new Playback(recording);
+    if (before) [this.playback.speed, this.playback.loop] = [before.speed, before.loop];
+    this.shown = -1;
+    this.scrub.max = String(recording.length - 1);
+    element("player").hidden = false;
+    this.drawPresence();
+    this.change(() => {});
+  }
+
+  close(): void {
+    this.playback = null;
+    this.recording = null;
+    element("player").hidden = true;
+  }
+
+  /** Let time pass; true while it plays. */
+  update(): boolean {
+    const { playback, recording } = this;
+    if (!playback || !recording) return false;
+    const wasPlaying = playback.playing;
+    const nowMs = performance.now();
+    playback.advance(Math.min((nowMs - (this.lastMs ?? nowMs)) / 1000, LONGEST_STEP_S));
+    this.lastMs = playback.playing ? nowMs : null;
+    const { index } = playback;
+    if (index !== this.shown) {
+      this.shown = index;
+      this.showFrame(index);
+      const start = recording.timesS[0]!;
+      const now = clock(recording.timesS[index]! - start);
+      const end = clock(recording.timesS[recording.length - 1]! - start);
+      this.scrub.valueAsNumber = index;
+      this.scrub.setAttribute("aria-valuetext", `${now} of ${end}, frame ${index + 1} of ${recording.length}`);
+      this.scrub.style.setProperty("--done", `${(100 * index) / Math.max(1, recording.length - 1)}%`);
+      element("time").textContent = `${now} / ${end}`;
+    }
+    if (wasPlaying !== playback.playing) this.showButtons(playback);
+    return playback.playing;
+  }
+
+  private change(action: (playback: Playback) => void): void {
+    if (!this.playback) return;
+    action(this.playback);
+    this.showButtons(this.playback);
+    this.wake();
+  }
+
+  private showButtons(playback: Playback): void {
+    this.playButton.innerHTML = playback.playing ? ICONS.pause : ICONS.play;
+    this.playButton.ariaLabel = playback.playing ? "Pause" : "Play";
+    element("loop").ariaPressed = String(playback.loop);
+  }
+
+  private key(event: KeyboardEvent): void {
+    if (!this.playback || !isPlainKey(event)) return;
+    const step = event.key === "ArrowLeft" ? -1 : 1;
+    switch (event.key) {
+      case " ":
+        this.change((playback) => playback.toggle());
+        break;
+      case "ArrowLeft":
+      case "ArrowRight":
+        if (event.shiftKey) this.change((playback) => playback.skip(step));
+        else this.change((playback) => playback.seek(playback.index + step));
+        break;
+      case "Home":
+        this.change((playback) => playback.seek(0));
+        break;
+      case "End":
+        this.change((playback) => playback.seek(Infinity));
+        break;
+      case "l":
+      case "L":
+        this.change((playback) => (playback.loop = !playback.loop));
+        break;
+      default:
+        return;
+    }
+    event.preventDefault(); // a focused button or slider would act on the key, too
+  }
+
+  /** A strip that shows when somebody is there, and how many. */
+  private drawPresence(): void {
+    const { presence: canvas, recording } = this;
+    const context = canvas.getContext("2d");
+    if (!context || !recording || canvas.clientWidth === 0) return;
+    canvas.width = canvas.clientWidth;
+    canvas.height = canvas.clientHeight;
+    context.fillStyle = "#44e0c0";
+    for (let x = 0; x < canvas.width; x++) {
+      const people = recording.peopleAt(Math.round((x / Math.max(1, canvas.width - 1)) * (recording.length - 1)));
+      if (people === 0) continue;
+      context.globalAlpha = Math.min(1, 0.35 + 0.25 * people);
+      context.fillRect(x, 0, 1, canvas.height);
+    }
+  }
+}
+
+/** 63.41 -> "1:03.41". */
+function clock(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  return `${minutes}:${(seconds - 60 * minutes).toFixed(2).padStart(5, "0")}`;
+}

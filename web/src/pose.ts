@@ -1,0 +1,63 @@
+// What is drawn, whether it came over the socket or out of a file.
+
+/** One person as measured: metres, camera axes. */
+export interface Person {
+  id: number;
+  /** x y z of the root joint, camera space. */
+  root: ArrayLike<number>;
+  /** x y z confidence for each joint, relative to the root. */
+  joints: Float32Array;
+}
+
+/** All people of one frame. */
+export interface PoseFrame {
+  frameId: number;
+  /** When the frame was captured, seconds on the source's clock. */
+  timeS: number;
+  people: Person[];
+}
+
+/** One person in the picture. */
+export interface Person2D {
+  id: number;
+  /** x y score for each joint, px of the picture as shown. */
+  keypoints: Float32Array;
+}
+
+/** One person in the viewer's axes: x right, y up, z towards the viewer; the camera is at the origin. */
+export interface PlacedPerson {
+  id: number;
+  /** x y z of each joint, metres; NaN where unknown. */
+  points: Float32Array;
+  /** 0..1 of each joint; 0 where unknown. */
+  confidence: Float32Array;
+}
+
+/** Below this a joint is not drawn: nothing is known about it. */
+export const LEAST_CONFIDENCE = 0.1;
+/** Below this a joint is drawn faint: it is a guess. */
+export const SURE_CONFIDENCE = 0.5;
+
+/** Camera space -> viewer axes, (x, y, z) -> (x, -y, -z), with the root added. */
+export function placePerson(person: Person): PlacedPerson {
+  const count = person.joints.length / 4;
+  const points = new Float32Array(count * 3);
+  const confidence = new Float32Array(count);
+  for (let j = 0; j < count; j++) {
+    const x = person.root[0]! + person.joints[4 * j]!;
+    const y = person.root[1]! + person.joints[4 * j + 1]!;
+    const z = person.root[2]! + person.joints[4 * j + 2]!;
+    const known = Number.isFinite(x + y + z);
+    points.set(known ? [x, -y, -z] : [NaN, NaN, NaN], 3 * j);
+    confidence[j] = known ? person.joints[4 * j + 3]! || 0 : 0;
+  }
+  return { id: person.id, points, confidence };
+}
+
+/** Hex colours of people. None is the blue or the orange that tells left from right. */
+const PERSON_COLORS = ["#3fe0bd", "#b18cff", "#ffd452", "#ff7eb6", "#9be564", "#6fd3f7", "#ffb3a1", "#c9b6e4"];
+
+/** The same person keeps the same colour; people without an id are grey. */
+export function personColor(id: number): string {
+  return id < 0 ? "#9aa3b5" : PERSON_COLORS[id % PERSON_COLORS.length]!;
+}

@@ -1,0 +1,96 @@
+// The connection to the server: opens, reads, acknowledges, and comes back by itself.
+import { decodeBinary, decodeText, type PictureMessage, type PoseMessage } from "./decode";
+import { PROTOCOL_VERSION, type Hello, type Status } from "./protocol.generated";
+
+export interface LinkEvents {
+  /** A new session: everything that was known before is void. */
+  onHello(hello: Hello): void;
+  onStatus(status: Status): void;
+  onPoses(message: PoseMessage): void;
+  onPicture(message: PictureMessage): void;
+  /** The connection is lost or could not be made; it is tried again after `retryMs`. */
+  onGone(reason: string, retryMs: number): void;
+  /** This page cannot talk to this server; it is not tried again. */
+  onRefused(reason: string): void;
+}
+
+const FIRST_PAUSE_MS = 300;
+const LONGEST_PAUSE_MS = 3000;
+const PAUSE_GROWTH = 1.6;
+
+export class Link {
+  private socket: WebSocket | null = null;
+  private hello: Hello | null = null;
+  private pauseMs = FIRST_PAUSE_MS;
+  private timer: number | undefined;
+
+  constructor(
+    private readonly url: URL,
+    private readonly events: LinkEvents,
+  ) {
+    // A network that is back, or a page that is looked at again, need not wait for the pause to end.
+    addEventListener("online", () => this.hurry());
+    document.addEventListener("visibilitychange", () => !document.hidden && this.hurry());
+  }
+
+  open(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.hello = null;
+    const socket = new WebSocket(this.url);
+    this.socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => this.receive(event.data);
+    socket.onclose = (event) => {
+      if (this.socket !== socket) return;
+      this.socket = null;
+      this.events.onGone(event.reason, this.pauseMs);
+      this.timer = setTimeout(() => this.open(), this.pauseMs);
+      this.pauseMs = Math.min(this.pauseMs * PAUSE_GROWTH, LONGEST_PAUSE_MS);
+    };
+  }
+
+  /** Tell the server that a frame is on the screen. */
+  acknowledge(frameId: number): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ ack: frameId }));
+  }
+
+  private hurry(): void {
+    if (this.timer !== undefined) this.open();
+  }
+
+  private receive(data: string | ArrayBuffer): void {
+    try {
+      if (typeof data === "string") {
+        const message = decodeText(data);
+        if (message.type === "hello") this.greet(message);
+        else this.events.onStatus(message);
+      } else if (this.hello) {
+        const message = decodeBinary(data, this.hello.joints.length);
+        if (message.kind === "poses") this.events.onPoses(message);
+        else this.events.onPicture(message);
+      }
+    } catch (error) {
+      this.refuse(`The server sent something that this page cannot read (${(error as Error).message}).`);
+    }
+  }
+
+  private greet(hello: Hello): void {
+    if (hello.protocol !== PROTOCOL_VERSION) {
+      this.refuse(
+        `The server speaks protocol ${hello.protocol}, this page speaks ${PROTOCOL_VERSION}. Reload the page to get the server's own.`,
+      );
+      return;
+    }
+    this.hello = hello;
+    this.pauseMs = FIRST_PAUSE_MS;
+    this.events.onHello(hello);
+  }
+
+  private refuse(reason: string): void {
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+    this.events.onRefused(reason);
+  }
+}
