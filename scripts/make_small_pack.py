@@ -23,7 +23,8 @@ ACKNOWLEDGEMENT = (
     "The database was created with funding from NSF EIA-0196217."
 )
 TERMS = (
-    "Free for all uses, also in products that are sold; the data itself may not be resold, even converted."
+    "Free for all uses, also inside products that are sold; "
+    "the data itself may not be resold, even converted."
 )
 GENERIC_SHARE = 0.3
 """Of a clip's length, where the bones are another person's: the rotations still add variety."""

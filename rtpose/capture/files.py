@@ -266,7 +266,7 @@ class _Decoder:
                 bad_reads += 1
                 if bad_reads < _MAX_BAD_READS and not isinstance(error, av.error.ExitError):
                     continue
-                empty = cast(Packet[VideoStream], Packet())
+                empty = cast("Packet[VideoStream]", Packet())
                 empty.stream = self._stream
                 assert self._stream.time_base is not None
                 empty.time_base = self._stream.time_base

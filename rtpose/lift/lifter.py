@@ -61,7 +61,7 @@ class NetworkLifter:
         network_input, scale = self._codec.encode(plane)
         depth = self._backend.run({"points": network_input.astype(np.float32)})["depth"]
         unit = self._codec.decode(network_input, depth)
-        metres_per_unit = self.height_m / standing_height(unit, scores)
+        metres_per_unit = self._metres_per(standing_height(unit, scores))
 
         # On the root's ray, one unit at the codec's distance covers `1 / distance` of the plane after scaling by
         # `scale`: so much further or nearer is the person than the network was told.
@@ -70,13 +70,17 @@ class NetworkLifter:
         placed = np.concatenate([plane * z[..., None], z[..., None]], axis=-1)
         # At its true distance the perspective is another, so the bones are a little longer or shorter: scaling the
         # whole picture, distance included, keeps every joint on its ray.
-        placed *= (self.height_m / standing_height(placed, scores))[:, None, None]
+        placed *= self._metres_per(standing_height(placed, scores))[:, None, None]
 
         roots = placed[:, ROOT]
         view_to_camera = camera_from_view.transpose(0, 2, 1)
         poses = (placed - roots[:, None]) @ view_to_camera
         roots = (roots[:, None] @ view_to_camera)[:, 0]
         return poses.astype(np.float32), roots.astype(np.float32), scores.astype(np.float32)
+
+    def _metres_per(self, height: Float32) -> Float32:
+        """Factor (P,) to the person's real height; joints that all lie in one point have no height."""
+        return np.float32(self.height_m) / np.maximum(height, np.float32(1e-6))
 
     def describe(self) -> dict[str, object]:
         """Name, backend-independent facts and the file's sha256."""

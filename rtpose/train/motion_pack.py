@@ -64,7 +64,7 @@ def load_motion_pack(path: Path) -> MotionPack:
             clips = json.loads(str(data["meta"]))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: name a motion pack such as cmu17_train.npz") from None
-    except (BadZipFile, ValueError, OSError) as error:
+    except (BadZipFile, ValueError, EOFError, OSError) as error:
         raise InputError(f"{path} cannot be read as a motion pack: {error}") from None
     if names != PACK_JOINTS:
         raise InputError(f"{path} has the joints {' '.join(names)}; expected {' '.join(PACK_JOINTS)}")

@@ -18,7 +18,7 @@ def vary_body(poses: Tensor, settings: NoiseSettings, generator: torch.Generator
     """Move hips and shoulders along their own lines, as detectors do. (N, 17, 3) mocap -> (N, 17, 3) mocap.
 
     A detector puts the hips further apart than motion capture (`settings.hip_width`, a range of factors) and the
-    shoulders a little differently (`settings.shoulder_width`); the limbs below keep their places.
+    shoulders nearer together (`settings.shoulder_width`); the limbs below keep their places.
     """
     out = poses.clone()
     for joint, (low, high) in (("hip", settings.hip_width), ("shoulder", settings.shoulder_width)):

@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from rtpose import metrics
 
-poses = arrays(np.float64, (3, 17, 3), elements=st.floats(-1000, 1000, width=32)).filter(
-    lambda p: bool((p.std(axis=1).min(-1) > 10).all())
-)
+def _random_poses(seed: int) -> np.ndarray:
+    """Three spread-out poses, in mm. Hypothesis draws the seed: poses of equal numbers have no size to align."""
+    return np.random.default_rng(seed).normal(scale=300, size=(3, 17, 3))
+
+
+poses = st.integers(0, 10_000).map(_random_poses)
 
 
 def _rotation(seed: int) -> np.ndarray:
@@ -52,8 +54,8 @@ def test_each_alignment_helps(a: np.ndarray, b: np.ndarray) -> None:
     def squared(x: np.ndarray) -> float:
         return float((metrics.joint_errors(x, b) ** 2).sum())
 
-    assert squared(metrics.scale_aligned(a, b)) <= squared(a) * (1 + 1e-9)
-    assert squared(metrics.procrustes_aligned(a, b)) <= squared(metrics.scale_aligned(a, b)) * (1 + 1e-6)
+    assert squared(metrics.scale_aligned(a, b)) <= squared(a) + 1e-6
+    assert squared(metrics.procrustes_aligned(a, b)) <= squared(metrics.scale_aligned(a, b)) + 1e-6
 
 
 def test_acceleration_of_a_thrown_joint() -> None:

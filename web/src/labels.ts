@@ -4,7 +4,7 @@ import { LEAST_CONFIDENCE, personColor, type PlacedPerson } from "./pose";
 import { readableJoint, type Skeleton } from "./skeleton";
 import type { Stage } from "./stage";
 
-/** How far over the highest joint the id stands. */
+/** How far over the head the id stands. */
 const ID_HEIGHT_M = 0.19;
 /** How near the pointer must be to a joint, px. */
 const REACH_PX = 18;
@@ -51,36 +51,31 @@ export class Labels {
     let nearestPx = REACH_PX;
     for (const person of people) {
       const color = personColor(person.id);
-      let top: Label | null = null;
-      let topY = Infinity;
       const root = this.onScreen(person, 0);
       for (let joint = 0; joint < skeleton.joints.length; joint++) {
-        const sure = person.confidence[joint]!;
-        if (!(sure >= LEAST_CONFIDENCE)) continue;
         const at = this.onScreen(person, joint);
         if (!at) continue;
         const flipped = root !== null && at.x < root.x - 2;
         const name = readableJoint(skeleton.joints[joint]!);
         if (this.all) labels.push({ text: name, ...at, color, strong: false, flipped });
-        if (at.y < topY && people.length > 1 && person.id >= 0) {
-          topY = at.y;
-          const over = this.onScreen(person, joint, ID_HEIGHT_M) ?? at;
-          top = { text: `#${person.id}`, x: over.x - 22, y: over.y, color, strong: true, flipped: false };
-        }
         const px = this.pointer ? Math.hypot(this.pointer.x - at.x, this.pointer.y - at.y) : Infinity;
         if (px < nearestPx) {
           nearestPx = px;
-          nearest = { text: `${name} · ${Math.round(100 * sure)} %`, ...at, color, strong: true, flipped };
+          nearest = { text: `${name} · ${Math.round(100 * person.confidence[joint]!)} %`, ...at, color, strong: true, flipped };
         }
       }
-      if (top) labels.push(top);
+      const over = this.onScreen(person, skeleton.head, ID_HEIGHT_M);
+      if (over && people.length > 1 && person.id >= 0) {
+        labels.push({ text: `#${person.id}`, x: over.x - 20, y: over.y, color, strong: true, flipped: false });
+      }
     }
     if (nearest) labels.push(nearest);
     this.show(labels);
   }
 
-  /** Where a joint, or a point so many metres over it, is on the screen; null outside. */
+  /** Where a joint, or a point so many metres over it, is on the screen; null outside and if unknown. */
   private onScreen(person: PlacedPerson, joint: number, over = 0): { x: number; y: number } | null {
+    if (!(person.confidence[joint]! >= LEAST_CONFIDENCE)) return null;
     const { camera, canvas, people } = this.stage;
     const point = people.localToWorld(new Vector3().fromArray(person.points, 3 * joint));
     point.y += over;
@@ -102,7 +97,8 @@ export class Labels {
       if (span.textContent !== label.text) span.textContent = label.text;
       span.classList.toggle("strong", label.strong);
       span.style.setProperty("--person", label.color);
-      span.style.transform = `translate(${label.x.toFixed(1)}px, ${label.y.toFixed(1)}px)${label.flipped ? " translateX(calc(-100% - 18px))" : ""}`;
+      const aside = label.flipped ? " translateX(calc(-100% - 18px))" : "";
+      span.style.transform = `translate(${label.x.toFixed(1)}px, ${label.y.toFixed(1)}px)${aside}`;
     });
   }
 }

@@ -60,7 +60,7 @@ export class Overlay {
 
   private setSize(size: readonly [number, number]): void {
     this.size = size;
-    if (size[0] > 0) this.canvas.style.aspectRatio = `${size[0]} / ${size[1]}`;
+    if (size[0] > 0) this.canvas.parentElement!.style.setProperty("--aspect", String(size[0] / size[1]));
   }
 
   private draw(): void {

@@ -10,6 +10,8 @@ export interface Skeleton {
   bones: readonly (readonly [number, number])[];
   /** Joints that touch the floor first. */
   feet: readonly number[];
+  /** The joint that a person's id stands over. */
+  head: number;
   /** Joints that leave a trail. */
   trailed: readonly number[];
   /** Thickness of the bone that ends in each joint, metres. */
@@ -25,12 +27,12 @@ const RADII: readonly (readonly [string, number, number])[] = [
   ["head", 0.04, 0.1],
   ["neck_base", 0.05, 0.046],
   ["thorax", 0.066, 0.066],
-  ["spine", 0.07, 0.066],
+  ["spine", 0.07, 0.073],
   ["root", 0.07, 0.076],
   ["shoulder", 0.052, 0.054],
   ["elbow", 0.045, 0.043],
   ["wrist", 0.036, 0.036],
-  ["hip", 0.062, 0.06],
+  ["hip", 0.062, 0.066],
   ["knee", 0.057, 0.053],
   ["foot", 0.047, 0.042],
   ["ankle", 0.047, 0.042],
@@ -61,6 +63,7 @@ export function makeSkeleton(
     colors: joints.map((joint) => colorOf.get(joint) ?? MIDDLE_COLOR),
     bones: parents.flatMap((parent, child) => (parent >= 0 ? [[child, parent] as const] : [])),
     feet: indicesOf(joints, ["foot", "ankle", "heel", "foot_index"]),
+    head: Math.max(0, joints.indexOf("head")),
     trailed: indicesOf(joints, ["wrist", "foot", "ankle"]),
     boneRadius: radii.map(([bone]) => bone),
     jointRadius: radii.map(([, joint]) => joint),

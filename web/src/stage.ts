@@ -33,6 +33,8 @@ export type Updater = (seconds: number) => boolean;
 const BACKGROUND = new Color("#0b0e15");
 /** From nearer the sign of the camera is in the way. */
 const SIGN_DISTANCE_M = 1.6;
+/** Share of the height by which people stand lower on an upright screen. */
+const UPRIGHT_SHIFT = 0.09;
 const FLIGHT_S = 0.5;
 /** Where the camera stands at first, seen from the people. */
 const OPENING = new Vector3(0.5, 0.22, 1);
@@ -181,7 +183,9 @@ export class Stage {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (width === 0 || height === 0) return;
     this.camera.aspect = width / height;
-    this.camera.updateProjectionMatrix();
+    // Upright, on a phone, the panels lie over the upper part: people stand in what is free.
+    const shift = this.camera.aspect < 0.8 ? UPRIGHT_SHIFT * height : 0;
+    this.camera.setViewOffset(width, height, 0, -shift, width, height);
     this.renderer.setPixelRatio(this.pixelRatio);
     this.renderer.setSize(width, height, false);
     this.draw();

@@ -162,9 +162,11 @@ def web_folder(tmp_path: Path) -> Iterator[str]:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_recording_on_a_web_server_gives_every_frame(
@@ -207,11 +209,13 @@ def test_recording_from_a_server_that_hangs(
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), HalfServer) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
-        source = open_source(f"http://127.0.0.1:{server.server_address[1]}/clip.mp4")
-        frames = read_all(source)
-        done.set()
-        server.shutdown()
-        thread.join()
+        try:
+            source = open_source(f"http://127.0.0.1:{server.server_address[1]}/clip.mp4")
+            frames = read_all(source)
+        finally:
+            done.set()
+            server.shutdown()
+            thread.join()
     assert 5 < len(frames) < 50
     assert len(frames) + sum(source.stats.dropped.values()) == pytest.approx(60, abs=1)
 

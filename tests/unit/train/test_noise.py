@@ -1,0 +1,51 @@
+import pytest
+import torch
+
+from rtpose.skeleton import H36M17
+from rtpose.train.joints_2d import as_detected
+from rtpose.train.noise import add_detector_noise, vary_body
+from rtpose.train.settings import NoiseSettings
+
+NONE = NoiseSettings(sigma=0, outlier_share=0, hip_width=(1, 1), shoulder_width=(1, 1))
+
+
+def _generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def test_no_noise_is_no_change() -> None:
+    poses = torch.randn(3, 17, 3)
+    torch.testing.assert_close(vary_body(poses, NONE, _generator()), poses)
+    points = poses[..., :2]
+    assert torch.equal(add_detector_noise(points, NONE, _generator()), points)
+
+
+def test_hips_move_apart_on_their_own_line() -> None:
+    poses = torch.randn(3, 17, 3)
+    wide = vary_body(poses, NoiseSettings(hip_width=(2, 2), shoulder_width=(1, 1)), _generator())
+    left, right = H36M17.indices("left_hip", "right_hip")
+    torch.testing.assert_close(wide[:, left] - wide[:, right], 2 * (poses[:, left] - poses[:, right]))
+    others = [j for j in range(17) if j not in (left, right)]
+    torch.testing.assert_close(wide[:, others], poses[:, others])
+
+
+def test_noise_has_the_size_that_was_asked_and_derived_joints_follow() -> None:
+    points = as_detected(torch.randn(1, 17, 3))[..., :2].repeat(4000, 1, 1)
+    noisy = add_detector_noise(points, NoiseSettings(sigma=0.02, outlier_share=0), _generator())
+    extent = (points[0].amax(0) - points[0].amin(0)).max()
+    difference = noisy - points
+    wrist = H36M17.index_of["left_wrist"]
+    assert difference[:, wrist].std().item() == pytest.approx(0.02 * extent.item(), rel=0.05)
+    i = H36M17.index_of
+    torch.testing.assert_close(difference[:, i["root"]], (difference[:, i["left_hip"]] + difference[:, i["right_hip"]]) / 2)
+    # What a detector's joints would be derived from the noisy ones is what the noisy set holds.
+    shoulders = (noisy[:, i["left_shoulder"]] + noisy[:, i["right_shoulder"]]) / 2
+    torch.testing.assert_close(noisy[:, i["thorax"]], shoulders, atol=1e-5, rtol=0)
+    torch.testing.assert_close(noisy[:, i["neck_base"]], (shoulders + noisy[:, i["head"]]) / 2, atol=1e-5, rtol=0)
+
+
+def test_outliers_are_few_and_far() -> None:
+    points = torch.randn(1, 17, 2).repeat(3000, 1, 1)
+    settings = NoiseSettings(sigma=0, outlier_share=0.1, outlier_sigma=1.0)
+    moved = (add_detector_noise(points, settings, _generator()) - points)[:, H36M17.index_of["left_foot"]].norm(dim=-1)
+    assert (moved > 0).float().mean().item() == pytest.approx(0.1, abs=0.02)
