@@ -74,9 +74,7 @@ Height = Annotated[
 ]
 Fov = Annotated[
     float | None,
-    typer.Option(
-        help="Field of view in degrees across the picture's longer side.", show_default="60, assumed"
-    ),
+    typer.Option(help="Field of view in degrees across the picture's longer side.", show_default="60, assumed"),
 ]
 Calibration = Annotated[Path | None, typer.Option(help="Camera calibration file (YAML); goes before --fov.")]
 LifterOption = Annotated[
@@ -106,9 +104,7 @@ def demo(
     backend: BackendOption = None,
     loop: Annotated[
         bool | None,
-        typer.Option(
-            "--loop/--once", help="Go on showing the clip until Ctrl-C.", show_default="loop on a terminal"
-        ),
+        typer.Option("--loop/--once", help="Go on showing the clip until Ctrl-C.", show_default="loop on a terminal"),
     ] = None,
 ) -> None:
     """Play the built-in clip on the page, and print the error against its ground truth."""
@@ -121,14 +117,10 @@ def demo(
     run = _Run(settings)
     if loop is None:
         loop = sys.stdin.isatty() and sys.stdout.isatty()
-    with run.serving(
-        source=f"{sample_clip().name} (built-in)", live=True, port=port, browser=browser
-    ) as server:
+    with run.serving(source=f"{sample_clip().name} (built-in)", live=True, port=port, browser=browser) as server:
         while True:
             results: list[Result] = []
-            summary = run.play(
-                open_source(str(sample_clip())), server=server, real_time=True, on_result=results.append
-            )
+            summary = run.play(open_source(str(sample_clip())), server=server, real_time=True, on_result=results.append)
             if run.stopped:
                 return
             print(sample_error(results, truth.joints_3d, truth.joints_2d))
@@ -175,11 +167,7 @@ def webcam(
         server = stack.enter_context(
             run.serving(source=camera, live=True, port=port, browser=False, host=host, token=token)
         )
-        source = (
-            open_source(camera)
-            if "://" in camera
-            else open_camera(int(camera) if camera.isdigit() else camera)
-        )
+        source = open_source(camera) if "://" in camera else open_camera(int(camera) if camera.isdigit() else camera)
         _open_page(server, browser)
         summary = run.play(source, server=server, recorders=recorders, meta=meta, status_line=True)
     print(_summary_line(summary, record))
@@ -187,9 +175,7 @@ def webcam(
 
 @app.command()
 def video(
-    inputs: Annotated[
-        list[str], typer.Argument(metavar="IN…", help="Videos, pictures, folders of pictures, URLs.")
-    ],
+    inputs: Annotated[list[str], typer.Argument(metavar="IN…", help="Videos, pictures, folders of pictures, URLs.")],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -239,9 +225,7 @@ def video(
                             server = stack.enter_context(
                                 run.serving(source=name, live=True, port=port, browser=browser)
                             )
-                    _video_job(
-                        run, source, out_file, overlay_file, overwrite=overwrite, server=server, quiet=quiet
-                    )
+                    _video_job(run, source, out_file, overlay_file, overwrite=overwrite, server=server, quiet=quiet)
             except RtposeError as error:
                 if len(jobs) == 1 or _debug:
                     raise
@@ -322,9 +306,7 @@ def models_path(
 
 @models_app.command("import")
 def models_import(
-    file: Annotated[
-        Path, typer.Argument(help="The wheel mediapipe-0.10.21-…whl, or a .tflite file out of it.")
-    ],
+    file: Annotated[Path, typer.Argument(help="The wheel mediapipe-0.10.21-…whl, or a .tflite file out of it.")],
 ) -> None:
     """Take the detector's files from a file that you brought: for machines without a network."""
     from rtpose.model_files import import_file
@@ -341,9 +323,7 @@ def train_svmac(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder with cmu17_train.npz and cmu17_val.npz.", show_default="the built-in small pack"
-        ),
+        typer.Option(help="Folder with cmu17_train.npz and cmu17_val.npz.", show_default="the built-in small pack"),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the training.")] = Path("runs/svmac"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in --out.")] = False,
@@ -385,9 +365,7 @@ def _settings(config: Path | None, **given: Any) -> RunSettings:
     from rtpose.config import RunSettings, load_settings
 
     overrides = [
-        f"{name}={json.dumps(str(v) if isinstance(v, Path) else v)}"
-        for name, v in given.items()
-        if v is not None
+        f"{name}={json.dumps(str(v) if isinstance(v, Path) else v)}" for name, v in given.items() if v is not None
     ]
     return load_settings(RunSettings, config, overrides)
 
@@ -504,9 +482,7 @@ class _Run:
         for error in summary.sink_errors:
             if isinstance(error, RtposeError):
                 raise error
-            raise OutputError(
-                f"an output failed: {error!r} (run again with --debug before the command)"
-            ) from error
+            raise OutputError(f"an output failed: {error!r} (run again with --debug before the command)") from error
         return summary
 
     def _meta(self, source: FrameSource) -> dict[str, Any]:
@@ -549,9 +525,7 @@ def _camera(settings: RunSettings) -> tuple[Callable[[tuple[int, int]], Camera],
         return calibrated, f"camera from {settings.calibration}"
     fov = settings.fov_deg or DEFAULT_FOV_DEG
     camera_from_fov((2, 2), fov)  # an impossible value is said now, not at the first frame
-    text = f"field of view {fov:g} degrees across the longer side, " + (
-        "as given" if settings.fov_deg else "assumed"
-    )
+    text = f"field of view {fov:g} degrees across the longer side, " + ("as given" if settings.fov_deg else "assumed")
     return lambda size: camera_from_fov(size, fov), text
 
 
@@ -571,9 +545,7 @@ def closing_on_error(source: FrameSource) -> Iterator[None]:
         raise
 
 
-def _video_jobs(
-    inputs: Sequence[str], out: Path | None, overlay: Path | None
-) -> list[tuple[str, Path, Path | None]]:
+def _video_jobs(inputs: Sequence[str], out: Path | None, overlay: Path | None) -> list[tuple[str, Path, Path | None]]:
     """(input, poses file, overlay file) of each input."""
     several = len(inputs) > 1
     jobs = []

@@ -42,7 +42,7 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fov_deg: float | None = None
     """Field of view across the longer side; None: 60 degrees are assumed."""
     calibration: str | None = None
-    """A YAML file with `image_size: [width, height]` and `camera: [fx, fy, cx, cy]` in pixels; goes before `fov_deg`."""
+    """A YAML file with `image_size: [width, height]` and `camera: [fx, fy, cx, cy]`, px; wins over `fov_deg`."""
     smooth: Literal["one-euro", "off"] = "one-euro"
     one_euro: OneEuroSettings = OneEuroSettings()
     threads: int | None = None

@@ -5,10 +5,12 @@ Poses are (N, J, 3). All functions return one number per pose, (N,), in the unit
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
+Array = NDArray[Any]
 
 PCK_THRESHOLD_MM = 150.0
 AUC_THRESHOLDS_MM = np.linspace(0.0, 150.0, 31)
@@ -17,7 +19,8 @@ AUC_THRESHOLDS_MM = np.linspace(0.0, 150.0, 31)
 
 def root_relative(poses: Array, root: int = 0) -> Array:
     """(N, J, 3) with the root joint moved to the origin."""
-    return poses - poses[:, root : root + 1]
+    result: Array = poses - poses[:, root : root + 1]
+    return result
 
 
 def joint_errors(predicted: Array, truth: Array) -> Array:
@@ -30,14 +33,16 @@ def joint_errors(predicted: Array, truth: Array) -> Array:
 
 def mpjpe(predicted: Array, truth: Array) -> Array:
     """Mean per joint position error (Protocol 1). Both are to be root-relative already."""
-    return joint_errors(predicted, truth).mean(-1)
+    result: Array = joint_errors(predicted, truth).mean(-1)
+    return result
 
 
 def scale_aligned(predicted: Array, truth: Array) -> Array:
     """`predicted` times the one factor per pose that brings it nearest to `truth` (least squares)."""
     dot = (predicted * truth).sum((1, 2), keepdims=True)
     norm = (predicted * predicted).sum((1, 2), keepdims=True)
-    return predicted * (dot / np.maximum(norm, np.finfo(predicted.dtype).tiny))
+    scaled: Array = predicted * (dot / np.maximum(norm, np.finfo(predicted.dtype).tiny))
+    return scaled
 
 
 def n_mpjpe(predicted: Array, truth: Array) -> Array:
@@ -67,20 +72,24 @@ def p_mpjpe(predicted: Array, truth: Array) -> Array:
 
 def pck(predicted_mm: Array, truth_mm: Array, threshold_mm: float = PCK_THRESHOLD_MM) -> Array:
     """Share of joints within `threshold_mm`, 0..1."""
-    return (joint_errors(predicted_mm, truth_mm) <= threshold_mm).mean(-1)
+    result: Array = (joint_errors(predicted_mm, truth_mm) <= threshold_mm).mean(-1)
+    return result
 
 
 def auc(predicted_mm: Array, truth_mm: Array) -> Array:
     """Mean of `pck` over 0..150 mm in 31 steps, 0..1."""
     errors = joint_errors(predicted_mm, truth_mm)
-    return (errors[..., None] <= AUC_THRESHOLDS_MM).mean((1, 2))
+    result: Array = (errors[..., None] <= AUC_THRESHOLDS_MM).mean((1, 2))
+    return result
 
 
 def accelerations(poses: Array, fps: float) -> Array:
     """(N - 2, J, 3) second differences of a motion of N frames, per second squared."""
-    return (poses[2:] - 2 * poses[1:-1] + poses[:-2]) * fps**2
+    result: Array = (poses[2:] - 2 * poses[1:-1] + poses[:-2]) * fps**2
+    return result
 
 
 def accel_error(predicted: Array, truth: Array, fps: float) -> Array:
     """(N - 2,) mean distance of the joints' accelerations, of one motion of N frames in order."""
-    return joint_errors(accelerations(predicted, fps), accelerations(truth, fps)).mean(-1)
+    result: Array = joint_errors(accelerations(predicted, fps), accelerations(truth, fps)).mean(-1)
+    return result

@@ -225,9 +225,7 @@ def _store(file: ModelFile, data: bytes) -> Path:
     except OSError as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise ModelError(
-            f"cannot write {target}: {_reason(error)}; make room, or set {CACHE_DIR_VARIABLE}"
-        ) from error
+        raise ModelError(f"cannot write {target}: {_reason(error)}; make room, or set {CACHE_DIR_VARIABLE}") from error
     return target
 
 

@@ -139,9 +139,7 @@ BLAZEPOSE33 = Skeleton(
 SKELETONS = {s.name: s for s in (H36M17, BLAZEPOSE33)}
 
 LIMB_JOINTS = tuple(
-    f"{side}_{joint}"
-    for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "foot")
-    for side in ("left", "right")
+    f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "foot") for side in ("left", "right")
 )
 """The twelve joints of `h36m17` that every detector and every motion capture names alike."""
 
@@ -211,9 +209,7 @@ def h36m17_from(skeleton: Skeleton, keypoints: NDArray[np.float32]) -> NDArray[n
     least sure joint that it is made of. Errors: `ConfigError` if no rule for `skeleton` is known.
     """
     if skeleton.name not in _FROM:
-        raise ConfigError(
-            f"no rule derives h36m17 from {skeleton.name}: known are {', '.join(sorted(_FROM))}"
-        )
+        raise ConfigError(f"no rule derives h36m17 from {skeleton.name}: known are {', '.join(sorted(_FROM))}")
     matrix = _FROM[skeleton.name]
     out = np.empty((*keypoints.shape[:-2], len(H36M17.joints), 3), dtype=np.float32)
     out[..., :2] = matrix @ keypoints[..., :2]

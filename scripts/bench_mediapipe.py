@@ -104,9 +104,7 @@ def machine() -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clip", type=Path, metavar="CLIP")
     parser.add_argument("--frames", type=int, help="only the first N frames")
     parser.add_argument("--rounds", type=int, default=5)

@@ -40,9 +40,7 @@ def frames_of(clip: Path) -> Iterator[Frame]:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
     parser.add_argument("--python", type=Path, help="a Python that has mediapipe 0.10.21")
     parser.add_argument("--frames", type=int, help="only the first N frames of each clip")
@@ -50,9 +48,7 @@ def main() -> None:
     options = parser.parse_args()
     python = mediapipe_reference.environment(options.python)
     detector = open_detector("blazepose", persons=1, threads=options.threads)
-    print(
-        f"{'clip':<32}{'frames':>7}{'both':>6}{'only rtpose':>12}{'only mp':>9}{'median %':>10}{'p95 %':>8}"
-    )
+    print(f"{'clip':<32}{'frames':>7}{'both':>6}{'only rtpose':>12}{'only mp':>9}{'median %':>10}{'p95 %':>8}")
     for clip in options.clips:
         detector.reset()
         distances, only_ours, only_theirs, total = [], 0, 0, 0

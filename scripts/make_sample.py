@@ -48,9 +48,7 @@ README = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with cmu_amc30_train.npz")
     parser.add_argument("--out", type=Path, default=ASSETS, help="folder to write to")
     parser.add_argument("--crf", type=int, default=21, help="H.264 quality, smaller is better and larger")

@@ -22,10 +22,7 @@ ACKNOWLEDGEMENT = (
     "The data used in this project was obtained from mocap.cs.cmu.edu. "
     "The database was created with funding from NSF EIA-0196217."
 )
-TERMS = (
-    "Free for all uses, also inside products that are sold; "
-    "the data itself may not be resold, even converted."
-)
+TERMS = "Free for all uses, also inside products that are sold; the data itself may not be resold, even converted."
 GENERIC_SHARE = 0.3
 """Of a clip's length, where the bones are another person's: the rotations still add variety."""
 ASSETS = Path(__file__).resolve().parents[1] / "rtpose" / "assets"
@@ -87,12 +84,8 @@ def shrink(source: Path, target: Path, limit_bytes: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--data", type=Path, required=True, help="folder with cmu17_train.npz and cmu17_val.npz"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with cmu17_train.npz and cmu17_val.npz")
     parser.add_argument("--out", type=Path, default=ASSETS, help="folder to write to")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)

@@ -33,9 +33,7 @@ class OpenVinoBackend:
     input_shapes: Mapping[str, tuple[int, ...]]
     metadata: Mapping[str, str]
 
-    def __init__(
-        self, model: Path, *, outputs: Sequence[str] | None = None, threads: int | None = None
-    ) -> None:
+    def __init__(self, model: Path, *, outputs: Sequence[str] | None = None, threads: int | None = None) -> None:
         """Load the file `model`; arguments and errors as in `rtpose.backends.load_backend`."""
         network = _read(model)
         self.metadata = _metadata(network)
@@ -65,15 +63,11 @@ def _read(model: Path) -> Any:
     if not model.is_file():
         raise ModelError(f"no network file at {model}")
     if model.suffix.lower() not in READABLE_SUFFIXES:
-        raise ModelError(
-            f"the openvino backend reads {' and '.join(READABLE_SUFFIXES)}, not '{model.suffix}': {model}"
-        )
+        raise ModelError(f"the openvino backend reads {' and '.join(READABLE_SUFFIXES)}, not '{model.suffix}': {model}")
     try:
         return _core().read_model(model)
     except RuntimeError as error:
-        raise ModelError(
-            f"{model} is damaged or not a network that OpenVINO can read; get the file again"
-        ) from error
+        raise ModelError(f"{model} is damaged or not a network that OpenVINO can read; get the file again") from error
 
 
 def _only(network: Any, wanted: Sequence[str], model: Path) -> Any:

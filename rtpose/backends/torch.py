@@ -28,9 +28,7 @@ class TorchBackend:
     input_shapes: Mapping[str, tuple[int, ...]]
     metadata: Mapping[str, str]
 
-    def __init__(
-        self, model: Path, *, outputs: Sequence[str] | None = None, threads: int | None = None
-    ) -> None:
+    def __init__(self, model: Path, *, outputs: Sequence[str] | None = None, threads: int | None = None) -> None:
         """See `load_backend`. `threads` is set for all of torch, which knows no other way."""
         try:
             file = onnx.load(str(model))
@@ -48,14 +46,11 @@ class TorchBackend:
         self._network.load_state_dict(_state_of(file, self._network))
         self._network.eval().requires_grad_(False)
         self.input_shapes = {
-            value.name: tuple(d.dim_value or -1 for d in value.type.tensor_type.shape.dim)
-            for value in file.graph.input
+            value.name: tuple(d.dim_value or -1 for d in value.type.tensor_type.shape.dim) for value in file.graph.input
         }
         self._output_names = [value.name for value in file.graph.output]
         if outputs is not None and set(outputs) - set(self._output_names):
-            raise ModelError(
-                f"{model} has the outputs {', '.join(self._output_names)}, not {', '.join(outputs)}"
-            )
+            raise ModelError(f"{model} has the outputs {', '.join(self._output_names)}, not {', '.join(outputs)}")
         if threads is not None:
             torch.set_num_threads(threads)
 
@@ -78,8 +73,6 @@ def _state_of(file: Any, network: torch.nn.Module) -> dict[str, torch.Tensor]:
             continue
         tensor = stored.get(name, stored.get(f"{name}.fp16"))
         if tensor is None or tuple(tensor.dims) != tuple(expected.shape):
-            raise ModelError(
-                f"the file's weights do not fit its architecture: {name} is missing or of another shape"
-            )
+            raise ModelError(f"the file's weights do not fit its architecture: {name} is missing or of another shape")
         state[name] = torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
     return state

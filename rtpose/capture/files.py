@@ -75,9 +75,7 @@ class VideoFile:
     not contain (cut off). An ended reading without these is a whole one, as far as the format can tell.
     """
 
-    def __init__(
-        self, path: Path | str, *, fps: float | None = None, container: InputContainer | None = None
-    ) -> None:
+    def __init__(self, path: Path | str, *, fps: float | None = None, container: InputContainer | None = None) -> None:
         """Open the file and decode its first frame.
 
         path: a file; or what to call `container`, an open recording, which then belongs to the source.
@@ -160,14 +158,11 @@ class VideoFile:
         decoder = _Decoder(container, stream)
         last_pts: int | None = None
         end_s: float | None = None  # when the last frame is over, on the file's clock
-        longest_s = 0.0
         for decoded in decoder:
             if decoded is None:
                 self._lose("damaged")
                 continue
             if decoded.pts is not None and decoded.time_base is not None:
-                if last_pts is not None:
-                    longest_s = max(longest_s, float((decoded.pts - last_pts) * decoded.time_base))
                 last_pts = decoded.pts
                 end_s = float((decoded.pts + (decoded.duration or 0)) * decoded.time_base)
             yield self._frame(decoded)
@@ -187,7 +182,7 @@ class VideoFile:
             # Some decoders skip, without a word, all frames that build on a damaged one. Without any sign of
             # damage, packets that gave no frame are no loss: some formats have invisible frames.
             self._lose("damaged", sent - received - failed)
-        missing = _missing_frames(container, stream, sent, end_s, longest_s)
+        missing = _missing_frames(container, stream, sent, end_s)
         if missing > 1:  # one is within the rounding of durations
             self._lose("missing", missing)
 
@@ -313,17 +308,14 @@ def _expected_frames(container: InputContainer, stream: VideoStream, rate: float
     return None if seconds is None else round(seconds * rate)
 
 
-def _missing_frames(
-    container: InputContainer, stream: VideoStream, sent: int, end_s: float | None, longest_s: float
-) -> int:
+def _missing_frames(container: InputContainer, stream: VideoStream, sent: int, end_s: float | None) -> int:
     """How many frames the container promised beyond the last; 0 where its promise cannot be trusted.
 
-    sent: frames found; end_s: end of the last one on the file's clock; longest_s: the longest time between
-    two frames, since with a variable rate the last frame may simply be shown for long.
+    sent: frames found; end_s: end of the last one on the file's clock.
     """
     rate = _rate(stream)
     promised_s = _promised_end_s(container, stream)
-    if promised_s is None or end_s is None or rate is None or promised_s - end_s <= longest_s:
+    if promised_s is None or end_s is None or rate is None:
         return 0
     by_time = round((promised_s - end_s) * rate)
     # The count alone proves nothing: edit lists of mp4 and mov, and empty chunks in avi, leave frames out.

@@ -39,9 +39,7 @@ def find_images(path: Path) -> list[Path]:
         raise InputError(f"cannot list '{path}': {error.strerror}; check its permissions") from error
     if not is_folder and not glob.has_magic(str(path)):
         raise InputError(f"no such file or folder: '{path}'; check the path")
-    images = [
-        p for p in found if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and p.is_file()
-    ]
+    images = [p for p in found if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and p.is_file()]
     if not images:
         where = "in the folder" if is_folder else "by the pattern"
         raise InputError(f"no pictures found {where} '{path}'; looked for {', '.join(IMAGE_SUFFIXES)}")

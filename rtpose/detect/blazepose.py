@@ -171,10 +171,7 @@ class BlazePose:
         corner = np.array([whole.cx, whole.cy], np.float32) - np.float32(whole.side / 2)
         for box in hidden:
             x0, y0, x1, y1 = (
-                ((box.reshape(2, 2) - corner) * (ssd.INPUT_SIZE / whole.side))
-                .clip(0, ssd.INPUT_SIZE)
-                .astype(int)
-                .flat
+                ((box.reshape(2, 2) - corner) * (ssd.INPUT_SIZE / whole.side)).clip(0, ssd.INPUT_SIZE).astype(int).flat
             )
             self._find_pixels[y0:y1, x0:x1] = 0
         np.multiply(self._find_pixels, np.float32(2 / 255), out=self._find_input[0])

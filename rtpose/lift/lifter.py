@@ -80,7 +80,7 @@ class NetworkLifter:
 
     def _metres_per(self, height: Float32) -> Float32:
         """Factor (P,) to the person's real height; joints that all lie in one point have no height."""
-        return np.float32(self.height_m) / np.maximum(height, np.float32(1e-6))
+        return (self.height_m / np.maximum(height, 1e-6)).astype(np.float32)
 
     def describe(self) -> dict[str, object]:
         """Name, backend-independent facts and the file's sha256."""
@@ -108,7 +108,5 @@ def _check_facts(file: Path, metadata: dict[str, str]) -> dict[str, Any]:
     if facts["skeleton"] != H36M17.name:
         raise ModelError(f"{file} lifts the skeleton {facts['skeleton']}, expected {H36M17.name}")
     if facts["format"] != 1:
-        raise ModelError(
-            f"{file} is a lifter of format {facts['format']}, this rtpose runs format 1: update rtpose"
-        )
+        raise ModelError(f"{file} is a lifter of format {facts['format']}, this rtpose runs format 1: update rtpose")
     return facts

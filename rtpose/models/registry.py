@@ -26,9 +26,7 @@ def build_network(architecture: Mapping[str, Any]) -> nn.Module:
     arguments = dict(architecture)
     name = arguments.pop("network", None)
     if name not in NETWORKS:
-        raise ModelError(
-            f"the network '{name}' is not known here (known: {', '.join(NETWORKS)}): update rtpose"
-        )
+        raise ModelError(f"the network '{name}' is not known here (known: {', '.join(NETWORKS)}): update rtpose")
     try:
         return NETWORKS[name](**arguments)
     except TypeError as error:

@@ -14,9 +14,7 @@ class SvmacGenerator(nn.Module):
     A dense layer and a shared residual block, then two branches of two residual blocks and a linear layer each.
     """
 
-    def __init__(
-        self, joint_count: int = 17, width: int = 1024, dropout: float = 0.0, distance: float = 10.0
-    ) -> None:
+    def __init__(self, joint_count: int = 17, width: int = 1024, dropout: float = 0.0, distance: float = 10.0) -> None:
         """distance: c, how far the codec puts the person from the camera."""
         super().__init__()
         self.shared = nn.Sequential(

@@ -195,9 +195,7 @@ def decode_poses(data: bytes) -> dict[str, Any]:
     header = _decode_header(data, KIND_POSES)
     row_bytes = 4 * len(POSE_COLUMNS) * header["joint_count"]
     if len(data) != HEADER.size + header["person_count"] * (PERSON.size + row_bytes):
-        raise InputError(
-            f"a pose message of {len(data)} bytes does not hold {header['person_count']} persons"
-        )
+        raise InputError(f"a pose message of {len(data)} bytes does not hold {header['person_count']} persons")
     offset = HEADER.size
     persons = []
     for _ in range(header["person_count"]):
@@ -223,14 +221,10 @@ def decode_picture(data: bytes) -> dict[str, Any]:
     Errors: `InputError` for anything else.
     """
     header = _decode_header(data, KIND_PICTURE)
-    person = np.dtype(
-        [("track_id", "<i4"), ("keypoints", "<f4", (header["joint_count"], len(PICTURE_COLUMNS)))]
-    )
+    person = np.dtype([("track_id", "<i4"), ("keypoints", "<f4", (header["joint_count"], len(PICTURE_COLUMNS)))])
     jpeg_offset = HEADER.size + header["person_count"] * person.itemsize
     if len(data) < jpeg_offset:
-        raise InputError(
-            f"a picture message of {len(data)} bytes lacks some of its {header['person_count']} persons"
-        )
+        raise InputError(f"a picture message of {len(data)} bytes lacks some of its {header['person_count']} persons")
     persons = [
         {"track_id": int(row["track_id"]), "keypoints": row["keypoints"]}
         for row in np.frombuffer(data[HEADER.size : jpeg_offset], dtype=person)

@@ -398,9 +398,7 @@ class PoseServer:
 
     def _bind_error(self, error: OSError) -> ServerError:
         if error.errno == errno.EADDRINUSE:
-            return ServerError(
-                f"port {self._port} is in use: choose another with --port, or --port 0 for any free one"
-            )
+            return ServerError(f"port {self._port} is in use: choose another with --port, or --port 0 for any free one")
         if error.errno in (errno.EACCES, errno.EPERM):
             return ServerError(f"port {self._port} is not allowed: choose one above 1023 with --port")
         return ServerError(
@@ -485,9 +483,7 @@ class PoseServer:
         if match is None or (
             self._loopback and match["name"].lower() not in {"localhost", "127.0.0.1", "[::1]", self._host}
         ):
-            return connection.respond(
-                HTTPStatus.FORBIDDEN, f"Open this page as http://127.0.0.1:{self._port}/\n"
-            )
+            return connection.respond(HTTPStatus.FORBIDDEN, f"Open this page as http://127.0.0.1:{self._port}/\n")
         if self.token is not None:
             given = _query(request).get("token")
             if given is None:
@@ -539,9 +535,7 @@ class PoseServer:
             await self._send(connection, {"Content-Type": "application/octet-stream"}, size, chunks)
         return None
 
-    async def _send(
-        self, connection: _Connection, headers: dict[str, str], size: int, chunks: Iterator[bytes]
-    ) -> None:
+    async def _send(self, connection: _Connection, headers: dict[str, str], size: int, chunks: Iterator[bytes]) -> None:
         """Answer 200 piece by piece, so that a long recording is never in memory as a whole, and close."""
         head = {
             "Date": formatdate(usegmt=True),

@@ -58,9 +58,7 @@ def draw_people(image: Image, persons: Sequence[Person3D], skeleton: Skeleton = 
     return canvas
 
 
-def _line(
-    canvas: Image, a: tuple[int, int], b: tuple[int, int], color: tuple[int, int, int], thickness: int
-) -> None:
+def _line(canvas: Image, a: tuple[int, int], b: tuple[int, int], color: tuple[int, int, int], thickness: int) -> None:
     cv2.line(canvas, a, b, color, thickness, cv2.LINE_AA, _FRACTION_BITS)
 
 

@@ -104,11 +104,7 @@ class NpzRecorder:
     def _poses_file(self) -> PosesFile:
         people = self._people.chunks()
         columns, column_count = assign_columns(
-            [
-                (int(frame), int(track))
-                for c in people
-                for frame, track in zip(c["frame"], c["track_ids"], strict=True)
-            ]
+            [(int(frame), int(track)) for c in people for frame, track in zip(c["frame"], c["track_ids"], strict=True)]
         )
         shape, joints = (self._count, column_count), len(self._skeleton.joints)
         arrays: dict[str, NDArray[Any]] = {

@@ -33,9 +33,7 @@ class OutputFile:
             self.part.unlink()
         except OSError as error:
             reason = error.strerror or error
-            raise OutputError(
-                f"cannot write in {path.parent} ({reason}): choose another place with --out"
-            ) from None
+            raise OutputError(f"cannot write in {path.parent} ({reason}): choose another place with --out") from None
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -31,17 +31,13 @@ class OverlayVideo:
     into it. Nothing is written if no frame came. An older file stays untouched until `close`.
     """
 
-    def __init__(
-        self, path: Path, *, overwrite: bool, fps: float | None = None, skeleton: Skeleton = H36M17
-    ) -> None:
+    def __init__(self, path: Path, *, overwrite: bool, fps: float | None = None, skeleton: Skeleton = H36M17) -> None:
         """fps: nominal rate of the source, a hint for the encoder.
 
         Errors: `OutputError` at once for a path that cannot be written or names no kind of video.
         """
         if path.suffix.lower() not in _FORMATS:
-            raise OutputError(
-                f"{path}: an overlay is written as {', '.join(_FORMATS)}: change the name's ending"
-            )
+            raise OutputError(f"{path}: an overlay is written as {', '.join(_FORMATS)}: change the name's ending")
         self._output = OutputFile(path, overwrite=overwrite)
         self._fps = fps if fps and 1 <= fps <= 1000 else _DEFAULT_FPS
         self._skeleton = skeleton

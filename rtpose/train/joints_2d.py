@@ -23,9 +23,7 @@ def as_detected(poses: Tensor) -> Tensor:
 class Joints2D:
     """An endless source of network inputs. The 3D motions stay inside: batches are 2D only."""
 
-    def __init__(
-        self, pack: MotionPack, codec: DepthCodec, cameras: CameraSettings, noise: NoiseSettings
-    ) -> None:
+    def __init__(self, pack: MotionPack, codec: DepthCodec, cameras: CameraSettings, noise: NoiseSettings) -> None:
         self._poses = torch.from_numpy(pack.poses_m)
         self.codec = codec
         self.cameras = cameras

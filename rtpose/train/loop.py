@@ -85,7 +85,7 @@ def train_svmac(
         critic.requires_grad_(False)
         loss, terms, fake = step_losses.generator_loss(data.batch(settings.batch_size, draw))
         generator_optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         generator_optimiser.step()
         _average(averaged, generator, settings.ema_decay, step)
 
@@ -94,7 +94,7 @@ def train_svmac(
             for _ in range(settings.critic_steps):
                 critic_loss = step_losses.critic_loss(data.batch(settings.batch_size, draw), fake)
                 critic_optimiser.zero_grad(set_to_none=True)
-                critic_loss.backward()
+                torch.autograd.backward(critic_loss)
                 critic_optimiser.step()
 
         if step % settings.validate_every == 0 or step == settings.steps:

@@ -45,9 +45,7 @@ def svmac_loss(projections: Sequence[Sequence[Tensor]]) -> Tensor:
     per_angle = []
     for views in projections:
         joints, count = views[0].shape[1], len(views)
-        pairs = [
-            ((views[a] - views[b]) ** 2).sum((1, 2)).mean() for a in range(count) for b in range(a + 1, count)
-        ]
+        pairs = [((views[a] - views[b]) ** 2).sum((1, 2)).mean() for a in range(count) for b in range(a + 1, count)]
         per_angle.append(torch.stack(pairs).sum() / (joints * count))
     return torch.stack(per_angle).mean()
 
@@ -68,7 +66,8 @@ def symmetry_loss(poses: Tensor) -> Tensor:
     """Eq. 21: bones of the left and the right are equally long."""
     left = (poses[:, _LEFT_CHILD] - poses[:, _LEFT_PARENT]).norm(dim=-1)
     right = (poses[:, _RIGHT_CHILD] - poses[:, _RIGHT_PARENT]).norm(dim=-1)
-    return ((left - right) ** 2).mean()
+    loss: Tensor = (left - right).square().mean()
+    return loss
 
 
 def facing_sine(poses: Tensor) -> Tensor:
@@ -86,7 +85,8 @@ def facing_sine(poses: Tensor) -> Tensor:
     v = poses[:, i["head"]] - poses[:, i["thorax"]]
     w = poses[:, i["left_shoulder"]] - poses[:, i["right_shoulder"]]
     cross = v[:, 2] * w[:, 0] - v[:, 0] * w[:, 2]
-    return cross / (v.norm(dim=-1) * w.norm(dim=-1)).clamp(min=1e-9)
+    sine: Tensor = cross / (v.norm(dim=-1) * w.norm(dim=-1)).clamp(min=1e-9)
+    return sine
 
 
 def angle_loss(poses: Tensor) -> Tensor:

@@ -82,8 +82,6 @@ def find_pack(folder_or_file: Path, split: str) -> Path:
     if folder_or_file.is_dir():
         path = folder_or_file / f"cmu17_{split}.npz"
         if not path.is_file():
-            raise InputError(
-                f"{folder_or_file} has no {path.name}: name the folder that holds the motion packs"
-            )
+            raise InputError(f"{folder_or_file} has no {path.name}: name the folder that holds the motion packs")
         return path
     return folder_or_file

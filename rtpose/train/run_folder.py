@@ -23,9 +23,7 @@ class RunFolder:
         self.path = path
         file = path / "settings.yaml"
         if file.exists() and not resume:
-            raise OutputError(
-                f"{path} already holds a training: add --resume to go on with it, or name another --out"
-            )
+            raise OutputError(f"{path} already holds a training: add --resume to go on with it, or name another --out")
         if file.exists() and load_settings(type(settings), file) != settings:
             raise ConfigError(
                 f"{file} differs from the settings given: repeat that run's settings, or name another --out"

@@ -1,4 +1,4 @@
-"""What can be set for a training, with the papers' values as defaults. No torch in here: `rtpose train --help` is quick."""
+"""What can be set for a training, with the papers' values as defaults where two cores allow. No torch in here."""
 
 from __future__ import annotations
 

@@ -93,9 +93,7 @@ class SvmacStep:
         }
         if self.settings.angles > 1:
             terms["camera"] = terms["camera"] + weights.camera * camera_equal_loss(views.cameras)
-            terms["consistency_3d"] = weights.consistency_3d * consistency_3d_loss(
-                views.lifted[1:], views.rotated[1:]
-            )
+            terms["consistency_3d"] = weights.consistency_3d * consistency_3d_loss(views.lifted[1:], views.rotated[1:])
         if self.settings.discriminator:
             terms["adversarial"] = -weights.adversarial * self._judge(fake).mean()
         return torch.stack(list(terms.values())).sum(), terms, fake

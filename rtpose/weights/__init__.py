@@ -23,12 +23,8 @@ def lifter_file(name_or_path: str) -> Path:
     if name_or_path.endswith(".onnx"):
         path = Path(name_or_path)
         if not path.is_file():
-            raise ModelError(
-                f"{path} does not exist: name one of {', '.join(shipped_lifters())} or an .onnx file"
-            )
+            raise ModelError(f"{path} does not exist: name one of {', '.join(shipped_lifters())} or an .onnx file")
         return path
     if name_or_path not in shipped_lifters():
-        raise ConfigError(
-            f"no lifter '{name_or_path}': choose one of {', '.join(shipped_lifters())}, or an .onnx file"
-        )
+        raise ConfigError(f"no lifter '{name_or_path}': choose one of {', '.join(shipped_lifters())}, or an .onnx file")
     return FOLDER / f"{name_or_path}.onnx"

@@ -63,7 +63,13 @@ def _standing(height_m: float) -> np.ndarray:
     for sign, side in ((1, "left"), (-1, "right")):
         pose[H36M17.index_of[f"{side}_elbow"]] = [0.1 * sign, -(0.818 - 0.186) * height_m, 0]
         pose[H36M17.index_of[f"{side}_wrist"]] = [0.1 * sign, -(0.818 - 0.332) * height_m, 0]
-    for joint, share in {"root": 0.530, "thorax": 0.818, "head": 0.936, "spine": 0.674, "neck_base": 0.877}.items():
+    for joint, share in {
+        "root": 0.530,
+        "thorax": 0.818,
+        "head": 0.936,
+        "spine": 0.674,
+        "neck_base": 0.877,
+    }.items():
         pose[H36M17.index_of[joint]] = [0, -share * height_m, 0]
     return pose
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from rtpose import metrics
 
+
 def _random_poses(seed: int) -> np.ndarray:
     """Three spread-out poses, in mm. Hypothesis draws the seed: poses of equal numbers have no size to align."""
     return np.random.default_rng(seed).normal(scale=300, size=(3, 17, 3))

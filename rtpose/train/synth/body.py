@@ -138,9 +138,7 @@ class BodyModel:
         self.uv[faces] = model.texture_coordinates.numpy()[model.face_texture_coordinate_indices.numpy()]
         keypoints = torch.load(root / "data/keypoints/coco.pth", weights_only=True)
         self._ear_weights: Array = np.stack([keypoints[f"{s}_ear"].numpy() for s in ("left", "right")])
-        self._joint_bones = [
-            self.bones.index(_JOINT_BONE[j]) if j in _JOINT_BONE else -1 for j in H36M17.joints
-        ]
+        self._joint_bones = [self.bones.index(_JOINT_BONE[j]) if j in _JOINT_BONE else -1 for j in H36M17.joints]
         self._head_bone = self.bones.index("Head")
 
     def shape(self, phenotype: dict[str, float]) -> Shape:
@@ -151,9 +149,7 @@ class BodyModel:
         """
         unknown = set(phenotype) - set(self.phenotypes)
         if unknown:
-            raise ConfigError(
-                f"no phenotype {', '.join(sorted(unknown))}: there are {', '.join(self.phenotypes)}"
-            )
+            raise ConfigError(f"no phenotype {', '.join(sorted(unknown))}: there are {', '.join(self.phenotypes)}")
         with self._torch.no_grad():
             out = self._model(None, phenotype, return_bone_ends=True)
         vertices: Array = out["rest_vertices"][0].numpy() @ WORLD_FROM_ANNY.T

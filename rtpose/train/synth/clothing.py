@@ -78,11 +78,7 @@ class DressedPerson:
         for layer in self.layers:
             positions = self._model.skin(pose, layer.vertices, layer.weights)
             normals = vertex_normals(positions, layer.faces)
-            out.append(
-                Mesh(
-                    positions, normals, layer.vertices, layer.inside, layer.mask, layer.faces, layer.material
-                )
-            )
+            out.append(Mesh(positions, normals, layer.vertices, layer.inside, layer.mask, layer.faces, layer.material))
         return out
 
     def occluders(self, pose: Pose) -> Float32:
@@ -180,27 +176,19 @@ def _dress(model: BodyModel, shape: Shape, outfit: Outfit) -> list[Layer]:
             places.nose,
         ]
     )
-    skin = Material(
-        outfit.skin, outfit.hair, Pattern.SKIN, gloss=0.18, grain=0.06, anchors=anchors.astype(np.float32)
-    )
-    layers.append(
-        Layer(body, body_weights, (0.03 - covered).astype(np.float32), lips, model.skin_faces, skin)
-    )
+    skin = Material(outfit.skin, outfit.hair, Pattern.SKIN, gloss=0.18, grain=0.06, anchors=anchors.astype(np.float32))
+    layers.append(Layer(body, body_weights, (0.03 - covered).astype(np.float32), lips, model.skin_faces, skin))
     for side, part in EYES.items():
         eye = shape.vertices[part]
         centre = np.tile(eye.mean(0), (4, 1)).astype(np.float32)
         material = Material(outfit.iris, pattern=Pattern.EYE, gloss=0.8, grain=0.0, anchors=centre)
         ones = np.ones(len(eye), np.float32)
-        layers.append(
-            Layer(eye, model.weights[part], ones, ones * 0, model.eye_faces[side] - part.start, material)
-        )
+        layers.append(Layer(eye, model.weights[part], ones, ones * 0, model.eye_faces[side] - part.start, material))
 
     head = model.skin_faces[(places.head[model.skin_faces]).all(1)]
     hairline = places.hairline(body, outfit.hair_length)
     thick = np.clip(hairline / 0.02, 0.0, 1.0) * outfit.hair_m
-    tufts = 1.0 + 0.25 * np.sin(body @ np.array([160.0, 90.0, 120.0])) * np.sin(
-        body @ np.array([-70.0, 130.0, 150.0])
-    )
+    tufts = 1.0 + 0.25 * np.sin(body @ np.array([160.0, 90.0, 120.0])) * np.sin(body @ np.array([-70.0, 130.0, 150.0]))
     hair = body + skin_normals * (thick * tufts)[:, None].astype(np.float32)
     r, g, b = (min(1.0, 1.9 * c + 0.03) for c in outfit.hair)
     hair_material = Material(outfit.hair, (r, g, b), Pattern.HAIR, gloss=0.12, grain=0.5, folds_m=0.012)
@@ -280,17 +268,13 @@ class _Places:
 
 def _smoothed(vertices: Float32, faces: NDArray[np.int32], steps: int) -> Float32:
     """Move each vertex half-way to its neighbours' mean, `steps` times: cloth spans what skin follows."""
-    edges = np.unique(
-        np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0
-    )
+    edges = np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0)
     both = np.concatenate([edges, edges[:, ::-1]])
     degree = np.maximum(np.bincount(both[:, 0], minlength=len(vertices)), 1)
     used = np.bincount(both[:, 0], minlength=len(vertices)) > 0
     out = vertices.astype(np.float64)
     for _ in range(steps):
-        total = np.stack(
-            [np.bincount(both[:, 0], out[both[:, 1], a], minlength=len(out)) for a in range(3)], axis=1
-        )
+        total = np.stack([np.bincount(both[:, 0], out[both[:, 1], a], minlength=len(out)) for a in range(3)], axis=1)
         out[used] = 0.5 * out[used] + 0.5 * (total / degree[:, None])[used]
     return out.astype(np.float32)
 

@@ -348,9 +348,7 @@ class Renderer:
             except Exception as error:  # moderngl raises plain Exceptions
                 reasons.append(str(error))
         if self._ctx is None:
-            raise ConfigError(
-                f"no OpenGL 3.3: install a driver (Mesa does on any machine): {'; '.join(reasons)}"
-            )
+            raise ConfigError(f"no OpenGL 3.3: install a driver (Mesa does on any machine): {'; '.join(reasons)}")
         ctx = self._ctx
         self._moderngl = moderngl
         self._program = ctx.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
@@ -478,9 +476,7 @@ def _set(program: Any, name: str, matrix: NDArray[np.float64]) -> None:
     program[name].write(matrix.T.astype("f4").tobytes())  # OpenGL stores columns
 
 
-def _shadow_matrix(
-    direction: NDArray[np.float64], focus: NDArray[np.float64], reach_m: float
-) -> NDArray[np.float64]:
+def _shadow_matrix(direction: NDArray[np.float64], focus: NDArray[np.float64], reach_m: float) -> NDArray[np.float64]:
     """(4, 4) world -> the light's clip space: a box of 2 `reach_m` around `focus`."""
     side = np.cross([0.0, 1.0, 0.0], direction)
     side /= np.linalg.norm(side)

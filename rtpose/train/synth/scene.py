@@ -12,9 +12,7 @@ _CUBE = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (
 _CUBE_SIDES = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
 
 
-def _plain(
-    positions: Float32, normals: Float32, faces: NDArray[np.int32], material: Material, casts: bool
-) -> Mesh:
+def _plain(positions: Float32, normals: Float32, faces: NDArray[np.int32], material: Material, casts: bool) -> Mesh:
     ones = np.ones(len(positions), np.float32)
     return Mesh(positions, normals, positions.copy(), ones, ones * 0, faces, material, casts)
 
@@ -34,9 +32,7 @@ def box(
         normals.append(np.tile(normal, (4, 1)))
         a, b, c, d = (4 * k + i for i in range(4))
         faces += [[a, b, c], [a, c, d]]
-    return _oriented(
-        np.concatenate(positions), np.concatenate(normals), np.array(faces, np.int32), material, casts
-    )
+    return _oriented(np.concatenate(positions), np.concatenate(normals), np.array(faces, np.int32), material, casts)
 
 
 def lathe(
@@ -58,18 +54,14 @@ def lathe(
     return _oriented(positions, normals.reshape(-1, 3), np.array(faces, np.int32), material, True)
 
 
-def leaf(
-    at: tuple[float, float, float], tip: tuple[float, float, float], width: float, material: Material
-) -> Mesh:
+def leaf(at: tuple[float, float, float], tip: tuple[float, float, float], width: float, material: Material) -> Mesh:
     """A bent blade from `at` to `tip`."""
     start, end = np.array(at), np.array(tip)
     across = np.cross(end - start, [0.0, 1.0, 0.0])
     across /= max(float(np.linalg.norm(across)), 1e-6)
     t = np.linspace(0, 1, 9)[:, None]
     middle = (
-        start
-        + (end - start) * t
-        + np.array([0.0, 0.25 * float(np.linalg.norm(end - start)), 0.0]) * t * (1 - t) * 4
+        start + (end - start) * t + np.array([0.0, 0.25 * float(np.linalg.norm(end - start)), 0.0]) * t * (1 - t) * 4
     )
     half = width / 2 * np.sin(np.pi * np.clip(t, 0.03, 0.97)) ** 0.7
     positions = np.concatenate([middle - across * half, middle + across * half])
@@ -115,9 +107,7 @@ def room(
 
     The middle (1.2 m around the origin) stays free. Deterministic by `rng`.
     """
-    floor = Material(
-        _shade(wood, 0.92), _shade(wood, 1.28), Pattern.PLANKS, scale=8.0, gloss=0.25, grain=0.08
-    )
+    floor = Material(_shade(wood, 0.92), _shade(wood, 1.28), Pattern.PLANKS, scale=8.0, gloss=0.25, grain=0.08)
     paint = Material(wall, grain=0.03, gloss=0.02)
     painted = Material(accent, grain=0.03, gloss=0.02)
     white = Material((0.92, 0.91, 0.89), grain=0.02, gloss=0.15)
@@ -163,9 +153,7 @@ def room(
     for _ in range(9):
         w, h = rng.uniform(0.025, 0.05), rng.uniform(0.17, 0.26)
         tone = tuple(float(c) for c in rng.uniform(0.15, 0.8, 3))
-        out.append(
-            box((at, 0.815 + h / 2, z), (w, h, 0.16), Material((tone[0], tone[1], tone[2]), grain=0.05))
-        )
+        out.append(box((at, 0.815 + h / 2, z), (w, h, 0.16), Material((tone[0], tone[1], tone[2]), grain=0.05)))
         at += w + 0.003
     lamp_x = x + 0.40
     out += [

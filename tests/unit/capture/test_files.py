@@ -139,9 +139,7 @@ def test_rotation_is_obeyed(
 
 
 @pytest.mark.parametrize(("sar", "size"), [(Fraction(2), (128, 48)), (Fraction(1, 2), (64, 96))])
-def test_pixels_become_square(
-    sar: Fraction, size: tuple[int, int], write_video: WriteVideo, read_all: ReadAll
-) -> None:
+def test_pixels_become_square(sar: Fraction, size: tuple[int, int], write_video: WriteVideo, read_all: ReadAll) -> None:
     source = open_source(str(write_video("dv.mp4", sar=sar, count=2)))
     assert source.info.size == size
     assert read_all(source)[1].size == size
@@ -183,9 +181,7 @@ def test_long_last_frame_is_no_loss(tmp_path: Path, read_all: ReadAll) -> None:
 
 def test_left_out_frames_of_an_avi_are_no_loss(write_video: WriteVideo, read_all: ReadAll) -> None:
     """An avi marks the time of a frame that was never recorded by an empty chunk."""
-    source = open_source(
-        str(write_video("sparse.avi", count=6, codec="mpeg4", pts_ms=[0, 40, 80, 400, 440, 800]))
-    )
+    source = open_source(str(write_video("sparse.avi", count=6, codec="mpeg4", pts_ms=[0, 40, 80, 400, 440, 800])))
     times_s = [f.pts_s for f in read_all(source)]
     assert times_s == pytest.approx([0, 0.04, 0.08, 0.4, 0.44, 0.8], abs=0.011)
     assert source.stats.dropped == {}
@@ -258,11 +254,24 @@ def test_damaged_packets(write_video: WriteVideo, read_all: ReadAll) -> None:
     assert frames[-1].frame_id == 39  # the gap shows
 
 
+def test_frames_with_made_up_parts_are_left_out(write_video: WriteVideo, read_all: ReadAll) -> None:
+    path = write_video("a.avi", images=noise(20), codec="mpeg4")
+    with av.open(str(path)) as container:
+        packet = [p for p in container.demux(video=0) if p.pos][10]
+    assert packet.pos is not None
+    data = bytearray(path.read_bytes())
+    start = packet.pos + packet.size // 2
+    data[start : packet.pos + packet.size] = b"\xff" * (packet.pos + packet.size - start)
+    path.write_bytes(data)
+    source = open_source(str(path))
+    frames = read_all(source)
+    assert source.stats.dropped == {"damaged": 1}
+    assert [f.frame_id for f in frames] == [*range(10), *range(11, 20)]
+
+
 def test_decoder_that_skips_silently(write_video: WriteVideo, read_all: ReadAll) -> None:
     """After a damaged key frame HEVC gives no frames and no errors until the next one (FFmpeg 8)."""
-    path = write_video(
-        "a.mp4", images=noise(40), codec="libx265", options={"x265-params": "log-level=none:keyint=20"}
-    )
+    path = write_video("a.mp4", images=noise(40), codec="libx265", options={"x265-params": "log-level=none:keyint=20"})
     spoil(path, 20)  # the second key frame
     source = open_source(str(path))
     frames = read_all(source)
@@ -290,9 +299,7 @@ def test_cut_off_in_the_middle(name: str, write_video: WriteVideo, read_all: Rea
 
 
 def test_damage_in_the_container(write_video: WriteVideo, read_all: ReadAll) -> None:
-    path = write_video(
-        "a.mkv", images=noise(60), options={"g": "5"}, container_options={"cluster_time_limit": "200"}
-    )
+    path = write_video("a.mkv", images=noise(60), options={"g": "5"}, container_options={"cluster_time_limit": "200"})
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 3000] = random.Random(0).randbytes(3000)
     path.write_bytes(data)

@@ -95,14 +95,10 @@ def test_pixel_formats(kind: str, tmp_path: Path, read_all: ReadAll, corner_pict
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_exif_orientation(
-    orientation: int, tmp_path: Path, read_all: ReadAll, corner_picture: Corners
-) -> None:
+def test_exif_orientation(orientation: int, tmp_path: Path, read_all: ReadAll, corner_picture: Corners) -> None:
     jpeg = cv2.imencode(".jpg", corner_picture()[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
     exif = b"Exif\0\0" + b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
-    (tmp_path / "phone.jpg").write_bytes(
-        jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
-    )
+    (tmp_path / "phone.jpg").write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:])
     (frame,) = read_all(open_source(str(tmp_path / "phone.jpg")))
     shown = ORIENTATIONS[orientation](corner_picture())
     assert frame.image.shape == shown.shape

@@ -173,9 +173,7 @@ def test_no_camera_at_all(machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp
 
 
 @pytest.mark.parametrize("system", ["Darwin", "Windows", "FreeBSD"])
-def test_other_systems_try_the_numbers(
-    system: str, machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_systems_try_the_numbers(system: str, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "system", lambda: system)
     assert list_cameras() == {0: "camera 0", 2: "camera 2"}
     machine.busy.add(2)

@@ -161,9 +161,7 @@ def test_nobody_is_invented(world: World) -> None:
     assert world.finds == 3
 
 
-@pytest.mark.parametrize(
-    "body", [Body(128, 128, presence=0.6), Body(128, 128, presence=0.9999, detection_logit=0.2)]
-)
+@pytest.mark.parametrize("body", [Body(128, 128, presence=0.6), Body(128, 128, presence=0.9999, detection_logit=0.2)])
 def test_one_sure_network_is_enough(world: World, body: Body) -> None:
     world.bodies = [body]
     assert len(BlazePose().detect(frame(world))) == 1

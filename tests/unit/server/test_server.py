@@ -77,9 +77,7 @@ def still_serves(server: PoseServer, make_result: MakeResult) -> None:
 # What a client gets.
 
 
-def test_first_hello_then_status_then_the_latest_pose(
-    make_server: MakeServer, make_result: MakeResult
-) -> None:
+def test_first_hello_then_status_then_the_latest_pose(make_server: MakeServer, make_result: MakeResult) -> None:
     server = make_server()
     server.set_status("camera unplugged")
     server.publish(make_result(1))
@@ -104,9 +102,7 @@ def test_status_and_pictures_arrive(make_server: MakeServer, make_result: MakeRe
         assert json.loads(ws.recv(WAIT_S)) == {"type": "status", "text": "the end", "ended": True}
 
 
-def test_a_changed_hello_comes_again_with_all_that_is_known(
-    make_server: MakeServer, make_result: MakeResult
-) -> None:
+def test_a_changed_hello_comes_again_with_all_that_is_known(make_server: MakeServer, make_result: MakeResult) -> None:
     server = make_server()
     server.publish(make_result(3))
     with client(server) as ws:
@@ -134,9 +130,7 @@ def test_json_clients_get_text_and_no_pictures(make_server: MakeServer, make_res
         )
 
 
-def test_an_old_picture_is_not_shown_to_who_comes_later(
-    make_server: MakeServer, make_result: MakeResult
-) -> None:
+def test_an_old_picture_is_not_shown_to_who_comes_later(make_server: MakeServer, make_result: MakeResult) -> None:
     server = make_server()
     server.publish_picture(make_result(1), b"old")
     server.publish(make_result(3 * 10**9))  # the fixture's frame id is its time in ns, too
@@ -466,9 +460,7 @@ def test_the_page(make_server: MakeServer, tmp_path: Path, monkeypatch: pytest.M
     assert f"ws://127.0.0.1:{server.port}" in headers["Content-Security-Policy"]
 
 
-def test_a_page_that_was_not_built(
-    make_server: MakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page_that_was_not_built(make_server: MakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module.resources, "files", lambda package: tmp_path)
     response = get(make_server(), "/")
     assert response.status == 200
@@ -523,9 +515,7 @@ def test_hosts_of_this_machine(make_server: MakeServer, host: str) -> None:
     assert get(make_server(), "/", Host=host).status == 200
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8765", "localhost.evil.example", "127.0.0.1 x", ""]
-)
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8765", "localhost.evil.example", "127.0.0.1 x", ""])
 def test_another_name_for_loopback_is_refused(make_server: MakeServer, host: str) -> None:
     server = make_server()
     assert get(server, "/", Host=host).status == 403

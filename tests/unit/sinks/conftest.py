@@ -8,9 +8,7 @@ import pytest
 from rtpose.types import Camera, Frame, Person3D, Result
 
 
-def person(
-    track_id: int, where: tuple[float, float] = (100, 100), size: float = 80, score: float = 0.9
-) -> Person3D:
+def person(track_id: int, where: tuple[float, float] = (100, 100), size: float = 80, score: float = 0.9) -> Person3D:
     """Someone standing upright; every number tells who it is."""
     rng = np.random.default_rng(abs(track_id))
     pose = rng.normal(0, 0.3, (17, 3)).astype(np.float32)

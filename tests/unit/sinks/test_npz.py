@@ -81,9 +81,7 @@ def record(path: Path, results: list[Result], **options: object) -> None:
     recorder.close()
 
 
-def test_every_frame_has_its_row(
-    tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_frame_has_its_row(tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(npz_module, "CHUNK_ROWS", 3)  # several chunks, the last not full
     ids = [(), (4, 9), (9,), (), (9, 4), (9, 7), (7, 9)]
     results = [make_result(2 * i, track_ids) for i, track_ids in enumerate(ids)]
@@ -103,9 +101,7 @@ def test_every_frame_has_its_row(
                 assert all(np.isnan(array).all() for array in arrays)
             else:
                 p = by_id[track_id]
-                for got, sent in zip(
-                    arrays, (p.pose_3d, p.root_3d, p.confidence, p.keypoints_2d), strict=True
-                ):
+                for got, sent in zip(arrays, (p.pose_3d, p.root_3d, p.confidence, p.keypoints_2d), strict=True):
                     np.testing.assert_array_equal(got, sent)
     assert poses.image_size == (200, 200)
     assert poses.camera.fx == 500
@@ -257,9 +253,7 @@ def test_a_file_that_may_not_grow_leaves_the_older_one(tmp_path: Path, make_resu
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file size limits and kill -9 are tried on Linux")
-def test_killed_in_the_middle_of_writing_leaves_the_older_file(
-    tmp_path: Path, make_result: MakeResult
-) -> None:
+def test_killed_in_the_middle_of_writing_leaves_the_older_file(tmp_path: Path, make_result: MakeResult) -> None:
     path = tmp_path / "poses.npz"
     record(path, [make_result(0, (1,))])
     old = path.read_bytes()
@@ -277,9 +271,7 @@ def test_killed_in_the_middle_of_writing_leaves_the_older_file(
     record(sys.argv[1])
     """
     )
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), path], capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program), path], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert path.read_bytes() == old
     left = [p for p in tmp_path.iterdir() if p != path]

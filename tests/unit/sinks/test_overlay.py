@@ -142,9 +142,7 @@ except OutputError as error:
 def test_a_file_that_may_not_grow_leaves_the_older_one(tmp_path: Path, limit: int) -> None:
     path = tmp_path / "out.mp4"
     path.write_bytes(b"old")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, path, str(limit)], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", PROGRAM, path, str(limit)], capture_output=True, text=True, check=True)
     assert "File too large" in done.stdout
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -29,9 +29,7 @@ class Listener:
         self.pictures.append(result.frame.frame_id)
 
 
-def write(
-    listener: Listener, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch, **options: float
-) -> None:
+def write(listener: Listener, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch, **options: float) -> None:
     """Ten results, 40 ms apart."""
     now_s = [1000.0]
     monkeypatch.setattr(websocket_module.time, "monotonic", lambda: now_s[0])

@@ -25,7 +25,7 @@ def test_a_person_who_faces_the_camera_has_the_left_hand_at_the_right() -> None:
 
 
 def test_azimuth_90_sees_the_left_side() -> None:
-    """The camera stands at world +x, the person's left: the left hand is nearer, the face looks to the picture's left."""
+    """The camera stands at world +x, the person's left: the left hand is near, the face looks to the left."""
     camera = _camera(90)
     assert (camera @ torch.tensor([1.0, 0, 0]))[2] == pytest.approx(-1, abs=1e-6)
     assert (camera @ torch.tensor([0.0, 0, 1]))[0] == pytest.approx(-1, abs=1e-6)
@@ -46,9 +46,7 @@ def test_cameras_are_rotations(a: float, b: float, c: float) -> None:
 def test_rotation_y_is_the_papers() -> None:
     """Eq. 7 and 8: row vectors times R are `rotation_y` from the left."""
     theta = 0.7
-    paper = torch.tensor(
-        [[math.cos(theta), 0, -math.sin(theta)], [0, 1, 0], [math.sin(theta), 0, math.cos(theta)]]
-    )
+    paper = torch.tensor([[math.cos(theta), 0, -math.sin(theta)], [0, 1, 0], [math.sin(theta), 0, math.cos(theta)]])
     row = torch.randn(5, 3)
     torch.testing.assert_close(row @ paper, row @ rotation_y(torch.tensor([theta]))[0].T)
 

@@ -26,7 +26,7 @@ def pack() -> MotionPack:
     return dataclasses.replace(whole, poses_m=whole.poses_m[::40])
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -35,9 +35,9 @@ def test_a_killed_run_resumes_to_the_same_weights(pack: MotionPack, tmp_path: Pa
 
     def kill(progress: Progress) -> None:
         if progress.step == 5:  # after the checkpoint of step 4
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train_svmac(TINY, pack, pack, tmp_path / "killed", report=kill)
     resumed = train_svmac(TINY, pack, pack, tmp_path / "killed", resume=True)
     for name, value in straight.state_dict().items():

@@ -37,7 +37,9 @@ def test_noise_has_the_size_that_was_asked_and_derived_joints_follow() -> None:
     wrist = H36M17.index_of["left_wrist"]
     assert difference[:, wrist].std().item() == pytest.approx(0.02 * extent.item(), rel=0.05)
     i = H36M17.index_of
-    torch.testing.assert_close(difference[:, i["root"]], (difference[:, i["left_hip"]] + difference[:, i["right_hip"]]) / 2)
+    torch.testing.assert_close(
+        difference[:, i["root"]], (difference[:, i["left_hip"]] + difference[:, i["right_hip"]]) / 2
+    )
     # What a detector's joints would be derived from the noisy ones is what the noisy set holds.
     shoulders = (noisy[:, i["left_shoulder"]] + noisy[:, i["right_shoulder"]]) / 2
     torch.testing.assert_close(noisy[:, i["thorax"]], shoulders, atol=1e-5, rtol=0)

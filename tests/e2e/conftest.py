@@ -1,0 +1,94 @@
+"""What the tests of the whole program need beside it: the detector's networks, clips, a camera, a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+from clips import Picture, read_clip, repeat_clip, write_clip
+from command import rtpose
+from mjpeg import MjpegStream
+
+from rtpose import model_files
+from rtpose.assets import sample_clip
+from rtpose.errors import ModelError
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def missing(reason: str) -> None:
+    """Skip; where everything has to be there, fail."""
+    if IN_CI:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _networks() -> None:
+    """The detector's files in the user's cache; fetched once if they are not there."""
+    if all(status.state == "ready" for status in model_files.list_files()):
+        return
+    try:
+        model_files.pull()
+    except ModelError as error:
+        missing(f"the detector's network files are not there: {error}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"):
+        if path := shutil.which(name):
+            return path
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+    if not Path(own).is_file():
+        missing("no Chromium on this machine: install it, or run `playwright install chromium`")
+    return own
+
+
+@pytest.fixture(scope="session")
+def sample_pictures() -> list[Picture]:
+    """All frames of the embedded sample."""
+    return read_clip(sample_clip())
+
+
+@pytest.fixture(scope="session")
+def short_clip(sample_pictures: list[Picture], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 30 frames of the sample."""
+    return write_clip(tmp_path_factory.mktemp("clips") / "short.mp4", sample_pictures[:30])
+
+
+@pytest.fixture(scope="session")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample a hundred times over: minutes of work, to be ended before."""
+    return repeat_clip(sample_clip(), tmp_path_factory.mktemp("clips") / "long.mp4", 100)
+
+
+@pytest.fixture(scope="session")
+def sample_poses(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder in which `rtpose video` has written poses.npz and overlay.mp4 of the sample."""
+    folder = tmp_path_factory.mktemp("sample")
+    run = rtpose("video", sample_clip(), "--out", "poses.npz", "--overlay", "overlay.mp4", cwd=folder)
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def jpegs(sample_pictures: list[Picture]) -> list[bytes]:
+    """The sample's frames as a camera sends them."""
+    return [cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes() for picture in sample_pictures]
+
+
+@pytest.fixture
+def camera(jpegs: list[bytes]) -> Iterator[MjpegStream]:
+    """The sample as a camera with 30 frames a second."""
+    stream = MjpegStream(jpegs, fps=30)
+    yield stream
+    stream.stop()

@@ -1,0 +1,112 @@
+"""The real command in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+LIMIT_S = 120
+COMMAND = (sys.executable, "-m", "rtpose.cli")
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """This process's, without what would change the command's words."""
+    kept = {k: v for k, v in os.environ.items() if k not in {"RTPOSE_DEBUG", "FORCE_COLOR"}}
+    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **changes}
+
+
+def rtpose(
+    *args: str | Path, cwd: Path, before: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `rtpose ARGS` to its end. before: called in the child before it starts (POSIX)."""
+    return subprocess.run(
+        [*COMMAND, *map(str, args)], cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, text=True,
+        encoding="utf-8", capture_output=True, timeout=LIMIT_S, preexec_fn=before,
+    )  # fmt: skip
+
+
+class Running:
+    """`rtpose ARGS` while it runs. Both outputs are read all the time, so it never waits for the reader."""
+
+    def __init__(self, args: Sequence[str | Path], cwd: Path) -> None:
+        self.process = subprocess.Popen(
+            [*COMMAND, *map(str, args)], cwd=cwd, env=environment(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+        )  # fmt: skip
+        self.stdout: list[str] = []
+        self.stderr: list[str] = []
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self._readers = [
+            threading.Thread(target=lines.extend, args=(pipe,), daemon=True)
+            for pipe, lines in ((self.process.stdout, self.stdout), (self.process.stderr, self.stderr))
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """The first match in what the command has said so far, on either output, or says from now on."""
+        deadline_s = time.monotonic() + LIMIT_S
+        while True:
+            ended = self.process.poll() is not None
+            if ended:
+                self._join()
+            said = "".join([*self.stdout, *self.stderr])
+            if match := re.search(pattern, said):
+                return match
+            assert not ended, f"ended with {self.process.returncode} before saying {pattern!r}:\n{said}"
+            assert time.monotonic() < deadline_s, f"did not say {pattern!r}:\n{said}"
+            time.sleep(0.02)
+
+    def page(self) -> str:
+        """Address of the page, once the command has printed it."""
+        return self.wait_for(r"The page: (http://\S+)")[1]
+
+    def end(self, number: int = signal.SIGINT) -> int:
+        """Send a signal; the exit code."""
+        self.process.send_signal(number)
+        return self.finish()
+
+    def finish(self) -> int:
+        """Wait for the end; the exit code."""
+        code = self.process.wait(LIMIT_S)
+        self._join()
+        return code
+
+    def kill(self) -> None:
+        """End it whatever it does, and close the pipes."""
+        self.process.kill()
+        self.finish()
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+    def _join(self) -> None:
+        for reader in self._readers:
+            reader.join(LIMIT_S)
+
+
+@contextmanager
+def running(*args: str | Path, cwd: Path) -> Iterator[Running]:
+    """`rtpose ARGS`, killed at the end of the block if it still runs."""
+    command = Running(args, cwd)
+    try:
+        yield command
+    finally:
+        command.kill()
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Wait until a condition holds; fails after a generous while, naming `what`."""
+    deadline_s = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline_s, f"waited too long for {what}"
+        time.sleep(0.02)
