@@ -22,7 +22,7 @@ from rtpose.geometry import DEFAULT_FOV_DEG, camera_from_fov
 from rtpose.skeleton import H36M17
 from rtpose.train.synth.body import BodyModel, Pose
 from rtpose.train.synth.clothing import SOLE_M, DressedPerson, Outfit
-from rtpose.train.synth.motion import FPS, MotionPack
+from rtpose.train.synth.motion import FPS, JointAnglePack
 from rtpose.train.synth.renderer import Light, Renderer, View
 from rtpose.train.synth.scene import room
 from rtpose.types import Image
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--crf", type=int, default=21, help="H.264 quality, smaller is better and larger")
     args = parser.parse_args()
 
-    pack = MotionPack(args.data / "cmu_amc30_train.npz")
+    pack = JointAnglePack(args.data / "cmu_amc30_train.npz")
     motion = pack.motion(pack.find(CLIP)).part(*FRAMES)
     motion = motion.turned(-float(motion.heading_deg()[0]))  # starts facing the camera
     model = BodyModel()

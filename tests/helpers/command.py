@@ -23,9 +23,7 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **changes}
 
 
-def rtpose(
-    *args: str | Path, cwd: Path, before: Callable[[], None] | None = None
-) -> subprocess.CompletedProcess[str]:
+def rtpose(*args: str | Path, cwd: Path, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
     """Run `rtpose ARGS` to its end. before: called in the child before it starts (POSIX)."""
     return subprocess.run(
         [*COMMAND, *map(str, args)], cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, text=True,

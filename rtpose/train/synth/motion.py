@@ -80,7 +80,7 @@ class Motion:
         return np.degrees(np.arctan2(forward[:, 0], forward[:, 2]))
 
 
-class MotionPack:
+class JointAnglePack:
     """`cmu_amc30_*.npz`: clips of joint angles with the skeletons they belong to."""
 
     def __init__(self, path: Path) -> None:

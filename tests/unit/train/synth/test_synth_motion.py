@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rtpose.errors import InputError
-from rtpose.train.synth.motion import METRES_PER_UNIT, MotionPack, rotation_xyz
+from rtpose.train.synth.motion import METRES_PER_UNIT, JointAnglePack, rotation_xyz
 
 UNIT = METRES_PER_UNIT
 BONES = {  # bone: (parent, direction, length, axis_deg)
@@ -55,7 +55,7 @@ def test_rotation_order_is_x_then_y_then_z() -> None:
 
 
 def test_kinematics_by_hand(pack_path: Path) -> None:
-    pack = MotionPack(pack_path)
+    pack = JointAnglePack(pack_path)
     motion = pack.motion(pack.find("77_01"))
     assert len(motion) == 2
     assert motion.leg_length == pytest.approx(15 * UNIT)
@@ -72,7 +72,7 @@ def test_kinematics_by_hand(pack_path: Path) -> None:
 
 
 def test_parts_and_turns(pack_path: Path) -> None:
-    motion = MotionPack(pack_path).motion(0)
+    motion = JointAnglePack(pack_path).motion(0)
     turned = motion.part(1, 2).turned(-90.0)
     assert len(turned) == 1
     assert turned.heading_deg()[0] == pytest.approx(0.0, abs=1e-9)
@@ -81,6 +81,6 @@ def test_parts_and_turns(pack_path: Path) -> None:
 
 def test_missing_things_are_named(pack_path: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.npz"):
-        MotionPack(tmp_path / "nothing.npz")
+        JointAnglePack(tmp_path / "nothing.npz")
     with pytest.raises(InputError, match="77_02"):
-        MotionPack(pack_path).find("77_02")
+        JointAnglePack(pack_path).find("77_02")

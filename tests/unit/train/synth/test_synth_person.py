@@ -10,7 +10,7 @@ import pytest
 
 from rtpose.errors import ConfigError
 from rtpose.skeleton import H36M17
-from rtpose.train.synth.motion import Motion, MotionPack
+from rtpose.train.synth.motion import JointAnglePack, Motion
 
 pytest.importorskip("anny", reason="the extra synth is not installed")
 from anny.paths import get_anny_cache_path
@@ -40,7 +40,7 @@ def shape(model: BodyModel) -> Shape:
 def motion() -> Motion:
     if not DATA.is_file():
         pytest.skip("the motion pack is not beside this checkout")
-    pack = MotionPack(DATA)
+    pack = JointAnglePack(DATA)
     return pack.motion(pack.find("05_02")).part(90, 120)
 
 
