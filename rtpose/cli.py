@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rtpose import __version__
-from rtpose.errors import InputError, OutputError, RtposeError
+from rtpose.errors import InputError, MissingExtraError, OutputError, RtposeError
 
 if TYPE_CHECKING:
     from rtpose.config import RunSettings
@@ -268,6 +268,47 @@ def view(
             pass
 
 
+@app.command("eval")
+def evaluate(
+    lifter: Annotated[str, typer.Argument(help="A shipped lifter's name or an .onnx file.")],
+    pack: Annotated[Path | None, typer.Option(help="Motion pack.", show_default="the built-in validation pack")] = None,
+    input_kind: Annotated[str, typer.Option("--input", help="2D joints: gt, detected or noise:PX.")] = "gt",
+    backend: Annotated[str, typer.Option(help="openvino or torch.")] = "openvino",
+    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write all figures here.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """How good a lifter is: its errors on a motion pack (needs the extra 'train')."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from rtpose.assets import small_val_pack
+
+    try:
+        from rtpose.train.evaluate import evaluate_lifter
+    except ImportError as error:
+        raise MissingExtraError("train", "evaluation") from error
+    from rtpose.sinks.output_file import OutputFile
+    from rtpose.train.motion_pack import load_motion_pack
+
+    output = OutputFile(json_file, overwrite=overwrite) if json_file else None
+    figures = evaluate_lifter(
+        lifter, load_motion_pack(pack or small_val_pack()), input_kind=input_kind, backend=backend, seed=seed
+    )
+    columns = ("poses", "mpjpe_mm", "p_mpjpe_mm", "n_mpjpe_mm", "pck_150", "auc", "accel_error_m_s2")
+    table = Table("", *columns, title=f"{figures['lifter']} on {figures['pack']}, input {figures['input']}")
+    rows = [*figures["per_action"].items(), *((f"subject {n}", row) for n, row in figures["per_subject"].items())]
+    digits = {"poses": 0, "pck_150": 3, "auc": 3}
+    for name, row in [*rows, ("all", figures)]:
+        table.add_row(name, *(f"{row[c]:.{digits.get(c, 1)}f}" for c in columns))
+    Console(width=140 if not sys.stdout.isatty() else None).print(table)
+    print(figures["protocol"])
+    if output:
+        with output.writing():
+            output.part.write_text(json.dumps(figures, indent=2), encoding="utf-8")
+        output.commit()
+
+
 @models_app.command("list")
 def models_list() -> None:
     """The network files, where they lie and whether they are there."""
@@ -337,8 +378,6 @@ def train_svmac(
     try:
         from rtpose.train.loop import Progress, train_svmac
     except ImportError as error:
-        from rtpose.errors import MissingExtraError
-
         raise MissingExtraError("train", "training") from error
     from rtpose.train.motion_pack import find_pack, load_motion_pack
     from rtpose.train.settings import SvmacSettings

@@ -59,7 +59,7 @@ class NetworkLifter:
         plane = view[..., :2] / np.maximum(view[..., 2:], np.float32(1e-3))
 
         network_input, scale = self._codec.encode(plane)
-        depth = self._backend.run({"points": network_input.astype(np.float32)})["depth"]
+        depth = self.depth(network_input)
         unit = self._codec.decode(network_input, depth)
         metres_per_unit = self._metres_per(standing_height(unit, scores))
 
@@ -77,6 +77,11 @@ class NetworkLifter:
         poses = (placed - roots[:, None]) @ view_to_camera
         roots = (roots[:, None] @ view_to_camera)[:, 0]
         return poses.astype(np.float32), roots.astype(np.float32), scores.astype(np.float32)
+
+    def depth(self, network_input: Float32) -> Float32:
+        """The network alone: normalised points (N, 34) -> depth (N, 17) in mean joint distances."""
+        depth: Float32 = self._backend.run({"points": network_input.astype(np.float32)})["depth"]
+        return depth
 
     def _metres_per(self, height: Float32) -> Float32:
         """Factor (P,) to the person's real height; joints that all lie in one point have no height."""

@@ -1,44 +1,73 @@
-"""How good a lifter is on a pack: all frames, five fixed cameras."""
+"""How good a lifter is on a motion pack: all frames, seen by five fixed cameras."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rtpose import metrics
-from rtpose.lift.codec import DepthCodec
+from rtpose.errors import ConfigError
+from rtpose.lift.codec import DepthCodec, codec_from_facts
+from rtpose.lift.lifter import NetworkLifter
 from rtpose.train.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, project, unit_poses
 from rtpose.train.joints_2d import as_detected
 from rtpose.train.motion_pack import MotionPack
-from rtpose.train.noise import add_detector_noise
+from rtpose.train.noise import add_detector_noise, vary_body
 from rtpose.train.settings import NoiseSettings
 
 DepthFunction = Callable[[Tensor], Tensor]
 """Network input (N, 2 J) -> depth (N, J)."""
 
-NO_NOISE = NoiseSettings(sigma=0, outlier_share=0, hip_width=(1, 1), shoulder_width=(1, 1))
+UNIT_PX = 103.0
+"""Pixels of one mean joint distance, for `noise:PX`: someone 5 m from Human3.6M's cameras (focal length 1145 px, mean
+joint distance 0.45 m)."""
+
+
+@dataclass(frozen=True)
+class InputKind:
+    """What the lifter is given: `gt`, `noise:PX` or `detected`."""
+
+    name: str
+    sigma_px: float = 0.0
+    detector_like: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> InputKind:
+        """Errors: `ConfigError` for anything else."""
+        if text in ("gt", "detected"):
+            return cls(text, detector_like=text == "detected")
+        if match := re.fullmatch(r"noise:(\d+(?:\.\d+)?)", text):
+            return cls(text, sigma_px=float(match[1]))
+        raise ConfigError(f"no input '{text}': choose gt, detected or noise:PX, for instance noise:10")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Per-pose errors over all cameras, in mm."""
+    """Errors of each pose, (N,), all cameras one after the other, each in the pack's order."""
 
-    mpjpe_mm: np.ndarray
-    n_mpjpe_mm: np.ndarray
-    p_mpjpe_mm: np.ndarray
+    mpjpe_mm: NDArray[Any]
+    p_mpjpe_mm: NDArray[Any]
+    n_mpjpe_mm: NDArray[Any]
+    pck_150: NDArray[Any]
+    auc: NDArray[Any]
+    accel_error_m_s2: NDArray[Any]
+    """NaN at the ends of a clip."""
+    clip: NDArray[Any]
+    """Index of each pose's clip."""
 
-    def means(self) -> dict[str, float]:
-        """Mean of each figure, and how many poses it is made of."""
-        return {
-            "mpjpe_mm": float(self.mpjpe_mm.mean()),
-            "n_mpjpe_mm": float(self.n_mpjpe_mm.mean()),
-            "p_mpjpe_mm": float(self.p_mpjpe_mm.mean()),
-            "poses": len(self.p_mpjpe_mm),
-        }
+    def means(self, rows: NDArray[Any] | None = None) -> dict[str, float]:
+        """Mean of each figure over the poses (of `rows`, a mask), and their number."""
+        rows = np.ones(len(self.clip), bool) if rows is None else rows
+        names = [f.name for f in fields(self) if f.name != "clip"]
+        return {"poses": int(rows.sum()), **{name: float(np.nanmean(getattr(self, name)[rows])) for name in names}}
 
 
 def evaluate_depth(
@@ -46,38 +75,107 @@ def evaluate_depth(
     pack: MotionPack,
     codec: DepthCodec,
     *,
-    noise: NoiseSettings = NO_NOISE,
+    kind: InputKind | None = None,
     every: int = 1,
-    batch_size: int = 4096,
     seed: int = 0,
 ) -> Evaluation:
     """Lift every `every`-th frame of the pack as seen by `EVALUATION_CAMERAS_DEG`.
 
-    Joints are detector-like on both sides (skeleton.py). The true size is given to none: MPJPE is taken after the
-    estimate was scaled to the true mean joint distance, so that a weak-perspective lifter has one.
+    Joints are detector-like on both sides (skeleton.py). Nobody is told the true size: an estimate is scaled to the
+    true mean joint distance before its MPJPE is taken. No flip averaging, no poses left out.
     """
-    poses = as_detected(torch.from_numpy(pack.poses_m[::every]))
-    unit, size_m = unit_poses(poses)
+    kind = kind or InputKind("gt")
     generator = torch.Generator().manual_seed(seed)
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    mocap = torch.from_numpy(pack.poses_m[::every])
+    clip_of = pack.clip_of_frame()[::every]
+    fps = np.array([float(clip["fps"]) for clip in pack.clips]) / every
+    unit, size_m = unit_poses(as_detected(mocap))
+    scale = 1000 * size_m[:, None, None]
+    columns: list[list[NDArray[Any]]] = [[] for _ in fields(Evaluation)]
     for azimuth, elevation in EVALUATION_CAMERAS_DEG:
         angles = torch.deg2rad(torch.tensor([azimuth, elevation, 0.0]))
         rotation = camera_from_world(angles[0:1], angles[1:2], angles[2:3])
-        for start in range(0, len(unit), batch_size):
-            truth = unit[start : start + batch_size] @ rotation.transpose(1, 2)
-            points = add_detector_noise(project(truth, codec.distance), noise, generator)
-            network_input, _ = codec.encode(points)
-            with torch.no_grad():
-                lifted = codec.decode(network_input, depth_of(network_input))
-            estimate, _ = unit_poses(lifted)
-            scale = 1000 * size_m[start : start + batch_size, None, None]
-            estimate_mm, truth_mm = (estimate * scale).numpy(), (truth * scale).numpy()
-            parts.append(
-                (
-                    metrics.mpjpe(estimate_mm, truth_mm),
-                    metrics.n_mpjpe(estimate_mm, truth_mm),
-                    metrics.p_mpjpe(estimate_mm, truth_mm),
-                )
-            )
-    mpjpe, n_mpjpe, p_mpjpe = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Evaluation(mpjpe, n_mpjpe, p_mpjpe)
+        truth = unit @ rotation.transpose(1, 2)
+        network_input, _ = codec.encode(_points(mocap, truth, size_m, rotation, codec, kind, generator))
+        with torch.no_grad():
+            depth = torch.cat([depth_of(part) for part in network_input.split(4096)])
+        estimate, _ = unit_poses(codec.decode(network_input, depth))
+        estimate_mm, truth_mm = (estimate * scale).numpy(), (truth * scale).numpy()
+        acceleration = np.full(len(truth_mm), np.nan)
+        for rows, clip in _runs(clip_of):
+            if len(truth_mm[rows]) > 2:
+                error = metrics.accel_error(estimate_mm[rows] / 1000, truth_mm[rows] / 1000, fps[clip])
+                acceleration[rows][1:-1] = error
+        for column, values in zip(
+            columns,
+            (
+                metrics.mpjpe(estimate_mm, truth_mm),
+                metrics.p_mpjpe(estimate_mm, truth_mm),
+                metrics.n_mpjpe(estimate_mm, truth_mm),
+                metrics.pck(estimate_mm, truth_mm),
+                metrics.auc(estimate_mm, truth_mm),
+                acceleration,
+                clip_of,
+            ),
+            strict=True,
+        ):
+            column.append(values)
+    return Evaluation(*(np.concatenate(column) for column in columns))
+
+
+def evaluate_lifter(
+    lifter: str, pack: MotionPack, *, input_kind: str = "gt", backend: str = "openvino", seed: int = 0
+) -> dict[str, Any]:
+    """`rtpose eval`: the figures of a shipped or trained lifter as one object (see the README)."""
+    network = NetworkLifter(lifter, backend=backend)
+    kind = InputKind.parse(input_kind)
+
+    def depth_of(points: Tensor) -> Tensor:
+        return torch.from_numpy(network.depth(points.numpy()))
+
+    result = evaluate_depth(depth_of, pack, codec_from_facts(network.facts["normalisation"]), kind=kind, seed=seed)
+
+    def groups(key: str) -> dict[str, dict[str, float]]:
+        names = np.array([str(clip[key]) for clip in pack.clips])[result.clip]
+        return {str(name): result.means(names == name) for name in np.unique(names)}
+
+    return {
+        "lifter": network.facts["name"],
+        "weights_sha256": hashlib.sha256(network.file.read_bytes()).hexdigest(),
+        "backend": backend,
+        "pack": pack.path.name,
+        "input": kind.name,
+        "seed": seed,
+        **result.means(),
+        "per_action": groups("text"),
+        "per_subject": groups("subject"),
+        "cameras_deg": EVALUATION_CAMERAS_DEG,
+        "protocol": "detector-like joints; MPJPE after scaling to the true mean joint distance; no flip averaging; "
+        "no poses left out",
+    }
+
+
+def _points(
+    mocap: Tensor,
+    truth: Tensor,
+    size_m: Tensor,
+    rotation: Tensor,
+    codec: DepthCodec,
+    kind: InputKind,
+    generator: torch.Generator,
+) -> Tensor:
+    """2D joints (N, J, 2) of one camera, as the input's kind asks."""
+    if kind.detector_like:
+        noise = NoiseSettings()
+        body = as_detected(vary_body(mocap, noise, generator)) / size_m[:, None, None]
+        body = (body - body[:, :1]) @ rotation.transpose(1, 2)
+        return add_detector_noise(project(body, codec.distance), noise, generator)
+    points = project(truth, codec.distance)
+    return points + torch.randn(points.shape, generator=generator) * (kind.sigma_px / UNIT_PX / codec.distance)
+
+
+def _runs(clip_of: NDArray[Any]) -> Iterator[tuple[slice, int]]:
+    """(rows, clip) of each clip's stretch."""
+    starts = np.flatnonzero(np.diff(clip_of, prepend=-1))
+    for start, stop in zip(starts, [*starts[1:], len(clip_of)], strict=True):
+        yield slice(start, stop), int(clip_of[start])

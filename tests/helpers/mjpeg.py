@@ -20,6 +20,10 @@ class MjpegStream:
         self._started_s = time.monotonic()
         self.start()
 
+    def show(self, jpegs: Sequence[bytes]) -> None:
+        """Show other pictures from now on."""
+        self._jpegs = jpegs
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}/camera.mjpg"
@@ -60,7 +64,8 @@ class MjpegStream:
                     self._cut.wait(0.2 / self._fps)
                     continue
                 last = now
-                data = self._jpegs[now % len(self._jpegs)]
+                jpegs = self._jpegs
+                data = jpegs[now % len(jpegs)]
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                 request.wfile.write(head.encode() + data + b"\r\n")
         except OSError:

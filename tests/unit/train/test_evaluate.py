@@ -1,19 +1,24 @@
 import dataclasses
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
+from lifter_files import write_lifter
 
 from rtpose.assets import small_val_pack
+from rtpose.errors import ConfigError
 from rtpose.lift.codec import DepthCodec
 from rtpose.train.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, unit_poses
-from rtpose.train.evaluate import evaluate_depth
+from rtpose.train.evaluate import InputKind, evaluate_depth, evaluate_lifter
 from rtpose.train.joints_2d import as_detected
 from rtpose.train.motion_pack import load_motion_pack
 
 
 def test_the_true_depth_has_no_error_and_a_flat_one_has() -> None:
     whole = load_motion_pack(small_val_pack())
-    pack = dataclasses.replace(whole, poses_m=whole.poses_m[::200])
+    pack = dataclasses.replace(whole, poses_m=whole.poses_m[::200], starts=np.array([0, 34]), clips=whole.clips[:1])
     unit, _ = unit_poses(as_detected(torch.from_numpy(pack.poses_m)))
     truths = []
     for azimuth, elevation in EVALUATION_CAMERAS_DEG:
@@ -30,3 +35,31 @@ def test_the_true_depth_has_no_error_and_a_flat_one_has() -> None:
     assert flat.p_mpjpe_mm.mean() > 60
     assert (flat.p_mpjpe_mm <= flat.mpjpe_mm).mean() > 0.9
     assert np.isclose(flat.means()["p_mpjpe_mm"], flat.p_mpjpe_mm.mean())
+
+
+def test_kinds_of_input() -> None:
+    assert InputKind.parse("noise:7.5").sigma_px == 7.5
+    assert InputKind.parse("detected").detector_like
+    with pytest.raises(ConfigError, match="noise:PX"):
+        InputKind.parse("noise:")
+
+
+def test_noise_is_repeated_by_its_seed_and_makes_it_worse(tmp_path: Path) -> None:
+    """A lifter that says depth 0 is wrong by a known amount; noisy joints make it worse."""
+    whole = load_motion_pack(small_val_pack())
+    lifter = str(write_lifter(tmp_path / "flat.onnx", width=8, zero=True))
+    short = dataclasses.replace(
+        whole, poses_m=whole.poses_m[: whole.starts[2]], starts=whole.starts[:3], clips=whole.clips[:2]
+    )
+    exact, noisy, again, other, detected = (
+        evaluate_lifter(lifter, short, input_kind=kind, seed=seed)
+        for kind, seed in (("gt", 0), ("noise:20", 0), ("noise:20", 0), ("noise:20", 1), ("detected", 0))
+    )
+    assert noisy["p_mpjpe_mm"] > exact["p_mpjpe_mm"] + 5
+    assert noisy["accel_error_m_s2"] > exact["accel_error_m_s2"]
+    assert noisy["p_mpjpe_mm"] == again["p_mpjpe_mm"] != other["p_mpjpe_mm"]
+    assert detected["p_mpjpe_mm"] != exact["p_mpjpe_mm"]
+    assert exact["poses"] == 5 * len(short.poses_m)
+    assert sum(row["poses"] for row in exact["per_subject"].values()) == exact["poses"]
+    keys = "lifter weights_sha256 backend pack input seed poses mpjpe_mm p_mpjpe_mm n_mpjpe_mm pck_150 auc"
+    assert set(keys.split()) | {"accel_error_m_s2", "per_action", "per_subject"} <= set(exact)

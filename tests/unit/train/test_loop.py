@@ -110,4 +110,4 @@ def test_the_exported_network_knows_itself_and_runs(pack: MotionPack, tmp_path: 
     points = np.random.default_rng(0).normal(scale=0.1, size=(5, 34)).astype(np.float32)
     with torch.no_grad():
         expected = generator.depth(torch.from_numpy(points)).numpy()
-    np.testing.assert_allclose(lifter._backend.run({"points": points})["depth"], expected, atol=2e-3)
+    np.testing.assert_allclose(lifter.depth(points), expected, atol=2e-3)

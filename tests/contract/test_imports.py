@@ -1,0 +1,33 @@
+"""What may reach what, in a fresh interpreter. import-linter checks the sources; this checks what is really loaded."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def loaded_by(statement: str) -> set[str]:
+    code = f"{statement}; import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "rtpose.server.server",
+        "rtpose.sinks.websocket",
+        "rtpose.sinks.npz",
+        "rtpose.capture",
+        "rtpose.detect.blazepose",
+        "rtpose.lift.lifter",
+        "rtpose.pipeline",
+        "rtpose.cli",
+    ],
+)
+def test_torch_is_not_loaded_to_run(module: str) -> None:
+    assert not {"torch", "rtpose.models", "rtpose.train"} & loaded_by(f"import {module}")
+
+
+def test_the_command_line_imports_lazily() -> None:
+    assert not {"cv2", "av", "openvino", "websockets", "numpy"} & loaded_by("import rtpose.cli")

@@ -1,0 +1,157 @@
+"""The pipeline with made-up parts."""
+
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from rtpose.geometry import camera_from_fov
+from rtpose.pipeline import Pipeline, Summary
+from rtpose.types import Camera, Frame, Person3D, Result, SourceInfo, SourceStats
+
+
+class Source:
+    """`count` frames at `fps`; a live one hands out the newest frame by its own clock."""
+
+    def __init__(self, count: int, *, live: bool = False, fps: float = 100.0, error: Exception | None = None) -> None:
+        self.info = SourceInfo("made up", live, (8, 6), fps, count)
+        self.stats = SourceStats()
+        self.closed = 0
+        self._next = 0
+        self._error = error
+
+    def read(self, timeout_s: float = 1.0) -> Frame | None:
+        if self._next == self.info.frame_count:
+            if self._error:
+                raise self._error
+            return None
+        assert self.info.fps is not None
+        image = np.zeros((6, 8, 3), np.uint8)
+        frame = Frame(image, self._next, time.monotonic_ns(), self._next / self.info.fps)
+        self._next += 1
+        self.stats.delivered += 1
+        return frame
+
+    @property
+    def ended(self) -> bool:
+        return self._next == self.info.frame_count and not self._error
+
+    @property
+    def status(self) -> str:
+        return "ok" if self._next % 2 else "trying again"
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Estimator:
+    def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
+        zeros = np.zeros((17, 3), np.float32)
+        box = np.zeros(4, np.float32)
+        person = Person3D(-1, box, zeros, zeros, np.zeros(3, np.float32), np.ones(17, np.float32))
+        return [person] if frame.frame_id % 2 == 0 else []
+
+    def reset(self) -> None: ...
+
+    def describe(self) -> dict[str, object]:
+        return {}
+
+
+class Pass:
+    def update(self, persons: Sequence[Person3D], t_s: float) -> list[Person3D]:
+        return list(persons)
+
+    smooth = update
+
+    def reset(self) -> None: ...
+
+
+class Collect:
+    def __init__(self, delay_s: float = 0.0, fail_at: int | None = None) -> None:
+        self.frames: list[int] = []
+        self.closed = 0
+        self._delay_s = delay_s
+        self._fail_at = fail_at
+
+    def write(self, result: Result) -> None:
+        time.sleep(self._delay_s)
+        if result.frame.frame_id == self._fail_at:
+            raise OSError("no space left")
+        self.frames.append(result.frame.frame_id)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def pipeline(source: Source, **options: object) -> Pipeline:
+    return Pipeline(source, Estimator(), Pass(), Pass(), camera_of=camera_from_fov, **options)  # type: ignore[arg-type]
+
+
+def test_a_file_is_recorded_frame_by_frame_whatever_a_viewer_does() -> None:
+    source, recorder, viewer = Source(40), Collect(), Collect(delay_s=0.02)
+    summary = pipeline(source, recorders=[recorder], viewers=[viewer]).run()
+    assert recorder.frames == list(range(40))
+    assert len(viewer.frames) < 40
+    assert viewer.frames[-1] == 39  # the newest is never the one that is lost
+    assert (summary.frames, summary.frames_with_people, summary.most_people) == (40, 20, 1)
+    assert set(summary.stages_ms) == {"estimate", "track and smooth"}
+    assert (source.closed, recorder.closed, viewer.closed) == (1, 1, 1)
+
+
+def test_a_slow_recorder_loses_nothing() -> None:
+    recorder = Collect(delay_s=0.002)
+    pipeline(Source(80), recorders=[recorder]).run()
+    assert recorder.frames == list(range(80))
+
+
+def test_one_broken_sink_does_not_stop_the_others() -> None:
+    good, bad = Collect(), Collect(fail_at=3)
+    summary = pipeline(Source(20), recorders=[good, bad]).run()
+    assert good.frames == list(range(20))
+    assert bad.frames == [0, 1, 2]
+    assert [str(e) for e in summary.sink_errors] == ["no space left"]
+    assert (good.closed, bad.closed) == (1, 1)
+
+
+def test_the_work_ends_when_no_recorder_is_left() -> None:
+    summary = pipeline(Source(10_000), recorders=[Collect(fail_at=0)]).run()
+    assert summary.frames < 10_000
+
+
+def test_stop_finishes_the_outputs() -> None:
+    source, recorder = Source(100_000), Collect()
+    running = pipeline(source, recorders=[recorder])
+    timer = threading.Timer(0.3, running.stop)
+    timer.start()
+    summary = running.run()
+    timer.join()
+    assert 0 < summary.frames < 100_000
+    assert recorder.frames == list(range(summary.frames))
+    assert (recorder.closed, source.closed) == (1, 1)
+
+
+def test_an_error_of_the_source_reaches_the_caller_after_the_outputs_are_finished() -> None:
+    source, recorder = Source(5, error=RuntimeError("torn cable")), Collect()
+    with pytest.raises(RuntimeError, match="torn cable"):
+        pipeline(source, recorders=[recorder]).run()
+    assert recorder.frames == [0, 1, 2, 3, 4]
+    assert (recorder.closed, source.closed) == (1, 1)
+
+
+def test_live_reports_the_state_of_the_source() -> None:
+    states: list[str] = []
+    summary = pipeline(Source(6, live=True), on_status=states.append).run()
+    assert summary.frames == 6
+    assert {"ok", "trying again"} == set(states)
+
+
+def test_real_time_keeps_to_the_frames_own_times() -> None:
+    started = time.monotonic()
+    pipeline(Source(11, fps=50.0), real_time=True).run()
+    assert time.monotonic() - started >= 10 / 50
+
+
+def test_fps_of_nothing() -> None:
+    assert Summary().fps == 0.0
