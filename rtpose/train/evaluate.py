@@ -67,7 +67,13 @@ class Evaluation:
         """Mean of each figure over the poses (of `rows`, a mask), and their number."""
         rows = np.ones(len(self.clip), bool) if rows is None else rows
         names = [f.name for f in fields(self) if f.name != "clip"]
-        return {"poses": int(rows.sum()), **{name: float(np.nanmean(getattr(self, name)[rows])) for name in names}}
+        return {"poses": int(rows.sum()), **{name: _mean(getattr(self, name)[rows]) for name in names}}
+
+
+def _mean(values: NDArray[Any]) -> float:
+    """Of the numbers among them; NaN if there is none."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def evaluate_depth(

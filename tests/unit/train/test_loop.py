@@ -23,7 +23,8 @@ TINY = SvmacSettings(width=16, batch_size=8, steps=6, validate_every=2, learning
 @pytest.fixture(scope="module")
 def pack() -> MotionPack:
     whole = load_motion_pack(small_val_pack())
-    return dataclasses.replace(whole, poses_m=whole.poses_m[::40])
+    poses = whole.poses_m[::40]
+    return dataclasses.replace(whole, poses_m=poses, starts=np.array([0, len(poses)]), clips=whole.clips[:1])
 
 
 class KilledError(Exception):
