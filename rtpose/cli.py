@@ -424,7 +424,7 @@ class _Run:
         self._camera_of, camera_text = _camera(settings)
         height = settings.height_m
         self.assumptions = [
-            f"standing height {height:g} m, as given"
+            f"standing height {height:.2f} m, as given"
             if height
             else f"standing height {DEFAULT_HEIGHT_M:.2f} m, assumed",
             camera_text,

@@ -60,7 +60,7 @@ class SvmacSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     critic_steps: int = 1
     """Critic updates for each generator update; the paper does not say."""
     batch_size: int = 256
-    steps: int = 20000
+    steps: int = 8000
     learning_rate: float = 2e-4
     """The paper's 5.5e-5 is for many more steps than two cores can do."""
     final_learning_rate: float = 2e-6

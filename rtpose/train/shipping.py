@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,6 @@ def export_trained(
     }
     path = folder / "svmac.onnx"
     export_lifter(DepthLifter(generator), facts, path)
-    (folder / "facts.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
     return path
 
 

@@ -128,6 +128,22 @@ def test_the_output_exists(short_clip: Path, tmp_path: Path) -> None:
     assert "--overwrite" in said
 
 
+def test_the_input_is_never_written_over(sample_pictures: list[Picture], tmp_path: Path) -> None:
+    clips = [write_clip(tmp_path / name, sample_pictures[:5]) for name in ("a.mp4", "b.mp4")]
+    before = [clip.read_bytes() for clip in clips]
+    for arguments in (
+        ("a.mp4", "--out", "a.mp4"),
+        ("a.mp4", "--overlay", "a.mp4"),
+        ("a.mp4", "b.mp4", "--overlay", "."),
+    ):
+        said = refusal(rtpose("video", *arguments, "--overwrite", cwd=tmp_path))
+        assert "a.mp4" in said
+        assert [clip.read_bytes() for clip in clips] == before
+    said = refusal(rtpose("video", "a.mp4", "--out", "c.mp4", "--overlay", "c.mp4", cwd=tmp_path))
+    assert "c.mp4" in said, "two outputs in one file"
+    assert sorted(tmp_path.iterdir()) == clips
+
+
 def test_the_folder_cannot_be_written(short_clip: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     places = {"gone/poses.npz": "does not exist", "file/poses.npz": "file"}
@@ -288,7 +304,9 @@ def test_a_bad_lifter(make: Callable[[Path], Path], words: str, short_clip: Path
 
 
 def test_a_lifter_of_no_name(short_clip: Path, tmp_path: Path) -> None:
-    said = refusal(rtpose("video", short_clip, "--lifter", "magic", "--out", "poses.npz", cwd=tmp_path))
+    # Said once, though no input can be done.
+    run = rtpose("video", short_clip, sample_clip(), "--lifter", "magic", "--out", "poses", cwd=tmp_path)
+    said = refusal(run)
     assert "no lifter 'magic': choose one of svmac" in said
 
 
@@ -325,6 +343,7 @@ def test_view_of_what_is_no_recording(content: bytes | None, tmp_path: Path) -> 
     ("options", "words"),
     [
         (("--height", "17"), "height"),
+        (("--height", "0"), "height"),
         (("--fov", "0"), "field of view"),
         (("--persons", "0"), "persons|people"),
         (("--smooth", "more"), "smooth"),
@@ -352,8 +371,8 @@ def test_hostile_browsers(tmp_path: Path) -> None:
             )
             for rubbish in ("{", '{"ack": "all"}', "x" * 5_000_000, bytes(range(256)) * 40):
                 with looking_at(page) as hostile:
+                    hostile.socket.send(rubbish)
                     with pytest.raises(ConnectionClosed):  # its connection ends …
-                        hostile.socket.send(rubbish)
                         hostile.poses(1000)
                 good.poses(3)  # … and nothing else notices
             with socket.create_connection((address.hostname, address.port)) as noise:

@@ -1,0 +1,70 @@
+"""`rtpose train` and `rtpose eval` on the embedded pack, as someone with a fresh install runs them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command import environment, rtpose
+
+from rtpose.assets import sample_clip
+
+TINY = ("width=16", "batch_size=16", "steps=4", "validate_every=2")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("train")
+    run = rtpose("train", "svmac", *TINY, "--out", "run", "--quiet", cwd=folder)
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+def test_training_writes_what_it_should(trained: Path) -> None:
+    run = trained / "run"
+    assert {f.name for f in run.iterdir()} >= {"settings.yaml", "log.csv", "last.pt", "best.pt", "svmac.onnx"}
+    rows = (run / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["step", "2", "4"]
+
+
+def test_a_trained_lifter_is_evaluated_and_used(trained: Path) -> None:
+    run = rtpose("eval", "run/svmac.onnx", "--json", "figures.json", cwd=trained)
+    assert run.returncode == 0, run.stderr
+    figures = json.loads((trained / "figures.json").read_text())
+    assert f"{figures['p_mpjpe_mm']:.1f}" in run.stdout
+    assert figures["lifter"] == "svmac"
+    run = rtpose("video", sample_clip(), "--lifter", "run/svmac.onnx", "--out", "poses.npz", "--quiet", cwd=trained)
+    assert run.returncode == 0, run.stderr
+
+
+def test_the_folder_is_kept_and_resumed(trained: Path) -> None:
+    run = rtpose("train", "svmac", *TINY, "--out", "run", "--quiet", cwd=trained)
+    assert run.returncode == 2
+    assert "--resume" in run.stderr
+    assert rtpose("train", "svmac", *TINY, "--out", "run", "--resume", "--quiet", cwd=trained).returncode == 0
+
+
+def test_wrong_data_and_settings(tmp_path: Path) -> None:
+    for arguments, words in (
+        (("--data", "nowhere"), "nowhere does not exist"),
+        (("--data", "."), "no cmu17_train.npz"),
+        (("stepz=1",), "stepz"),
+        (("--config", "gone.yaml"), "gone.yaml"),
+    ):
+        run = rtpose("train", "svmac", *arguments, cwd=tmp_path)
+        assert run.returncode == 2, arguments
+        assert run.stderr.startswith("rtpose: ")
+        assert words in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["train", "svmac"], ["eval", "svmac"], ["demo", "--backend", "torch"]])
+def test_a_missing_extra_names_the_pip_command(arguments: list[str], tmp_path: Path) -> None:
+    code = f"import sys; sys.modules['torch'] = None; sys.argv = ['rtpose', *{arguments}]; import rtpose.cli as c; c.main()"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 2
+    assert "pip install 'rtpose[train]'" in run.stderr
+    assert "Traceback" not in run.stderr
