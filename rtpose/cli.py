@@ -11,6 +11,7 @@ import time
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rtpose.config import RunSettings
     from rtpose.pipeline import Pipeline, Summary
     from rtpose.server.server import PoseServer
-    from rtpose.types import Camera, Estimator, FrameSource, Result, Sink
+    from rtpose.types import Camera, Estimator, FrameSource, Person3D, Result, Sink
 
 app = typer.Typer(
     name="rtpose",
@@ -54,16 +55,21 @@ def main() -> None:
 _debug = False
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"rtpose {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _global(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
     global _debug
     _debug = debug or bool(os.environ.get("RTPOSE_DEBUG"))
-    if version:
-        print(f"rtpose {__version__}")
-        raise typer.Exit
 
 
 # Options that several commands share.
@@ -117,13 +123,18 @@ def demo(
     run = _Run(settings)
     if loop is None:
         loop = sys.stdin.isatty() and sys.stdout.isatty()
-    with run.serving(source=f"{sample_clip().name} (built-in)", live=True, port=port, browser=browser) as server:
+    with run.serving(source=f"{sample_clip().name} (built-in)", live=True, port=port) as server:
+        _open_page(server, browser)
         while True:
-            results: list[Result] = []
-            summary = run.play(open_source(str(sample_clip())), server=server, real_time=True, on_result=results.append)
+            found: dict[int, tuple[Person3D, ...]] = {}
+
+            def keep(result: Result, found: dict[int, tuple[Person3D, ...]] = found) -> None:
+                found[result.frame.frame_id] = result.persons
+
+            summary = run.play(open_source(str(sample_clip())), server=server, real_time=True, on_result=keep)
             if run.stopped:
                 return
-            print(sample_error(results, truth.joints_3d, truth.joints_2d))
+            print(sample_error(found, truth.joints_3d, truth.joints_2d))
             print(_summary_line(summary))
             if not loop:
                 return
@@ -164,10 +175,13 @@ def webcam(
     if record is not None:
         recorders.append(NpzRecorder(record, overwrite=overwrite, meta=lambda: meta))
     with ExitStack() as stack:
-        server = stack.enter_context(
-            run.serving(source=camera, live=True, port=port, browser=False, host=host, token=token)
-        )
-        source = open_source(camera) if "://" in camera else open_camera(int(camera) if camera.isdigit() else camera)
+        server = stack.enter_context(run.serving(source=camera, live=True, port=port, host=host, token=token))
+        if "://" in camera:
+            source = open_source(camera)
+        elif Path(camera).is_file():
+            raise InputError(f"{camera} is a file, no camera: rtpose video {camera}")
+        else:
+            source = open_camera(int(camera) if camera.isdigit() else camera)
         _open_page(server, browser)
         summary = run.play(source, server=server, recorders=recorders, meta=meta, status_line=True)
     print(_summary_line(summary, record))
@@ -209,32 +223,34 @@ def video(
         backend=backend, smooth=smooth,
     )  # fmt: skip
     jobs = _video_jobs(inputs, out, overlay)
-    for _, out_file, overlay_file in jobs:  # said before any work
-        _check_outputs([out_file, *([overlay_file] if overlay_file else [])], overwrite=overwrite)
+    _check_outputs(jobs, overwrite=overwrite)
     run: _Run | None = None
+    server: PoseServer | None = None
     failed = 0
     with ExitStack() as stack:
-        server = None
-        for name, out_file, overlay_file in jobs:
+        for job in jobs:
             try:
-                source = _open_file(name)
-                with closing_on_error(source):
-                    if run is None:
-                        run = _Run(settings)
-                        if view:
-                            server = stack.enter_context(
-                                run.serving(source=name, live=True, port=port, browser=browser)
-                            )
-                    _video_job(run, source, out_file, overlay_file, overwrite=overwrite, server=server, quiet=quiet)
+                source = _open_file(job.name)
             except RtposeError as error:
-                if len(jobs) == 1 or _debug:
-                    raise
                 failed += 1
-                print(f"rtpose: {error}", file=sys.stderr)
-            if run is not None and run.stopped:
+                _report(error, fatal=len(jobs) == 1)
+                continue
+            with _closing_on_error(source):
+                if run is None:  # made once there is something to run it on
+                    run = _Run(settings)
+                    if view:
+                        server = stack.enter_context(run.serving(source=job.name, live=True, port=port))
+                        _open_page(server, browser)
+                try:
+                    _video_job(run, source, job, overwrite=overwrite, server=server, quiet=quiet)
+                except RtposeError as error:
+                    source.close()
+                    failed += 1
+                    _report(error, fatal=len(jobs) == 1)
+            if run.stopped:
                 raise typer.Exit(130)
     if failed:
-        raise InputError(f"{failed} of {len(jobs)} inputs failed, see above; the others are written")
+        raise InputError(f"{failed} of {len(jobs)} inputs failed, see above")
 
 
 @app.command()
@@ -279,15 +295,14 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """How good a lifter is: its errors on a motion pack (needs the extra 'train')."""
+    import msgspec
     from rich.console import Console
     from rich.table import Table
 
     from rtpose.assets import small_val_pack
 
-    try:
+    with _needing_train("evaluation"):
         from rtpose.train.evaluate import evaluate_lifter
-    except ImportError as error:
-        raise MissingExtraError("train", "evaluation") from error
     from rtpose.sinks.output_file import OutputFile
     from rtpose.train.motion_pack import load_motion_pack
 
@@ -305,7 +320,7 @@ def evaluate(
     print(figures["protocol"])
     if output:
         with output.writing():
-            output.part.write_text(json.dumps(figures, indent=2), encoding="utf-8")
+            output.part.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2))
         output.commit()
 
 
@@ -341,8 +356,10 @@ def models_path(
 ) -> None:
     """Print where a file lies."""
     from rtpose.model_files import path_of
+    from rtpose.weights import lifter_file, shipped_lifters
 
-    print(path_of(name))
+    stem = name.removesuffix(".onnx")
+    print(lifter_file(stem) if stem in shipped_lifters() else path_of(name))
 
 
 @models_app.command("import")
@@ -375,10 +392,8 @@ def train_svmac(
     from rtpose.assets import small_pack, small_val_pack
     from rtpose.config import load_settings
 
-    try:
+    with _needing_train("training"):
         from rtpose.train.loop import Progress, train_svmac
-    except ImportError as error:
-        raise MissingExtraError("train", "training") from error
     from rtpose.train.motion_pack import find_pack, load_motion_pack
     from rtpose.train.settings import SvmacSettings
     from rtpose.train.shipping import export_trained
@@ -397,6 +412,17 @@ def train_svmac(
 
 
 # Putting the parts together.
+
+
+@contextmanager
+def _needing_train(purpose: str) -> Iterator[None]:
+    """Around imports that need the extra `train`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] in ("torch", "onnx", "onnxscript"):
+            raise MissingExtraError("train", purpose) from error
+        raise
 
 
 def _settings(config: Path | None, **given: Any) -> RunSettings:
@@ -421,18 +447,15 @@ class _Run:
         self.settings = settings
         self.stopped = False
         self._pipeline: Pipeline | None = None
-        self._camera_of, camera_text = _camera(settings)
-        height = settings.height_m
-        self.assumptions = [
-            f"standing height {height:.2f} m, as given"
-            if height
-            else f"standing height {DEFAULT_HEIGHT_M:.2f} m, assumed",
-            camera_text,
-        ]
+        self.camera_of, camera_text = _camera(settings)
+        height, said = settings.height_m, "as given"
+        if height is None:
+            height, said = DEFAULT_HEIGHT_M, "assumed"
+        self.assumptions = [f"standing height {height:.2f} m, {said}", camera_text]
         lifter = NetworkLifter(
             settings.lifter,
             backend=settings.backend,
-            height_m=height or DEFAULT_HEIGHT_M,
+            height_m=height,
             threads=settings.threads,
         )
         detector = open_detector(settings.detector, persons=settings.persons, threads=settings.threads)
@@ -440,14 +463,7 @@ class _Run:
 
     @contextmanager
     def serving(
-        self,
-        *,
-        source: str,
-        live: bool,
-        port: int,
-        browser: bool,
-        host: str = "127.0.0.1",
-        token: str | None = None,
+        self, *, source: str, live: bool, port: int, host: str = "127.0.0.1", token: str | None = None
     ) -> Iterator[PoseServer]:
         """The page, for as long as the block lasts."""
         from rtpose.server.protocol import hello
@@ -460,7 +476,6 @@ class _Run:
             server_ns=time.monotonic_ns(),
         )  # fmt: skip
         with _started(PoseServer(hello=greeting, host=host, port=port, token=token)) as server:
-            _open_page(server, browser)
             yield server
 
     def play(
@@ -484,7 +499,7 @@ class _Run:
         self.estimator.reset()
         if meta is not None:
             meta.update(self._meta(source))
-        show = _StatusLine(server) if status_line else None
+        show = _StatusLine() if status_line else None
 
         def on_status(text: str) -> None:
             if server is not None:
@@ -500,22 +515,25 @@ class _Run:
         pipeline = Pipeline(
             source, self.estimator, NearestTracker(),
             OneEuroSmoother(settings.one_euro) if settings.smooth == "one-euro" else NoSmoother(),
-            camera_of=self._camera_of, recorders=recorders,
+            camera_of=self.camera_of, recorders=recorders,
             viewers=[WebSocketSink(server)] if server else [],
             real_time=real_time, on_result=on_each, on_status=_when_changed(on_status),
         )  # fmt: skip
         self._pipeline = pipeline
         if server is not None:
             server.update_hello(source=source.info.name, image_size=list(source.info.size))
+            server.set_status("ok")
 
         def stop() -> None:
             self.stopped = True
             pipeline.stop()
 
-        with _on_signals(stop):
-            summary = pipeline.run()
-        if show:
-            show.end()
+        try:
+            with _on_signals(stop):
+                summary = pipeline.run()
+        finally:
+            if show:
+                show.end()
         if server is not None and not real_time:
             server.set_status("the source has ended", ended=True)
         for error in summary.sink_errors:
@@ -562,9 +580,10 @@ def _camera(settings: RunSettings) -> tuple[Callable[[tuple[int, int]], Camera],
             return Camera(fx * sx, fy * sy, cx * sx, cy * sy)
 
         return calibrated, f"camera from {settings.calibration}"
-    fov = settings.fov_deg or DEFAULT_FOV_DEG
+    fov = DEFAULT_FOV_DEG if settings.fov_deg is None else settings.fov_deg
     camera_from_fov((2, 2), fov)  # an impossible value is said now, not at the first frame
-    text = f"field of view {fov:g} degrees across the longer side, " + ("as given" if settings.fov_deg else "assumed")
+    said = "assumed" if settings.fov_deg is None else "as given"
+    text = f"field of view {fov:g} degrees across the longer side, {said}"
     return lambda size: camera_from_fov(size, fov), text
 
 
@@ -574,8 +593,15 @@ def _open_file(name: str) -> FrameSource:
     return open_source(name)
 
 
+def _report(error: RtposeError, *, fatal: bool) -> None:
+    """One of several inputs failed: say so and go on, unless it is the only one."""
+    if fatal or _debug:
+        raise error
+    print(f"rtpose: {error}", file=sys.stderr)
+
+
 @contextmanager
-def closing_on_error(source: FrameSource) -> Iterator[None]:
+def _closing_on_error(source: FrameSource) -> Iterator[None]:
     """Close the source if the block fails before a pipeline owns it."""
     try:
         yield
@@ -584,56 +610,64 @@ def closing_on_error(source: FrameSource) -> Iterator[None]:
         raise
 
 
-def _video_jobs(inputs: Sequence[str], out: Path | None, overlay: Path | None) -> list[tuple[str, Path, Path | None]]:
-    """(input, poses file, overlay file) of each input."""
+@dataclass(frozen=True)
+class _VideoJob:
+    """One input of `rtpose video` and where its results go."""
+
+    name: str
+    out: Path
+    overlay: Path | None
+
+
+def _video_jobs(inputs: Sequence[str], out: Path | None, overlay: Path | None) -> list[_VideoJob]:
     several = len(inputs) > 1
+
+    def place(given: Path | None, default: str) -> Path | None:
+        return given / default if given is not None and (several or given.is_dir()) else given
+
     jobs = []
     for name in inputs:
-        stem = Path(name.rstrip("/")).stem or "poses"
-        if out is None:
-            out_file = Path(f"{stem}.npz")
-        elif several or out.is_dir():
-            out_file = out / f"{stem}.npz"
-        else:
-            out_file = out
-        overlay_file = None
-        if overlay is not None:
-            overlay_file = overlay / f"{stem}.mp4" if several or overlay.is_dir() else overlay
-        jobs.append((name, out_file, overlay_file))
-    if len({job[1] for job in jobs}) < len(jobs):
-        raise OutputError(
-            "two inputs would be written to the same file: their names differ only in the folder or ending"
-        )
-    if several:
-        for folder in (out, overlay):
-            if folder is not None:
-                if folder.exists() and not folder.is_dir():
-                    raise OutputError(f"{folder} is a file; several inputs need a folder")
-                try:
-                    folder.mkdir(exist_ok=True)
-                except OSError as error:
-                    raise OutputError(f"{folder} cannot be made: {error.strerror}") from None
+        stem = Path(name.rstrip("/")).stem
+        if not stem or set(stem) & set('*?[<>:"|'):  # a glob or a URL is no file name
+            stem = "poses"
+        jobs.append(_VideoJob(name, place(out, f"{stem}.npz") or Path(f"{stem}.npz"), place(overlay, f"{stem}.mp4")))
     return jobs
 
 
-def _check_outputs(files: Sequence[Path], *, overwrite: bool) -> None:
+def _check_outputs(jobs: Sequence[_VideoJob], *, overwrite: bool) -> None:
+    """Everything that can be wrong with the outputs is said before any work, and nothing is written."""
     from rtpose.sinks.output_file import OutputFile
+    from rtpose.sinks.overlay import check_name
 
-    for file in files:
-        OutputFile(file, overwrite=overwrite)
+    inputs = {Path(job.name).resolve() for job in jobs}
+    taken: set[Path] = set()
+    for job in jobs:
+        if job.overlay:
+            check_name(job.overlay)
+        for file in filter(None, (job.out, job.overlay)):
+            if file.resolve() in inputs:
+                raise OutputError(f"{file} is an input: choose another name for the output")
+            if file.resolve() in taken:
+                raise OutputError(f"two outputs would be written to {file}: give each its own name or folder")
+            taken.add(file.resolve())
+            # With several inputs the folder is made together with its first file.
+            new_folder = len(jobs) > 1 and not file.parent.exists()
+            OutputFile(file.parent if new_folder else file, overwrite=overwrite)
 
 
 def _video_job(
-    run: _Run, source: FrameSource, out: Path, overlay: Path | None, *,
-    overwrite: bool, server: PoseServer | None, quiet: bool,
-) -> None:  # fmt: skip
+    run: _Run, source: FrameSource, job: _VideoJob, *, overwrite: bool, server: PoseServer | None, quiet: bool
+) -> None:
     from rtpose.sinks.npz import NpzRecorder
     from rtpose.sinks.overlay import OverlayVideo
 
+    run.camera_of(source.info.size)  # a calibration of another shape is said before any file is touched
+    for file in filter(None, (job.out, job.overlay)):
+        file.parent.mkdir(exist_ok=True)
     meta: dict[str, Any] = {}
-    recorders: list[Sink] = [NpzRecorder(out, overwrite=overwrite, meta=lambda: meta)]
-    if overlay is not None:
-        recorders.append(OverlayVideo(overlay, overwrite=overwrite, fps=source.info.fps))
+    recorders: list[Sink] = [NpzRecorder(job.out, overwrite=overwrite, meta=lambda: meta)]
+    if job.overlay is not None:
+        recorders.append(OverlayVideo(job.overlay, overwrite=overwrite, fps=source.info.fps))
     total = source.info.frame_count
     with _progress(quiet, source.info.name) as update:
         done = 0
@@ -644,16 +678,18 @@ def _video_job(
             update(done, max(total, done) if total else None, "")
 
         summary = run.play(source, server=server, recorders=recorders, meta=meta, on_result=count)
-    if summary.frames == 0 and not run.stopped:
-        print(f"rtpose: warning: {source.info.name} has no readable frame", file=sys.stderr)
-    lost = {cause: n for cause, n in summary.stats.dropped.items() if n}
-    if lost:
-        text = ", ".join(f"{n} {cause}" for cause, n in lost.items())
+    if summary.frames == 0:
+        if run.stopped:
+            return
+        raise InputError(f"{source.info.name} has no readable frame: nothing is written")
+    lost = {cause: summary.stats.dropped.get(cause, 0) for cause in ("damaged", "missing")}
+    if any(lost.values()):
+        text = ", ".join(f"{n} {cause}" for cause, n in lost.items() if n)
         print(
             f"rtpose: warning: frames not readable in {source.info.name}: {text}; the others are kept",
             file=sys.stderr,
         )
-    print(_summary_line(summary, out))
+    print(_summary_line(summary, job.out))
 
 
 def _summary_line(summary: Summary, out: Path | None = None) -> str:
@@ -672,7 +708,7 @@ def _summary_line(summary: Summary, out: Path | None = None) -> str:
 class _StatusLine:
     """One line on the terminal that follows a live run."""
 
-    def __init__(self, server: PoseServer | None) -> None:
+    def __init__(self) -> None:
         from rich.console import Console
         from rich.status import Status
 
@@ -726,7 +762,8 @@ def _progress(quiet: bool, what: str) -> Iterator[Callable[[int, int | None, str
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None, rate="", note="")
         started = time.monotonic()
 

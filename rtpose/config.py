@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import yaml
@@ -13,30 +13,34 @@ from rtpose.errors import ConfigError
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
 
 class OneEuroSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Suited to bodies in metres: a still joint is smoothed over about 0.1 s, one at 2 m/s over about 20 ms."""
 
-    min_cutoff_hz: float = 1.5
+    min_cutoff_hz: Positive = 1.5
     """Cut-off frequency of a joint at rest."""
-    beta_per_m: float = 4.0
+    beta_per_m: NotNegative = 4.0
     """How much the cut-off frequency rises with speed: Hz per m/s."""
-    speed_cutoff_hz: float = 2.0
+    speed_cutoff_hz: Positive = 2.0
     """Cut-off frequency of the speed itself."""
-    root_min_cutoff_hz: float = 1.0
+    root_min_cutoff_hz: Positive = 1.0
     """The same for the root's place in the room, whose depth is less sure."""
-    root_beta_per_m: float = 1.0
+    root_beta_per_m: NotNegative = 1.0
 
 
 class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `rtpose webcam|video|demo` can be told by a file (`--config`); options on the command line go before it."""
+    """What `rtpose webcam|video` can be told by a file (`--config`); options on the command line go before it."""
 
     detector: str = "blazepose"
     lifter: str = "svmac"
     """Name of a shipped lifter, or the path of an .onnx file."""
     backend: str = "openvino"
     """Runtime of the lifter; the detector always runs on openvino."""
-    persons: int = 1
+    persons: Count = 1
     height_m: float | None = None
     """Standing height of the person; None: 1.70 m is assumed."""
     fov_deg: float | None = None
@@ -45,14 +49,14 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A YAML file with `image_size: [width, height]` and `camera: [fx, fy, cx, cy]`, px; wins over `fov_deg`."""
     smooth: Literal["one-euro", "off"] = "one-euro"
     one_euro: OneEuroSettings = OneEuroSettings()
-    threads: int | None = None
+    threads: Count | None = None
 
 
 class CalibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A calibrated camera."""
 
-    image_size: tuple[int, int]
-    camera: tuple[float, float, float, float]
+    image_size: tuple[Count, Count]
+    camera: tuple[Positive, Positive, float, float]
 
 
 def load_settings(kind: type[Settings], file: Path | None = None, overrides: Sequence[str] = ()) -> Settings:
@@ -71,6 +75,8 @@ def load_settings(kind: type[Settings], file: Path | None = None, overrides: Seq
             raise ConfigError(f"'{override}' is no setting: write name=value, for instance steps=2000")
         _put(values, name.split("."), yaml.safe_load(text), override)
         where = "the settings" if file is None else f"{file} with the settings given"
+    if values.get("smooth") is False:  # YAML 1.1 reads off as false
+        values["smooth"] = "off"
     try:
         # strict=False: YAML 1.1 reads 1e-4 as text
         return msgspec.convert(values, kind, strict=False)

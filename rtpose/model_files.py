@@ -141,8 +141,6 @@ def import_file(path: Path) -> list[Path]:
     """
     if not path.is_file():
         raise ModelError(f"no file {path} to import")
-    if zipfile.is_zipfile(path):
-        return _take_from_wheel(path)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -151,6 +149,8 @@ def import_file(path: Path) -> list[Path]:
     for file in FILES.values():
         if file.sha256 == digest:
             return [_store(file, data)]
+    if zipfile.is_zipfile(path):  # asked last: a .tflite file may carry a zip at its end
+        return _take_from_wheel(path)
     raise ModelError(
         f"{path} is none of the expected files (sha256 {digest[:12]}…): give the whole wheel of "
         f"{WHEEL_REQUIREMENT}, or {' or '.join(FILES)} out of it"

@@ -13,14 +13,14 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from rtpose.types import Camera, Estimator, Frame, FrameSource, Result, Sink, Smoother, SourceStats, Tracker
 
 DECODE_AHEAD = 4
 """Frames of a file that wait for the estimator."""
-RECORDER_QUEUE = 32
+RECORDER_QUEUE = 8
 """Results that wait for a recorder before the estimator waits for it."""
 
 
@@ -136,6 +136,7 @@ class Pipeline:
                     delay = started + frame.pts_s - time.monotonic()
                     if delay > 0 and self._stop.wait(delay):
                         break
+                    frame = replace(frame, t_ns=time.monotonic_ns())  # it was decoded ahead of its time
                 result = self._estimate(frame)
                 for sink in sinks:
                     sink.put(result)

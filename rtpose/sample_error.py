@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rtpose import metrics
-from rtpose.types import Float32, Result
+from rtpose.types import Float32, Person3D
 
 
 @dataclass(frozen=True)
@@ -34,24 +34,23 @@ class SampleError:
         )
 
 
-def sample_error(results: Sequence[Result], joints_3d: Float32, joints_2d: Float32) -> SampleError:
-    """Compare the first person of each result with the truth of the frame of the same `frame_id`.
+def sample_error(found: Mapping[int, Sequence[Person3D]], joints_3d: Float32, joints_2d: Float32) -> SampleError:
+    """Compare the first person of each frame with the truth of that frame.
 
-    joints_3d: (T, 17, 3) metres, camera space. joints_2d: (T, 17, 2) px.
+    found: `frame_id` -> people. joints_3d: (T, 17, 3) metres, camera space. joints_2d: (T, 17, 2) px.
     """
-    seen = [r for r in results if r.persons]
-    if not seen:
-        return SampleError(len(results), 0, np.nan, np.nan, np.nan, np.nan)
-    rows = [r.frame.frame_id for r in seen]
+    first = {frame_id: people[0] for frame_id, people in found.items() if people}
+    if not first:
+        return SampleError(len(found), 0, np.nan, np.nan, np.nan, np.nan)
+    rows, persons = list(first), list(first.values())
     truth, truth_2d = joints_3d[rows], joints_2d[rows]
-    persons = [r.persons[0] for r in seen]
     poses = np.stack([p.pose_3d for p in persons])
     true_poses = metrics.root_relative(truth)
     pixels = metrics.joint_errors(np.stack([p.keypoints_2d[:, :2] for p in persons]), truth_2d)
     extent = truth_2d[..., 1].max(1) - truth_2d[..., 1].min(1)
     return SampleError(
-        frames=len(results),
-        found=len(seen),
+        frames=len(found),
+        found=len(first),
         mpjpe_mm=1000 * float(metrics.mpjpe(poses, true_poses).mean()),
         p_mpjpe_mm=1000 * float(metrics.p_mpjpe(poses, true_poses).mean()),
         root_m=float(np.linalg.norm(np.stack([p.root_3d for p in persons]) - truth[:, 0], axis=1).mean()),

@@ -222,6 +222,8 @@ class Backend(Protocol):
 
     input_shapes: Mapping[str, tuple[int, ...]]
     """-1 where a dimension is free."""
+    output_names: Sequence[str]
+    """In the order of the file, or of the outputs that were asked for."""
     metadata: Mapping[str, str]
     """The facts that the model file carries about itself (ONNX `metadata_props`); empty for TFLite."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
+from openvino.frontend import FrontEndManager
 
 from rtpose.errors import ModelError
 
@@ -31,6 +32,7 @@ class OpenVinoBackend:
     """
 
     input_shapes: Mapping[str, tuple[int, ...]]
+    output_names: Sequence[str]
     metadata: Mapping[str, str]
 
     def __init__(self, model: Path, *, outputs: Sequence[str] | None = None, threads: int | None = None) -> None:
@@ -43,7 +45,7 @@ class OpenVinoBackend:
             port.get_any_name(): tuple(-1 if d.is_dynamic else d.get_length() for d in port.partial_shape)
             for port in network.inputs
         }
-        self._output_names = [port.get_any_name() for port in network.outputs]
+        self.output_names = [port.get_any_name() for port in network.outputs]
         settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
@@ -56,7 +58,7 @@ class OpenVinoBackend:
         """One forward pass. Contiguous float32 inputs are read in place; the outputs are copies."""
         arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()}
         results = self._request.infer(arrays, share_inputs=True, share_outputs=False)
-        return dict(zip(self._output_names, results.to_tuple(), strict=True))
+        return dict(zip(self.output_names, results.to_tuple(), strict=True))
 
 
 def _read(model: Path) -> Any:
@@ -64,10 +66,15 @@ def _read(model: Path) -> Any:
         raise ModelError(f"no network file at {model}")
     if model.suffix.lower() not in READABLE_SUFFIXES:
         raise ModelError(f"the openvino backend reads {' and '.join(READABLE_SUFFIXES)}, not '{model.suffix}': {model}")
+    # The reader is named: left to itself OpenVINO tries them all, and that of TensorFlow then talks on stderr.
+    reader = FrontEndManager().load_by_framework(model.suffix.lower().removeprefix("."))
     try:
-        return _core().read_model(model)
-    except RuntimeError as error:
+        network = reader.convert(reader.load(str(model)))
+    except Exception as error:  # the readers' own kinds, which have no common base
         raise ModelError(f"{model} is damaged or not a network that OpenVINO can read; get the file again") from error
+    if not network.outputs:  # what an empty file is taken for
+        raise ModelError(f"{model} is damaged: no network is in it; get the file again")
+    return network
 
 
 def _only(network: Any, wanted: Sequence[str], model: Path) -> Any:

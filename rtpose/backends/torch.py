@@ -26,6 +26,7 @@ class TorchBackend:
     """A network of `rtpose.models`, named by the file's metadata `architecture`."""
 
     input_shapes: Mapping[str, tuple[int, ...]]
+    output_names: Sequence[str]
     metadata: Mapping[str, str]
 
     def __init__(self, model: Path, *, outputs: Sequence[str] | None = None, threads: int | None = None) -> None:
@@ -42,15 +43,20 @@ class TorchBackend:
                 f"{model} does not name its architecture: the backend 'torch' runs rtpose's own lifters, "
                 "use the backend 'openvino' for other networks"
             )
-        self._network = build_network(json.loads(self.metadata["architecture"]))
+        try:
+            architecture = json.loads(self.metadata["architecture"])
+        except ValueError as error:
+            raise ModelError(f"{model} names its architecture in no JSON: {error}") from None
+        self._network = build_network(architecture)
         self._network.load_state_dict(_state_of(file, self._network))
         self._network.eval().requires_grad_(False)
         self.input_shapes = {
             value.name: tuple(d.dim_value or -1 for d in value.type.tensor_type.shape.dim) for value in file.graph.input
         }
-        self._output_names = [value.name for value in file.graph.output]
-        if outputs is not None and set(outputs) - set(self._output_names):
-            raise ModelError(f"{model} has the outputs {', '.join(self._output_names)}, not {', '.join(outputs)}")
+        self._all_outputs = [value.name for value in file.graph.output]
+        self.output_names = self._all_outputs if outputs is None else list(outputs)
+        if set(self.output_names) - set(self._all_outputs):
+            raise ModelError(f"{model} has the outputs {', '.join(self._all_outputs)}, not {', '.join(outputs or ())}")
         if threads is not None:
             torch.set_num_threads(threads)
 
@@ -60,7 +66,8 @@ class TorchBackend:
         with torch.inference_mode():
             result = self._network(*tensors)
         results = result if isinstance(result, tuple) else (result,)
-        return {name: r.numpy() for name, r in zip(self._output_names, results, strict=True)}
+        by_name = dict(zip(self._all_outputs, results, strict=True))
+        return {name: by_name[name].numpy() for name in self.output_names}
 
 
 def _state_of(file: Any, network: torch.nn.Module) -> dict[str, torch.Tensor]:

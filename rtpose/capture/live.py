@@ -72,6 +72,7 @@ class LiveSource:
         self._failure: Exception | None = None
         self._newest: tuple[Picture, int, int] | None = None  # picture, frame_id, t_ns
         self._next_id = 0
+        self._last_ns = 0
         self.stats = SourceStats()
 
         connection = connection or connect()
@@ -112,7 +113,7 @@ class LiveSource:
     def ended(self) -> bool:
         """True after `close`, or once a source that is not reopened is lost and its last frame was read."""
         with self._changed:
-            return self._ended and self._newest is None
+            return self._ended and self._newest is None and self._failure is None
 
     @property
     def status(self) -> str:
@@ -197,7 +198,9 @@ class LiveSource:
                 return
             if self._newest is not None:
                 self.stats.drop("consumer busy")
-            self._newest = (picture, self._next_id, t_ns)
+            # Some clocks stand still between two frames (15 ms on Windows), but time must increase.
+            self._last_ns = max(t_ns, self._last_ns + 1)
+            self._newest = (picture, self._next_id, self._last_ns)
             self._next_id += 1
             self._changed.notify_all()
 

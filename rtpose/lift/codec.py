@@ -52,10 +52,9 @@ class DepthCodec:
         return {"codec": "depth", "distance": self.distance}
 
 
-def codec_from_facts(facts: dict[str, Any]) -> DepthCodec:
+def codec_from_facts(facts: Any) -> DepthCodec:
     """The codec a model file names. Errors: `ModelError` for one that this version does not know."""
-    if facts.get("codec") != "depth":
-        raise ModelError(
-            f"the network's normalisation is '{facts.get('codec')}', this rtpose knows 'depth': update rtpose"
-        )
-    return DepthCodec(distance=float(facts["distance"]))
+    match facts:
+        case {"codec": "depth", "distance": float(distance) | int(distance)} if distance > 0:
+            return DepthCodec(float(distance))
+    raise ModelError(f"the network's normalisation is {facts}, this rtpose knows the codec 'depth': update rtpose")

@@ -43,6 +43,12 @@ class NetworkLifter:
         self.height_m = height_m
         self._backend = load_backend(backend, self.file, threads=threads)
         self.facts = _check_facts(self.file, dict(self._backend.metadata))
+        shapes, outputs = dict(self._backend.input_shapes), tuple(self._backend.output_names)
+        if shapes != {"points": (-1, 2 * len(H36M17.joints))} or outputs != ("depth",):
+            raise ModelError(
+                f"{self.file} is no lifter: it has the inputs {shapes} and outputs {outputs}, expected points (N, 34) "
+                "and depth"
+            )
         self._codec = codec_from_facts(self.facts["normalisation"])
 
     def lift(self, keypoints_2d: Float32, camera: Camera) -> tuple[Float32, Float32, Float32]:

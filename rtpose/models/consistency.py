@@ -22,7 +22,7 @@ def bone_matrix(skeleton: Skeleton = H36M17) -> Tensor:
 
 
 def bone_distances(skeleton: Skeleton = H36M17) -> Tensor:
-    """d of Section 3.3, (B, B): 0 to itself, 1 between bones that share a joint, and so on along the tree (Figure 5)."""
+    """d of Section 3.3, (B, B): 0 to itself, 1 between bones that share a joint, and so on (Figure 5)."""
     bones = skeleton.bones
     neighbours = [
         [j for j, other in enumerate(bones) if j != i and set(bone) & set(other)] for i, bone in enumerate(bones)

@@ -23,7 +23,7 @@ def build_network(architecture: Mapping[str, Any]) -> nn.Module:
 
     Errors: `ModelError` for a network or argument that this version does not know.
     """
-    arguments = dict(architecture)
+    arguments = dict(architecture) if isinstance(architecture, Mapping) else {}
     name = arguments.pop("network", None)
     if name not in NETWORKS:
         raise ModelError(f"the network '{name}' is not known here (known: {', '.join(NETWORKS)}): update rtpose")

@@ -410,6 +410,9 @@ class PoseServer:
         with self._lock:
             inbox, self._inbox = self._inbox, {}
             self._delivery_is_due = False
+        if "hello" in inbox:  # another source: its people are not those of the last one
+            for slot in ("pose", "picture"):
+                self._latest.pop(slot, None)
         self._latest.update(inbox)
         for client in self._clients:
             if "hello" in inbox:

@@ -40,7 +40,7 @@ class _Table:
 
 
 class NpzRecorder:
-    """Keeps every frame's people, and writes them as one poses.npz at the end.
+    """Keeps every frame's people, and writes them as one poses.npz at the end; nothing if no frame came.
 
     Every result has its row, also one without a person. `close` gives the file its name; an older file stays
     untouched until then, and also if writing fails.
@@ -94,7 +94,7 @@ class NpzRecorder:
 
     def close(self) -> None:
         """Write the file. Errors: `OutputError` if it cannot be written; an older file is then unchanged."""
-        if self._closed:
+        if self._closed or self._count == 0:
             return
         self._closed = True
         with self._output.writing(), self._output.part.open("wb") as file:

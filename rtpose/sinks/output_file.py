@@ -21,19 +21,25 @@ class OutputFile:
         """Check before any work. Errors: `OutputError` if `path` exists and `overwrite` is not set, or if its
         folder is missing or cannot be written."""
         self.path = path
-        self.part = path.with_name(path.name + ".part")
-        if path.is_dir():
+        if not path.name:
             raise OutputError(f"{path} is a folder: give the name of a file")
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path} exists: choose another name or add --overwrite")
-        if not path.parent.is_dir():
-            raise OutputError(f"the folder {path.parent} does not exist: make it first")
-        try:  # rights, read-only disks and Windows: only writing tells
-            self.part.open("wb").close()
-            self.part.unlink()
-        except OSError as error:
+        self.part = path.with_name(path.name + ".part")
+        try:
+            self._check(overwrite)
+        except OSError as error:  # rights, read-only disks and Windows: only trying tells
             reason = error.strerror or error
-            raise OutputError(f"cannot write in {path.parent} ({reason}): choose another place with --out") from None
+            raise OutputError(f"cannot write in {path.parent} ({reason}): choose another place") from None
+
+    def _check(self, overwrite: bool) -> None:
+        if self.path.is_dir():
+            raise OutputError(f"{self.path} is a folder: give the name of a file")
+        if self.path.exists() and not overwrite:
+            raise OutputError(f"{self.path} exists: choose another name or add --overwrite")
+        if not self.path.parent.is_dir():
+            problem = "is a file" if self.path.parent.exists() else "does not exist"
+            raise OutputError(f"the folder {self.path.parent} {problem}: make it first, or choose another place")
+        self.part.open("wb").close()
+        self.part.unlink()
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -24,6 +24,12 @@ _TIME_BASE = Fraction(1, 60000)
 _DEFAULT_FPS = 30.0
 
 
+def check_name(path: Path) -> None:
+    """Errors: `OutputError` if the name's ending is no kind of video that can be written."""
+    if path.suffix.lower() not in _FORMATS:
+        raise OutputError(f"{path}: an overlay is written as {', '.join(_FORMATS)}: change the name's ending")
+
+
 class OverlayVideo:
     """Writes every frame with its people, at its own time: a variable frame rate stays one.
 
@@ -36,8 +42,7 @@ class OverlayVideo:
 
         Errors: `OutputError` at once for a path that cannot be written or names no kind of video.
         """
-        if path.suffix.lower() not in _FORMATS:
-            raise OutputError(f"{path}: an overlay is written as {', '.join(_FORMATS)}: change the name's ending")
+        check_name(path)
         self._output = OutputFile(path, overwrite=overwrite)
         self._fps = fps if fps and 1 <= fps <= 1000 else _DEFAULT_FPS
         self._skeleton = skeleton

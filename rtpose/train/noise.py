@@ -1,4 +1,4 @@
-"""How a detector's 2D joints differ from motion capture's: hips apart, jitter, and joints lost altogether.
+"""How a detector's 2D joints differ from motion capture's: hips apart, jitter, and joints that are only guessed.
 
 The body is changed in 3D before it is photographed, the noise is added to the picture's points.
 """

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -10,18 +17,18 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     elevation_deg: tuple[float, float] = (-10.0, 15.0)
     """Uniform; positive looks down."""
-    roll_deg: float = 3.0
+    roll_deg: NotNegative = 3.0
     """Standard deviation."""
 
 
 class NoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How detector-like the 2D joints are made. All zero and (1, 1) gives motion capture's own joints."""
 
-    sigma: float = 0.01
+    sigma: NotNegative = 0.01
     """Standard deviation of each joint, in shares of the person's extent in the picture."""
-    outlier_share: float = 0.02
+    outlier_share: Share = 0.02
     """Share of joints that a detector only guesses."""
-    outlier_sigma: float = 0.05
+    outlier_sigma: NotNegative = 0.05
     """Their standard deviation, in the same unit."""
     hip_width: tuple[float, float] = (0.95, 1.3)
     """Range of the factor by which the detector's hips are further apart than motion capture's. BlazePose's were
@@ -46,36 +53,33 @@ class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SvmacSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`rtpose train svmac`."""
 
-    angles: int = 2
+    angles: Annotated[int, msgspec.Meta(ge=1, le=3)] = 2
     """n, how many views the generator is made consistent over (1, 2 or 3)."""
-    width: int = 512
-    dropout: float = 0.0
-    distance: float = 10.0
+    width: Count = 512
+    """The usual 1024 takes four times as long; two cores are what most people have."""
+    dropout: Share = 0.0
+    """The paper has dropout but not its rate. With it, the 2D poses of several angles disagree by chance."""
+    distance: Positive = 10.0
     """c, the person's distance in mean joint distances."""
     normalise_reprojections: bool = True
     """Bring reprojections to the same mean joint distance as the data (Section 3) before the generator and the
     critic see them. Otherwise their size alone, smaller for bodies seen from the side, gives them away."""
     discriminator: bool = True
     """False: Table 4's "w/o Disc"."""
-    critic_steps: int = 1
+    critic_steps: Count = 1
     """Critic updates for each generator update; the paper does not say."""
-    batch_size: int = 256
-    steps: int = 8000
-    learning_rate: float = 2e-4
+    batch_size: Annotated[int, msgspec.Meta(ge=2)] = 256
+    """At least 2, for batch normalisation."""
+    steps: Count = 8000
+    learning_rate: Positive = 2e-4
     """The paper's 5.5e-5 is for many more steps than two cores can do."""
-    final_learning_rate: float = 2e-6
+    final_learning_rate: Positive = 2e-6
     """Reached by cosine decay at the last step."""
     betas: tuple[float, float] = (0.7, 0.9)
-    ema_decay: float = 0.999
+    ema_decay: Share = 0.999
     """Weight averaging; the averaged weights are validated and shipped. 0 turns it off."""
-    validate_every: int = 500
+    validate_every: Count = 500
     seed: int = 0
     cameras: CameraSettings = CameraSettings()
     noise: NoiseSettings = NoiseSettings()
     weights: LossWeights = LossWeights()
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.angles <= 3:
-            raise ValueError("angles must be 1, 2 or 3")
-        if min(self.steps, self.batch_size, self.validate_every, self.critic_steps) < 1:
-            raise ValueError("steps, batch_size, validate_every and critic_steps must be at least 1")

@@ -80,6 +80,8 @@ class SvmacStep:
     def generator_loss(self, points: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Eq. 24. points: (N, 2 J) normalised 2D joints.
 
+        n = 1 keeps the one part of Eq. 15 that needs no second angle: the estimate projects onto the input.
+
         Returns the loss, its terms by name, and the reprojections ((n - 1) N, 2 J) for the critic.
         """
         weights = self.settings.weights
@@ -95,7 +97,8 @@ class SvmacStep:
             terms["camera"] = terms["camera"] + weights.camera * camera_equal_loss(views.cameras)
             terms["consistency_3d"] = weights.consistency_3d * consistency_3d_loss(views.lifted[1:], views.rotated[1:])
         if self.settings.discriminator:
-            terms["adversarial"] = -weights.adversarial * self._judge(fake).mean()
+            # The sum over i of Eq. 16; the standard WGAN's sign, which rewards what the critic takes for real.
+            terms["adversarial"] = -weights.adversarial * len(views.reprojected) * self._judge(fake).mean()
         return torch.stack(list(terms.values())).sum(), terms, fake
 
     @staticmethod

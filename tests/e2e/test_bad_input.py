@@ -184,7 +184,7 @@ def test_kill_9(long_clip: Path, short_clip: Path, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(OLDER)
     part = tmp_path / "drawn.mp4.part"
     with running("video", long_clip, *outputs, cwd=tmp_path) as command:
-        wait_until(lambda: part.exists() and part.stat().st_size > 20_000, "frames in the overlay")
+        wait_until(lambda: part.exists() and part.stat().st_size > 0, "frames in the overlay")
         command.kill()
     assert {(tmp_path / name).read_bytes() for name in ("poses.npz", "drawn.mp4")} == {OLDER}
     run = rtpose("video", short_clip, *outputs, cwd=tmp_path)
@@ -214,7 +214,6 @@ def test_the_port_is_busy(sample_poses: Path, short_clip: Path, tmp_path: Path) 
         port = str(other.getsockname()[1])
         for command in (
             ("view", sample_poses / "poses.npz"),
-            ("demo", "--once"),
             ("video", short_clip, "--view"),
             ("webcam", "--camera", "77"),
         ):

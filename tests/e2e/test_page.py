@@ -73,7 +73,7 @@ def wait_for(page: Page, condition: str) -> None:
 
 
 def wait_for_people(page: Page) -> None:
-    wait_for(page, "body.state === 'live' && Number(body.frames) >= 10 && body.persons === '1'")
+    wait_for(page, "body.state === 'live' && Number(body.frames) >= 5 && body.persons === '1'")
 
 
 def keep(page: Page, name: str) -> None:
@@ -92,6 +92,14 @@ def scene(page: Page) -> Picture:
 
 def changed_pixels(a: Picture, b: Picture) -> int:
     return int((np.abs(a.astype(int) - b).max(2) > 40).sum())
+
+
+def seek(page: Page, share: float) -> int:
+    """Click on the time line; the frame that it then stands at."""
+    box = page.locator("#scrub").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+    return int(page.input_value("#scrub"))
 
 
 def free_port() -> str:
@@ -144,21 +152,17 @@ def test_video_with_the_page_on_a_phone(open_page: OpenPage, long_clip: Path, tm
 def test_recording(size: tuple[int, int], open_page: OpenPage, sample_poses: Path, tmp_path: Path) -> None:
     with running("view", sample_poses / "poses.npz", "--no-browser", "--port", "0", cwd=tmp_path) as command:
         page = open_page(command.page(), size)
-        wait_for(page, "body.state === 'recording' && Number(body.frames) >= 10 && body.persons === '1'")
-        scrub = page.locator("#scrub")
-        assert scrub.get_attribute("max") == "179"
+        wait_for(page, "body.state === 'recording' && Number(body.frames) >= 5 && body.persons === '1'")
+        assert page.get_attribute("#scrub", "max") == "179"
         keep(page, f"recording-{'desktop' if size == DESKTOP else 'phone'}")
 
-        # Drag the time line: the recording stops there and shows that frame.
-        box = scrub.bounding_box()
-        assert box is not None
+        # The time line: the recording stops there and shows that frame.
         shown = []
         for share in (0.25, 0.75):
-            page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
-            frame = int(scrub.input_value())
+            frame = seek(page, share)
             assert abs(frame / 179 - share) < 0.06
             page.wait_for_timeout(500)  # the camera of the scene follows
-            assert int(scrub.input_value()) == frame, "it plays on"
+            assert int(page.input_value("#scrub")) == frame, "it plays on"
             shown.append((page.inner_text("#time"), scene(page)))
         assert shown[0][0] != shown[1][0]
         assert changed_pixels(shown[0][1], shown[1][1]) > 300
@@ -170,7 +174,7 @@ def test_views_and_names(open_page: OpenPage, sample_poses: Path, tmp_path: Path
     with running("view", sample_poses / "poses.npz", "--no-browser", "--port", "0", cwd=tmp_path) as command:
         page = open_page(command.page())
         wait_for(page, "body.state === 'recording' && Number(body.frames) >= 5")
-        page.click("#play")  # hold still
+        seek(page, 0.25)
         seen = {}
         for view in ("front", "side", "top"):
             page.click(f"[data-view={view}]")
@@ -179,7 +183,8 @@ def test_views_and_names(open_page: OpenPage, sample_poses: Path, tmp_path: Path
             keep(page, f"view-{view}")
         assert changed_pixels(seen["front"], seen["side"]) > 300
         assert changed_pixels(seen["side"], seen["top"]) > 300
+        page.click("[data-view=front]")
         page.click("#names")
-        page.wait_for_timeout(300)
+        page.wait_for_timeout(1500)
         keep(page, "names")
         assert "left wrist" in page.inner_text("#labels").replace("_", " ").lower()

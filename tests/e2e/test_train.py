@@ -61,7 +61,7 @@ def test_wrong_data_and_settings(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["train", "svmac"], ["eval", "svmac"], ["demo", "--backend", "torch"]])
 def test_a_missing_extra_names_the_pip_command(arguments: list[str], tmp_path: Path) -> None:
-    code = f"import sys; sys.modules['torch'] = None; sys.argv = ['rtpose', *{arguments}]; import rtpose.cli as c; c.main()"
+    code = f"import sys; sys.modules['torch'] = None; sys.argv[1:] = {arguments}; import rtpose.cli as c; c.main()"
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120
     )

@@ -72,14 +72,12 @@ def test_camera_dies_and_comes_back(camera: MjpegStream, tmp_path: Path) -> None
             assert len(recording) >= 90
             assert recording.seen.mean() > 0.9
             seconds = recording.arrays["timestamps_s"]
-            assert seconds[0] == 0
+            assert 0 <= seconds[0] < 1
             assert np.diff(seconds).max() > 0.4, "the gap is in the times: they are the clock's"
             assert [file.name for file in tmp_path.iterdir()] == ["poses.npz"]
 
 
-def test_the_newest_frame_wins(
-    fast_camera: MjpegStream, sample_pictures: list[Picture], tmp_path: Path
-) -> None:
+def test_the_newest_frame_wins(fast_camera: MjpegStream, sample_pictures: list[Picture], tmp_path: Path) -> None:
     """The camera sends several times what the estimator manages: frames are dropped, and none waits."""
     (tmp_path / "slow.yaml").write_text("threads: 1\n")
     with running(*WEBCAM, fast_camera.url, "--config", "slow.yaml", cwd=tmp_path) as command:

@@ -102,7 +102,7 @@ def test_status_and_pictures_arrive(make_server: MakeServer, make_result: MakeRe
         assert json.loads(ws.recv(WAIT_S)) == {"type": "status", "text": "the end", "ended": True}
 
 
-def test_a_changed_hello_comes_again_with_all_that_is_known(make_server: MakeServer, make_result: MakeResult) -> None:
+def test_a_changed_hello_is_a_fresh_start(make_server: MakeServer, make_result: MakeResult) -> None:
     server = make_server()
     server.publish(make_result(3))
     with client(server) as ws:
@@ -110,7 +110,8 @@ def test_a_changed_hello_comes_again_with_all_that_is_known(make_server: MakeSer
         server.update_hello(image_size=[640, 480])
         assert json.loads(ws.recv(WAIT_S))["image_size"] == [640, 480]
         assert json.loads(ws.recv(WAIT_S))["type"] == "status"
-        assert pose_id(ws.recv(WAIT_S)) == 3
+        server.publish(make_result(4))
+        assert pose_id(ws.recv(WAIT_S)) == 4  # and not the last one of the old source
     with connect(f"ws://127.0.0.1:{server.port}/socket") as ws:
         assert json.loads(ws.recv(WAIT_S))["image_size"] == [640, 480]
 

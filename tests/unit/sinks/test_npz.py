@@ -128,11 +128,12 @@ def test_types_are_those_of_the_format(tmp_path: Path, make_result: MakeResult) 
 
 
 def test_a_recording_without_frames(tmp_path: Path) -> None:
-    record(tmp_path / "poses.npz", [])
-    poses = load_poses(tmp_path / "poses.npz")
-    assert poses.poses_3d.shape == (0, 0, 17, 3)
-    assert poses.timestamps_s.shape == (0,)
-    assert poses.image_size == (0, 0)
+    """Nothing was computed, so nothing takes the place of what is there."""
+    path = tmp_path / "poses.npz"
+    path.write_bytes(b"old")
+    record(path, [], overwrite=True)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_recording_without_people(tmp_path: Path, make_result: MakeResult) -> None:
@@ -166,7 +167,7 @@ def test_an_existing_file_needs_overwrite(tmp_path: Path, make_result: MakeResul
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("missing/poses.npz", "does not exist"), ("file/poses.npz", "does not exist"), ("", "is a folder")],
+    [("missing/poses.npz", "does not exist"), ("file/poses.npz", "is a file"), ("", "is a folder")],
 )
 def test_a_place_that_cannot_be_written(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "file").write_text("x")
@@ -179,7 +180,7 @@ def test_a_folder_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)  # root may write anywhere, so chmod proves nothing
-    with pytest.raises(OutputError, match=r"Permission denied.*--out"):
+    with pytest.raises(OutputError, match=r"Permission denied.*another place"):
         NpzRecorder(tmp_path / "poses.npz", overwrite=False)
 
 
