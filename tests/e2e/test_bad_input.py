@@ -382,3 +382,38 @@ def test_hostile_browsers(tmp_path: Path) -> None:
             assert last["arrival_ns"] - last["capture_ns"] < 2e9
         assert command.process.poll() is None
         assert "".join(command.stderr) == ""
+
+
+CALIBRATION = "image_size: [{0}, {1}]\ncamera: [{2}, {2}, {3}, {4}]\n"
+
+
+def test_a_calibration_of_another_shape(short_clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "tall.yaml").write_text(CALIBRATION.format(1080, 1920, 1000, 540, 960))
+    (tmp_path / "poses.npz").write_bytes(b"old")
+    said = refusal(
+        rtpose("video", short_clip, "--calibration", "tall.yaml", "--out", "poses.npz", "--overwrite", cwd=tmp_path)
+    )
+    assert "tall.yaml is for pictures of 1080x1920" in said
+    assert (tmp_path / "poses.npz").read_bytes() == b"old"
+
+
+def test_a_calibration_is_scaled_to_the_picture(short_clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "double.yaml").write_text(CALIBRATION.format(1280, 960, 1000, 640, 480))
+    run = rtpose("video", short_clip, "--calibration", "double.yaml", "--out", "poses.npz", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert np.load(tmp_path / "poses.npz")["camera"].tolist() == [500, 500, 320, 240]
+
+
+def test_an_impossible_calibration(short_clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "zero.yaml").write_text(CALIBRATION.format(640, 480, 0, 320, 240))
+    assert "zero.yaml" in refusal(rtpose("video", short_clip, "--calibration", "zero.yaml", cwd=tmp_path))
+
+
+def test_a_recorded_clip_is_no_camera(short_clip: Path, tmp_path: Path) -> None:
+    assert "rtpose video" in refusal(rtpose("webcam", "--camera", short_clip, "--port", "0", cwd=tmp_path))
+
+
+def test_version(tmp_path: Path) -> None:
+    run = rtpose("--version", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("rtpose ")

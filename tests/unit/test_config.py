@@ -54,6 +54,18 @@ def test_wrong_settings_are_named(overrides: list[str], words: str) -> None:
         load_settings(SvmacSettings, None, overrides)
 
 
+def test_off_is_off_in_yaml(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("smooth: off\n")
+    assert load_settings(RunSettings, file).smooth == "off"
+
+
+@pytest.mark.parametrize("override", ["one_euro.min_cutoff_hz=0", "persons=0", "threads=0", "smooth=maybe"])
+def test_impossible_values_are_refused(override: str) -> None:
+    with pytest.raises(ConfigError, match=override.split("=")[0].split(".")[-1]):
+        load_settings(RunSettings, None, [override])
+
+
 @pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00"])
 def test_wrong_file_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "broken.yaml"

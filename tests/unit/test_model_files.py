@@ -199,6 +199,17 @@ def test_import_knows_a_single_file_by_its_content(tmp_path: Path, cache: Path) 
     assert [status.state for status in model_files.list_files()] == ["missing", "ready"]
 
 
+def test_import_of_a_file_that_carries_a_zip(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TFLite files keep their labels in a zip at their end."""
+    data = b"network" + make_wheel(tmp_path / "labels.zip", {"labels.txt": b"person"}).read_bytes()
+    known = ModelFile("labelled.tflite", "for the test", hashlib.sha256(data).hexdigest(), "inside/x", "none")
+    monkeypatch.setattr(model_files, "FILES", {known.name: known})
+    path = tmp_path / "brought.tflite"
+    path.write_bytes(data)
+    assert zipfile.is_zipfile(path)
+    assert model_files.import_file(path) == [cache / "labelled.tflite"]
+
+
 @pytest.mark.parametrize("content", [b"", b"something else"])
 def test_import_of_something_else(tmp_path: Path, cache: Path, content: bytes) -> None:
     other = tmp_path / "other.tflite"

@@ -94,6 +94,8 @@ def test_half_a_person_is_measured_by_the_half_that_is_seen(lifter_path: Path) -
         ({"skeleton": "coco17"}, "coco17, expected h36m17"),
         ({"format": 2}, "format 2, this rtpose runs format 1"),
         ({"normalisation": {"codec": "other"}}, "other"),
+        ({"normalisation": {"codec": "depth", "distance": "far"}}, "far"),
+        ({"normalisation": "plain"}, "plain"),
         ({"skeleton": None}, "lacks skeleton"),
     ],
 )

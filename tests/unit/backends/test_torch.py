@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from lifter_files import write_lifter
+from onnx import TensorProto, helper
+
+from rtpose.backends import load_backend
+from rtpose.errors import ModelError
+from rtpose.lift.lifter import NetworkLifter
+
+
+@pytest.fixture(scope="module")
+def lifter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_lifter(tmp_path_factory.mktemp("lifter") / "small.onnx", width=8)
+
+
+def test_it_gives_what_openvino_gives(lifter: Path) -> None:
+    points = np.random.default_rng(0).normal(size=(7, 34)).astype(np.float32)
+    ours, other = (load_backend(name, lifter).run({"points": points})["depth"] for name in ("torch", "openvino"))
+    np.testing.assert_allclose(ours, other, atol=1e-4)
+
+
+def test_a_network_of_someone_else(tmp_path: Path) -> None:
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["points"], ["depth"])],
+        "identity",
+        [value("points", TensorProto.FLOAT, ["n", 34])],
+        [value("depth", TensorProto.FLOAT, ["n", 34])],
+    )
+    path = tmp_path / "other.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    with pytest.raises(ModelError, match="does not name its architecture"):
+        load_backend("torch", path)
+    with pytest.raises(ModelError, match="lacks name, skeleton"):
+        NetworkLifter(str(path))
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"architecture": "not json {"}, "no JSON"),
+        ({"architecture": {"network": "svmac", "joint_count": 17, "width": 16}}, "do not fit its architecture"),
+        ({"architecture": {"network": "magic"}}, "magic"),
+    ],
+)
+def test_an_architecture_that_is_not_the_files(tmp_path: Path, facts: dict[str, object], words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        load_backend("torch", write_lifter(tmp_path / "odd.onnx", width=8, **facts))
+
+
+def test_an_output_that_is_not_there(lifter: Path) -> None:
+    with pytest.raises(ModelError, match=r"outputs depth, not colour"):
+        load_backend("torch", lifter, outputs=["colour"])
