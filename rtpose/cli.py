@@ -373,42 +373,81 @@ def models_import(
         print(path)
 
 
+TrainOverrides = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. steps=2000 noise.sigma=0.02.")
+]
+TrainData = Annotated[
+    Path | None,
+    typer.Option(help="Folder with cmu17_train.npz and cmu17_val.npz.", show_default="the built-in small pack"),
+]
+TrainOut = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the training.", show_default="runs/NAME")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training in --out.")]
+
+
 @train_app.command("svmac")
 def train_svmac(
-    settings: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. steps=2000 noise.sigma=0.02."),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Folder with cmu17_train.npz and cmu17_val.npz.", show_default="the built-in small pack"),
-    ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the training.")] = Path("runs/svmac"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in --out.")] = False,
+    settings: TrainOverrides = None,
+    data: TrainData = None,
+    out: TrainOut = None,
+    resume: Resume = False,
     config: ConfigFile = None,
     quiet: Quiet = False,
 ) -> None:
     """The unsupervised lifter of SVMAC: learns 3D from 2D joints alone. Writes OUT/svmac.onnx."""
+    _train("svmac", settings, data, out, resume=resume, config=config, quiet=quiet)
+
+
+@train_app.command("consistency")
+def train_consistency(
+    settings: TrainOverrides = None,
+    data: TrainData = None,
+    out: TrainOut = None,
+    resume: Resume = False,
+    config: ConfigFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """The weakly supervised lifter: 2D joints, and 3D poses that do not belong to them. Writes OUT/consistency.onnx."""
+    _train("consistency", settings, data, out, resume=resume, config=config, quiet=quiet)
+
+
+@train_app.command("baseline")
+def train_baseline(
+    settings: TrainOverrides = None,
+    data: TrainData = None,
+    out: TrainOut = None,
+    resume: Resume = False,
+    config: ConfigFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """A supervised lifter, told every depth: the yardstick. Writes OUT/baseline.onnx."""
+    _train("baseline", settings, data, out, resume=resume, config=config, quiet=quiet)
+
+
+def _train(
+    name: str, overrides: list[str] | None, data: Path | None, out: Path | None, *,
+    resume: bool, config: Path | None, quiet: bool,
+) -> None:  # fmt: skip
     from rtpose.assets import small_pack, small_val_pack
     from rtpose.config import load_settings
 
     with _needing_train("training"):
-        from rtpose.train.loop import Progress, train_svmac
+        from rtpose.train.loop import Progress, train
+        from rtpose.train.methods import METHODS
     from rtpose.train.motion_pack import find_pack, load_motion_pack
-    from rtpose.train.settings import SvmacSettings
     from rtpose.train.shipping import export_trained
 
-    chosen = load_settings(SvmacSettings, config, settings or [])
+    kind = METHODS[name]
+    settings = load_settings(kind.settings, config, overrides or [])
     train_pack = load_motion_pack(find_pack(data, "train") if data else small_pack())
     validation_pack = load_motion_pack(find_pack(data, "val") if data else small_val_pack())
+    folder = out or Path("runs") / name
     with _progress(quiet, "steps") as update:
 
         def report(progress: Progress) -> None:
             update(progress.step, progress.steps, f"val P-MPJPE {progress.best_p_mpjpe_mm:.1f} mm")
 
-        generator = train_svmac(chosen, train_pack, validation_pack, out, resume=resume, report=report)
-    path = export_trained(generator, chosen, train_pack, validation_pack, out)
-    print(path)
+        trained = train(kind.method, settings, train_pack, validation_pack, folder, resume=resume, report=report)
+    print(export_trained(kind.method(settings, train_pack), trained, train_pack, validation_pack, folder))
 
 
 # Putting the parts together.

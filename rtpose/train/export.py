@@ -14,8 +14,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-
-from rtpose.models.svmac import DepthLifter
+from torch import nn
 
 logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports every part that is not installed
 
@@ -23,7 +22,7 @@ LARGE = 1024
 """Numbers in a constant from which on it is stored in half precision."""
 
 
-def export_lifter(lifter: DepthLifter, facts: Mapping[str, Any], path: Path) -> None:
+def export_lifter(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> None:
     """Write `lifter` with weights stored as fp16 (computed in fp32) and `facts` as its metadata.
 
     Input `points` (N, 2 J) float32, output `depth` (N, J) float32, N free. Initializers keep the names of the module's

@@ -1,4 +1,4 @@
-"""2D joints for training: motions, seen by random cameras, made detector-like."""
+"""What trainings are fed: motions, seen by random cameras, made detector-like."""
 
 from __future__ import annotations
 
@@ -20,24 +20,79 @@ def as_detected(poses: Tensor) -> Tensor:
     return _AS_DETECTED @ poses
 
 
+class _Views:
+    """Random frames seen by random cameras."""
+
+    def __init__(self, poses: Tensor, codec: DepthCodec, cameras: CameraSettings, noise: NoiseSettings) -> None:
+        self._poses = poses
+        self._codec = codec
+        self._cameras = cameras
+        self._noise = noise
+
+    def draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Network inputs (size, 2 J), and the poses (size, J, 3) that they show, in the codec's units: depth in them
+        is what a perfect lifter says."""
+        rows = torch.randint(len(self._poses), (size,), generator=generator)
+        poses = as_detected(vary_body(self._poses[rows], self._noise, generator))
+        unit, _ = unit_poses(poses)
+        rotation = random_camera_rotations(size, self._cameras, generator)
+        seen = unit @ rotation.transpose(1, 2)
+        exact = project(seen, self._codec.distance)
+        network_input, scale = self._codec.encode(add_detector_noise(exact, self._noise, generator))
+        return network_input, seen * scale[:, None, None]
+
+
 class Joints2D:
     """An endless source of network inputs. The 3D motions stay inside: batches are 2D only."""
 
     def __init__(self, pack: MotionPack, codec: DepthCodec, cameras: CameraSettings, noise: NoiseSettings) -> None:
-        self._poses = torch.from_numpy(pack.poses_m)
-        self.codec = codec
-        self.cameras = cameras
-        self.noise = noise
-
-    def __len__(self) -> int:
-        return len(self._poses)
+        self._views = _Views(torch.from_numpy(pack.poses_m), codec, cameras, noise)
 
     def batch(self, size: int, generator: torch.Generator) -> Tensor:
         """(size, 2 J) normalised points of random frames and cameras; the same for the same generator state."""
-        rows = torch.randint(len(self._poses), (size,), generator=generator)
-        poses = as_detected(vary_body(self._poses[rows], self.noise, generator))
-        unit, _ = unit_poses(poses)
-        rotation = random_camera_rotations(size, self.cameras, generator)
-        points = project(unit @ rotation.transpose(1, 2), self.codec.distance)
-        network_input: Tensor = self.codec.encode(add_detector_noise(points, self.noise, generator))[0]
-        return network_input
+        return self._views.draw(size, generator)[0]
+
+
+class LabelledJoints:
+    """Network inputs with their depths, for the methods that are told them."""
+
+    def __init__(
+        self,
+        pack: MotionPack,
+        codec: DepthCodec,
+        cameras: CameraSettings,
+        noise: NoiseSettings,
+        *,
+        share: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        """share: of the frames, the same ones for the same seed."""
+        poses = torch.from_numpy(pack.poses_m)
+        if share < 1:
+            order = torch.randperm(len(poses), generator=torch.Generator().manual_seed(seed))
+            poses = poses[order[: max(1, round(share * len(poses)))]]
+        self._views = _Views(poses, codec, cameras, noise)
+
+    def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Points (size, 2 J) and depths (size, J)."""
+        points, poses = self._views.draw(size, generator)
+        return points, poses[..., 2]
+
+
+class MotionCapture:
+    """Network inputs, and 3D poses of other frames and cameras: unpaired, for the weakly supervised methods."""
+
+    def __init__(self, pack: MotionPack, codec: DepthCodec, cameras: CameraSettings, noise: NoiseSettings) -> None:
+        poses = torch.from_numpy(pack.poses_m)
+        self._seen = _Views(poses, codec, cameras, noise)
+        exact = NoiseSettings(sigma=0, outlier_share=0, hip_width=noise.hip_width, shoulder_width=noise.shoulder_width)
+        self._captured = _Views(poses, codec, cameras, exact)
+
+    def batch(self, size: int, generator: torch.Generator) -> Tensor:
+        """(size, 2 J) what the generator lifts."""
+        return self._seen.draw(size, generator)[0]
+
+    def captured(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Poses (size, J, 3), root-relative, and the points (size, 2 J) that show them."""
+        points, poses = self._captured.draw(size, generator)
+        return poses, points

@@ -1,4 +1,4 @@
-"""`rtpose train svmac`: the loop, from the data to the exported network."""
+"""The loop of every training: steps, weight averaging, validation, checkpoints. Methods say what a step is."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from rtpose.lift.codec import DepthCodec
-from rtpose.models.svmac import Critic, SvmacGenerator
 from rtpose.train.evaluate import evaluate_depth
-from rtpose.train.joints_2d import Joints2D
+from rtpose.train.method import Method
 from rtpose.train.motion_pack import MotionPack
 from rtpose.train.run_folder import RunFolder
-from rtpose.train.settings import SvmacSettings
-from rtpose.train.svmac import SvmacStep
+from rtpose.train.settings import TrainSettings
 
 VALIDATION_POSES = 1500
 """About so many frames of the validation pack are looked at each time, from five cameras."""
@@ -31,98 +29,89 @@ class Progress:
 
     step: int
     steps: int
-    loss: float
     best_p_mpjpe_mm: float
 
 
-def train_svmac(
-    settings: SvmacSettings,
+@dataclass(frozen=True)
+class Trained:
+    """The outcome of a training."""
+
+    lifter: nn.Module
+    """points (N, 2 J) -> depth (N, J), with the weights that were best on the validation subjects."""
+    step: int
+    """Whose weights they are."""
+    seconds: float
+    """Spent in steps, over all resumed parts."""
+
+
+def train(
+    method_of: Callable[[Any, MotionPack], Method],
+    settings: TrainSettings,
     train_pack: MotionPack,
     validation_pack: MotionPack,
     folder: Path,
     *,
     resume: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
-) -> SvmacGenerator:
-    """Train, and return the generator with the weights that were best on the validation subjects.
+) -> Trained:
+    """Train a method on a pack; stop for good at `settings.steps`, keep what is best on the validation subjects.
 
     Everything random in a step is drawn from a seed made of `settings.seed` and the step's number, so that a run
     that was killed and resumed ends at the same weights as one that was not.
     """
     run = RunFolder(folder, settings, resume=resume)
-    codec = DepthCodec(settings.distance)
-    data = Joints2D(train_pack, codec, settings.cameras, settings.noise)
-
     torch.manual_seed(settings.seed)
-    generator = SvmacGenerator(width=settings.width, dropout=settings.dropout, distance=settings.distance)
+    method = method_of(settings, train_pack)
+    generator = method.networks["generator"]
     averaged = copy.deepcopy(generator).eval().requires_grad_(False)
-    critic = Critic(width=settings.width)
-    step_losses = SvmacStep(generator, critic, settings)
-    generator_optimiser = torch.optim.Adam(generator.parameters(), settings.learning_rate, settings.betas)
-    critic_optimiser = torch.optim.Adam(critic.parameters(), settings.learning_rate, settings.betas)
+    parts: dict[str, nn.Module | torch.optim.Optimizer] = {"averaged": averaged, **method.networks}
+    parts |= {f"{name}_optimiser": optimiser for name, optimiser in method.optimisers.items()}
 
-    parts: dict[str, nn.Module | torch.optim.Optimizer] = {
-        "generator": generator, "averaged": averaged, "critic": critic,
-        "generator_optimiser": generator_optimiser, "critic_optimiser": critic_optimiser,
-    }  # fmt: skip
-    start, best = 0, math.inf
+    start, best, seconds = 0, math.inf, 0.0
     if (state := run.load("last.pt")) is not None:
         for name, part in parts.items():
             part.load_state_dict(state[name])
-        start, best = state["step"], state["best_p_mpjpe_mm"]
+        start, best, seconds = state["step"], state["best_p_mpjpe_mm"], state["seconds"]
     run.start_log(start)
     every = max(1, len(validation_pack.poses_m) // VALIDATION_POSES)
 
-    since, last_step = time.monotonic(), start
     for step in range(start + 1, settings.steps + 1):
-        for optimiser in (generator_optimiser, critic_optimiser):
+        began = time.monotonic()
+        for optimiser in method.optimisers.values():
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, settings)
         draw = torch.Generator().manual_seed(_seed(settings.seed, step))
         torch.manual_seed(_seed(settings.seed, step))
-
-        generator.train()
-        critic.requires_grad_(False)
-        loss, terms, fake = step_losses.generator_loss(data.batch(settings.batch_size, draw))
-        generator_optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        generator_optimiser.step()
+        terms = method.step(draw)
         _average(averaged, generator, settings.ema_decay, step)
-
-        if settings.discriminator:
-            critic.requires_grad_(True)
-            for _ in range(settings.critic_steps):
-                critic_loss = step_losses.critic_loss(data.batch(settings.batch_size, draw), fake)
-                critic_optimiser.zero_grad(set_to_none=True)
-                torch.autograd.backward(critic_loss)
-                critic_optimiser.step()
+        seconds += time.monotonic() - began
 
         if step % settings.validate_every == 0 or step == settings.steps:
-            scores = evaluate_depth(averaged.depth, validation_pack, codec, every=every).means()
-            row = {
-                "step": step,
-                **{name: f"{float(term.detach()):.6g}" for name, term in sorted(terms.items())},
-                "learning_rate": f"{learning_rate(step, settings):.3g}",
-                "val_mpjpe_mm": f"{scores['mpjpe_mm']:.3f}",
-                "val_p_mpjpe_mm": f"{scores['p_mpjpe_mm']:.3f}",
-                "poses_per_s": f"{(step - last_step) * settings.batch_size / (time.monotonic() - since):.0f}",
-            }
-            since, last_step = time.monotonic(), step
-            run.log(row)
+            scores = evaluate_depth(method.lifter_of(averaged), validation_pack, method.codec, every=every).means()
+            run.log(
+                {
+                    "step": step,
+                    **{name: f"{float(term.detach()):.6g}" for name, term in sorted(terms.items())},
+                    "learning_rate": f"{learning_rate(step, settings):.3g}",
+                    "val_mpjpe_mm": f"{scores['mpjpe_mm']:.3f}",
+                    "val_p_mpjpe_mm": f"{scores['p_mpjpe_mm']:.3f}",
+                    "seconds": f"{seconds:.1f}",
+                }
+            )
             if scores["p_mpjpe_mm"] < best:
                 best = scores["p_mpjpe_mm"]
                 run.save("best.pt", {"step": step, "generator": averaged.state_dict(), "p_mpjpe_mm": best})
             state = {name: part.state_dict() for name, part in parts.items()}
-            run.save("last.pt", {**state, "step": step, "best_p_mpjpe_mm": best})
-        report(Progress(step, settings.steps, float(loss.detach()), best))
+            run.save("last.pt", {**state, "step": step, "best_p_mpjpe_mm": best, "seconds": seconds})
+        report(Progress(step, settings.steps, best))
 
     best_state = run.load("best.pt")
     assert best_state is not None, "the last step validates"
     averaged.load_state_dict(best_state["generator"])
-    return averaged
+    return Trained(method.lifter_of(averaged).eval(), best_state["step"], seconds)
 
 
-def learning_rate(step: int, settings: SvmacSettings) -> float:
+def learning_rate(step: int, settings: TrainSettings) -> float:
     """Cosine decay from `learning_rate` to `final_learning_rate`."""
     share = step / settings.steps
     low, high = settings.final_learning_rate, settings.learning_rate

@@ -94,13 +94,18 @@ def angle_loss(poses: Tensor) -> Tensor:
     return facing_sine(poses).clamp(min=0).mean()
 
 
-def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+def gradient_penalty_of(critic: Callable[..., Tensor], real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
     """The last part of Eq. 16, which is printed without its norm and square: WGAN-GP's (|grad| - 1)^2.
 
-    real, fake: (N, 2 J). Points are drawn on the lines between them.
+    real, fake: the critic's inputs, each (N, …). Points are drawn on the lines between them; the gradient is that with
+    respect to all inputs together.
     """
-    mix = torch.rand(len(real), 1)
-    between = (mix * real + (1 - mix) * fake).detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    penalty: Tensor = (gradient.norm(dim=1) - 1).square().mean()
+    mix = torch.rand(len(real[0]))
+    between = []
+    for a, b in zip(real, fake, strict=True):
+        share = mix.reshape(-1, *[1] * (a.dim() - 1))
+        between.append((share * a + (1 - share) * b).detach().requires_grad_(True))
+    gradients = torch.autograd.grad(critic(*between).sum(), between, create_graph=True)
+    norm = torch.cat([g.flatten(1) for g in gradients], dim=1).norm(dim=1)
+    penalty: Tensor = (norm - 1).square().mean()
     return penalty

@@ -37,7 +37,30 @@ class NoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The same of the shoulders: 0.89."""
 
 
-class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every training has."""
+
+    width: Count = 512
+    """The usual 1024 takes four times as long; two cores are what most people have."""
+    distance: Positive = 10.0
+    """c, the person's distance in mean joint distances."""
+    batch_size: Annotated[int, msgspec.Meta(ge=2)] = 256
+    """At least 2, for batch normalisation."""
+    steps: Count = 8000
+    learning_rate: Positive = 2e-4
+    """The papers' 5.5e-5 and 8e-5 are for many more steps than two cores can do."""
+    final_learning_rate: Positive = 2e-6
+    """Reached by cosine decay at the last step."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    ema_decay: Share = 0.999
+    """Weight averaging; the averaged weights are validated and shipped. 0 turns it off."""
+    validate_every: Count = 500
+    seed: int = 0
+    cameras: CameraSettings = CameraSettings()
+    noise: NoiseSettings = NoiseSettings()
+
+
+class SvmacWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """lambda 1 to 5 of Eq. 24, as printed in Section 3.5, and WGAN-GP's."""
 
     adversarial: float = 1.0
@@ -48,19 +71,17 @@ class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     svmac: float = 10.0
     gradient_penalty: float = 10.0
     """WGAN-GP's usual value; the paper does not print it."""
+    supervised: float = 1.0
+    """Of the variant with `supervised_share`; the paper does not print it."""
 
 
-class SvmacSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SvmacSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`rtpose train svmac`."""
 
     angles: Annotated[int, msgspec.Meta(ge=1, le=3)] = 2
     """n, how many views the generator is made consistent over (1, 2 or 3)."""
-    width: Count = 512
-    """The usual 1024 takes four times as long; two cores are what most people have."""
     dropout: Share = 0.0
     """The paper has dropout but not its rate. With it, the 2D poses of several angles disagree by chance."""
-    distance: Positive = 10.0
-    """c, the person's distance in mean joint distances."""
     normalise_reprojections: bool = True
     """Bring reprojections to the same mean joint distance as the data (Section 3) before the generator and the
     critic see them. Otherwise their size alone, smaller for bodies seen from the side, gives them away."""
@@ -68,18 +89,37 @@ class SvmacSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """False: Table 4's "w/o Disc"."""
     critic_steps: Count = 1
     """Critic updates for each generator update; the paper does not say."""
-    batch_size: Annotated[int, msgspec.Meta(ge=2)] = 256
-    """At least 2, for batch normalisation."""
-    steps: Count = 8000
-    learning_rate: Positive = 2e-4
-    """The paper's 5.5e-5 is for many more steps than two cores can do."""
-    final_learning_rate: Positive = 2e-6
-    """Reached by cosine decay at the last step."""
+    supervised_share: Share = 0.0
+    """Share of the frames whose depth is told, too: 0.05 is Table 4's last row. 0: no 3D number is in reach."""
     betas: tuple[float, float] = (0.7, 0.9)
-    ema_decay: Share = 0.999
-    """Weight averaging; the averaged weights are validated and shipped. 0 turns it off."""
-    validate_every: Count = 500
-    seed: int = 0
-    cameras: CameraSettings = CameraSettings()
-    noise: NoiseSettings = NoiseSettings()
-    weights: LossWeights = LossWeights()
+    weights: SvmacWeights = SvmacWeights()
+
+
+class ConsistencyWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """lambda of Eq. 13, and what keeps the critic Lipschitz."""
+
+    angle: float = 1.0
+    gradient_penalty: float = 10.0
+    """The paper names the Wasserstein loss but not how its Lipschitz bound is kept: WGAN-GP's penalty trains stably."""
+
+
+class ConsistencySettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`rtpose train consistency`."""
+
+    synchronous: bool = True
+    """Train the reprojection network by the critic (Section 3.4), False: by the input's 2D joints ("Sep")."""
+    weighted_kcs: bool = True
+    """Weigh the kinematic chain space by bone distances (Eq. 5 and 6)."""
+    dropout: Share = 0.0
+    """The paper has dropout but not its rate."""
+    critic_steps: Count = 1
+    betas: tuple[float, float] = (0.0, 0.9)
+    weights: ConsistencyWeights = ConsistencyWeights()
+
+
+class BaselineSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`rtpose train baseline`: what labels would give."""
+
+    dropout: Share = 0.1
+    learning_rate: Positive = 1e-3
+    final_learning_rate: Positive = 1e-6

@@ -1,6 +1,6 @@
-"""One step of SVMAC's training (Deng et al., 3DV 2021): what the generator and the critic are taught.
+"""SVMAC (Deng et al., 3DV 2021): what the generator and the critic are taught.
 
-Only 2D joints come in; no 3D label is in reach of any function of this file.
+Only 2D joints come in. The one exception is the variant with `supervised_share`, whose labels come from elsewhere.
 """
 
 from __future__ import annotations
@@ -9,20 +9,23 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rtpose.lift.codec import DepthCodec
-from rtpose.models.svmac import Critic, SvmacGenerator
+from rtpose.models.svmac import Critic, DepthLifter, SvmacGenerator
 from rtpose.train.cameras import rotation_y
+from rtpose.train.joints_2d import Joints2D, LabelledJoints
 from rtpose.train.losses import (
     angle_loss,
     camera_equal_loss,
     consistency_3d_loss,
-    gradient_penalty,
+    gradient_penalty_of,
     svmac_loss,
     symmetry_loss,
     weak_camera_loss,
 )
+from rtpose.train.method import JOINT_COUNT, update
+from rtpose.train.motion_pack import MotionPack
 from rtpose.train.settings import SvmacSettings
 
 
@@ -40,14 +43,58 @@ class Views:
     """x_proj (N, J, 2) of angles 1 … (Eq. 9)."""
 
 
-class SvmacStep:
-    """The losses of one batch."""
+class Svmac:
+    """See `rtpose.train.method.Method`."""
 
-    def __init__(self, generator: SvmacGenerator, critic: Critic, settings: SvmacSettings) -> None:
-        self.generator = generator
-        self.critic = critic
+    name = "svmac"
+
+    def __init__(self, settings: SvmacSettings, pack: MotionPack) -> None:
+        """The labels of `supervised_share` are of fixed frames, drawn by the seed."""
         self.settings = settings
         self.codec = DepthCodec(settings.distance)
+        self.data = Joints2D(pack, self.codec, settings.cameras, settings.noise)
+        self.labels = (
+            LabelledJoints(
+                pack, self.codec, settings.cameras, settings.noise, share=settings.supervised_share, seed=settings.seed
+            )
+            if settings.supervised_share > 0
+            else None
+        )
+        self.generator = SvmacGenerator(width=settings.width, dropout=settings.dropout, distance=settings.distance)
+        self.critic = Critic(width=settings.width)
+        self.optimisers = {
+            "generator": torch.optim.Adam(self.generator.parameters(), settings.learning_rate, settings.betas),
+            "critic": torch.optim.Adam(self.critic.parameters(), settings.learning_rate, settings.betas),
+        }
+        self.networks = {"generator": self.generator, "critic": self.critic}
+
+    @property
+    def architecture(self) -> dict[str, object]:
+        """For the registry."""
+        return {"network": "svmac", "joint_count": JOINT_COUNT, "width": self.settings.width}
+
+    def lifter_of(self, generator: nn.Module) -> nn.Module:
+        """The part that is shipped."""
+        assert isinstance(generator, SvmacGenerator)
+        return DepthLifter(generator)
+
+    def step(self, draw: torch.Generator) -> dict[str, Tensor]:
+        """One update of the generator, and of the critic."""
+        size = self.settings.batch_size
+        self.generator.train()
+        self.critic.requires_grad_(False)
+        loss, terms, fake = self.generator_loss(self.data.batch(size, draw))
+        if self.labels is not None:
+            points, depth = self.labels.batch(size, draw)
+            error = (self.generator.depth(points) - depth).square().mean()
+            terms["supervised"] = self.settings.weights.supervised * error
+            loss = loss + terms["supervised"]
+        update(self.optimisers["generator"], loss)
+        if self.settings.discriminator:
+            self.critic.requires_grad_(True)
+            for _ in range(self.settings.critic_steps):
+                update(self.optimisers["critic"], self.critic_loss(self.data.batch(size, draw), fake))
+        return terms
 
     def _lift(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """GEN, Eq. 3: network input (N, 2 J) -> pose (N, J, 3) with the root at (0, 0, c), camera (N, 2, 3)."""
@@ -122,5 +169,5 @@ class SvmacStep:
         fake = fake.detach()
         real = real.repeat(len(fake) // len(real), 1)
         wasserstein = self._judge(fake).mean() - self._judge(real).mean()
-        penalty = gradient_penalty(self.critic, real * self.codec.distance, fake * self.codec.distance)
+        penalty = gradient_penalty_of(self.critic, [real * self.codec.distance], [fake * self.codec.distance])
         return wasserstein + self.settings.weights.gradient_penalty * penalty

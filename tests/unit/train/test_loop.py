@@ -1,9 +1,9 @@
-"""Training on the embedded pack, tiny."""
+"""Every method's training on the embedded pack, tiny."""
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 import torch
@@ -12,12 +12,13 @@ from rtpose.assets import small_val_pack
 from rtpose.errors import ConfigError, OutputError
 from rtpose.lift.lifter import NetworkLifter
 from rtpose.train import svmac
-from rtpose.train.loop import Progress, learning_rate, train_svmac
+from rtpose.train.loop import Progress, Trained, learning_rate, train
+from rtpose.train.methods import METHODS
 from rtpose.train.motion_pack import MotionPack, load_motion_pack
-from rtpose.train.settings import SvmacSettings
+from rtpose.train.settings import SvmacSettings, TrainSettings
 from rtpose.train.shipping import export_trained
 
-TINY = SvmacSettings(width=16, batch_size=8, steps=6, validate_every=2, learning_rate=1e-3)
+TINY: dict[str, Any] = {"width": 16, "batch_size": 8, "steps": 6, "validate_every": 2, "learning_rate": 1e-3}
 
 
 @pytest.fixture(scope="module")
@@ -27,88 +28,138 @@ def pack() -> MotionPack:
     return dataclasses.replace(whole, poses_m=poses, starts=np.array([0, len(poses)]), clips=whole.clips[:1])
 
 
+def tiny(name: str, **changes: Any) -> TrainSettings:
+    return METHODS[name].settings(**{**TINY, **changes})
+
+
+def run(
+    name: str, pack: MotionPack, folder: Path, *, resume: bool = False, report: Any = None, **changes: Any
+) -> Trained:
+    options = {"report": report} if report else {}
+    return train(METHODS[name].method, tiny(name, **changes), pack, pack, folder, resume=resume, **options)
+
+
 class KilledError(Exception):
     pass
 
 
-def test_a_killed_run_resumes_to_the_same_weights(pack: MotionPack, tmp_path: Path) -> None:
-    straight = train_svmac(TINY, pack, pack, tmp_path / "straight")
+@pytest.mark.parametrize("name", METHODS)
+def test_a_killed_run_resumes_to_the_same_weights(name: str, pack: MotionPack, tmp_path: Path) -> None:
+    straight = run(name, pack, tmp_path / "straight")
 
     def kill(progress: Progress) -> None:
         if progress.step == 5:  # after the checkpoint of step 4
             raise KilledError
 
     with pytest.raises(KilledError):
-        train_svmac(TINY, pack, pack, tmp_path / "killed", report=kill)
-    resumed = train_svmac(TINY, pack, pack, tmp_path / "killed", resume=True)
-    for name, value in straight.state_dict().items():
-        assert torch.equal(value, resumed.state_dict()[name]), name
-    logs = [(tmp_path / run / "log.csv").read_text().splitlines() for run in ("straight", "killed")]
-    without_speed = [[line.rsplit(",", 1)[0] for line in log] for log in logs]
-    assert without_speed[0] == without_speed[1]
+        run(name, pack, tmp_path / "killed", report=kill)
+    resumed = run(name, pack, tmp_path / "killed", resume=True)
+    assert resumed.step == straight.step
+    for part, value in straight.lifter.state_dict().items():
+        assert torch.equal(value, resumed.lifter.state_dict()[part]), part
+    logs = [(tmp_path / folder / "log.csv").read_text().splitlines() for folder in ("straight", "killed")]
+    without_time = [[line.rsplit(",", 1)[0] for line in log] for log in logs]
+    assert without_time[0] == without_time[1]
     assert len(logs[0]) == 1 + 3
 
 
 def test_seeds_differ_and_repeat(pack: MotionPack, tmp_path: Path) -> None:
-    short = msgspec.structs.replace(TINY, steps=2)
-    runs = [
-        train_svmac(msgspec.structs.replace(short, seed=seed), pack, pack, tmp_path / str(n))
-        for n, seed in enumerate((0, 0, 1))
-    ]
-    weights = [run.state_dict()["pose.2.weight"] for run in runs]
+    runs = [run("svmac", pack, tmp_path / str(n), steps=2, seed=seed) for n, seed in enumerate((0, 0, 1))]
+    weights = [r.lifter.state_dict()["pose.2.weight"] for r in runs]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
 
 
-@pytest.mark.parametrize("change", [{"angles": 1}, {"angles": 3}, {"discriminator": False}])
-def test_variants_run(pack: MotionPack, tmp_path: Path, change: dict[str, object]) -> None:
-    settings = msgspec.structs.replace(TINY, steps=1, **change)
-    generator = train_svmac(settings, pack, pack, tmp_path / "run")
-    assert all(p.isfinite().all() for p in generator.parameters())
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("svmac", {"angles": 1}),
+        ("svmac", {"angles": 3}),
+        ("svmac", {"discriminator": False}),
+        ("svmac", {"supervised_share": 0.05}),
+        ("svmac", {"normalise_reprojections": False}),
+        ("consistency", {"synchronous": False}),
+        ("consistency", {"weighted_kcs": False}),
+        ("baseline", {"dropout": 0.0}),
+    ],
+)
+def test_variants_run(name: str, change: dict[str, Any], pack: MotionPack, tmp_path: Path) -> None:
+    trained = run(name, pack, tmp_path / "run", steps=1, **change)
+    assert all(p.isfinite().all() for p in trained.lifter.parameters())
 
 
-def test_only_2d_reaches_the_losses(pack: MotionPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The losses are called with (N, 34) tensors alone: two numbers for each joint."""
+def test_only_2d_reaches_the_losses_of_svmac(pack: MotionPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The losses are called with (N, 34) tensors alone, two numbers for each joint; no labels are made."""
     seen: list[tuple[int, ...]] = []
     for name in ("generator_loss", "critic_loss"):
-        original = getattr(svmac.SvmacStep, name)
+        original = getattr(svmac.Svmac, name)
 
-        def spy(self: svmac.SvmacStep, *tensors: torch.Tensor, original: object = original) -> object:
+        def spy(self: svmac.Svmac, *tensors: torch.Tensor, original: Any = original) -> Any:
             seen.extend(tuple(t.shape) for t in tensors)
-            return original(self, *tensors)  # type: ignore[operator]
+            return original(self, *tensors)
 
-        monkeypatch.setattr(svmac.SvmacStep, name, spy)
-    train_svmac(msgspec.structs.replace(TINY, steps=2), pack, pack, tmp_path / "run")
+        monkeypatch.setattr(svmac.Svmac, name, spy)
+    monkeypatch.setattr(svmac, "LabelledJoints", None)
+    run("svmac", pack, tmp_path / "run", steps=2)
     assert seen == [(8, 34)] * 6
 
 
+def test_the_supervised_share_sees_so_many_frames(pack: MotionPack) -> None:
+    method = svmac.Svmac(SvmacSettings(width=8, supervised_share=0.05), pack)
+    assert method.labels is not None
+    assert len(method.labels._views._poses) == round(0.05 * len(pack.poses_m))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_network_learns(name: str, pack: MotionPack) -> None:
+    torch.manual_seed(0)
+    method = METHODS[name].method(tiny(name), pack)
+    before = {part: [p.clone() for p in network.parameters()] for part, network in method.networks.items()}
+    method.step(torch.Generator().manual_seed(0))
+    for part, network in method.networks.items():
+        assert any(not torch.equal(a, b) for a, b in zip(before[part], network.parameters(), strict=True)), part
+
+
+def test_the_reprojection_network_is_taught_by_the_critic_or_by_the_input(pack: MotionPack) -> None:
+    """Syn and Sep give it different gradients from the same start."""
+    moved = []
+    for synchronous in (True, False):
+        torch.manual_seed(0)
+        method = METHODS["consistency"].method(tiny("consistency", synchronous=synchronous), pack)
+        torch.manual_seed(1)
+        method.step(torch.Generator().manual_seed(0))
+        moved.append(torch.cat([p.detach().flatten() for p in method.reprojection.parameters()]))
+    assert not torch.equal(*moved)
+
+
 def test_a_used_folder_is_not_clobbered(pack: MotionPack, tmp_path: Path) -> None:
-    short = msgspec.structs.replace(TINY, steps=1)
-    train_svmac(short, pack, pack, tmp_path / "run")
+    run("baseline", pack, tmp_path / "run", steps=1)
     with pytest.raises(OutputError, match="--resume"):
-        train_svmac(short, pack, pack, tmp_path / "run")
+        run("baseline", pack, tmp_path / "run", steps=1)
     with pytest.raises(ConfigError, match="differs from the settings"):
-        train_svmac(TINY, pack, pack, tmp_path / "run", resume=True)
+        run("baseline", pack, tmp_path / "run", resume=True)
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
-        train_svmac(short, pack, pack, tmp_path / "file" / "run")
+        run("baseline", pack, tmp_path / "file" / "run", steps=1)
 
 
 def test_the_learning_rate_decays() -> None:
-    settings = SvmacSettings(steps=100, learning_rate=1.0, final_learning_rate=0.1)
+    settings = TrainSettings(steps=100, learning_rate=1.0, final_learning_rate=0.1)
     assert learning_rate(50, settings) == pytest.approx(0.55)
     assert learning_rate(100, settings) == pytest.approx(0.1)
 
 
-def test_the_exported_network_knows_itself_and_runs(pack: MotionPack, tmp_path: Path) -> None:
-    settings = msgspec.structs.replace(TINY, steps=1)
-    generator = train_svmac(settings, pack, pack, tmp_path)
-    path = export_trained(generator, settings, pack, pack, tmp_path)
-    lifter = NetworkLifter(str(path))
-    assert lifter.facts["architecture"] == {"network": "svmac", "joint_count": 17, "width": 16}
-    assert lifter.facts["training_data"]["train_subjects"] == pack.subjects
-    assert "NSF EIA-0196217" in lifter.facts["training_data"]["acknowledgement"]
+@pytest.mark.parametrize("name", METHODS)
+def test_the_exported_network_knows_itself_and_runs(name: str, pack: MotionPack, tmp_path: Path) -> None:
+    trained = run(name, pack, tmp_path, steps=1)
+    path = export_trained(METHODS[name].method(tiny(name, steps=1), pack), trained, pack, pack, tmp_path)
     points = np.random.default_rng(0).normal(scale=0.1, size=(5, 34)).astype(np.float32)
     with torch.no_grad():
-        expected = generator.depth(torch.from_numpy(points)).numpy()
-    np.testing.assert_allclose(lifter.depth(points), expected, atol=2e-3)
+        expected = trained.lifter(torch.from_numpy(points)).numpy()
+    for backend in ("openvino", "torch"):
+        lifter = NetworkLifter(str(path), backend=backend)
+        np.testing.assert_allclose(lifter.depth(points), expected, atol=2e-3)
+    assert path.stem == lifter.facts["name"] == name
+    assert lifter.facts["settings"]["width"] == 16
+    assert lifter.facts["training_data"]["train_subjects"] == pack.subjects
+    assert "NSF EIA-0196217" in lifter.facts["training_data"]["acknowledgement"]

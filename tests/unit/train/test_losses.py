@@ -17,7 +17,7 @@ from rtpose.train.losses import (
     camera_equal_loss,
     consistency_3d_loss,
     facing_sine,
-    gradient_penalty,
+    gradient_penalty_of,
     svmac_loss,
     symmetry_loss,
     weak_camera_loss,
@@ -65,12 +65,21 @@ def test_gradient_penalty_of_a_known_slope() -> None:
         return 3 * points[:, 0]
 
     real, fake = torch.zeros(4, 34), torch.ones(4, 34)
-    assert gradient_penalty(slope_three, real, fake).item() == pytest.approx(4)
+    assert gradient_penalty_of(slope_three, [real], [fake]).item() == pytest.approx(4)
+
+
+def test_gradient_penalty_takes_all_inputs_together() -> None:
+    def slopes_three_and_four(poses: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        return 3 * poses[:, 0, 0] + 4 * points[:, 0]
+
+    real = (torch.zeros(4, 17, 3), torch.zeros(4, 34))
+    fake = (torch.ones(4, 17, 3), torch.ones(4, 34))
+    assert gradient_penalty_of(slopes_three_and_four, real, fake).item() == pytest.approx(16)  # (5 - 1)^2
 
 
 def test_gradient_penalty_reaches_the_critic() -> None:
     critic = Critic(width=8)
-    gradient_penalty(critic, torch.randn(4, 34), torch.randn(4, 34)).backward()
+    gradient_penalty_of(critic, [torch.randn(4, 34)], [torch.randn(4, 34)]).backward()
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in critic.parameters())
 
 

@@ -1,0 +1,47 @@
+"""The yardstick: a supervised lifter of the kind of Martinez et al. 2017, told every depth."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rtpose.lift.codec import DepthCodec
+from rtpose.models.consistency import ConsistencyGenerator
+from rtpose.train.joints_2d import LabelledJoints
+from rtpose.train.method import JOINT_COUNT, update
+from rtpose.train.motion_pack import MotionPack
+from rtpose.train.settings import BaselineSettings
+
+
+class Baseline:
+    """See `rtpose.train.method.Method`. Two residual blocks, as in the paper; depth alone, as all lifters here."""
+
+    name = "baseline"
+
+    def __init__(self, settings: BaselineSettings, pack: MotionPack) -> None:
+        self.settings = settings
+        self.codec = DepthCodec(settings.distance)
+        self.data = LabelledJoints(pack, self.codec, settings.cameras, settings.noise)
+        self.generator = ConsistencyGenerator(width=settings.width, dropout=settings.dropout)
+        self.networks = {"generator": self.generator}
+        self.optimisers = {
+            "generator": torch.optim.Adam(self.generator.parameters(), settings.learning_rate, settings.betas)
+        }
+
+    @property
+    def architecture(self) -> dict[str, object]:
+        """For the registry."""
+        return {"network": "martinez", "joint_count": JOINT_COUNT, "width": self.settings.width}
+
+    def lifter_of(self, generator: nn.Module) -> nn.Module:
+        """The generator is the lifter."""
+        return generator
+
+    def step(self, draw: torch.Generator) -> dict[str, Tensor]:
+        """One update."""
+        self.generator.train()
+        points, depth = self.data.batch(self.settings.batch_size, draw)
+        # The distance itself, not its square: a joint that the detector only guessed must not rule the step.
+        loss = (self.generator(points) - depth).abs().mean()
+        update(self.optimisers["generator"], loss)
+        return {"depth": loss}

@@ -1,0 +1,92 @@
+"""The weakly supervised method of "3D Human Pose Estimation Based on 2D-3D Consistency with Synchronized Adversarial
+Training": 2D joints, and 3D poses that do not belong to them."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from rtpose.lift.codec import DepthCodec
+from rtpose.models.consistency import ConsistencyGenerator, PoseCritic, ReprojectionNetwork
+from rtpose.train.cameras import rotation_y
+from rtpose.train.joints_2d import MotionCapture
+from rtpose.train.losses import angle_loss, gradient_penalty_of
+from rtpose.train.method import JOINT_COUNT, update
+from rtpose.train.motion_pack import MotionPack
+from rtpose.train.settings import ConsistencySettings
+
+
+class Consistency:
+    """See `rtpose.train.method.Method`.
+
+    Units: the networks see 3D poses in mean joint distances and 2D poses in the same, that is `distance` times the
+    codec's points (Section 3.6 divides both by the mean joint distance).
+    """
+
+    name = "consistency"
+
+    def __init__(self, settings: ConsistencySettings, pack: MotionPack) -> None:
+        self.settings = settings
+        self.codec = DepthCodec(settings.distance)
+        self.data = MotionCapture(pack, self.codec, settings.cameras, settings.noise)
+        self.generator = ConsistencyGenerator(width=settings.width, dropout=settings.dropout)
+        self.reprojection = ReprojectionNetwork(width=settings.width)
+        self.critic = PoseCritic(width=settings.width, weighted=settings.weighted_kcs)
+        self.networks = {"generator": self.generator, "reprojection": self.reprojection, "critic": self.critic}
+        self.optimisers = {
+            name: torch.optim.Adam(network.parameters(), settings.learning_rate, settings.betas)
+            for name, network in self.networks.items()
+        }
+
+    @property
+    def architecture(self) -> dict[str, object]:
+        """For the registry."""
+        return {"network": "martinez", "joint_count": JOINT_COUNT, "width": self.settings.width}
+
+    def lifter_of(self, generator: nn.Module) -> nn.Module:
+        """The generator is the lifter."""
+        return generator
+
+    def step(self, draw: torch.Generator) -> dict[str, Tensor]:
+        """One update of the three networks (Section 3.7: synchronously, in each iteration)."""
+        size, weights = self.settings.batch_size, self.settings.weights
+        for network in self.networks.values():
+            network.train()
+        self.critic.requires_grad_(False)
+        points = self.data.batch(size, draw)
+        centre = torch.tensor([0.0, 0.0, self.settings.distance])
+        pose = self.codec.decode(points, self.generator(points)) - centre
+        angle = (torch.rand(size) * 2 - 1) * math.pi
+        rotated = pose @ rotation_y(angle).transpose(1, 2)
+        terms = {"angle": weights.angle * angle_loss(pose)}
+        if self.settings.synchronous:
+            reprojected = self.reprojection(rotated)
+        else:
+            # "Sep": the reprojection network learns from the input alone, and only serves the critic here.
+            own = (self.reprojection(pose.detach()) - points * self.settings.distance).square().mean()
+            update(self.optimisers["reprojection"], own)
+            reprojected = self.reprojection(rotated)
+        terms["adversarial"] = -self.critic(rotated, reprojected).mean()  # Eq. 10 and 13
+        loss = torch.stack(list(terms.values())).sum()
+        trained = ["generator", "reprojection"] if self.settings.synchronous else ["generator"]
+        for name in trained:
+            self.optimisers[name].zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        for name in trained:
+            self.optimisers[name].step()
+
+        self.critic.requires_grad_(True)
+        for _ in range(self.settings.critic_steps):
+            update(self.optimisers["critic"], self._critic_loss(rotated.detach(), reprojected.detach(), draw))
+        return terms
+
+    def _critic_loss(self, fake_poses: Tensor, fake_points: Tensor, draw: torch.Generator) -> Tensor:
+        """Eq. 9, and the penalty that keeps the critic Lipschitz."""
+        real_poses, real_points = self.data.captured(len(fake_poses), draw)
+        real_points = real_points * self.settings.distance
+        wasserstein = self.critic(fake_poses, fake_points).mean() - self.critic(real_poses, real_points).mean()
+        penalty = gradient_penalty_of(self.critic, (real_poses, real_points), (fake_poses, fake_points))
+        loss: Tensor = wasserstein + self.settings.weights.gradient_penalty * penalty
+        return loss
