@@ -37,6 +37,10 @@ models_app = typer.Typer(help="The detector's network files: list, fetch, import
 train_app = typer.Typer(help="Train a network (needs the extra 'train').", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(train_app, name="train")
+data_app = typer.Typer(help="Motion data for training (needs the extra 'train').", no_args_is_help=True)
+prepare_app = typer.Typer(help="Make a motion pack from a data set's original files.", no_args_is_help=True)
+data_app.add_typer(prepare_app, name="prepare")
+app.add_typer(data_app, name="data")
 
 
 def main() -> None:
@@ -421,6 +425,23 @@ def train_baseline(
 ) -> None:
     """A supervised lifter, told every depth: the yardstick. Writes OUT/baseline.onnx."""
     _train("baseline", settings, data, out, resume=resume, config=config, quiet=quiet)
+
+
+@prepare_app.command("cmu")
+def data_prepare_cmu(
+    folder: Annotated[Path, typer.Argument(help="Folder with the ASF and AMC files, or BVH files, at any depth.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The pack to write.")] = Path("cmu17_train.npz"),
+    subjects: Annotated[str | None, typer.Option(help="Only these, with commas between.", show_default="all")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """A pack from the CMU motion capture database's ASF/AMC or BVH files, at 30 Hz."""
+    with _needing_train("preparing data"):
+        from rtpose.train.datasets.cmu import prepare_cmu
+
+    chosen = [part.strip() for part in subjects.split(",")] if subjects else None
+    with _progress(quiet, "clips") as update:
+        frames = prepare_cmu(folder, out, subjects=chosen, progress=lambda done, total, name: update(done, total, name))
+    print(f"{frames} frames -> {out}")
 
 
 def _train(

@@ -2,25 +2,35 @@
 
     python scripts/ship_lifter.py runs/svmac --data ../shared/data
 
-Evaluates RUN/svmac.onnx on the test subjects (cmu17_test.npz), refuses if the shipped one of the same name is better
-with detector-like joints, copies the file and writes the card beside it.
+Refuses if the shipped one of the same name is better on the validation subjects with detector-like joints, or if
+configs/train/NAME.yaml is not how it was trained. Then evaluates it on the test subjects, copies the file and writes
+the card beside it.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from rtpose.config import load_settings
 from rtpose.lift.lifter import NetworkLifter
 from rtpose.train.evaluate import evaluate_lifter
+from rtpose.train.methods import METHODS
 from rtpose.train.motion_pack import load_motion_pack
 from rtpose.weights import FOLDER
 
+CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
+LEARNED_FROM = {
+    "svmac": "2D joints alone: no 3D label was used",
+    "consistency": "2D joints, and 3D poses that do not belong to them",
+    "baseline": "2D joints with the depth of each",
+}
 INPUTS = {
     "gt": "exact 2D joints",
     "detected": "detector-like 2D joints (hips, shoulders, jitter and outliers as in training)",
@@ -28,14 +38,9 @@ INPUTS = {
 }
 
 
-def card(facts: dict[str, Any], figures: dict[str, dict[str, Any]], log: list[dict[str, str]], size: int) -> str:
+def card(facts: dict[str, Any], figures: dict[str, dict[str, Any]], size: int) -> str:
     """The card's Markdown."""
     data = facts["training_data"]
-    batch = facts["settings"]["batch_size"]
-    seconds = sum(
-        (int(row["step"]) - int(before["step"])) * batch / float(row["poses_per_s"])
-        for before, row in zip([{"step": "0"}, *log], log, strict=False)
-    )
     rows = "\n".join(
         f"| {INPUTS[kind]} | {f['mpjpe_mm']:.1f} | {f['p_mpjpe_mm']:.1f} | {f['n_mpjpe_mm']:.1f} | "
         f"{f['pck_150']:.3f} | {f['auc']:.3f} | {f['accel_error_m_s2']:.1f} |"
@@ -47,17 +52,17 @@ def card(facts: dict[str, Any], figures: dict[str, dict[str, Any]], log: list[di
     )
     return f"""# {facts["name"]}
 
-{facts["paper"]}. 2D joints to depth, learned from 2D joints alone: no 3D label was used.
+{facts["paper"]}. 2D joints to depth, learned from {LEARNED_FROM[facts["name"]]}.
 
 - **File**: `{facts["name"]}.onnx`, {size / 1e6:.1f} MB, weights stored as fp16, computed in fp32; sha256 `{figures["gt"]["weights_sha256"]}`.
 - **Input and output**: {facts["input"]}; {facts["output"]}.
 - **Trained by**: `rtpose train {facts["name"]} --config configs/train/{facts["name"]}.yaml --data FOLDER` at revision `{facts["git_revision"]}`,
-  {seconds / 60:.0f} minutes on one CPU core, {log[-1]["step"]} steps of {batch} poses; the averaged weights that were best on the validation
-  subjects ({", ".join(data["validation_subjects"])}).
+  {facts["training_seconds"] / 60:.0f} minutes on one CPU core; the averaged weights of step {facts["step"]} were best on the validation subjects
+  ({", ".join(data["validation_subjects"])}).
 - **Data**: `{data["train"]}`, {len(data["train_subjects"])} subjects of the CMU motion capture database, seen by random cameras. {data["acknowledgement"]}
 
 Test subjects of `{figures["gt"]["pack"]}`, never trained or chosen on; {figures["gt"]["poses"]} poses from five fixed cameras
-(`rtpose eval {facts["name"]} --pack cmu17_test.npz --input gt|detected|noise:10`). {figures["gt"]["protocol"].capitalize()}.
+(`rtpose eval {facts["name"]} --pack cmu17_test.npz --input gt|detected|noise:10`): {figures["gt"]["protocol"]}.
 
 | input | MPJPE mm | P-MPJPE mm | N-MPJPE mm | PCK@150 | AUC | acceleration error m/s² |
 |---|---|---|---|---|---|---|
@@ -81,20 +86,24 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     args = parser.parse_args()
     (trained,) = args.run.glob("*.onnx")
-    pack = load_motion_pack(args.data / "cmu17_test.npz")
-    figures = {kind: evaluate_lifter(str(trained), pack, input_kind=kind) for kind in INPUTS}
+    facts = NetworkLifter(str(trained)).facts
+    config = CONFIGS / f"{facts['name']}.yaml"
+    kind = METHODS[facts["name"]].settings
+    if load_settings(kind, config) != msgspec.convert(facts["settings"], kind):
+        sys.exit(f"{config} is not how {trained} was trained")
     shipped = FOLDER / trained.name
     if shipped.exists():
-        old = evaluate_lifter(str(shipped), pack, input_kind="detected")["p_mpjpe_mm"]
-        new = figures["detected"]["p_mpjpe_mm"]
-        print(f"P-MPJPE with detector-like joints: shipped {old:.1f} mm, new {new:.1f} mm")
+        validation = load_motion_pack(args.data / "cmu17_val.npz")
+        old, new = (
+            evaluate_lifter(str(file), validation, input_kind="detected")["p_mpjpe_mm"] for file in (shipped, trained)
+        )
+        print(f"validation subjects, detector-like joints, P-MPJPE: shipped {old:.1f} mm, new {new:.1f} mm")
         if new >= old:
             sys.exit("the shipped one is better: kept")
-    with (args.run / "log.csv").open(newline="", encoding="utf-8") as file:
-        log = list(csv.DictReader(file))
-    facts = NetworkLifter(str(trained)).facts
+    pack = load_motion_pack(args.data / "cmu17_test.npz")
+    figures = {input_kind: evaluate_lifter(str(trained), pack, input_kind=input_kind) for input_kind in INPUTS}
     shutil.copyfile(trained, shipped)
-    shipped.with_suffix(".md").write_text(card(facts, figures, log, shipped.stat().st_size), encoding="utf-8")
+    shipped.with_suffix(".md").write_text(card(facts, figures, shipped.stat().st_size), encoding="utf-8")
     print(json.dumps({kind: round(f["p_mpjpe_mm"], 1) for kind, f in figures.items()}), shipped)
 
 

@@ -1,0 +1,149 @@
+"""The papers' tables as lists of trainings: `rtpose reproduce NAME`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.config import load_settings
+from rtpose.errors import ConfigError
+from rtpose.train.evaluate import Evaluation, InputKind, evaluate_depth
+from rtpose.train.loop import Progress, Trained, train
+from rtpose.train.methods import METHODS
+from rtpose.train.motion_pack import MotionPack
+from rtpose.train.settings import NoiseSettings
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table."""
+
+    label: str
+    paper: str
+    """The paper's figure for it, with its data set."""
+    changes: dict[str, Any]
+    """Settings that differ from the method's defaults."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Trainings of one method, and the figure that they are compared by."""
+
+    title: str
+    method: str
+    metric: str
+    """A field of `Evaluation`."""
+    paper_metric: str
+    rows: tuple[Row, ...]
+
+
+EXACT = NoiseSettings(sigma=0, outlier_share=0, hip_width=(1, 1), shoulder_width=(1, 1))
+"""The papers train on the joints of motion capture."""
+
+TABLES: dict[str, Table] = {
+    "svmac-table4": Table(
+        "SVMAC, Table 4: ablation",
+        "svmac",
+        "p_mpjpe_mm",
+        "P-MPJPE in mm on Human3.6M",
+        (
+            Row("w/o Disc", "90.0", {"discriminator": False}),
+            Row("n = 1", "70.9", {"angles": 1}),
+            Row("n = 2", "56.8", {}),
+            Row("n = 3", "56.5", {"angles": 3}),
+            Row("n = 2 with 5% 3D Sup", "35.4", {"supervised_share": 0.05}),
+        ),
+    ),
+    "consistency-table5": Table(
+        "2D-3D consistency, Table 5: ablation",
+        "consistency",
+        "mpjpe_mm",
+        "MPJPE in mm on Human3.6M",
+        (
+            Row("Sep + KCS", "51.6", {"synchronous": False, "weighted_kcs": False}),
+            Row("Sep + wKCS", "50.7", {"synchronous": False}),
+            Row("Syn + KCS", "49.6", {"weighted_kcs": False}),
+            Row("Syn + wKCS", "48.3", {}),
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training of a row, evaluated."""
+
+    row: Row
+    seed: int
+    folder: Path
+    trained: Trained
+    value: float
+    """Mean of the table's metric on the test pack."""
+    per_pose: NDArray[Any]
+
+
+def reproduce(
+    name: str,
+    packs: tuple[MotionPack, MotionPack, MotionPack],
+    folder: Path,
+    *,
+    seeds: Sequence[int] = (0,),
+    overrides: Sequence[str] = (),
+    every: int = 1,
+    report: Callable[[str, Progress], None] = lambda label, progress: None,
+) -> list[Cell]:
+    """Train what the table needs, or take it from `folder` where it is finished, and evaluate on the test pack.
+
+    packs: train, validation, test. overrides: settings that are the same for all rows, such as steps=2000. every: look
+    at every so many frames of the test pack. Errors: `ConfigError` for an unknown table or setting.
+    """
+    if name not in TABLES:
+        raise ConfigError(f"no table '{name}': choose one of {', '.join(TABLES)}")
+    table = TABLES[name]
+    kind = METHODS[table.method]
+    shared = load_settings(kind.settings, None, overrides)
+    if not any(text.startswith("noise") for text in overrides):
+        shared = msgspec.structs.replace(shared, noise=EXACT)
+    train_pack, validation_pack, test_pack = packs
+    cells = []
+    for row in table.rows:
+        for seed in seeds:
+            settings = msgspec.structs.replace(shared, **row.changes, seed=seed)
+            run = folder / f"{_file_name(row.label)}-seed{seed}"
+            trained = train(
+                kind.method, settings, train_pack, validation_pack, run, resume=run.exists(),
+                report=lambda progress, label=f"{row.label}, seed {seed}": report(label, progress),
+            )  # fmt: skip
+            codec = kind.method(settings, train_pack).codec
+            result: Evaluation = evaluate_depth(
+                trained.lifter, test_pack, codec, kind=InputKind("gt"), every=every, seed=0
+            )
+            per_pose = getattr(result, table.metric)
+            cells.append(Cell(row, seed, run, trained, float(np.nanmean(per_pose)), per_pose))
+    return cells
+
+
+def _file_name(label: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in label.lower()).strip("-")
+
+
+def markdown(name: str, cells: Sequence[Cell], *, data: str, note: str) -> str:
+    """The table: ours beside the paper's, mean and range over the seeds."""
+    table = TABLES[name]
+    lines = [
+        f"| {table.title} | ours: {table.metric.replace('_mm', '')} in mm, {data} | paper: {table.paper_metric} | seeds | minutes |",
+        "|---|---|---|---|---|",
+    ]
+    for row in table.rows:
+        mine = [cell for cell in cells if cell.row is row]
+        values = np.array([cell.value for cell in mine])
+        spread = f" ({values.min():.1f} to {values.max():.1f})" if len(values) > 1 else ""
+        minutes = sum(cell.trained.seconds for cell in mine) / 60
+        lines.append(f"| {row.label} | {values.mean():.1f}{spread} | {row.paper} | {len(mine)} | {minutes:.1f} |")
+    return "\n".join([*lines, "", note])
