@@ -97,6 +97,9 @@ BackendOption = Annotated[
 ]
 Smooth = Annotated[str | None, typer.Option(help="one-euro or off.", show_default="one-euro")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file with any of these settings.")]
+TrainOverrides = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. steps=2000 noise.sigma=0.02.")
+]
 Port = Annotated[int, typer.Option(help="Port of the page; 0 takes any free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on. Anything but this machine asks for a token.")]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")]
@@ -328,6 +331,64 @@ def evaluate(
         output.commit()
 
 
+@app.command()
+def reproduce(
+    table: Annotated[str, typer.Argument(help="svmac-table4 or consistency-table5.")],
+    overrides: TrainOverrides = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with cmu17_train, _val and _test.npz.", show_default="the built-in small packs"),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trainings and the page.")] = Path(
+        "runs/tables"
+    ),
+    seeds: Annotated[int, typer.Option(help="Trainings of each row.")] = 1,
+    quiet: Quiet = False,
+) -> None:
+    """A paper's table: train its rows (or take finished ones), print ours beside the paper's, write a page."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from rtpose.assets import small_pack, small_val_pack
+
+    with _needing_train("reproducing a table"):
+        from rtpose.train.loop import Progress
+        from rtpose.train.tables import TEST_SUBJECT, reproduce, table_rows
+        from rtpose.train.tables_page import write_page
+    from rtpose.train.motion_pack import find_pack, load_motion_pack, of_subjects
+
+    if data is not None:
+        train_pack, validation, test = (load_motion_pack(find_pack(data, split)) for split in ("train", "val", "test"))
+    else:
+        train_pack, held_out = load_motion_pack(small_pack()), load_motion_pack(small_val_pack())
+        validation = of_subjects(held_out, [s for s in held_out.subjects if s != TEST_SUBJECT])
+        test = of_subjects(held_out, [TEST_SUBJECT])
+    folder = out / table
+    with _progress(quiet, table) as update:
+
+        def report(label: str, progress: Progress) -> None:
+            update(progress.step, progress.steps, label)
+
+        cells = reproduce(
+            table, (train_pack, validation, test), folder, seeds=range(seeds), overrides=overrides or [], report=report
+        )
+    where = f"{test.path.name}, subjects {', '.join(test.subjects)}"
+    head, *rows = table_rows(table, cells, data=where)
+    shown = Table(*head)
+    for row in rows:
+        shown.add_row(*row)
+    Console(width=140 if not sys.stdout.isatty() else None).print(shown)
+    note = (
+        f"Trained on {train_pack.path.name}, best of the validation subjects {', '.join(validation.subjects)}, exact "
+        f"2D joints from five cameras; settings changed for all rows: {' '.join(overrides or []) or 'none'}; "
+        "no flip averaging, no poses left out."
+    )
+    print(note)
+    page = folder / "index.html"
+    write_page(page, table, cells, data=where, note=note)
+    print(page)
+
+
 @models_app.command("list")
 def models_list() -> None:
     """The network files, where they lie and whether they are there."""
@@ -377,9 +438,6 @@ def models_import(
         print(path)
 
 
-TrainOverrides = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. steps=2000 noise.sigma=0.02.")
-]
 TrainData = Annotated[
     Path | None,
     typer.Option(help="Folder with cmu17_train.npz and cmu17_val.npz.", show_default="the built-in small pack"),

@@ -129,6 +129,31 @@ def evaluate_depth(
     return Evaluation(*(np.concatenate(column) for column in columns))
 
 
+@dataclass(frozen=True)
+class Example:
+    """One pose of an evaluation, (17, 3) mm in camera axes, root-relative."""
+
+    truth_mm: NDArray[Any]
+    aligned_mm: NDArray[Any]
+    """The estimate after Procrustes alignment."""
+
+
+def example(depth_of: DepthFunction, pack: MotionPack, codec: DepthCodec, every: int, row: int) -> Example:
+    """Pose `row` of `evaluate_depth(depth_of, pack, codec, every=every)`, with exact 2D joints."""
+    poses = torch.from_numpy(pack.poses_m[::every])
+    camera, frame = divmod(row, len(poses))
+    azimuth, elevation = EVALUATION_CAMERAS_DEG[camera]
+    angles = torch.deg2rad(torch.tensor([azimuth, elevation, 0.0]))
+    unit, size_m = unit_poses(as_detected(poses[frame : frame + 1]))
+    truth = unit @ camera_from_world(angles[0:1], angles[1:2], angles[2:3]).transpose(1, 2)
+    network_input, _ = codec.encode(project(truth, codec.distance))
+    with torch.no_grad():
+        lifted = codec.decode(network_input, depth_of(network_input))
+    scale = 1000 * float(size_m[0])
+    truth_mm = scale * truth.numpy()
+    return Example(truth_mm[0], metrics.procrustes_aligned(scale * lifted.numpy(), truth_mm)[0])
+
+
 def evaluate_lifter(
     lifter: str, pack: MotionPack, *, input_kind: str = "gt", backend: str = "openvino", seed: int = 0
 ) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Right-handed, y up; left is +x for someone who faces +z.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,22 @@ class MotionPack:
     def subjects(self) -> list[str]:
         """Subjects in the pack, sorted."""
         return sorted({str(clip["subject"]) for clip in self.clips})
+
+
+def of_subjects(pack: MotionPack, subjects: Collection[str]) -> MotionPack:
+    """The clips of some subjects. Errors: `InputError` for one that is not in the pack."""
+    if missing := set(subjects) - set(pack.subjects):
+        raise InputError(f"{pack.path} has no subject {', '.join(sorted(missing))} (it has {', '.join(pack.subjects)})")
+    chosen = [i for i, clip in enumerate(pack.clips) if str(clip["subject"]) in subjects]
+    rows = np.concatenate([np.arange(pack.starts[i], pack.starts[i + 1]) for i in chosen])
+    lengths = [pack.starts[i + 1] - pack.starts[i] for i in chosen]
+    return MotionPack(
+        path=pack.path,
+        poses_m=pack.poses_m[rows],
+        roots_m=pack.roots_m[rows],
+        starts=np.concatenate([[0], np.cumsum(lengths)]),
+        clips=[pack.clips[i] for i in chosen],
+    )
 
 
 def load_motion_pack(path: Path) -> MotionPack:

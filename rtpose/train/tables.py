@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from rtpose.config import load_settings
 from rtpose.errors import ConfigError
-from rtpose.train.evaluate import Evaluation, InputKind, evaluate_depth
+from rtpose.train.evaluate import Example, evaluate_depth, example
 from rtpose.train.loop import Progress, Trained, train
 from rtpose.train.methods import METHODS
 from rtpose.train.motion_pack import MotionPack
@@ -42,6 +43,9 @@ class Table:
     paper_metric: str
     rows: tuple[Row, ...]
 
+
+TEST_SUBJECT = "39"
+"""Of the built-in validation pack: kept for the figures where no data is named."""
 
 EXACT = NoiseSettings(sigma=0, outlier_share=0, hip_width=(1, 1), shoulder_width=(1, 1))
 """The papers train on the joints of motion capture."""
@@ -86,6 +90,8 @@ class Cell:
     value: float
     """Mean of the table's metric on the test pack."""
     per_pose: NDArray[Any]
+    example_of: Callable[[int], Example]
+    """Any pose of the evaluation beside its truth."""
 
 
 def reproduce(
@@ -118,14 +124,13 @@ def reproduce(
             run = folder / f"{_file_name(row.label)}-seed{seed}"
             trained = train(
                 kind.method, settings, train_pack, validation_pack, run, resume=run.exists(),
-                report=lambda progress, label=f"{row.label}, seed {seed}": report(label, progress),
+                report=partial(report, f"{row.label}, seed {seed}"),
             )  # fmt: skip
             codec = kind.method(settings, train_pack).codec
-            result: Evaluation = evaluate_depth(
-                trained.lifter, test_pack, codec, kind=InputKind("gt"), every=every, seed=0
-            )
+            result = evaluate_depth(trained.lifter, test_pack, codec, every=every)
             per_pose = getattr(result, table.metric)
-            cells.append(Cell(row, seed, run, trained, float(np.nanmean(per_pose)), per_pose))
+            example_of = partial(example, trained.lifter, test_pack, codec, every)
+            cells.append(Cell(row, seed, run, trained, float(np.nanmean(per_pose)), per_pose, example_of))
     return cells
 
 
@@ -133,17 +138,17 @@ def _file_name(label: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in label.lower()).strip("-")
 
 
-def markdown(name: str, cells: Sequence[Cell], *, data: str, note: str) -> str:
-    """The table: ours beside the paper's, mean and range over the seeds."""
+def table_rows(name: str, cells: Sequence[Cell], *, data: str) -> list[list[str]]:
+    """The table, its head first: ours (mean, and range over the seeds) beside the paper's."""
     table = TABLES[name]
-    lines = [
-        f"| {table.title} | ours: {table.metric.replace('_mm', '')} in mm, {data} | paper: {table.paper_metric} | seeds | minutes |",
-        "|---|---|---|---|---|",
-    ]
+    rows = [["", f"ours: {table.metric}, {data}", f"paper: {table.paper_metric}", "seeds", "minutes of training"]]
     for row in table.rows:
         mine = [cell for cell in cells if cell.row is row]
+        if not mine:
+            rows.append([row.label, "not run", row.paper, "0", ""])
+            continue
         values = np.array([cell.value for cell in mine])
         spread = f" ({values.min():.1f} to {values.max():.1f})" if len(values) > 1 else ""
         minutes = sum(cell.trained.seconds for cell in mine) / 60
-        lines.append(f"| {row.label} | {values.mean():.1f}{spread} | {row.paper} | {len(mine)} | {minutes:.1f} |")
-    return "\n".join([*lines, "", note])
+        rows.append([row.label, f"{values.mean():.1f}{spread}", row.paper, str(len(mine)), f"{minutes:.1f}"])
+    return rows
