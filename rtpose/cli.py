@@ -89,7 +89,7 @@ Fov = Annotated[
 Calibration = Annotated[Path | None, typer.Option(help="Camera calibration file (YAML); goes before --fov.")]
 LifterOption = Annotated[
     str | None,
-    typer.Option("--lifter", help="2D to 3D network: a name or an .onnx file.", show_default="svmac"),
+    typer.Option("--lifter", help="2D to 3D network: baseline, svmac or an .onnx file.", show_default="baseline"),
 ]
 BackendOption = Annotated[
     str | None,

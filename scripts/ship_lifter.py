@@ -34,7 +34,7 @@ LEARNED_FROM = {
 INPUTS = {
     "gt": "exact 2D joints",
     "detected": "detector-like 2D joints (hips, shoulders, jitter and outliers as in training)",
-    "noise:10": "10 px noise on exact joints, at Human3.6M's scale",
+    "noise:10": "10 px noise on a detector's own joints, at Human3.6M's scale",
 }
 
 

@@ -26,7 +26,7 @@ class NetworkLifter:
 
     def __init__(
         self,
-        lifter: str = "svmac",
+        lifter: str = "baseline",
         *,
         backend: str = "openvino",
         height_m: float = DEFAULT_HEIGHT_M,

@@ -20,7 +20,7 @@ from rtpose.lift.lifter import NetworkLifter
 from rtpose.train.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, project, unit_poses
 from rtpose.train.joints_2d import as_detected
 from rtpose.train.motion_pack import MotionPack
-from rtpose.train.noise import add_detector_noise, vary_body
+from rtpose.train.noise import add_detector_noise, followed, vary_body
 from rtpose.train.settings import NoiseSettings
 
 DepthFunction = Callable[[Tensor], Tensor]
@@ -202,7 +202,8 @@ def _points(
         body = (body - body[:, :1]) @ rotation.transpose(1, 2)
         return add_detector_noise(project(body, codec.distance), noise, generator)
     points = project(truth, codec.distance)
-    return points + torch.randn(points.shape, generator=generator) * (kind.sigma_px / UNIT_PX / codec.distance)
+    noise = torch.randn(points.shape, generator=generator) * (kind.sigma_px / UNIT_PX / codec.distance)
+    return points + followed(noise)
 
 
 def _runs(clip_of: NDArray[Any]) -> Iterator[tuple[slice, int]]:

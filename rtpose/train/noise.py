@@ -43,9 +43,13 @@ def add_detector_noise(points: Tensor, settings: NoiseSettings, generator: torch
     outlier = torch.rand(shape, generator=generator) < settings.outlier_share
     sigma = torch.where(outlier, settings.outlier_sigma, settings.sigma)
     noise = torch.randn(points.shape, generator=generator) * sigma[..., None] * extent
-    noise = noise * _INDEPENDENT[:, None]
-    noise = noise + _FOLLOW @ noise
-    return points + noise
+    return points + followed(noise)
+
+
+def followed(noise: Tensor) -> Tensor:
+    """(N, 17, 2) noise of a detector's own joints; that of the joints which are made of them is derived from it."""
+    own = noise * _INDEPENDENT[:, None]
+    return own + _FOLLOW @ own
 
 
 def _follow_matrix() -> tuple[Tensor, Tensor]:
