@@ -202,8 +202,8 @@ def _points(
         body = (body - body[:, :1]) @ rotation.transpose(1, 2)
         return add_detector_noise(project(body, codec.distance), noise, generator)
     points = project(truth, codec.distance)
-    noise = torch.randn(points.shape, generator=generator) * (kind.sigma_px / UNIT_PX / codec.distance)
-    return points + followed(noise)
+    sigma = kind.sigma_px / UNIT_PX / codec.distance
+    return points + followed(torch.randn(points.shape, generator=generator) * sigma)
 
 
 def _runs(clip_of: NDArray[Any]) -> Iterator[tuple[slice, int]]:

@@ -59,7 +59,10 @@ def train(
     Everything random in a step is drawn from a seed made of `settings.seed` and the step's number, so that a run
     that was killed and resumed ends at the same weights as one that was not.
     """
-    run = RunFolder(folder, settings, resume=resume)
+    data = "\n".join(
+        f"{p.path.name}: {len(p.clips)} clips, {len(p.poses_m)} frames" for p in (train_pack, validation_pack)
+    )
+    run = RunFolder(folder, settings, data=data, resume=resume)
     torch.manual_seed(settings.seed)
     method = method_of(settings, train_pack)
     generator = method.networks["generator"]

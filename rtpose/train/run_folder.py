@@ -11,15 +11,18 @@ import msgspec
 import torch
 
 from rtpose.config import dump_settings, load_settings
-from rtpose.errors import ConfigError, OutputError
+from rtpose.errors import ConfigError, InputError, OutputError
 
 
 class RunFolder:
     """`settings.yaml`, `log.csv`, `last.pt` (to go on from) and `best.pt` (best on the validation subjects)."""
 
-    def __init__(self, path: Path, settings: msgspec.Struct, *, resume: bool) -> None:
-        """Errors: `OutputError` if the folder holds a run and `resume` is off, or cannot be written;
-        `ConfigError` if the run there has other settings."""
+    def __init__(self, path: Path, settings: msgspec.Struct, *, data: str, resume: bool) -> None:
+        """data: one line that tells the data apart from others.
+
+        Errors: `OutputError` if the folder holds a run and `resume` is off, or cannot be written; `ConfigError` if the
+        run there has other settings or other data.
+        """
         self.path = path
         file = path / "settings.yaml"
         if file.exists() and not resume:
@@ -30,6 +33,10 @@ class RunFolder:
             )
         try:
             path.mkdir(parents=True, exist_ok=True)
+            data_file = path / "data.txt"
+            if data_file.exists() and data_file.read_text(encoding="utf-8") != data:
+                raise ConfigError(f"{data_file} names other data than that given ({data}): repeat that run's --data")
+            data_file.write_text(data, encoding="utf-8")
             file.write_text(dump_settings(settings), encoding="utf-8")
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
@@ -37,15 +44,23 @@ class RunFolder:
     def save(self, name: str, state: dict[str, Any]) -> None:
         """Write a checkpoint so that a kill leaves either the old one or the new one."""
         part = self.path / f"{name}.part"
-        torch.save(state, part)
-        os.replace(part, self.path / name)
+        try:
+            torch.save(state, part)
+            os.replace(part, self.path / name)
+        except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+            raise OutputError(
+                f"{self.path / name} cannot be written ({error}): free some space and add --resume"
+            ) from error
 
     def load(self, name: str) -> dict[str, Any] | None:
         """A checkpoint, None if there is none."""
         file = self.path / name
         if not file.exists():
             return None
-        state: dict[str, Any] = torch.load(file, weights_only=True)
+        try:
+            state: dict[str, Any] = torch.load(file, weights_only=True)
+        except Exception as error:  # torch has no error of its own for damaged files
+            raise InputError(f"{file} is damaged: delete it to start from the beginning") from error
         return state
 
     def start_log(self, step: int) -> None:

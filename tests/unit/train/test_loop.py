@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rtpose.assets import small_val_pack
-from rtpose.errors import ConfigError, OutputError
+from rtpose.errors import ConfigError, InputError, OutputError
 from rtpose.lift.lifter import NetworkLifter
 from rtpose.train import svmac
 from rtpose.train.loop import Progress, Trained, learning_rate, train
@@ -141,6 +141,25 @@ def test_a_used_folder_is_not_clobbered(pack: MotionPack, tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
         run("baseline", pack, tmp_path / "file" / "run", steps=1)
+
+
+def test_other_data_and_damaged_checkpoints_are_told(pack: MotionPack, tmp_path: Path) -> None:
+    run("baseline", pack, tmp_path, steps=1)
+    other = dataclasses.replace(pack, poses_m=pack.poses_m[:50], starts=np.array([0, 50]))
+    with pytest.raises(ConfigError, match="other data"):
+        run("baseline", other, tmp_path, steps=1, resume=True)
+    (tmp_path / "last.pt").write_bytes(b"half")
+    with pytest.raises(InputError, match=r"last\.pt is damaged"):
+        run("baseline", pack, tmp_path, steps=1, resume=True)
+
+
+def test_a_checkpoint_that_cannot_be_written(pack: MotionPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OutputError, match="No space left"):
+        run("baseline", pack, tmp_path, steps=1)
 
 
 def test_the_learning_rate_decays() -> None:
