@@ -333,7 +333,7 @@ def evaluate(
 
 @app.command()
 def reproduce(
-    table: Annotated[str, typer.Argument(help="svmac-table4 or consistency-table5.")],
+    table: Annotated[str, typer.Argument(help="svmac-table4, consistency-table5 or consistency-table3.")],
     overrides: TrainOverrides = None,
     data: Annotated[
         Path | None,

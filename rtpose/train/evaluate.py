@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,15 +21,11 @@ from rtpose.lift.lifter import NetworkLifter
 from rtpose.train.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, project, unit_poses
 from rtpose.train.joints_2d import as_detected
 from rtpose.train.motion_pack import MotionPack
-from rtpose.train.noise import add_detector_noise, followed, vary_body
+from rtpose.train.noise import add_detector_noise, vary_body
 from rtpose.train.settings import NoiseSettings
 
 DepthFunction = Callable[[Tensor], Tensor]
 """Network input (N, 2 J) -> depth (N, J)."""
-
-UNIT_PX = 103.0
-"""Pixels of one mean joint distance, for `noise:PX`: someone 5 m from Human3.6M's cameras (focal length 1145 px, mean
-joint distance 0.45 m)."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +33,18 @@ class InputKind:
     """What the lifter is given: `gt`, `noise:PX` or `detected`."""
 
     name: str
-    sigma_px: float = 0.0
-    detector_like: bool = False
+    noise: NoiseSettings
 
     @classmethod
     def parse(cls, text: str) -> InputKind:
         """Errors: `ConfigError` for anything else."""
-        if text in ("gt", "detected"):
-            return cls(text, detector_like=text == "detected")
+        exact = NoiseSettings(sigma=0, outlier_share=0, hip_width=(1, 1), shoulder_width=(1, 1))
+        if text == "gt":
+            return cls(text, exact)
+        if text == "detected":
+            return cls(text, NoiseSettings())
         if match := re.fullmatch(r"noise:(\d+(?:\.\d+)?)", text):
-            return cls(text, sigma_px=float(match[1]))
+            return cls(text, msgspec.structs.replace(exact, sigma_px=float(match[1])))
         raise ConfigError(f"no input '{text}': choose gt, detected or noise:PX, for instance noise:10")
 
 
@@ -58,6 +57,8 @@ class Evaluation:
     n_mpjpe_mm: NDArray[Any]
     pck_150: NDArray[Any]
     auc: NDArray[Any]
+    z_mm: NDArray[Any]
+    """Of the depth alone, after Procrustes alignment."""
     accel_error_m_s2: NDArray[Any]
     """NaN at the ends of a clip."""
     clip: NDArray[Any]
@@ -90,7 +91,7 @@ def evaluate_depth(
     Joints are detector-like on both sides (skeleton.py). Nobody is told the true size: an estimate is scaled to the
     true mean joint distance before its MPJPE is taken. No flip averaging, no poses left out.
     """
-    kind = kind or InputKind("gt")
+    kind = kind or InputKind.parse("gt")
     generator = torch.Generator().manual_seed(seed)
     mocap = torch.from_numpy(pack.poses_m[::every])
     clip_of = pack.clip_of_frame()[::every]
@@ -102,7 +103,7 @@ def evaluate_depth(
         angles = torch.deg2rad(torch.tensor([azimuth, elevation, 0.0]))
         rotation = camera_from_world(angles[0:1], angles[1:2], angles[2:3])
         truth = unit @ rotation.transpose(1, 2)
-        network_input, _ = codec.encode(_points(mocap, truth, size_m, rotation, codec, kind, generator))
+        network_input, _ = codec.encode(_points(mocap, size_m, rotation, codec, kind, generator))
         with torch.no_grad():
             depth = torch.cat([depth_of(part) for part in network_input.split(4096)])
         estimate, _ = unit_poses(codec.decode(network_input, depth))
@@ -120,6 +121,7 @@ def evaluate_depth(
                 metrics.n_mpjpe(estimate_mm, truth_mm),
                 metrics.pck(estimate_mm, truth_mm),
                 metrics.auc(estimate_mm, truth_mm),
+                np.abs(metrics.procrustes_aligned(estimate_mm, truth_mm) - truth_mm)[..., 2].mean(-1),
                 acceleration,
                 clip_of,
             ),
@@ -188,7 +190,6 @@ def evaluate_lifter(
 
 def _points(
     mocap: Tensor,
-    truth: Tensor,
     size_m: Tensor,
     rotation: Tensor,
     codec: DepthCodec,
@@ -196,14 +197,9 @@ def _points(
     generator: torch.Generator,
 ) -> Tensor:
     """2D joints (N, J, 2) of one camera, as the input's kind asks."""
-    if kind.detector_like:
-        noise = NoiseSettings()
-        body = as_detected(vary_body(mocap, noise, generator)) / size_m[:, None, None]
-        body = (body - body[:, :1]) @ rotation.transpose(1, 2)
-        return add_detector_noise(project(body, codec.distance), noise, generator)
-    points = project(truth, codec.distance)
-    sigma = kind.sigma_px / UNIT_PX / codec.distance
-    return points + followed(torch.randn(points.shape, generator=generator) * sigma)
+    body = as_detected(vary_body(mocap, kind.noise, generator)) / size_m[:, None, None]
+    seen = (body - body[:, :1]) @ rotation.transpose(1, 2)
+    return add_detector_noise(project(seen, codec.distance), kind.noise, generator, unit=1 / codec.distance)
 
 
 def _runs(clip_of: NDArray[Any]) -> Iterator[tuple[slice, int]]:

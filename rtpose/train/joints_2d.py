@@ -38,7 +38,9 @@ class _Views:
         rotation = random_camera_rotations(size, self._cameras, generator)
         seen = unit @ rotation.transpose(1, 2)
         exact = project(seen, self._codec.distance)
-        network_input, scale = self._codec.encode(add_detector_noise(exact, self._noise, generator))
+        network_input, scale = self._codec.encode(
+            add_detector_noise(exact, self._noise, generator, unit=1 / self._codec.distance)
+        )
         return network_input, seen * scale[:, None, None]
 
 

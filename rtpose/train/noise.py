@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rtpose.skeleton import H36M17, LIMB_JOINTS
-from rtpose.train.settings import NoiseSettings
+from rtpose.train.settings import UNIT_PX, NoiseSettings
 
 _LIMBS = torch.tensor(H36M17.indices(*LIMB_JOINTS))
 
@@ -30,26 +30,22 @@ def vary_body(poses: Tensor, settings: NoiseSettings, generator: torch.Generator
     return out
 
 
-def add_detector_noise(points: Tensor, settings: NoiseSettings, generator: torch.Generator) -> Tensor:
-    """Noise on (N, 17, 2) picture points of detector-like joints, in shares of the person's size in the picture.
+def add_detector_noise(points: Tensor, settings: NoiseSettings, generator: torch.Generator, unit: float) -> Tensor:
+    """Noise on (N, 17, 2) picture points of detector-like joints. unit: a mean joint distance in the picture.
 
     Limb joints get Gaussian noise, a few of them (`settings.outlier_share`) much more: a detector's guess for
     a joint that it does not see. The middle joints follow, because they are made of limb joints.
     """
-    if settings.sigma == 0 and settings.outlier_share == 0:
+    if settings.sigma == 0 and settings.outlier_share == 0 and settings.sigma_px == 0:
         return points
     extent = (points.amax(1) - points.amin(1)).amax(-1)[:, None, None]
     shape = points.shape[:2]
     outlier = torch.rand(shape, generator=generator) < settings.outlier_share
     sigma = torch.where(outlier, settings.outlier_sigma, settings.sigma)
-    noise = torch.randn(points.shape, generator=generator) * sigma[..., None] * extent
-    return points + followed(noise)
-
-
-def followed(noise: Tensor) -> Tensor:
-    """(N, 17, 2) noise of a detector's own joints; that of the joints which are made of them is derived from it."""
+    size = ((sigma[..., None] * extent) ** 2 + (settings.sigma_px / UNIT_PX * unit) ** 2).sqrt()
+    noise = torch.randn(points.shape, generator=generator) * size
     own = noise * _INDEPENDENT[:, None]
-    return own + _FOLLOW @ own
+    return points + own + _FOLLOW @ own
 
 
 def _follow_matrix() -> tuple[Tensor, Tensor]:

@@ -12,6 +12,11 @@ Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
+UNIT_PX = 103.0
+"""Pixels of one mean joint distance: of someone 5 m from Human3.6M's cameras (focal length 1145 px, mean joint distance
+0.45 m)."""
+
+
 class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The random cameras that make 2D joints of motions."""
 
@@ -26,6 +31,8 @@ class NoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     sigma: NotNegative = 0.01
     """Standard deviation of each joint, in shares of the person's extent in the picture."""
+    sigma_px: NotNegative = 0.0
+    """The same in pixels of a picture in which the mean joint distance is `UNIT_PX`: the papers' N(0, px)."""
     outlier_share: Share = 0.02
     """Share of joints that a detector only guesses."""
     outlier_sigma: NotNegative = 0.05

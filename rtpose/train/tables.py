@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rtpose.config import load_settings
 from rtpose.errors import ConfigError
-from rtpose.train.evaluate import Example, evaluate_depth, example
+from rtpose.train.evaluate import Example, InputKind, evaluate_depth, example
 from rtpose.train.loop import Progress, Trained, train
 from rtpose.train.methods import METHODS
 from rtpose.train.motion_pack import MotionPack
@@ -30,6 +30,12 @@ class Row:
     """The paper's figure for it, with its data set."""
     changes: dict[str, Any]
     """Settings that differ from the method's defaults."""
+    run: str = ""
+    """Rows with the same name share a training; empty: a training of its own."""
+    test_input: str = "gt"
+    """As `rtpose eval --input`."""
+    metric: str = ""
+    """Empty: the table's."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,18 @@ TEST_SUBJECT = "39"
 
 EXACT = NoiseSettings(sigma=0, outlier_share=0, hip_width=(1, 1), shoulder_width=(1, 1))
 """The papers train on the joints of motion capture."""
+
+
+def _noisy(px: int, trained_and_tested: str, tested_exact: str, only_z: str) -> tuple[Row, ...]:
+    """The three rows of Table 3 that belong to one training with N(0, px)."""
+    changes = {"noise": msgspec.structs.replace(EXACT, sigma_px=px)}
+    run = f"noise-{px}px"
+    return (
+        Row(f"trained and tested with N(0, {px})", trained_and_tested, changes, run, f"noise:{px}"),
+        Row(f"trained with N(0, {px}), tested on exact joints", tested_exact, changes, run),
+        Row(f"trained and tested with N(0, {px}), only z", only_z, changes, run, f"noise:{px}", "z_mm"),
+    )
+
 
 TABLES: dict[str, Table] = {
     "svmac-table4": Table(
@@ -74,6 +92,19 @@ TABLES: dict[str, Table] = {
             Row("Sep + wKCS", "50.7", {"synchronous": False}),
             Row("Syn + KCS", "49.6", {"weighted_kcs": False}),
             Row("Syn + wKCS", "48.3", {}),
+        ),
+    ),
+    "consistency-table3": Table(
+        "2D-3D consistency, Table 3: detector noise",
+        "consistency",
+        "p_mpjpe_mm",
+        "P-MPJPE in mm on Human3.6M",
+        (
+            Row("exact joints", "34.4", {}, "exact"),
+            *_noisy(5, "52.1", "39.0", "33.3"),
+            *_noisy(10, "75.7", "45.8", "40.6"),
+            *_noisy(15, "98.8", "50.4", "45.8"),
+            *_noisy(20, "120.1", "56.1", "49.4"),
         ),
     ),
 }
@@ -121,14 +152,15 @@ def reproduce(
     for row in table.rows:
         for seed in seeds:
             settings = msgspec.structs.replace(shared, **row.changes, seed=seed)
-            run = folder / f"{_file_name(row.label)}-seed{seed}"
+            run = folder / f"{_file_name(row.run or row.label)}-seed{seed}"
             trained = train(
                 kind.method, settings, train_pack, validation_pack, run, resume=run.exists(),
                 report=partial(report, f"{row.label}, seed {seed}"),
             )  # fmt: skip
             codec = kind.method(settings, train_pack).codec
-            result = evaluate_depth(trained.lifter, test_pack, codec, every=every)
-            per_pose = getattr(result, table.metric)
+            kind_of_input = InputKind.parse(row.test_input)
+            result = evaluate_depth(trained.lifter, test_pack, codec, kind=kind_of_input, every=every)
+            per_pose = getattr(result, row.metric or table.metric)
             example_of = partial(example, trained.lifter, test_pack, codec, every)
             cells.append(Cell(row, seed, run, trained, float(np.nanmean(per_pose)), per_pose, example_of))
     return cells

@@ -13,6 +13,7 @@ from rtpose.train.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, unit
 from rtpose.train.evaluate import InputKind, evaluate_depth, evaluate_lifter
 from rtpose.train.joints_2d import as_detected
 from rtpose.train.motion_pack import load_motion_pack
+from rtpose.train.settings import NoiseSettings
 
 
 def test_the_true_depth_has_no_error_and_a_flat_one_has() -> None:
@@ -37,8 +38,9 @@ def test_the_true_depth_has_no_error_and_a_flat_one_has() -> None:
 
 
 def test_kinds_of_input() -> None:
-    assert InputKind.parse("noise:7.5").sigma_px == 7.5
-    assert InputKind.parse("detected").detector_like
+    assert InputKind.parse("noise:7.5").noise.sigma_px == 7.5
+    assert InputKind.parse("detected").noise == NoiseSettings()
+    assert InputKind.parse("gt").noise.sigma == 0
     with pytest.raises(ConfigError, match="noise:PX"):
         InputKind.parse("noise:")
 

@@ -17,7 +17,7 @@ def test_no_noise_is_no_change() -> None:
     poses = torch.randn(3, 17, 3)
     torch.testing.assert_close(vary_body(poses, NONE, _generator()), poses)
     points = poses[..., :2]
-    assert torch.equal(add_detector_noise(points, NONE, _generator()), points)
+    assert torch.equal(add_detector_noise(points, NONE, _generator(), unit=0.1), points)
 
 
 def test_hips_move_apart_on_their_own_line() -> None:
@@ -31,7 +31,7 @@ def test_hips_move_apart_on_their_own_line() -> None:
 
 def test_noise_has_the_size_that_was_asked_and_derived_joints_follow() -> None:
     points = as_detected(torch.randn(1, 17, 3))[..., :2].repeat(4000, 1, 1)
-    noisy = add_detector_noise(points, NoiseSettings(sigma=0.02, outlier_share=0), _generator())
+    noisy = add_detector_noise(points, NoiseSettings(sigma=0.02, outlier_share=0), _generator(), unit=0.1)
     extent = (points[0].amax(0) - points[0].amin(0)).max()
     difference = noisy - points
     wrist = H36M17.index_of["left_wrist"]
@@ -49,5 +49,14 @@ def test_noise_has_the_size_that_was_asked_and_derived_joints_follow() -> None:
 def test_outliers_are_few_and_far() -> None:
     points = torch.randn(1, 17, 2).repeat(3000, 1, 1)
     settings = NoiseSettings(sigma=0, outlier_share=0.1, outlier_sigma=1.0)
-    moved = (add_detector_noise(points, settings, _generator()) - points)[:, H36M17.index_of["left_foot"]].norm(dim=-1)
+    moved = (add_detector_noise(points, settings, _generator(), unit=0.1) - points)[
+        :, H36M17.index_of["left_foot"]
+    ].norm(dim=-1)
     assert (moved > 0).float().mean().item() == pytest.approx(0.1, abs=0.02)
+
+
+def test_pixels_are_those_of_human36m() -> None:
+    points = torch.zeros(1, 17, 2).repeat(5000, 1, 1)
+    pixels = NoiseSettings(sigma=0, outlier_share=0, sigma_px=10.3)
+    moved = add_detector_noise(points, pixels, _generator(), unit=0.1)[:, H36M17.index_of["left_knee"]]
+    assert moved.std().item() == pytest.approx(0.1 * 0.1, rel=0.05)  # a tenth of a mean joint distance

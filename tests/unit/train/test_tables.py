@@ -33,7 +33,9 @@ def test_a_table_is_trained_resumed_and_written(
     cells = reproduce(name, packs, tmp_path, seeds=(0, 1), overrides=TINY)
     rows = TABLES[name].rows
     assert [(c.row.label, c.seed) for c in cells] == [(r.label, s) for r in rows for s in (0, 1)]
-    assert len({c.value for c in cells}) == len(cells)  # every row is another training
+    assert len({c.value for c in cells}) == len(cells)  # every row is another training or another test
+    runs = {(c.row.run or c.row.label, c.seed) for c in cells}
+    assert len(list(tmp_path.iterdir())) == len(runs)
     head, *lines = table_rows(name, cells, data="the test")
     assert [line[0] for line in lines] == [r.label for r in rows]
     assert [line[2] for line in lines] == [r.paper for r in rows]
