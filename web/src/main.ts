@@ -13,6 +13,7 @@ import { Stage } from "./stage";
 import { LiveStats } from "./stats";
 import {
   connectTools,
+  coveredEdges,
   element,
   showFilled,
   showLiveFigures,
@@ -20,6 +21,7 @@ import {
   showRecordingFigures,
   showSource,
   showState,
+  showView,
 } from "./ui";
 
 const FIGURES_EVERY_MS = 400;
@@ -141,8 +143,8 @@ function start(stage: Stage): void {
       void overlay.showPicture(message.jpeg, message.people);
     },
     onGone(reason) {
-      // A recording is here as a whole and plays on without the server.
-      if (!recording) showState("gone", reason);
+      // A recording is here as a whole and plays on without the server; after its last frame a source needs none.
+      if (!recording && !status.ended) showState("gone", reason);
     },
     onRefused(reason) {
       showState("refused", reason);
@@ -168,6 +170,7 @@ function start(stage: Stage): void {
     if (stats) showLiveFigures(stats.figures(performance.now()), people);
   }, FIGURES_EVERY_MS);
 
+  stage.onView = showView;
   connectTools({
     look: (name) => view.look(name),
     follow: (on) => (view.follow = on),
@@ -183,7 +186,7 @@ function start(stage: Stage): void {
 
 function open(): Stage | null {
   try {
-    return new Stage(element<HTMLCanvasElement>("stage"));
+    return new Stage(element<HTMLCanvasElement>("stage"), coveredEdges);
   } catch {
     showState("refused", "This browser cannot draw in 3D: WebGL is switched off or missing.");
     return null;

@@ -9,12 +9,18 @@ import type { Extent, Stage, View } from "./stage";
 import { Trails } from "./trails";
 
 /** What one person fills, with raised and stretched arms. */
-const PERSON: Extent = { height: 1.1, width: 0.75 };
+const PERSON: Extent = { height: 1.1, width: 0.95 };
 /** The middle of a standing person. */
 const MIDDLE_HEIGHT_M = 0.9;
+/** Over the highest joint: the head is larger than its joint. */
+const HEAD_ROOM_M = 0.2;
 /** People may move this far before the camera follows: a still picture is pleasant to look at. */
 const FREE_M = 0.25;
 const FOLLOW_EASE_S = 0.5;
+/** Somebody who leaves the screen is caught up with in this time. */
+const CATCH_UP_S = 0.08;
+/** How far out (1: the edge of what is free) somebody begins to leave the screen, and leaves it. */
+const [LEAVING, LEFT] = [0.8, 1];
 
 export class PeopleView {
   follow = true;
@@ -97,23 +103,41 @@ export class PeopleView {
       this.stage.light(this.centre, this.extent.width);
       return false;
     }
-    const ease = 1 - Math.exp(-seconds / FOLLOW_EASE_S);
+    const urgency = Math.min(1, Math.max(0, (this.reach() - LEAVING) / (LEFT - LEAVING)));
+    const ease = 1 - Math.exp(-seconds / (FOLLOW_EASE_S + urgency * (CATCH_UP_S - FOLLOW_EASE_S)));
+    const free = FREE_M * (1 - urgency);
+    const beyond = (gap: number): number => Math.max(0, Math.abs(gap) - free) * Math.sign(gap);
     const move = bounds.centre.sub(this.centre);
-    const moveLeft = Math.max(0, move.length() - FREE_M);
-    const growth = bounds.extent.width - this.extent.width;
-    const growthLeft = Math.max(0, Math.abs(growth) - FREE_M) * Math.sign(growth);
+    const moveLeft = beyond(move.length());
     const before = this.extent;
-    this.extent = { ...before, width: before.width + ease * growthLeft };
+    const taller = beyond(bounds.extent.height - before.height);
+    const wider = beyond(bounds.extent.width - before.width);
+    this.extent = { height: before.height + ease * taller, width: before.width + ease * wider };
     this.centre.add(move.setLength(ease * moveLeft));
     if (this.follow) {
       this.stage.follow(move);
       this.stage.resizeView(before, this.extent);
     }
     this.stage.light(this.centre, this.extent.width);
-    return moveLeft > 0.01 || Math.abs(growthLeft) > 0.01;
+    return Math.max(moveLeft, Math.abs(taller), Math.abs(wider)) > 0.01;
   }
 
-  /** What all people fill, at the height of people who stand. */
+  /** How far out the outermost joint is on the screen: 1 at the edge of what is free. */
+  private reach(): number {
+    return Math.max(...this.knownPoints().map((point) => this.stage.reach(point)));
+  }
+
+  /** All joints of all people, in the scene. */
+  private knownPoints(): Vector3[] {
+    const { position } = this.stage.people;
+    return this.people.flatMap(({ points, confidence }) =>
+      [...confidence.keys()]
+        .filter((joint) => confidence[joint]! >= LEAST_CONFIDENCE)
+        .map((joint) => new Vector3().fromArray(points, 3 * joint).add(position)),
+    );
+  }
+
+  /** What all people fill, around the middle of people who stand. */
   private bounds(): { centre: Vector3; extent: Extent } | null {
     const roots = this.people.flatMap((person) => {
       const joint = person.confidence.findIndex((sure) => sure >= LEAST_CONFIDENCE);
@@ -123,6 +147,8 @@ export class PeopleView {
     const centre = roots.reduce((sum, root) => sum.add(root), new Vector3()).divideScalar(roots.length);
     const spread = Math.max(...roots.map((root) => root.distanceTo(centre)));
     centre.y = MIDDLE_HEIGHT_M;
-    return { centre, extent: { height: PERSON.height, width: PERSON.width + spread } };
+    const outermost = Math.max(...this.knownPoints().map((point) => Math.abs(point.y - MIDDLE_HEIGHT_M)));
+    const height = Math.max(PERSON.height, outermost + HEAD_ROOM_M);
+    return { centre, extent: { height, width: PERSON.width + spread } };
   }
 }

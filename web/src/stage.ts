@@ -13,6 +13,7 @@ import {
   PCFShadowMap,
   PerspectiveCamera,
   Scene,
+  Spherical,
   Vector3,
   WebGLRenderer,
 } from "three";
@@ -27,15 +28,27 @@ export interface Extent {
   width: number;
 }
 
+/** Strips along the edges of the canvas, as shares of its width or height. */
+export interface Edges {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+}
+
 /** Called before each picture; returns true to be called again for the next one. */
 export type Updater = (seconds: number) => boolean;
 
 const BACKGROUND = new Color("#0b0e15");
 /** From nearer the sign of the camera is in the way. */
 const SIGN_DISTANCE_M = 1.6;
-/** Share of the height by which people stand lower on an upright screen. */
-const UPRIGHT_SHIFT = 0.09;
+/** At least this share of width and height is for people, whatever the panels cover. */
+const LEAST_FREE = 0.5;
 const FLIGHT_S = 0.5;
+/** A page that was out of sight goes on slowly. */
+const LONGEST_STEP_S = 1;
+/** Turned by more than this, radians, it is another view. */
+const SAME_VIEW = 0.03;
 /** Where the camera stands at first, seen from the people. */
 const OPENING = new Vector3(0.5, 0.22, 1);
 const DIRECTIONS: Record<View, Vector3> = {
@@ -54,6 +67,8 @@ export class Stage {
   readonly canvas: HTMLCanvasElement;
   /** Called after each picture. */
   onDrawn: () => void = () => {};
+  /** Called when a named view is chosen, and with null when it is left. */
+  onView: (view: View | null) => void = () => {};
 
   private readonly renderer: WebGLRenderer;
   private readonly scene = new Scene();
@@ -63,16 +78,25 @@ export class Stage {
   private readonly ground = new Ground(BACKGROUND);
   private readonly updaters: Updater[] = [];
   private readonly stillness = matchMedia("(prefers-reduced-motion: reduce)");
+  private view: View | null = null;
+  private margins: Edges = { left: 0, right: 0, top: 0, bottom: 0 };
   private flight: { from: Vector3; to: Vector3; progress: number } | null = null;
   private asked = false;
+  private moving = false;
   private askedMs = 0;
   private lastMs = 0;
   private waitMs = 0;
   private readonly software = drawsInSoftware();
   private pixelRatio = this.software ? 1 : Math.min(devicePixelRatio, 2);
 
-  /** Throws if the browser has no WebGL. */
-  constructor(canvas: HTMLCanvasElement) {
+  /**
+   * coveredEdges: what lies over the canvas now.
+   * Throws if the browser has no WebGL.
+   */
+  constructor(
+    canvas: HTMLCanvasElement,
+    private readonly coveredEdges: () => Edges,
+  ) {
     this.canvas = canvas;
     this.renderer = new WebGLRenderer({ canvas, antialias: !this.software });
     this.renderer.shadowMap.enabled = true;
@@ -90,7 +114,10 @@ export class Stage {
     this.controls.maxDistance = 30;
     this.controls.maxPolarAngle = Math.PI * 0.53;
     this.controls.target.set(0, 0.9, -3);
-    this.controls.addEventListener("change", () => this.draw());
+    this.controls.addEventListener("change", () => {
+      this.draw();
+      if (!this.flight && this.isTurned()) this.setView(null);
+    });
     this.controls.addEventListener("start", () => (this.flight = null));
     canvas.addEventListener("webglcontextrestored", () => this.draw());
 
@@ -123,6 +150,16 @@ export class Stage {
     this.flight?.to.add(move);
   }
 
+  /** How far from the middle of the free part of the screen a point is: 1 at its edge. */
+  reach(point: Vector3): number {
+    this.camera.updateMatrixWorld();
+    const seen = point.clone().applyMatrix4(this.camera.matrixWorldInverse);
+    if (seen.z > -this.camera.near) return Infinity; // beside or behind the camera
+    const { x, y } = seen.applyMatrix4(this.camera.projectionMatrix);
+    const { left, right, top, bottom } = this.margins;
+    return Math.max(Math.abs(x - left + right) / (1 - left - right), Math.abs(y - bottom + top) / (1 - top - bottom));
+  }
+
   /** Go nearer or farther away as what is to be seen gets smaller or larger. */
   resizeView(from: Extent, to: Extent): void {
     const factor = this.distance(to) / this.distance(from);
@@ -133,6 +170,8 @@ export class Stage {
   /** Stand at `target` as one does when the page opens, without flying there. */
   open(target: Vector3, extent: Extent): void {
     this.flight = null;
+    this.setView(null);
+    this.fit();
     this.controls.target.copy(target);
     this.camera.position.copy(target).addScaledVector(OPENING.clone().normalize(), this.distance(extent));
     this.draw();
@@ -140,9 +179,12 @@ export class Stage {
 
   /** Fly to one of the named views of what is around `target`. */
   look(view: View, target: Vector3, extent: Extent): void {
+    this.fit();
+    this.setView(view);
     this.controls.target.copy(target);
-    const seen = view === "top" ? { height: extent.width, width: extent.width } : extent;
-    const to = target.clone().addScaledVector(DIRECTIONS[view].clone().normalize(), this.distance(seen));
+    const distance =
+      view === "top" ? this.distance({ height: extent.width, width: extent.width }, extent.height) : this.distance(extent);
+    const to = target.clone().addScaledVector(DIRECTIONS[view].clone().normalize(), distance);
     this.flight = { from: this.camera.position.clone(), to, progress: this.stillness.matches ? 1 : 0 };
     this.draw();
   }
@@ -160,10 +202,42 @@ export class Stage {
     }
   }
 
-  /** From where all of it is in the picture. */
-  private distance({ height, width }: Extent): number {
+  /** From where all of it is in the free part of the screen. depth: half of what it measures towards the camera. */
+  private distance({ height, width }: Extent, depth = width): number {
     const slope = Math.tan((this.camera.fov * Math.PI) / 360);
-    return Math.max(height / slope, width / (slope * this.camera.aspect)) + 0.6 * width;
+    const { left, right, top, bottom } = this.margins;
+    const upright = height / (slope * (1 - top - bottom));
+    return Math.max(upright, width / (slope * this.camera.aspect * (1 - left - right))) + 0.6 * depth;
+  }
+
+  private setView(view: View | null): void {
+    if (view === this.view) return;
+    this.view = view;
+    this.onView(view);
+  }
+
+  /** Whether the camera was turned away from the named view. */
+  private isTurned(): boolean {
+    if (!this.view) return false;
+    const { theta, phi } = new Spherical().setFromVector3(DIRECTIONS[this.view]);
+    const turn = Math.abs(this.controls.getAzimuthalAngle() - theta);
+    return turn > SAME_VIEW || Math.abs(this.controls.getPolarAngle() - phi) > SAME_VIEW;
+  }
+
+  /** Put the middle of the camera's view into the middle of what the panels leave free. */
+  private fit(): void {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const covered = this.coveredEdges();
+    const share = (a: number, b: number): number => Math.min(1, (1 - LEAST_FREE) / Math.max(a + b, 0.01));
+    const [across, down] = [share(covered.left, covered.right), share(covered.top, covered.bottom)];
+    this.margins = {
+      left: across * covered.left,
+      right: across * covered.right,
+      top: down * covered.top,
+      bottom: down * covered.bottom,
+    };
+    const { left, right, top, bottom } = this.margins;
+    this.camera.setViewOffset(width, height, (width * (right - left)) / 2, (height * (bottom - top)) / 2, width, height);
   }
 
   private addLights(): void {
@@ -183,9 +257,7 @@ export class Stage {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (width === 0 || height === 0) return;
     this.camera.aspect = width / height;
-    // Upright, on a phone, the panels lie over the upper part: people stand in what is free.
-    const shift = this.camera.aspect < 0.8 ? UPRIGHT_SHIFT * height : 0;
-    this.camera.setViewOffset(width, height, 0, -shift, width, height);
+    this.fit();
     this.renderer.setPixelRatio(this.pixelRatio);
     this.renderer.setSize(width, height, false);
     this.draw();
@@ -194,7 +266,9 @@ export class Stage {
   private tick(nowMs: number): void {
     this.asked = false;
     this.spareSlowMachines(performance.now() - this.askedMs);
-    const seconds = Math.min((nowMs - this.lastMs) / 1000, 0.1);
+    // Where nothing moved, time counts from when the picture was asked for.
+    const sinceMs = this.moving ? this.lastMs : Math.max(this.lastMs, this.askedMs);
+    const seconds = Math.min(Math.max(0, nowMs - sinceMs) / 1000, LONGEST_STEP_S);
     this.lastMs = nowMs;
     let again = this.fly(seconds);
     for (const updater of this.updaters) again = updater(seconds) || again;
@@ -203,6 +277,7 @@ export class Stage {
     this.cameraSign.visible = toSign > SIGN_DISTANCE_M;
     this.renderer.render(this.scene, this.camera);
     this.onDrawn();
+    this.moving = again;
     if (again) this.draw();
   }
 

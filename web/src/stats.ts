@@ -3,9 +3,11 @@ import type { PoseMessage } from "./decode";
 import { ServerClock } from "./clock";
 
 const WINDOW_MS = 2000;
+/** Over less time there is no rate: messages that waited come all at once. */
+const LEAST_SPAN_MS = 1000;
 
 export interface Figures {
-  /** Frames per second that the source delivers; null until two frames were seen. */
+  /** Frames per second that the source delivers; null until it is known. */
   sourceFps: number | null;
   /** Poses per second that reach this page. */
   poseRate: number | null;
@@ -19,6 +21,7 @@ export interface Figures {
 
 export class LiveStats {
   private readonly clock = new ServerClock();
+  /** Those of the window and the last one before it, so that a pause counts, too. */
   private arrivals: { frameId: number; captureMs: number; pageMs: number }[] = [];
   private latencies: { ms: number; pageMs: number }[] = [];
   private lastFrameId: number | null = null;
@@ -47,15 +50,15 @@ export class LiveStats {
 
   figures(nowMs: number): Figures {
     const recent = (entry: { pageMs: number }): boolean => nowMs - entry.pageMs < WINDOW_MS;
-    this.arrivals = this.arrivals.filter(recent);
+    this.arrivals = this.arrivals.filter((entry, i, all) => recent(entry) || i === all.length - 1 || recent(all[i + 1]!));
     this.latencies = this.latencies.filter(recent);
     const first = this.arrivals[0];
     const last = this.arrivals.at(-1);
-    const spans = first && last && last.captureMs > first.captureMs && last.pageMs > first.pageMs;
+    const rate = (count: number, spanMs: number): number | null => (spanMs < LEAST_SPAN_MS ? null : (1000 * count) / spanMs);
     const sorted = this.latencies.map((entry) => entry.ms).sort((a, b) => a - b);
     return {
-      sourceFps: spans ? (1000 * (last.frameId - first.frameId)) / (last.captureMs - first.captureMs) : null,
-      poseRate: spans ? (1000 * (this.arrivals.length - 1)) / (last.pageMs - first.pageMs) : null,
+      sourceFps: first && last ? rate(last.frameId - first.frameId, last.captureMs - first.captureMs) : null,
+      poseRate: first && last ? rate(this.arrivals.length - 1, last.pageMs - first.pageMs) : null,
       latencyMs: sorted[Math.floor(sorted.length / 2)] ?? null,
       dropped: this.dropped,
       droppedShare: this.dropped / Math.max(1, this.dropped + this.received),

@@ -1,7 +1,7 @@
 // The page's elements outside the two canvases: what state it is in, the figures, the buttons.
 import { personColor } from "./pose";
 import type { Figures } from "./stats";
-import type { View } from "./stage";
+import type { Edges, View } from "./stage";
 
 /** What the page is doing; also `document.body.dataset.state`. */
 export type State =
@@ -54,8 +54,35 @@ export function showState(state: State, text?: string): void {
   if (!notice) return;
   box.classList.toggle("busy", notice.busy);
   element("notice-title").textContent = notice.title;
-  element("notice-text").textContent = text || notice.text;
+  const said = text?.toLowerCase() === notice.title.toLowerCase() ? "" : text; // not the same twice
+  element("notice-text").textContent = said || notice.text;
   element("notice-action").hidden = state !== "refused";
+}
+
+/** Mark the button of the view that the camera has; null: it has none of them. */
+export function showView(view: View | null): void {
+  for (const button of document.querySelectorAll<HTMLButtonElement>("[data-view]")) {
+    button.ariaPressed = String(button.dataset["view"] === view);
+  }
+}
+
+/** What the panels cover: each takes a strip of the edge where that costs the least. */
+export function coveredEdges(): Edges {
+  const covered: Edges = { left: 0, right: 0, top: 0, bottom: 0 };
+  for (const panel of document.querySelectorAll(".panel, #top, #tools")) {
+    const box = panel.getBoundingClientRect();
+    if (box.width === 0) continue; // hidden
+    const strips: Edges = {
+      left: box.right / innerWidth,
+      right: 1 - box.left / innerWidth,
+      top: box.bottom / innerHeight,
+      bottom: 1 - box.top / innerHeight,
+    };
+    const edges = Object.keys(strips) as (keyof Edges)[];
+    const edge = edges.reduce((best, other) => (strips[other] < strips[best] ? other : best));
+    covered[edge] = Math.max(covered[edge], strips[edge]);
+  }
+  return covered;
 }
 
 /** Whether somebody can be seen: notices then make room. */
