@@ -110,7 +110,8 @@ def test_demo_prints_its_error(tmp_path: Path) -> None:
     mpjpe_mm, p_mpjpe_mm, _, pixels, found = map(float, said.groups())
     assert found >= 0.95 * SAMPLE_FRAMES
     assert pixels < 4
-    assert p_mpjpe_mm <= mpjpe_mm < 170, "a lifter that gives no depth at all errs by 183"
+    assert p_mpjpe_mm <= mpjpe_mm < 130, "a lifter that gives no depth at all errs by 183"
+    assert p_mpjpe_mm < 90, "without any depth it is 115"
     assert f"{SAMPLE_FRAMES} frames" in run.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -163,10 +164,12 @@ def test_facing_the_camera(media_poses: Path) -> None:
     # Depth faces the right way. By her turn the right side is the nearer one …
     for joint in ("shoulder", "hip"):
         assert recording.median(f"left_{joint}", f"right_{joint}", 2) > 0.05, joint
+    # … the ears are in front of the shoulders, as they are on people who look ahead …
+    assert recording.median("thorax", "head", 2) > 0.01
     # … and who squats has the knees in front of the hips.
     foot_y = (recording.joint("left_foot")[:, 1] + recording.joint("right_foot")[:, 1]) / 2
     knee_z = (recording.joint("left_knee")[:, 2] + recording.joint("right_knee")[:, 2]) / 2
-    assert np.median(knee_z[foot_y <= np.quantile(foot_y, 0.25)]) < -0.05
+    assert np.median(knee_z[foot_y <= np.quantile(foot_y, 0.25)]) < -0.15
 
 
 @POSIX
