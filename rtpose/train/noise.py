@@ -36,6 +36,8 @@ def add_detector_noise(points: Tensor, settings: NoiseSettings, generator: torch
     Limb joints get Gaussian noise, a few of them (`settings.outlier_share`) much more: a detector's guess for
     a joint that it does not see. The middle joints follow, because they are made of limb joints.
     """
+    if settings.gap_share > 0:
+        points = _guess_limbs(points, settings.gap_share, generator)
     if settings.sigma == 0 and settings.outlier_share == 0 and settings.sigma_px == 0:
         return points
     extent = (points.amax(1) - points.amin(1)).amax(-1)[:, None, None]
@@ -46,6 +48,33 @@ def add_detector_noise(points: Tensor, settings: NoiseSettings, generator: torch
     noise = torch.randn(points.shape, generator=generator) * size
     own = noise * _INDEPENDENT[:, None]
     return points + own + _FOLLOW @ own
+
+
+def _guess_limbs(points: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Whole limbs that a detector does not see and guesses: for a share of the people each, with the offsets of
+    somebody else in the batch."""
+    out = points.clone()
+    other = points[torch.randperm(len(points), generator=generator)]
+    for group in _UNSEEN_TOGETHER:
+        rows = torch.rand(len(points), generator=generator) < share
+        for first, *rest in group:
+            guessed = out[:, [first]] + other[:, rest] - other[:, [first]]
+            out[:, rest] = torch.where(rows[:, None, None], guessed, out[:, rest])
+    return out
+
+
+def _limb(side: str, *joints: str) -> list[int]:
+    return H36M17.indices(*(f"{side}_{joint}" for joint in joints))
+
+
+_LEGS = [_limb(side, "hip", "knee", "foot") for side in ("left", "right")]
+_UNSEEN_TOGETHER = (
+    [_limb("left", "shoulder", "elbow", "wrist")],
+    [_limb("right", "shoulder", "elbow", "wrist")],
+    [_LEGS[0]],
+    [_LEGS[1]],
+    _LEGS,
+)
 
 
 def _follow_matrix() -> tuple[Tensor, Tensor]:

@@ -37,6 +37,9 @@ class NoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of joints that a detector only guesses."""
     outlier_sigma: NotNegative = 0.05
     """Their standard deviation, in the same unit."""
+    gap_share: Share = 0.0
+    """Chance that a detector does not see an arm, a leg or both legs (a desk, the picture's edge) and guesses it: the
+    limb then has another person's directions."""
     hip_width: tuple[float, float] = (0.95, 1.3)
     """Range of the factor by which the detector's hips are further apart than motion capture's. BlazePose's were
     measured on rendered people (0.853 of anny's joints, whose hips are 1.3 times as wide as CMU's): 1.11."""

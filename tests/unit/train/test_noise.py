@@ -60,3 +60,19 @@ def test_pixels_are_those_of_human36m() -> None:
     pixels = NoiseSettings(sigma=0, outlier_share=0, sigma_px=10.3)
     moved = add_detector_noise(points, pixels, _generator(), unit=0.1)[:, H36M17.index_of["left_knee"]]
     assert moved.std().item() == pytest.approx(0.1 * 0.1, rel=0.05)  # a tenth of a mean joint distance
+
+
+def test_gaps_move_whole_limbs_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    points = torch.randn(2000, 17, 2)
+    settings = NoiseSettings(sigma=0, outlier_share=0, gap_share=0.1)
+    moved = (add_detector_noise(points, settings, _generator(), unit=0.1) - points).norm(dim=-1) > 1e-6
+    i = H36M17.index_of
+    for joint in ("root", "spine", "thorax", "head", "left_hip", "right_shoulder"):
+        assert not moved[:, i[joint]].any(), joint
+    assert torch.equal(moved[:, i["left_elbow"]], moved[:, i["left_wrist"]])
+    assert moved[:, i["left_wrist"]].float().mean().item() == pytest.approx(0.1, abs=0.02)
+    # A leg alone or both: 1 - 0.9 * 0.9.
+    assert moved[:, i["right_knee"]].float().mean().item() == pytest.approx(0.19, abs=0.03)
+    both = (moved[:, i["right_foot"]] & moved[:, i["left_foot"]]).float().mean().item()
+    assert both == pytest.approx(0.1 + 0.9 * 0.01, abs=0.02)
