@@ -771,6 +771,10 @@ def _check_outputs(jobs: Sequence[_VideoJob], *, overwrite: bool) -> None:
             # With several inputs the folder is made together with its first file.
             new_folder = len(jobs) > 1 and not file.parent.exists()
             OutputFile(file.parent if new_folder else file, overwrite=overwrite)
+        if job.out.suffix.lower() != ".npz":
+            raise OutputError(
+                f"{job.out}: poses are written as .npz: give such a name, or make a folder of that name first"
+            )
 
 
 def _video_job(

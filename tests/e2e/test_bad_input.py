@@ -417,3 +417,9 @@ def test_version(tmp_path: Path) -> None:
     run = rtpose("--version", cwd=tmp_path)
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("rtpose ")
+
+
+def test_an_output_of_another_kind(short_clip: Path, tmp_path: Path) -> None:
+    """Most of all `--out results/` of a folder that is not there."""
+    assert "written as .npz" in refusal(rtpose("video", short_clip, "--out", "results/", cwd=tmp_path))
+    assert list(tmp_path.iterdir()) == []
