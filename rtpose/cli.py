@@ -446,43 +446,28 @@ TrainOut = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of th
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training in --out.")]
 
 
-@train_app.command("svmac")
-def train_svmac(
-    settings: TrainOverrides = None,
-    data: TrainData = None,
-    out: TrainOut = None,
-    resume: Resume = False,
-    config: ConfigFile = None,
-    quiet: Quiet = False,
-) -> None:
-    """The unsupervised lifter of SVMAC: learns 3D from 2D joints alone. Writes OUT/svmac.onnx."""
-    _train("svmac", settings, data, out, resume=resume, config=config, quiet=quiet)
+def _add_train_command(name: str, text: str) -> None:
+    """`rtpose train NAME`: the methods differ in their settings only."""
+
+    def command(
+        settings: TrainOverrides = None,
+        data: TrainData = None,
+        out: TrainOut = None,
+        resume: Resume = False,
+        config: ConfigFile = None,
+        quiet: Quiet = False,
+    ) -> None:
+        _train(name, settings, data, out or Path("runs") / name, resume=resume, config=config, quiet=quiet)
+
+    train_app.command(name, help=text)(command)
 
 
-@train_app.command("consistency")
-def train_consistency(
-    settings: TrainOverrides = None,
-    data: TrainData = None,
-    out: TrainOut = None,
-    resume: Resume = False,
-    config: ConfigFile = None,
-    quiet: Quiet = False,
-) -> None:
-    """The weakly supervised lifter: 2D joints, and 3D poses that do not belong to them. Writes OUT/consistency.onnx."""
-    _train("consistency", settings, data, out, resume=resume, config=config, quiet=quiet)
-
-
-@train_app.command("baseline")
-def train_baseline(
-    settings: TrainOverrides = None,
-    data: TrainData = None,
-    out: TrainOut = None,
-    resume: Resume = False,
-    config: ConfigFile = None,
-    quiet: Quiet = False,
-) -> None:
-    """A supervised lifter, told every depth: the yardstick. Writes OUT/baseline.onnx."""
-    _train("baseline", settings, data, out, resume=resume, config=config, quiet=quiet)
+_add_train_command("svmac", "The unsupervised lifter of SVMAC: learns 3D from 2D joints alone. Writes OUT/svmac.onnx.")
+_add_train_command(
+    "consistency",
+    "The weakly supervised lifter: 2D joints, and 3D poses that do not belong to them. Writes OUT/consistency.onnx.",
+)
+_add_train_command("baseline", "A supervised lifter, told every depth: the yardstick. Writes OUT/baseline.onnx.")
 
 
 @prepare_app.command("cmu")
@@ -503,7 +488,7 @@ def data_prepare_cmu(
 
 
 def _train(
-    name: str, overrides: list[str] | None, data: Path | None, out: Path | None, *,
+    name: str, overrides: list[str] | None, data: Path | None, folder: Path, *,
     resume: bool, config: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     from rtpose.assets import small_pack, small_val_pack
@@ -519,7 +504,6 @@ def _train(
     settings = load_settings(kind.settings, config, overrides or [])
     train_pack = load_motion_pack(find_pack(data, "train") if data else small_pack())
     validation_pack = load_motion_pack(find_pack(data, "val") if data else small_val_pack())
-    folder = out or Path("runs") / name
     with _progress(quiet, "steps") as update:
 
         def report(progress: Progress) -> None:
