@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from rtpose.lift.codec import DepthCodec
 from rtpose.models.consistency import ConsistencyGenerator, PoseCritic, ReprojectionNetwork
-from rtpose.train.cameras import rotation_y
-from rtpose.train.joints_2d import MotionCapture
+from rtpose.train.cameras import project, rotation_y
+from rtpose.train.joints_2d import LabelledJoints
 from rtpose.train.losses import angle_loss, gradient_penalty_of
 from rtpose.train.method import JOINT_COUNT, update
 from rtpose.train.motion_pack import MotionPack
@@ -30,7 +30,7 @@ class Consistency:
     def __init__(self, settings: ConsistencySettings, pack: MotionPack) -> None:
         self.settings = settings
         self.codec = DepthCodec(settings.distance)
-        self.data = MotionCapture(pack, self.codec, settings.cameras, settings.noise)
+        self.data = LabelledJoints(pack, self.codec, settings.cameras, settings.noise)
         self.generator = ConsistencyGenerator(width=settings.width, dropout=settings.dropout)
         self.reprojection = ReprojectionNetwork(width=settings.width)
         self.critic = PoseCritic(width=settings.width, weighted=settings.weighted_kcs)
@@ -55,11 +55,12 @@ class Consistency:
         for network in self.networks.values():
             network.train()
         self.critic.requires_grad_(False)
-        points = self.data.batch(size, draw)
+        points, labels = self.data.poses(size, draw)
         centre = torch.tensor([0.0, 0.0, self.settings.distance])
         pose = self.codec.decode(points, self.generator(points)) - centre
         angle = (torch.rand(size) * 2 - 1) * math.pi
-        rotated = pose @ rotation_y(angle).transpose(1, 2)
+        turn = rotation_y(angle).transpose(1, 2)
+        rotated = pose @ turn
         terms = {"angle": weights.angle * angle_loss(pose)}
         if self.settings.synchronous:
             reprojected = self.reprojection(rotated)
@@ -79,13 +80,16 @@ class Consistency:
 
         self.critic.requires_grad_(True)
         for _ in range(self.settings.critic_steps):
-            update(self.optimisers["critic"], self._critic_loss(rotated.detach(), reprojected.detach(), draw))
+            update(self.optimisers["critic"], self._critic_loss(rotated.detach(), reprojected.detach(), labels @ turn))
         return terms
 
-    def _critic_loss(self, fake_poses: Tensor, fake_points: Tensor, draw: torch.Generator) -> Tensor:
-        """Eq. 9, and the penalty that keeps the critic Lipschitz."""
-        real_poses, real_points = self.data.captured(len(fake_poses), draw)
-        real_points = real_points * self.settings.distance
+    def _critic_loss(self, fake_poses: Tensor, fake_points: Tensor, real_poses: Tensor) -> Tensor:
+        """Eq. 9, and the penalty that keeps the critic Lipschitz.
+
+        real_poses: (N, J, 3) the labels of `fake_poses`, turned likewise; their picture is the label of `fake_points`
+        (Section 3.7). The critic compares the two crowds; pairs count only in the lines that the penalty looks along.
+        """
+        real_points = self.settings.distance * project(real_poses, self.settings.distance).flatten(1)
         wasserstein = self.critic(fake_poses, fake_points).mean() - self.critic(real_poses, real_points).mean()
         penalty = gradient_penalty_of(self.critic, (real_poses, real_points), (fake_poses, fake_points))
         loss: Tensor = wasserstein + self.settings.weights.gradient_penalty * penalty

@@ -77,24 +77,9 @@ class LabelledJoints:
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Points (size, 2 J) and depths (size, J)."""
-        points, poses = self._views.draw(size, generator)
+        points, poses = self.poses(size, generator)
         return points, poses[..., 2]
 
-
-class MotionCapture:
-    """Network inputs, and 3D poses of other frames and cameras: unpaired, for the weakly supervised methods."""
-
-    def __init__(self, pack: MotionPack, codec: DepthCodec, cameras: CameraSettings, noise: NoiseSettings) -> None:
-        poses = torch.from_numpy(pack.poses_m)
-        self._seen = _Views(poses, codec, cameras, noise)
-        exact = NoiseSettings(sigma=0, outlier_share=0, hip_width=noise.hip_width, shoulder_width=noise.shoulder_width)
-        self._captured = _Views(poses, codec, cameras, exact)
-
-    def batch(self, size: int, generator: torch.Generator) -> Tensor:
-        """(size, 2 J) what the generator lifts."""
-        return self._seen.draw(size, generator)[0]
-
-    def captured(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Poses (size, J, 3), root-relative, and the points (size, 2 J) that show them."""
-        points, poses = self._captured.draw(size, generator)
-        return poses, points
+    def poses(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Points (size, 2 J) and the poses (size, J, 3) that they show, root-relative, in the codec's units."""
+        return self._views.draw(size, generator)
