@@ -46,6 +46,8 @@ def add_detector_noise(points: Tensor, settings: NoiseSettings, generator: torch
     sigma = torch.where(outlier, settings.outlier_sigma, settings.sigma)
     size = ((sigma[..., None] * extent) ** 2 + (settings.sigma_px / UNIT_PX * unit) ** 2).sqrt()
     noise = torch.randn(points.shape, generator=generator) * size
+    if settings.clean_share > 0:
+        noise = noise * (torch.rand(len(points), 1, 1, generator=generator) >= settings.clean_share)
     own = noise * _INDEPENDENT[:, None]
     return points + own + _FOLLOW @ own
 

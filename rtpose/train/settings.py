@@ -37,6 +37,8 @@ class NoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of joints that a detector only guesses."""
     outlier_sigma: NotNegative = 0.05
     """Their standard deviation, in the same unit."""
+    clean_share: Share = 0.0
+    """Share of the people whose joints are found without noise."""
     gap_share: Share = 0.0
     """Chance that a detector does not see an arm, a leg or both legs (a desk, the picture's edge) and guesses it: the
     limb then has another person's directions."""

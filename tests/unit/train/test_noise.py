@@ -76,3 +76,10 @@ def test_gaps_move_whole_limbs_and_nothing_else() -> None:
     assert moved[:, i["right_knee"]].float().mean().item() == pytest.approx(0.19, abs=0.03)
     both = (moved[:, i["right_foot"]] & moved[:, i["left_foot"]]).float().mean().item()
     assert both == pytest.approx(0.1 + 0.9 * 0.01, abs=0.02)
+
+
+def test_some_people_are_seen_without_noise() -> None:
+    points = torch.randn(1, 17, 2).repeat(4000, 1, 1)
+    noisy = add_detector_noise(points, NoiseSettings(clean_share=0.25), _generator(), unit=0.1)
+    still = (noisy == points).all(dim=2).all(dim=1)
+    assert still.float().mean().item() == pytest.approx(0.25, abs=0.03)
