@@ -46,8 +46,8 @@ def add_detector_noise(points: Tensor, settings: NoiseSettings, generator: torch
     sigma = torch.where(outlier, settings.outlier_sigma, settings.sigma)
     size = ((sigma[..., None] * extent) ** 2 + (settings.sigma_px / UNIT_PX * unit) ** 2).sqrt()
     noise = torch.randn(points.shape, generator=generator) * size
-    own = noise * _INDEPENDENT[:, None]
-    return points + own + _FOLLOW @ own
+    own = noise * _INDEPENDENT.to(points.device)[:, None]
+    return points + own + _FOLLOW.to(points.device) @ own
 
 
 def _guess_limbs(points: Tensor, share: float, generator: torch.Generator) -> Tensor:
