@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rtpose.config import RunSettings
     from rtpose.pipeline import Pipeline, Summary
     from rtpose.server.server import PoseServer
+    from rtpose.train.loop import Trained
     from rtpose.types import Camera, Estimator, FrameSource, Person3D, Result, Sink
 
 app = typer.Typer(
@@ -497,6 +499,7 @@ def _train(
     with _needing_train("training"):
         from rtpose.train.loop import Progress, train
         from rtpose.train.methods import METHODS
+        from rtpose.train.processes import start_fabric
     from rtpose.train.motion_pack import find_pack, load_motion_pack
     from rtpose.train.shipping import export_trained
 
@@ -504,13 +507,27 @@ def _train(
     settings = load_settings(kind.settings, config, overrides or [])
     train_pack = load_motion_pack(find_pack(data, "train") if data else small_pack())
     validation_pack = load_motion_pack(find_pack(data, "val") if data else small_val_pack())
-    with _progress(quiet, "steps") as update:
+    fabric = start_fabric()
+    with _progress(quiet or not fabric.is_global_zero, "steps") as update:
 
         def report(progress: Progress) -> None:
             update(progress.step, progress.steps, f"val P-MPJPE {progress.best_p_mpjpe_mm:.1f} mm")
 
-        trained = train(kind.method, settings, train_pack, validation_pack, folder, resume=resume, report=report)
-    print(export_trained(kind.method(settings, train_pack), trained, train_pack, validation_pack, folder))
+        trained = train(
+            kind.method, settings, train_pack, validation_pack, folder, resume=resume, fabric=fabric, report=report
+        )
+    if fabric.is_global_zero:
+        print(export_trained(kind.method(settings, train_pack), trained, train_pack, validation_pack, folder))
+        print(_speed(trained))
+
+
+def _speed(trained: Trained) -> str:
+    """The last line of a training."""
+    if math.isnan(trained.poses_per_second):
+        return "no steps were left to do"
+    share = trained.not_matrix_share
+    spent = "too few steps to look into" if math.isnan(share) else f"{share:.0%} of a step is not matrix work"
+    return f"{trained.poses_per_second:,.0f} poses/s; {spent}"
 
 
 # Putting the parts together.
@@ -522,7 +539,7 @@ def _needing_train(purpose: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] in ("torch", "onnx", "onnxscript"):
+        if (error.name or "").split(".")[0] in ("torch", "lightning_fabric", "onnx", "onnxscript"):
             raise MissingExtraError("train", purpose) from error
         raise
 

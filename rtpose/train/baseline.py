@@ -10,6 +10,7 @@ from rtpose.models.consistency import ConsistencyGenerator
 from rtpose.train.joints_2d import LabelledJoints
 from rtpose.train.method import JOINT_COUNT, update
 from rtpose.train.motion_pack import MotionPack
+from rtpose.train.processes import own_rows
 from rtpose.train.settings import BaselineSettings
 
 
@@ -40,7 +41,7 @@ class Baseline:
     def step(self, draw: torch.Generator) -> dict[str, Tensor]:
         """One update."""
         self.generator.train()
-        points, depth = self.data.batch(self.settings.batch_size, draw)
+        points, depth = map(own_rows, self.data.batch(self.settings.batch_size, draw))
         # The distance itself, not its square: a joint that the detector only guessed must not rule the step.
         loss = (self.generator(points) - depth).abs().mean()
         update(self.optimisers["generator"], loss)

@@ -15,6 +15,7 @@ from rtpose.train.joints_2d import LabelledJoints
 from rtpose.train.losses import angle_loss, gradient_penalty_of
 from rtpose.train.method import JOINT_COUNT, update
 from rtpose.train.motion_pack import MotionPack
+from rtpose.train.processes import own_rows, rand_rows
 from rtpose.train.settings import ConsistencySettings
 
 
@@ -55,10 +56,10 @@ class Consistency:
         for network in self.networks.values():
             network.train()
         self.critic.requires_grad_(False)
-        points, labels = self.data.poses(size, draw)
-        centre = torch.tensor([0.0, 0.0, self.settings.distance])
+        points, labels = map(own_rows, self.data.poses(size, draw))
+        centre = points.new_tensor([0.0, 0.0, self.settings.distance])
         pose = self.codec.decode(points, self.generator(points)) - centre
-        angle = (torch.rand(size) * 2 - 1) * math.pi
+        angle = (rand_rows(points) * 2 - 1) * math.pi
         turn = rotation_y(angle).transpose(1, 2)
         rotated = pose @ turn
         terms = {"angle": weights.angle * angle_loss(pose)}

@@ -17,7 +17,7 @@ _AS_DETECTED = torch.from_numpy(H36M17_AS_DETECTED)
 
 def as_detected(poses: Tensor) -> Tensor:
     """(N, 17, 3) motion capture -> (N, 17, 3) the joints as a detector defines them (skeleton.py)."""
-    return _AS_DETECTED @ poses
+    return _AS_DETECTED.to(poses.device) @ poses
 
 
 class _Views:
@@ -48,7 +48,7 @@ class Joints2D:
     """An endless source of network inputs. The 3D motions stay inside: batches are 2D only."""
 
     def __init__(self, pack: MotionPack, codec: DepthCodec, cameras: CameraSettings, noise: NoiseSettings) -> None:
-        self._views = _Views(torch.from_numpy(pack.poses_m), codec, cameras, noise)
+        self._views = _Views(torch.as_tensor(pack.poses_m), codec, cameras, noise)
 
     def batch(self, size: int, generator: torch.Generator) -> Tensor:
         """(size, 2 J) normalised points of random frames and cameras; the same for the same generator state."""
@@ -69,9 +69,9 @@ class LabelledJoints:
         seed: int = 0,
     ) -> None:
         """share: of the frames, the same ones for the same seed."""
-        poses = torch.from_numpy(pack.poses_m)
+        poses = torch.as_tensor(pack.poses_m)
         if share < 1:
-            order = torch.randperm(len(poses), generator=torch.Generator().manual_seed(seed))
+            order = torch.randperm(len(poses), generator=torch.Generator().manual_seed(seed), device="cpu")
             poses = poses[order[: max(1, round(share * len(poses)))]]
         self._views = _Views(poses, codec, cameras, noise)
 

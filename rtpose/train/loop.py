@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from lightning_fabric import Fabric
+from torch import Tensor, nn
 
+from rtpose.errors import ConfigError
 from rtpose.train.evaluate import evaluate_depth
 from rtpose.train.method import Method
 from rtpose.train.motion_pack import MotionPack
+from rtpose.train.processes import share_batches, start_fabric
 from rtpose.train.run_folder import RunFolder
 from rtpose.train.settings import TrainSettings
+from rtpose.train.speed import Speed
 
 VALIDATION_POSES = 1500
 """About so many frames of the validation pack are looked at each time, from five cameras."""
@@ -37,11 +40,15 @@ class Trained:
     """The outcome of a training."""
 
     lifter: nn.Module
-    """points (N, 2 J) -> depth (N, J), with the weights that were best on the validation subjects."""
+    """points (N, 2 J) -> depth (N, J), with the weights that were best on the validation subjects. On the CPU."""
     step: int
     """Whose weights they are."""
     seconds: float
     """Spent in steps, over all resumed parts."""
+    poses_per_second: float
+    """In the steps since the start or the last resume; NaN without any."""
+    not_matrix_share: float
+    """Of the time of a step, see `Speed`; NaN for fewer than six steps."""
 
 
 def train(
@@ -52,66 +59,90 @@ def train(
     folder: Path,
     *,
     resume: bool = False,
+    fabric: Fabric | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Trained:
     """Train a method on a pack; stop for good at `settings.steps`, keep what is best on the validation subjects.
 
     Everything random in a step is drawn from a seed made of `settings.seed` and the step's number, so that a run
     that was killed and resumed ends at the same weights as one that was not.
+
+    fabric: from `start_fabric`, which is called without. Of several processes, all call this with the same arguments
+    and get the same outcome; the first alone writes the folder, validates and reports. Errors: `ConfigError` if they
+    cannot share a batch evenly.
     """
+    fabric = fabric or start_fabric()
+    if settings.batch_size % fabric.world_size:
+        raise ConfigError(
+            f"batch_size={settings.batch_size} cannot be shared by {fabric.world_size} processes: choose a multiple of "
+            f"{fabric.world_size}"
+        )
     data = "\n".join(
         f"{p.path.name}: {len(p.clips)} clips, {len(p.poses_m)} frames" for p in (train_pack, validation_pack)
     )
-    run = RunFolder(folder, settings, data=data, resume=resume)
+    run = RunFolder(folder, settings, data=data, resume=resume) if fabric.is_global_zero else None
     torch.manual_seed(settings.seed)
-    method = method_of(settings, train_pack)
+    with fabric.device:  # new tensors are made there: the data and the networks now, random numbers in each step
+        method = method_of(settings, train_pack)
+    share_batches(fabric, method)
     generator = method.networks["generator"]
     averaged = copy.deepcopy(generator).eval().requires_grad_(False)
     parts: dict[str, nn.Module | torch.optim.Optimizer] = {"averaged": averaged, **method.networks}
     parts |= {f"{name}_optimiser": optimiser for name, optimiser in method.optimisers.items()}
 
     start, best, seconds = 0, math.inf, 0.0
-    if (state := run.load("last.pt")) is not None:
+    # Broadcast, because other machines may not see the folder.
+    if (state := fabric.broadcast(run.load("last.pt") if run else None)) is not None:
         for name, part in parts.items():
             part.load_state_dict(state[name])
         start, best, seconds = state["step"], state["best_p_mpjpe_mm"], state["seconds"]
-    run.start_log(start)
+    if run:
+        run.start_log(start)
+    speed = Speed(fabric.device, settings.batch_size, seconds)
     every = max(1, len(validation_pack.poses_m) // VALIDATION_POSES)
 
     for step in range(start + 1, settings.steps + 1):
-        began = time.monotonic()
         for optimiser in method.optimisers.values():
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, settings)
-        draw = torch.Generator().manual_seed(_seed(settings.seed, step))
+        draw = torch.Generator(fabric.device).manual_seed(_seed(settings.seed, step))
         torch.manual_seed(_seed(settings.seed, step))
-        terms = method.step(draw)
-        _average(averaged, generator, settings.ema_decay, step)
-        seconds += time.monotonic() - began
+        with speed.step(), fabric.device:
+            terms = method.step(draw)
+            _average(averaged, generator, settings.ema_decay, step)
 
         if step % settings.validate_every == 0 or step == settings.steps:
-            scores = evaluate_depth(method.lifter_of(averaged), validation_pack, method.codec, every=every).means()
+            means = fabric.all_reduce({name: term.detach() for name, term in sorted(terms.items())}, reduce_op="mean")
+            assert isinstance(means, dict)
+            if run is None:
+                continue
+            lifter = _on_cpu(method.lifter_of(averaged), fabric.device)
+            scores = evaluate_depth(lifter, validation_pack, method.codec, every=every).means()
             run.log(
                 {
                     "step": step,
-                    **{name: f"{float(term.detach()):.6g}" for name, term in sorted(terms.items())},
+                    **{name: f"{float(mean):.6g}" for name, mean in means.items()},
                     "learning_rate": f"{learning_rate(step, settings):.3g}",
                     "val_mpjpe_mm": f"{scores['mpjpe_mm']:.3f}",
                     "val_p_mpjpe_mm": f"{scores['p_mpjpe_mm']:.3f}",
-                    "seconds": f"{seconds:.1f}",
+                    "seconds": f"{speed.seconds:.1f}",
+                    "poses_per_second": f"{speed.poses_per_second(settings.validate_every):.0f}",
+                    "not_matrix_share": f"{speed.not_matrix_share:.3f}",
                 }
             )
             if scores["p_mpjpe_mm"] < best:
                 best = scores["p_mpjpe_mm"]
                 run.save("best.pt", {"step": step, "generator": averaged.state_dict(), "p_mpjpe_mm": best})
             state = {name: part.state_dict() for name, part in parts.items()}
-            run.save("last.pt", {**state, "step": step, "best_p_mpjpe_mm": best, "seconds": seconds})
-        report(Progress(step, settings.steps, best))
+            run.save("last.pt", {**state, "step": step, "best_p_mpjpe_mm": best, "seconds": speed.seconds})
+        if run:
+            report(Progress(step, settings.steps, best))
 
-    best_state = run.load("best.pt")
+    best_state = fabric.broadcast(run.load("best.pt") if run else None)
     assert best_state is not None, "the last step validates"
     averaged.load_state_dict(best_state["generator"])
-    return Trained(method.lifter_of(averaged).eval(), best_state["step"], seconds)
+    lifter = method.lifter_of(averaged).eval().cpu()
+    return Trained(lifter, best_state["step"], speed.seconds, speed.poses_per_second(), speed.not_matrix_share)
 
 
 def learning_rate(step: int, settings: TrainSettings) -> float:
@@ -119,6 +150,11 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
     share = step / settings.steps
     low, high = settings.final_learning_rate, settings.learning_rate
     return low + (high - low) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def _on_cpu(lifter: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """The lifter on its device, for points and depths on the CPU."""
+    return lambda points: lifter(points.to(device)).cpu()
 
 
 def _seed(seed: int, step: int) -> int:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rtpose.skeleton import H36M17
+from rtpose.train.processes import rand_rows
 
 _LEFT_CHILD, _LEFT_PARENT, _RIGHT_CHILD, _RIGHT_PARENT = (
     [H36M17.index_of[bones[side][end]] for bones in H36M17.twin_bones] for side in (0, 1) for end in (0, 1)
@@ -56,7 +57,7 @@ def weak_camera_loss(cameras: Sequence[Tensor]) -> Tensor:
     for camera in cameras:
         gram = camera @ camera.transpose(1, 2)
         trace = gram.diagonal(dim1=1, dim2=2).sum(-1).clamp(min=1e-12)
-        off = 2 / trace[:, None, None] * gram - torch.eye(2)
+        off = 2 / trace[:, None, None] * gram - torch.eye(2, device=gram.device)
         # The Frobenius norm has no gradient at 0, which the camera reaches.
         total.append((off.square().sum((1, 2)) + 1e-12).sqrt().mean())
     return torch.stack(total).sum()
@@ -94,13 +95,15 @@ def angle_loss(poses: Tensor) -> Tensor:
     return facing_sine(poses).clamp(min=0).mean()
 
 
-def gradient_penalty_of(critic: Callable[..., Tensor], real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+def gradient_penalty_of(
+    critic: Callable[..., Tensor], real: Sequence[Tensor], fake: Sequence[Tensor], batches: int = 1
+) -> Tensor:
     """The last part of Eq. 16, which is printed without its norm and square: WGAN-GP's (|grad| - 1)^2.
 
     real, fake: the critic's inputs, each (N, …). Points are drawn on the lines between them; the gradient is that with
-    respect to all inputs together.
+    respect to all inputs together. batches: see `rand_rows`.
     """
-    mix = torch.rand(len(real[0]))
+    mix = rand_rows(real[0], batches=batches)
     between = []
     for a, b in zip(real, fake, strict=True):
         share = mix.reshape(-1, *[1] * (a.dim() - 1))

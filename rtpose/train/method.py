@@ -44,7 +44,11 @@ class Method(Protocol):
         ...
 
     def step(self, draw: torch.Generator) -> dict[str, Tensor]:
-        """One update of all networks. Returns the terms of the generator's loss by name."""
+        """One update of all networks. Returns the terms of the generator's loss by name.
+
+        On several processes (`rtpose.train.processes`): with this process's rows of what `draw` gives for the batch
+        (`own_rows`), anything else that is random in a row being drawn by `rand_rows`.
+        """
         ...
 
     def lifter_of(self, generator: nn.Module) -> nn.Module:

@@ -48,8 +48,8 @@ def add_detector_noise(points: Tensor, settings: NoiseSettings, generator: torch
     noise = torch.randn(points.shape, generator=generator) * size
     if settings.clean_share > 0:
         noise = noise * (torch.rand(len(points), 1, 1, generator=generator) >= settings.clean_share)
-    own = noise * _INDEPENDENT[:, None]
-    return points + own + _FOLLOW @ own
+    own = noise * _INDEPENDENT.to(points.device)[:, None]
+    return points + own + _FOLLOW.to(points.device) @ own
 
 
 def _guess_limbs(points: Tensor, share: float, generator: torch.Generator) -> Tensor:

@@ -58,7 +58,7 @@ class RunFolder:
         if not file.exists():
             return None
         try:
-            state: dict[str, Any] = torch.load(file, weights_only=True)
+            state: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
         except Exception as error:  # torch has no error of its own for damaged files
             raise InputError(f"{file} is damaged: delete it to start from the beginning") from error
         return state
@@ -71,13 +71,15 @@ class RunFolder:
             self.log(row)
 
     def log(self, row: dict[str, Any]) -> None:
-        """Append a row. All rows have the same columns."""
+        """Append a row. Rows that an earlier version wrote get its columns, empty where they have no value."""
         file = self.path / "log.csv"
-        new = not file.exists()
-        with file.open("a", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, fieldnames=list(row))
+        rows = self.read_log()
+        new = not rows or list(rows[0]) != list(row)
+        with file.open("w" if new else "a", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, fieldnames=list(row), extrasaction="ignore")
             if new:
                 writer.writeheader()
+                writer.writerows(rows)
             writer.writerow(row)
 
     def read_log(self) -> list[dict[str, str]]:

@@ -26,6 +26,7 @@ from rtpose.train.losses import (
 )
 from rtpose.train.method import JOINT_COUNT, update
 from rtpose.train.motion_pack import MotionPack
+from rtpose.train.processes import own_rows, rand_rows
 from rtpose.train.settings import SvmacSettings
 
 
@@ -83,9 +84,9 @@ class Svmac:
         size = self.settings.batch_size
         self.generator.train()
         self.critic.requires_grad_(False)
-        loss, terms, fake = self.generator_loss(self.data.batch(size, draw))
+        loss, terms, fake = self.generator_loss(own_rows(self.data.batch(size, draw)))
         if self.labels is not None:
-            points, depth = self.labels.batch(size, draw)
+            points, depth = map(own_rows, self.labels.batch(size, draw))
             error = (self.generator.depth(points) - depth).square().mean()
             terms["supervised"] = self.settings.weights.supervised * error
             loss = loss + terms["supervised"]
@@ -93,7 +94,8 @@ class Svmac:
         if self.settings.discriminator:
             self.critic.requires_grad_(True)
             for _ in range(self.settings.critic_steps):
-                update(self.optimisers["critic"], self.critic_loss(self.data.batch(size, draw), fake))
+                real = own_rows(self.data.batch(size, draw))
+                update(self.optimisers["critic"], self.critic_loss(real, fake))
         return terms
 
     def _lift(self, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -105,14 +107,14 @@ class Svmac:
         """Estimate, rotate, project and lift again. points: (N, 2 J)."""
         pose, camera = self._lift(points)
         views = Views(cameras=[camera], rotated=[pose], lifted=[pose], reprojected=[])
-        centre = torch.tensor([0.0, 0.0, self.settings.distance])
+        centre = points.new_tensor([0.0, 0.0, self.settings.distance])
         # n = 1 has no other angle to be consistent with, but the critic still judges one random reprojection.
         for _ in range(max(1, self.settings.angles - 1)):
-            angle = (torch.rand(len(points)) * 2 - 1) * math.pi
+            angle = (rand_rows(points) * 2 - 1) * math.pi
             # Eq. 8 with points as rows: Eq. 7's matrix from the right is `rotation_y` from the left.
             rotated = (pose - centre) @ rotation_y(angle).transpose(1, 2) + centre
             projected = rotated @ camera.transpose(1, 2)
-            size = torch.ones(len(points))
+            size = points.new_ones(len(points))
             if self.settings.normalise_reprojections:
                 seen, size = self.codec.encode(projected)
                 projected = seen.reshape(projected.shape)
@@ -167,7 +169,8 @@ class Svmac:
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """Eq. 16. real: (N, 2 J) other 2D poses of the data; fake: (M, 2 J) reprojections, M a multiple of N."""
         fake = fake.detach()
-        real = real.repeat(len(fake) // len(real), 1)
+        batches = len(fake) // len(real)
+        real = real.repeat(batches, 1)
         wasserstein = self._judge(fake).mean() - self._judge(real).mean()
-        penalty = gradient_penalty_of(self.critic, [real * self.codec.distance], [fake * self.codec.distance])
+        penalty = gradient_penalty_of(self.critic, [real * self.codec.distance], [fake * self.codec.distance], batches)
         return wasserstein + self.settings.weights.gradient_penalty * penalty

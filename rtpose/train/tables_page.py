@@ -18,7 +18,7 @@ from rtpose.skeleton import H36M17
 from rtpose.train.evaluate import Example
 from rtpose.train.tables import TABLES, Cell, table_rows
 
-_NOT_CURVES = {"step", "learning_rate", "seconds"}
+_NOT_CURVES = {"step", "learning_rate", "seconds", "poses_per_second", "not_matrix_share"}
 _PLACES = ((0.0, "best"), (0.5, "median"), (1.0, "worst"))
 
 

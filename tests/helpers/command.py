@@ -31,6 +31,15 @@ def rtpose(*args: str | Path, cwd: Path, before: Callable[[], None] | None = Non
     )  # fmt: skip
 
 
+def torchrun(processes: int, *args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run `torchrun --nproc-per-node=PROCESSES ARGS` to its end, on the CPU."""
+    start = (sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}")
+    return subprocess.run(
+        [*start, *map(str, args)], cwd=cwd, env=environment(OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES=""),
+        stdin=subprocess.DEVNULL, text=True, encoding="utf-8", capture_output=True, timeout=LIMIT_S,
+    )  # fmt: skip
+
+
 class Running:
     """`rtpose ARGS` while it runs. Both outputs are read all the time, so it never waits for the reader."""
 

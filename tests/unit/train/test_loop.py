@@ -1,5 +1,6 @@
 """Every method's training on the embedded pack, tiny."""
 
+import csv
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from rtpose.train import svmac
 from rtpose.train.loop import Progress, Trained, learning_rate, train
 from rtpose.train.methods import METHODS
 from rtpose.train.motion_pack import MotionPack, load_motion_pack
-from rtpose.train.settings import SvmacSettings, TrainSettings
+from rtpose.train.settings import NoiseSettings, SvmacSettings, TrainSettings
 from rtpose.train.shipping import export_trained
 
 TINY: dict[str, Any] = {"width": 16, "batch_size": 8, "steps": 6, "validate_every": 2, "learning_rate": 1e-3}
@@ -58,9 +59,47 @@ def test_a_killed_run_resumes_to_the_same_weights(name: str, pack: MotionPack, t
     for part, value in straight.lifter.state_dict().items():
         assert torch.equal(value, resumed.lifter.state_dict()[part]), part
     logs = [(tmp_path / folder / "log.csv").read_text().splitlines() for folder in ("straight", "killed")]
-    without_time = [[line.rsplit(",", 1)[0] for line in log] for log in logs]
+    without_time = [[line.rsplit(",", 3)[0] for line in log] for log in logs]
+    assert logs[0][0].endswith(",seconds,poses_per_second,not_matrix_share")
     assert without_time[0] == without_time[1]
     assert len(logs[0]) == 1 + 3
+
+
+def test_a_log_of_an_earlier_version_is_gone_on_with(pack: MotionPack, tmp_path: Path) -> None:
+    """It has no figures of speed: its rows get empty ones."""
+
+    def kill(progress: Progress) -> None:
+        if progress.step == 5:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        run("baseline", pack, tmp_path, report=kill)
+    log = tmp_path / "log.csv"
+    log.write_text("".join(f"{line.rsplit(',', 2)[0]}\n" for line in log.read_text().splitlines()))
+    run("baseline", pack, tmp_path, resume=True)
+    with log.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["step"] for row in rows] == ["2", "4", "6"]
+    assert [bool(row["poses_per_second"]) for row in rows] == [False, False, True]
+    assert all(float(row["val_mpjpe_mm"]) > 0 and None not in row for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("svmac", {"angles": 3, "supervised_share": 0.05}),
+        ("consistency", {}),
+        ("consistency", {"synchronous": False}),
+        ("baseline", {}),
+    ],
+)
+def test_no_tensor_of_a_step_stays_on_the_cpu(name: str, changes: dict[str, Any], pack: MotionPack) -> None:
+    """Stands in for a GPU: "meta" has no numbers, but mixing it with the CPU is as wrong."""
+    with torch.device("meta"):
+        method = METHODS[name].method(tiny(name, noise=NoiseSettings(gap_share=0.1), **changes), pack)
+        terms = method.step(torch.Generator())
+    assert {term.device.type for term in terms.values()} == {"meta"}
+    assert {p.device.type for network in method.networks.values() for p in network.parameters()} == {"meta"}
 
 
 def test_seeds_differ_and_repeat(pack: MotionPack, tmp_path: Path) -> None:
