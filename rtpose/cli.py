@@ -468,6 +468,9 @@ _add_train_command(
     "The weakly supervised lifter: 2D joints, and 3D poses that do not belong to them. Writes OUT/consistency.onnx.",
 )
 _add_train_command("baseline", "A supervised lifter, told every depth: the yardstick. Writes OUT/baseline.onnx.")
+_add_train_command(
+    "temporal", "A lifter that remembers the last frames, on top of the baseline. Writes OUT/temporal.onnx."
+)
 
 
 @prepare_app.command("cmu")

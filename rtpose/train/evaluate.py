@@ -18,22 +18,51 @@ from rtpose import metrics
 from rtpose.errors import ConfigError
 from rtpose.lift.codec import DepthCodec, codec_from_facts
 from rtpose.lift.lifter import NetworkLifter
+from rtpose.models.temporal import TemporalLifter
 from rtpose.train.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, project, unit_poses
 from rtpose.train.joints_2d import as_detected
 from rtpose.train.motion_pack import MotionPack
-from rtpose.train.noise import add_detector_noise, vary_body
-from rtpose.train.settings import NoiseSettings
+from rtpose.train.noise import add_detector_noise, add_noise_in_time, vary_body
+from rtpose.train.settings import NoiseSettings, TimeNoiseSettings
 
 DepthFunction = Callable[[Tensor], Tensor]
 """Network input (N, 2 J) -> depth (N, J)."""
 
 
 @dataclass(frozen=True)
+class MotionFunction:
+    """A lifter that remembers: it is given motions, not single frames."""
+
+    lift: Callable[[Tensor, list[int]], tuple[Tensor, Tensor]]
+    """Network input (N, 2 J) of motions one after the other, and their lengths -> depth (N, J), and the corrected
+    points (N, 2 J)."""
+
+
+def motion_function(network: TemporalLifter) -> MotionFunction:
+    """A temporal network, asked in its sequence form."""
+
+    def lift(points: Tensor, lengths: list[int]) -> tuple[Tensor, Tensor]:
+        depths, corrected = zip(*(network.sequence(motion[None]) for motion in torch.split(points, lengths)), strict=True)
+        return torch.cat(depths, 1)[0], torch.cat(corrected, 1)[0]
+
+    return MotionFunction(lift)
+
+
+AS_IN_VIDEO = TimeNoiseSettings(
+    jitter_share=(0.3, 0.3), correlation_s=(0.3, 0.3), outlier_s=0.15, level=(1, 1), exact_share=0
+)
+"""How noise goes on from frame to frame in `detected-video`, where each clip has one body. A single frame looks like
+one of `detected`."""
+
+
+@dataclass(frozen=True)
 class InputKind:
-    """What the lifter is given: `gt`, `noise:PX` or `detected`."""
+    """What the lifter is given: `gt`, `noise:PX`, `detected` or `detected-video`."""
 
     name: str
     noise: NoiseSettings
+    in_time: TimeNoiseSettings | None = None
+    """None: every frame has a body and noise of its own."""
 
     @classmethod
     def parse(cls, text: str) -> InputKind:
@@ -43,9 +72,11 @@ class InputKind:
             return cls(text, exact)
         if text == "detected":
             return cls(text, NoiseSettings())
+        if text == "detected-video":
+            return cls(text, NoiseSettings(), AS_IN_VIDEO)
         if match := re.fullmatch(r"noise:(\d+(?:\.\d+)?)", text):
             return cls(text, msgspec.structs.replace(exact, sigma_px=float(match[1])))
-        raise ConfigError(f"no input '{text}': choose gt, detected or noise:PX, for instance noise:10")
+        raise ConfigError(f"no input '{text}': choose gt, detected, detected-video or noise:PX, for instance noise:10")
 
 
 @dataclass(frozen=True)
@@ -78,7 +109,7 @@ def _mean(values: NDArray[Any]) -> float:
 
 
 def evaluate_depth(
-    depth_of: DepthFunction,
+    lifter: DepthFunction | MotionFunction,
     pack: MotionPack,
     codec: DepthCodec,
     *,
@@ -86,7 +117,8 @@ def evaluate_depth(
     every: int = 1,
     seed: int = 0,
 ) -> Evaluation:
-    """Lift every `every`-th frame of the pack as seen by `EVALUATION_CAMERAS_DEG`.
+    """Lift every `every`-th frame of the pack as seen by `EVALUATION_CAMERAS_DEG`; a lifter that remembers starts
+    anew with each clip.
 
     Joints are detector-like on both sides (skeleton.py). Nobody is told the true size: an estimate is scaled to the
     true mean joint distance before its MPJPE is taken. No flip averaging, no poses left out.
@@ -98,14 +130,19 @@ def evaluate_depth(
     fps = np.array([float(clip["fps"]) for clip in pack.clips]) / every
     unit, size_m = unit_poses(as_detected(mocap))
     scale = 1000 * size_m[:, None, None]
+    clips = [(rows, fps[clip]) for rows, clip in _runs(clip_of)]
+    lengths = [rows.stop - rows.start for rows, _ in clips]
     columns: list[list[NDArray[Any]]] = [[] for _ in fields(Evaluation)]
     for azimuth, elevation in EVALUATION_CAMERAS_DEG:
         angles = torch.deg2rad(torch.tensor([azimuth, elevation, 0.0]))
         rotation = camera_from_world(angles[0:1], angles[1:2], angles[2:3])
         truth = unit @ rotation.transpose(1, 2)
-        network_input, _ = codec.encode(_points(mocap, size_m, rotation, codec, kind, generator))
+        network_input, _ = codec.encode(_points(mocap, size_m, rotation, codec, kind, clips, generator))
         with torch.no_grad():
-            depth = torch.cat([depth_of(part) for part in network_input.split(4096)])
+            if isinstance(lifter, MotionFunction):
+                depth, network_input = lifter.lift(network_input, lengths)
+            else:
+                depth = torch.cat([lifter(part) for part in network_input.split(4096)])
         estimate, _ = unit_poses(codec.decode(network_input, depth))
         estimate_mm, truth_mm = (estimate * scale).numpy(), (truth * scale).numpy()
         acceleration = np.full(len(truth_mm), np.nan)
@@ -194,12 +231,24 @@ def _points(
     rotation: Tensor,
     codec: DepthCodec,
     kind: InputKind,
+    clips: list[tuple[slice, float]],
     generator: torch.Generator,
 ) -> Tensor:
-    """2D joints (N, J, 2) of one camera, as the input's kind asks."""
-    body = as_detected(vary_body(mocap, kind.noise, generator)) / size_m[:, None, None]
-    seen = (body - body[:, :1]) @ rotation.transpose(1, 2)
-    return add_detector_noise(project(seen, codec.distance), kind.noise, generator, unit=1 / codec.distance)
+    """2D joints (N, J, 2) of one camera, as the input's kind asks. clips: their rows and frame rates."""
+    unit = 1 / codec.distance
+
+    def seen(motion: Tensor, size: Tensor) -> Tensor:
+        body = as_detected(motion) / size[:, None, None]
+        return project((body - body[:, :1]) @ rotation.transpose(1, 2), codec.distance)
+
+    if kind.in_time is None:
+        return add_detector_noise(seen(vary_body(mocap, kind.noise, generator), size_m), kind.noise, generator, unit)
+    noisy = []
+    for rows, fps in clips:
+        points = seen(vary_body(mocap[None, rows], kind.noise, generator)[0], size_m[rows])
+        frame_s = torch.tensor([1 / fps], dtype=torch.float32)
+        noisy.append(add_noise_in_time(points[None], kind.noise, kind.in_time, frame_s, generator, unit)[0])
+    return torch.cat(noisy)
 
 
 def _runs(clip_of: NDArray[Any]) -> Iterator[tuple[slice, int]]:

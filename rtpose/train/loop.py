@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from rtpose.train.evaluate import evaluate_depth
+from rtpose.models.temporal import TemporalLifter
+from rtpose.train.evaluate import DepthFunction, MotionFunction, evaluate_depth, motion_function
 from rtpose.train.method import Method
 from rtpose.train.motion_pack import MotionPack
 from rtpose.train.run_folder import RunFolder
@@ -76,7 +77,10 @@ def train(
             part.load_state_dict(state[name])
         start, best, seconds = state["step"], state["best_p_mpjpe_mm"], state["seconds"]
     run.start_log(start)
+    lifter: DepthFunction | MotionFunction = method.lifter_of(averaged)
     every = max(1, len(validation_pack.poses_m) // VALIDATION_POSES)
+    if isinstance(lifter, TemporalLifter):
+        lifter, every = motion_function(lifter), 1
 
     for step in range(start + 1, settings.steps + 1):
         began = time.monotonic()
@@ -90,7 +94,7 @@ def train(
         seconds += time.monotonic() - began
 
         if step % settings.validate_every == 0 or step == settings.steps:
-            scores = evaluate_depth(method.lifter_of(averaged), validation_pack, method.codec, every=every).means()
+            scores = evaluate_depth(lifter, validation_pack, method.codec, every=every).means()
             run.log(
                 {
                     "step": step,
