@@ -42,7 +42,9 @@ def motion_function(network: TemporalLifter) -> MotionFunction:
     """A temporal network, asked in its sequence form."""
 
     def lift(points: Tensor, lengths: list[int]) -> tuple[Tensor, Tensor]:
-        depths, corrected = zip(*(network.sequence(motion[None]) for motion in torch.split(points, lengths)), strict=True)
+        depths, corrected = zip(
+            *(network.sequence(motion[None]) for motion in torch.split(points, lengths)), strict=True
+        )
         return torch.cat(depths, 1)[0], torch.cat(corrected, 1)[0]
 
     return MotionFunction(lift)

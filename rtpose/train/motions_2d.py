@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rtpose.errors import InputError
-from rtpose.lift.codec import DepthCodec
+from rtpose.lift.codec import ROOT, DepthCodec
 from rtpose.train.cameras import project, random_camera_rotations, unit_poses
 from rtpose.train.joints_2d import as_detected
 from rtpose.train.motion_pack import MotionPack
@@ -25,6 +25,8 @@ class Motions:
 
     points: Tensor
     """(B, T, 2 J) network input."""
+    exact_points: Tensor
+    """(B, T, 2 J) what it would be without noise, normalised as the noisy frame is."""
     poses: Tensor
     """(B, T, J, 3) what they show: camera axes, root-relative, in mean joint distances of each clip's body."""
 
@@ -55,10 +57,15 @@ class MovingJoints:
         noisy = add_noise_in_time(
             exact, settings.noise, settings.time_noise, stride / PACK_HZ, generator, unit=1 / self._codec.distance
         )
-        points, _ = self._codec.encode(noisy.flatten(0, 1))
+        points, scale = self._codec.encode(noisy.flatten(0, 1))
+        exact_points = (exact - noisy[:, :, ROOT : ROOT + 1]) * scale.view(*rows.shape, 1, 1)
         size_m = size_m.view(rows.shape)
         relative_size = size_m / size_m.mean(1, keepdim=True)
-        return Motions(points.view(*rows.shape, -1), seen * relative_size[..., None, None])
+        return Motions(
+            points=points.view(*rows.shape, -1),
+            exact_points=exact_points.flatten(2),
+            poses=seen * relative_size[..., None, None],
+        )
 
 
 def _starts(pack: MotionPack, length: int) -> Tensor:

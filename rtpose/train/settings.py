@@ -152,6 +152,15 @@ class TimeNoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """Share of the clips without any noise, so that good detections are not smoothed for nothing."""
 
 
+class TemporalWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of the terms besides the distance of the 3D joints from the truth, all in mean joint distances."""
+
+    velocity: NotNegative = 4.0
+    """Distance of the joints' movements from one frame to the next."""
+    points_2d: NotNegative = 0.5
+    """Distance of the corrected 2D joints."""
+
+
 class TemporalSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`rtpose train temporal`: a causal temporal network on top of a single-frame one."""
 
@@ -168,10 +177,9 @@ class TemporalSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, k
     """Every so many frames of the pack's 30 Hz, drawn for each clip: trained for 30, 15 and 10 frames per second."""
     batch_size: Annotated[int, msgspec.Meta(ge=2)] = 24
     """Clips."""
-    velocity_weight: NotNegative = 4.0
-    """Of the error from one frame to the next, against that of the positions."""
     steps: Count = 4000
     learning_rate: Positive = 1e-3
     final_learning_rate: Positive = 1e-6
     ema_decay: Share = 0.99
     time_noise: TimeNoiseSettings = TimeNoiseSettings()
+    weights: TemporalWeights = TemporalWeights()
