@@ -89,13 +89,20 @@ Fov = Annotated[
 Calibration = Annotated[Path | None, typer.Option(help="Camera calibration file (YAML); goes before --fov.")]
 LifterOption = Annotated[
     str | None,
-    typer.Option("--lifter", help="2D to 3D network: baseline, svmac or an .onnx file.", show_default="baseline"),
+    typer.Option(
+        "--lifter", help="2D to 3D network: baseline, svmac, temporal or an .onnx file.", show_default="baseline"
+    ),
 ]
 BackendOption = Annotated[
     str | None,
     typer.Option("--backend", help="Runtime of the lifter: openvino or torch.", show_default="openvino"),
 ]
-Smooth = Annotated[str | None, typer.Option(help="one-euro or off.", show_default="one-euro")]
+Smooth = Annotated[
+    str | None,
+    typer.Option(
+        help="one-euro, root (only its place in the room) or off.", show_default="one-euro; root for a temporal lifter"
+    ),
+]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file with any of these settings.")]
 TrainOverrides = Annotated[
     list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. steps=2000 noise.sigma=0.02.")
@@ -548,6 +555,7 @@ class _Run:
         from rtpose.estimate.two_stage import TwoStageEstimator
         from rtpose.geometry import DEFAULT_HEIGHT_M
         from rtpose.lift.lifter import NetworkLifter
+        from rtpose.track.nearest import NearestTracker
 
         self.settings = settings
         self.stopped = False
@@ -563,8 +571,11 @@ class _Run:
             height_m=height,
             threads=settings.threads,
         )
+        self.smooth = settings.smooth
+        if self.smooth == "auto":
+            self.smooth = "root" if lifter.remembers else "one-euro"
         detector = open_detector(settings.detector, persons=settings.persons, threads=settings.threads)
-        self.estimator: Estimator = TwoStageEstimator(settings.detector, detector, lifter)
+        self.estimator: Estimator = TwoStageEstimator(settings.detector, detector, NearestTracker(), lifter)
 
     @contextmanager
     def serving(
@@ -598,7 +609,6 @@ class _Run:
         from rtpose.pipeline import Pipeline
         from rtpose.sinks.websocket import WebSocketSink
         from rtpose.smooth.one_euro import NoSmoother, OneEuroSmoother
-        from rtpose.track.nearest import NearestTracker
 
         settings = self.settings
         self.estimator.reset()
@@ -618,8 +628,8 @@ class _Run:
                 show.result(result)
 
         pipeline = Pipeline(
-            source, self.estimator, NearestTracker(),
-            OneEuroSmoother(settings.one_euro) if settings.smooth == "one-euro" else NoSmoother(),
+            source, self.estimator,
+            NoSmoother() if self.smooth == "off" else OneEuroSmoother(settings.one_euro, joints=self.smooth == "one-euro"),
             camera_of=self.camera_of, recorders=recorders,
             viewers=[WebSocketSink(server)] if server else [],
             real_time=real_time, on_result=on_each, on_status=_when_changed(on_status),
@@ -651,8 +661,8 @@ class _Run:
         import msgspec
 
         settings = self.settings
-        smoothing: dict[str, Any] = {"name": settings.smooth}
-        if settings.smooth == "one-euro":
+        smoothing: dict[str, Any] = {"name": self.smooth}
+        if self.smooth != "off":
             smoothing.update(msgspec.to_builtins(settings.one_euro))
         return {
             "source": source.info.name,

@@ -146,17 +146,19 @@ class TimeNoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     outlier_s: Positive = 0.15
     """A joint stays guessed (`outlier_share`), or well seen, until a moment that comes once in this time on average,
     when it is drawn anew."""
-    level: tuple[float, float] = (0.3, 1.2)
+    level: tuple[float, float] = (0.0, 1.2)
     """Factor of the noise's size."""
-    exact_share: Share = 0.15
+    exact_share: Share = 0.3
     """Share of the clips without any noise, so that good detections are not smoothed for nothing."""
 
 
 class TemporalWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of the terms besides the distance of the 3D joints from the truth, all in mean joint distances."""
 
-    velocity: NotNegative = 4.0
+    velocity: NotNegative = 2.0
     """Distance of the joints' movements from one frame to the next."""
+    acceleration: NotNegative = 4.0
+    """The same of the change of these movements: what is seen as trembling."""
     points_2d: NotNegative = 0.5
     """Distance of the corrected 2D joints."""
 

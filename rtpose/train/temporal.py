@@ -71,14 +71,17 @@ class Temporal:
         unit, _ = unit_poses(decoded)
         error = (unit * true_size[:, None, None]).view(shape) - motions.poses
         position = error.norm(dim=-1).mean()
-        velocity = (error[:, 1:] - error[:, :-1]).norm(dim=-1).mean()
+        velocity = error.diff(dim=1).norm(dim=-1).mean()
+        acceleration = error.diff(n=2, dim=1).norm(dim=-1).mean()
         # Poses at the true size do not show whether the corrected points grow or shrink as a whole.
         points_error = (points - motions.exact_points).view(*shape[:-1], 2) * self.codec.distance
         points_2d = points_error.norm(dim=-1).mean()
         weights = self.settings.weights
-        loss = position + weights.velocity * velocity + weights.points_2d * points_2d
+        loss = (
+            position + weights.velocity * velocity + weights.acceleration * acceleration + weights.points_2d * points_2d
+        )
         update(self.optimisers["generator"], loss)
-        return {"position": position, "velocity": velocity, "points_2d": points_2d}
+        return {"position": position, "velocity": velocity, "acceleration": acceleration, "points_2d": points_2d}
 
 
 def _trunk(name_or_file: str, codec: DepthCodec) -> ConsistencyGenerator:
