@@ -90,7 +90,7 @@ Calibration = Annotated[Path | None, typer.Option(help="Camera calibration file 
 LifterOption = Annotated[
     str | None,
     typer.Option(
-        "--lifter", help="2D to 3D network: baseline, svmac, temporal or an .onnx file.", show_default="baseline"
+        "--lifter", help="2D to 3D network: baseline, temporal, svmac or an .onnx file.", show_default="baseline"
     ),
 ]
 BackendOption = Annotated[
@@ -302,8 +302,11 @@ def view(
 def evaluate(
     lifter: Annotated[str, typer.Argument(help="A shipped lifter's name or an .onnx file.")],
     pack: Annotated[Path | None, typer.Option(help="Motion pack.", show_default="the built-in validation pack")] = None,
-    input_kind: Annotated[str, typer.Option("--input", help="2D joints: gt, detected or noise:PX.")] = "gt",
+    input_kind: Annotated[
+        str, typer.Option("--input", help="2D joints: gt, detected, detected-video, noise:PX.")
+    ] = "gt",
     backend: Annotated[str, typer.Option(help="openvino or torch.")] = "openvino",
+    smooth: Annotated[bool, typer.Option("--smooth", help="With One-Euro as a live run has by default.")] = False,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write all figures here.")] = None,
     overwrite: Overwrite = False,
@@ -314,6 +317,7 @@ def evaluate(
     from rich.table import Table
 
     from rtpose.assets import small_val_pack
+    from rtpose.config import OneEuroSettings
 
     with _needing_train("evaluation"):
         from rtpose.train.evaluate import evaluate_lifter
@@ -322,10 +326,12 @@ def evaluate(
 
     output = OutputFile(json_file, overwrite=overwrite) if json_file else None
     figures = evaluate_lifter(
-        lifter, load_motion_pack(pack or small_val_pack()), input_kind=input_kind, backend=backend, seed=seed
-    )
+        lifter, load_motion_pack(pack or small_val_pack()), input_kind=input_kind, backend=backend, seed=seed,
+        smooth=OneEuroSettings() if smooth else None,
+    )  # fmt: skip
     columns = ("poses", "mpjpe_mm", "p_mpjpe_mm", "n_mpjpe_mm", "pck_150", "auc", "accel_error_m_s2")
-    table = Table("", *columns, title=f"{figures['lifter']} on {figures['pack']}, input {figures['input']}")
+    name = f"{figures['lifter']} + One-Euro" if smooth else figures["lifter"]
+    table = Table("", *columns, title=f"{name} on {figures['pack']}, input {figures['input']}")
     rows = [*figures["per_action"].items(), *((f"subject {n}", row) for n, row in figures["per_subject"].items())]
     digits = {"poses": 0, "pck_150": 3, "auc": 3}
     for name, row in [*rows, ("all", figures)]:
@@ -627,9 +633,10 @@ class _Run:
             if show:
                 show.result(result)
 
+        smoother = OneEuroSmoother(settings.one_euro, joints=self.smooth == "one-euro")
         pipeline = Pipeline(
             source, self.estimator,
-            NoSmoother() if self.smooth == "off" else OneEuroSmoother(settings.one_euro, joints=self.smooth == "one-euro"),
+            NoSmoother() if self.smooth == "off" else smoother,
             camera_of=self.camera_of, recorders=recorders,
             viewers=[WebSocketSink(server)] if server else [],
             real_time=real_time, on_result=on_each, on_status=_when_changed(on_status),

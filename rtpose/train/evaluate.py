@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rtpose import metrics
+from rtpose.config import OneEuroSettings
 from rtpose.errors import ConfigError
 from rtpose.lift.codec import DepthCodec, codec_from_facts
 from rtpose.lift.lifter import NetworkLifter
 from rtpose.models.temporal import TemporalLifter
+from rtpose.smooth.one_euro import OneEuroFilter
 from rtpose.train.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, project, unit_poses
 from rtpose.train.joints_2d import as_detected
 from rtpose.train.motion_pack import MotionPack
@@ -118,12 +120,14 @@ def evaluate_depth(
     kind: InputKind | None = None,
     every: int = 1,
     seed: int = 0,
+    smooth: OneEuroSettings | None = None,
 ) -> Evaluation:
     """Lift every `every`-th frame of the pack as seen by `EVALUATION_CAMERAS_DEG`; a lifter that remembers starts
     anew with each clip.
 
     Joints are detector-like on both sides (skeleton.py). Nobody is told the true size: an estimate is scaled to the
-    true mean joint distance before its MPJPE is taken. No flip averaging, no poses left out.
+    true mean joint distance before its MPJPE is taken. No flip averaging, no poses left out. smooth: the estimates
+    go through a One-Euro filter, frame by frame as in a live run.
     """
     kind = kind or InputKind.parse("gt")
     generator = torch.Generator().manual_seed(seed)
@@ -147,6 +151,9 @@ def evaluate_depth(
                 depth = torch.cat([lifter(part) for part in network_input.split(4096)])
         estimate, _ = unit_poses(codec.decode(network_input, depth))
         estimate_mm, truth_mm = (estimate * scale).numpy(), (truth * scale).numpy()
+        if smooth is not None:
+            for rows, rate in clips:
+                estimate_mm[rows] = _smoothed(estimate_mm[rows], smooth, 1 / rate)
         acceleration = np.full(len(truth_mm), np.nan)
         for rows, clip in _runs(clip_of):
             if len(truth_mm[rows]) > 2:
@@ -196,7 +203,13 @@ def example(depth_of: DepthFunction, pack: MotionPack, codec: DepthCodec, every:
 
 
 def evaluate_lifter(
-    lifter: str, pack: MotionPack, *, input_kind: str = "gt", backend: str = "openvino", seed: int = 0
+    lifter: str,
+    pack: MotionPack,
+    *,
+    input_kind: str = "gt",
+    backend: str = "openvino",
+    seed: int = 0,
+    smooth: OneEuroSettings | None = None,
 ) -> dict[str, Any]:
     """`rtpose eval`: the figures of a shipped or trained lifter as one object (see the README)."""
     network = NetworkLifter(lifter, backend=backend)
@@ -205,7 +218,10 @@ def evaluate_lifter(
     def depth_of(points: Tensor) -> Tensor:
         return torch.from_numpy(network.depth(points.numpy()))
 
-    result = evaluate_depth(depth_of, pack, codec_from_facts(network.facts["normalisation"]), kind=kind, seed=seed)
+    result = evaluate_depth(
+        _stepped(network) if network.remembers else depth_of,
+        pack, codec_from_facts(network.facts["normalisation"]), kind=kind, seed=seed, smooth=smooth,
+    )  # fmt: skip
 
     def groups(key: str) -> dict[str, dict[str, float]]:
         names = np.array([str(clip[key]) for clip in pack.clips])[result.clip]
@@ -217,6 +233,7 @@ def evaluate_lifter(
         "backend": backend,
         "pack": pack.path.name,
         "input": kind.name,
+        "smoothing": None if smooth is None else {"name": "one-euro", **msgspec.to_builtins(smooth)},
         "seed": seed,
         **result.means(),
         "per_action": groups("text"),
@@ -225,6 +242,28 @@ def evaluate_lifter(
         "protocol": "detector-like joints; MPJPE after scaling to the true mean joint distance; no flip averaging; "
         "no poses left out",
     }
+
+
+def _stepped(network: NetworkLifter) -> MotionFunction:
+    """A file asked frame by frame as in a live run, all clips at the same time."""
+
+    def lift(points: Tensor, lengths: list[int]) -> tuple[Tensor, Tensor]:
+        given = points.numpy()
+        corrected = np.empty_like(given)
+        depth = np.empty((len(given), given.shape[1] // 2), np.float32)
+        longest_first = np.argsort(lengths)[::-1]
+        starts = (np.cumsum(lengths) - lengths)[longest_first]
+        sorted_lengths = np.array(lengths)[longest_first]
+        state = network.new_state(len(lengths))
+        for t in range(max(lengths)):
+            count = int((sorted_lengths > t).sum())
+            rows = starts[:count] + t
+            depth[rows], corrected[rows], state = network.step(
+                given[rows], {name: values[:count] for name, values in state.items()}
+            )
+        return torch.from_numpy(depth), torch.from_numpy(corrected)
+
+    return MotionFunction(lift)
 
 
 def _points(
@@ -251,6 +290,12 @@ def _points(
         frame_s = torch.tensor([1 / fps], dtype=torch.float32)
         noisy.append(add_noise_in_time(points[None], kind.noise, kind.in_time, frame_s, generator, unit)[0])
     return torch.cat(noisy)
+
+
+def _smoothed(poses_mm: NDArray[Any], settings: OneEuroSettings, frame_s: float) -> NDArray[Any]:
+    """A clip (T, J, 3) through the filter of the joints."""
+    one_euro = OneEuroFilter(settings.min_cutoff_hz, settings.beta_per_m, settings.speed_cutoff_hz)
+    return 1000 * np.stack([one_euro(pose / np.float32(1000), frame_s) for pose in poses_mm])
 
 
 def _runs(clip_of: NDArray[Any]) -> Iterator[tuple[slice, int]]:
