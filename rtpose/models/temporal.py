@@ -1,6 +1,6 @@
 """A lifter that remembers: the single-frame network, then causal convolutions over time (as in VideoPose3D, Pavllo et
-al. 2019, left-padded only). It corrects the depth and the 2D joints, too, whose jitter would otherwise stay in the
-pose.
+al. 2019, left-padded only). They say how to filter each joint over the last frames, and what to add to it: of the depth
+and of the 2D joints, too, whose jitter would otherwise stay in the pose.
 
 Two forms of the same network: `sequence` for whole motions (training), `forward` for one frame and what is remembered
 (running). They give the same numbers. All state zero is a person seen for the first time.
@@ -52,7 +52,7 @@ class TemporalLifter(nn.Module):
     ) -> None:
         """width: of the trunk, the network of `rtpose train baseline`. channels: of the convolutions over time.
 
-        At the start the corrections are zero: the network says what its trunk says.
+        At the start filters and corrections are zero: the network says what its trunk says.
         """
         super().__init__()
         self.joint_count = joint_count
@@ -60,56 +60,76 @@ class TemporalLifter(nn.Module):
         self.trunk = ConsistencyGenerator(joint_count, width, dropout)
         self.join = nn.Linear(width + 3 * joint_count, channels)
         self.blocks = nn.ModuleList(CausalBlock(channels, kernel, dilation) for dilation in dilations)
+        self.filters = nn.Linear(channels, 2 * joint_count * (self.receptive_field - 1))
         self.correction = nn.Linear(channels, 3 * joint_count)
-        nn.init.zeros_(self.correction.weight)
-        nn.init.zeros_(self.correction.bias)
+        for last in (self.filters, self.correction):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
     @property
     def memories(self) -> list[int]:
-        """Past frames that each block looks at: the lengths of the state tensors."""
+        """Past frames that each block looks at."""
         return [block.memory for block in self.blocks if isinstance(block, CausalBlock)]
 
     @property
     def receptive_field(self) -> int:
-        """Frames that an answer depends on: the present one and all that came before within the blocks' reach."""
+        """Frames that an answer depends on: the present one and all that came before within the blocks' reach. The
+        filters reach as far."""
         return 1 + sum(self.memories)
 
     def new_state(self, count: int) -> list[Tensor]:
-        """The state of people never seen before: (count, C, memory) for each block."""
-        like = self.join.bias
-        return [torch.zeros(count, self.channels, memory, dtype=like.dtype) for memory in self.memories]
+        """The state of people never seen before: (count, C, memory) for each block, and (count, 3 J + 1, receptive
+        field - 1) for what the filters look at."""
+        state = [torch.zeros(count, self.channels, memory) for memory in self.memories]
+        return [*state, torch.zeros(count, 3 * self.joint_count + 1, self.receptive_field - 1)]
 
     def forward(self, points: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         """One frame: points (N, 2 J) -> depth (N, J), corrected points (N, 2 J), and the state for the next frame."""
-        features, depth = self._each_frame(points)
+        *of_blocks, past = state
+        features, now = self._each_frame(points)
         x = features[..., None]  # (N, C, 1)
         new_state = []
-        for block, past in zip(self.blocks, state, strict=True):
-            past_and_present = torch.cat([past, x], dim=-1)
+        for block, past_x in zip(self.blocks, of_blocks, strict=True):
+            past_and_present = torch.cat([past_x, x], dim=-1)
             new_state.append(past_and_present[..., 1:])
             x = block(past_and_present)
-        return *self._corrected(points, depth, x[..., 0]), *new_state
+        new_state.append(torch.cat([past, now[..., None]], dim=-1)[..., 1:])
+        return *self._corrected(now, past, x[..., 0]), *new_state
 
     def sequence(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Whole motions from their first frame: points (B, T, 2 J) -> depth (B, T, J), corrected points (B, T, 2 J)."""
         count, length = points.shape[:2]
-        flat = points.flatten(0, 1)
-        features, depth = self._each_frame(flat)
+        features, now = self._each_frame(points.flatten(0, 1))
         x = features.view(count, length, -1).transpose(1, 2)  # (B, C, T)
         for block, memory in zip(self.blocks, self.memories, strict=True):
             x = block(F.pad(x, (memory, 0)))
-        depth, corrected = self._corrected(flat, depth, x.transpose(1, 2).flatten(0, 1))
+        memory = self.receptive_field - 1
+        before = F.pad(now.view(count, length, -1)[:, :-1], (0, 0, memory, 0))  # (B, memory + T - 1, 3 J + 1)
+        past = before.unfold(1, memory, 1).flatten(0, 1)  # (B T, 3 J + 1, memory)
+        depth, corrected = self._corrected(now, past, x.transpose(1, 2).flatten(0, 1))
         return depth.view(count, length, -1), corrected.view(count, length, -1)
 
     def _each_frame(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 2 J) -> what goes through time (N, C), and the trunk's depth (N, J)."""
+        """(N, 2 J) -> what goes through time (N, C), and what is filtered (N, 3 J + 1): points, the trunk's depth, and
+        a one, which tells frames that were seen from the zeros before them."""
         hidden = self.trunk.layers[:-1](points)
         depth = self.trunk.layers[-1](hidden)
         depth = depth - depth[:, :1]
-        return self.join(torch.cat([hidden, points * POINT_SCALE, depth], dim=1)), depth
+        features = self.join(torch.cat([hidden, points * POINT_SCALE, depth], dim=1))
+        return features, torch.cat([points, depth, torch.ones_like(depth[:, :1])], dim=1)
 
-    def _corrected(self, points: Tensor, depth: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """The corrected depth stays relative to the root; the corrected root need not lie where the detector saw it."""
-        change_depth, change_points = self.correction(features).split([self.joint_count, 2 * self.joint_count], dim=1)
-        depth = depth + change_depth
-        return depth - depth[:, :1], points + change_points / POINT_SCALE
+    def _corrected(self, now: Tensor, past: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Filter (N, 3 J + 1) and (N, 3 J + 1, memory) as the features (N, C) say. Each filter's weights add up to one.
+
+        The corrected depth stays relative to the root; the corrected root need not lie where the detector saw it.
+        """
+        joints = self.joint_count
+        filters = self.filters(features).view(len(now), 2 * joints, -1)
+        of_points = torch.stack([filters[:, :joints]] * 2, dim=2).flatten(1, 2)  # x1 y1 x2 y2 …
+        weights = torch.cat([of_points, filters[:, joints:]], dim=1) * past[:, -1:]
+        values = now[:, :-1]
+        filtered = values + (weights * (past[:, :-1] - values[..., None])).sum(-1)
+        points, depth = filtered[:, : 2 * joints], filtered[:, 2 * joints :]
+        change = self.correction(features)
+        depth = depth + change[:, 2 * joints :]
+        return depth - depth[:, :1], points + change[:, : 2 * joints] / POINT_SCALE
