@@ -91,13 +91,20 @@ Fov = Annotated[
 Calibration = Annotated[Path | None, typer.Option(help="Camera calibration file (YAML); goes before --fov.")]
 LifterOption = Annotated[
     str | None,
-    typer.Option("--lifter", help="2D to 3D network: baseline, svmac or an .onnx file.", show_default="baseline"),
+    typer.Option(
+        "--lifter", help="2D to 3D network: baseline, temporal, svmac or an .onnx file.", show_default="baseline"
+    ),
 ]
 BackendOption = Annotated[
     str | None,
     typer.Option("--backend", help="Runtime of the lifter: openvino or torch.", show_default="openvino"),
 ]
-Smooth = Annotated[str | None, typer.Option(help="one-euro or off.", show_default="one-euro")]
+Smooth = Annotated[
+    str | None,
+    typer.Option(
+        help="one-euro, root (only its place in the room) or off.", show_default="one-euro; root for a temporal lifter"
+    ),
+]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file with any of these settings.")]
 TrainOverrides = Annotated[
     list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. steps=2000 noise.sigma=0.02.")
@@ -297,8 +304,11 @@ def view(
 def evaluate(
     lifter: Annotated[str, typer.Argument(help="A shipped lifter's name or an .onnx file.")],
     pack: Annotated[Path | None, typer.Option(help="Motion pack.", show_default="the built-in validation pack")] = None,
-    input_kind: Annotated[str, typer.Option("--input", help="2D joints: gt, detected or noise:PX.")] = "gt",
+    input_kind: Annotated[
+        str, typer.Option("--input", help="2D joints: gt, detected, detected-video, noise:PX.")
+    ] = "gt",
     backend: Annotated[str, typer.Option(help="openvino or torch.")] = "openvino",
+    smooth: Annotated[bool, typer.Option("--smooth", help="With One-Euro as a live run has by default.")] = False,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write all figures here.")] = None,
     overwrite: Overwrite = False,
@@ -309,6 +319,7 @@ def evaluate(
     from rich.table import Table
 
     from rtpose.assets import small_val_pack
+    from rtpose.config import OneEuroSettings
 
     with _needing_train("evaluation"):
         from rtpose.train.evaluate import evaluate_lifter
@@ -317,10 +328,12 @@ def evaluate(
 
     output = OutputFile(json_file, overwrite=overwrite) if json_file else None
     figures = evaluate_lifter(
-        lifter, load_motion_pack(pack or small_val_pack()), input_kind=input_kind, backend=backend, seed=seed
-    )
+        lifter, load_motion_pack(pack or small_val_pack()), input_kind=input_kind, backend=backend, seed=seed,
+        smooth=OneEuroSettings() if smooth else None,
+    )  # fmt: skip
     columns = ("poses", "mpjpe_mm", "p_mpjpe_mm", "n_mpjpe_mm", "pck_150", "auc", "accel_error_m_s2")
-    table = Table("", *columns, title=f"{figures['lifter']} on {figures['pack']}, input {figures['input']}")
+    name = f"{figures['lifter']} + One-Euro" if smooth else figures["lifter"]
+    table = Table("", *columns, title=f"{name} on {figures['pack']}, input {figures['input']}")
     rows = [*figures["per_action"].items(), *((f"subject {n}", row) for n, row in figures["per_subject"].items())]
     digits = {"poses": 0, "pck_150": 3, "auc": 3}
     for name, row in [*rows, ("all", figures)]:
@@ -470,6 +483,9 @@ _add_train_command(
     "The weakly supervised lifter: 2D joints, and 3D poses that do not belong to them. Writes OUT/consistency.onnx.",
 )
 _add_train_command("baseline", "A supervised lifter, told every depth: the yardstick. Writes OUT/baseline.onnx.")
+_add_train_command(
+    "temporal", "A lifter that remembers the last frames, on top of the baseline. Writes OUT/temporal.onnx."
+)
 
 
 @prepare_app.command("cmu")
@@ -562,6 +578,7 @@ class _Run:
         from rtpose.estimate.two_stage import TwoStageEstimator
         from rtpose.geometry import DEFAULT_HEIGHT_M
         from rtpose.lift.lifter import NetworkLifter
+        from rtpose.track.nearest import NearestTracker
 
         self.settings = settings
         self.stopped = False
@@ -577,8 +594,11 @@ class _Run:
             height_m=height,
             threads=settings.threads,
         )
+        self.smooth = settings.smooth
+        if self.smooth == "auto":
+            self.smooth = "root" if lifter.remembers else "one-euro"
         detector = open_detector(settings.detector, persons=settings.persons, threads=settings.threads)
-        self.estimator: Estimator = TwoStageEstimator(settings.detector, detector, lifter)
+        self.estimator: Estimator = TwoStageEstimator(settings.detector, detector, NearestTracker(), lifter)
 
     @contextmanager
     def serving(
@@ -612,7 +632,6 @@ class _Run:
         from rtpose.pipeline import Pipeline
         from rtpose.sinks.websocket import WebSocketSink
         from rtpose.smooth.one_euro import NoSmoother, OneEuroSmoother
-        from rtpose.track.nearest import NearestTracker
 
         settings = self.settings
         self.estimator.reset()
@@ -631,9 +650,10 @@ class _Run:
             if show:
                 show.result(result)
 
+        smoother = OneEuroSmoother(settings.one_euro, joints=self.smooth == "one-euro")
         pipeline = Pipeline(
-            source, self.estimator, NearestTracker(),
-            OneEuroSmoother(settings.one_euro) if settings.smooth == "one-euro" else NoSmoother(),
+            source, self.estimator,
+            NoSmoother() if self.smooth == "off" else smoother,
             camera_of=self.camera_of, recorders=recorders,
             viewers=[WebSocketSink(server)] if server else [],
             real_time=real_time, on_result=on_each, on_status=_when_changed(on_status),
@@ -665,8 +685,8 @@ class _Run:
         import msgspec
 
         settings = self.settings
-        smoothing: dict[str, Any] = {"name": settings.smooth}
-        if settings.smooth == "one-euro":
+        smoothing: dict[str, Any] = {"name": self.smooth}
+        if self.smooth != "off":
             smoothing.update(msgspec.to_builtins(settings.one_euro))
         return {
             "source": source.info.name,

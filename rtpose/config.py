@@ -47,7 +47,9 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Field of view across the longer side; None: 60 degrees are assumed."""
     calibration: str | None = None
     """A YAML file with `image_size: [width, height]` and `camera: [fx, fy, cx, cy]`, px; wins over `fov_deg`."""
-    smooth: Literal["one-euro", "off"] = "one-euro"
+    smooth: Literal["auto", "one-euro", "root", "off"] = "auto"
+    """root: only the root's place in the room is smoothed. auto: root for a temporal lifter, whose joints are
+    smooth by themselves, one-euro for the others."""
     one_euro: OneEuroSettings = OneEuroSettings()
     threads: Count | None = None
 

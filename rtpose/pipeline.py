@@ -1,4 +1,4 @@
-"""capture → estimate → track → smooth → sinks. Threads, mailboxes and lifecycle; knows protocols, no concrete part.
+"""capture → estimate → smooth → sinks. Threads, mailboxes and lifecycle; knows protocols, no concrete part.
 
 Files: a reader thread decodes a few frames ahead, every frame is estimated. Live sources keep the newest frame by
 themselves. Each sink has a thread and a queue of its own: a recorder's loses nothing and may slow the estimate down,
@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from rtpose.types import Camera, Estimator, Frame, FrameSource, Result, Sink, Smoother, SourceStats, Tracker
+from rtpose.types import Camera, Estimator, Frame, FrameSource, Result, Sink, Smoother, SourceStats
 
 DECODE_AHEAD = 4
 """Frames of a file that wait for the estimator."""
@@ -94,7 +94,6 @@ class Pipeline:
         self,
         source: FrameSource,
         estimator: Estimator,
-        tracker: Tracker,
         smoother: Smoother,
         *,
         camera_of: Callable[[tuple[int, int]], Camera],
@@ -108,7 +107,6 @@ class Pipeline:
         possible. on_result, on_status: called in the pipeline's thread, for progress bars and state."""
         self._source = source
         self._estimator = estimator
-        self._tracker = tracker
         self._smoother = smoother
         self._camera_of = camera_of
         self._recorders = recorders
@@ -163,14 +161,14 @@ class Pipeline:
         t0 = time.perf_counter()
         persons = self._estimator.estimate(frame, camera)
         t1 = time.perf_counter()
-        persons = self._smoother.smooth(self._tracker.update(persons, frame.pts_s), frame.pts_s)
+        persons = self._smoother.smooth(persons, frame.pts_s)
         t2 = time.perf_counter()
         return Result(
             frame=frame,
             camera=camera,
             persons=tuple(persons),
             t_done_ns=time.monotonic_ns(),
-            stages_s={"estimate": t1 - t0, "track and smooth": t2 - t1},
+            stages_s={"estimate": t1 - t0, "smooth": t2 - t1},
         )
 
 

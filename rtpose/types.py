@@ -130,7 +130,7 @@ class Person3D:
     """One person of a result, in the exchange skeleton `h36m17`."""
 
     track_id: int
-    """Stays with the person; -1 before tracking."""
+    """Stays with the person."""
     bbox: Float32
     """(4,): x0, y0, x1, y1 px."""
     keypoints_2d: Float32
@@ -174,13 +174,22 @@ class Detector(Protocol):
 class Lifter(Protocol):
     """2D joints of `h36m17` -> 3D pose in camera space."""
 
-    def lift(self, keypoints_2d: Float32, camera: Camera) -> tuple[Float32, Float32, Float32]:
-        """(P, 17, 3) pixels and scores -> poses (P, 17, 3) and roots (P, 3) in metres, confidence (P, 17)."""
+    def lift(
+        self, keypoints_2d: Float32, camera: Camera, track_ids: Sequence[int] | None = None, t_s: float = 0.0
+    ) -> tuple[Float32, Float32, Float32]:
+        """(P, 17, 3) pixels and scores -> poses (P, 17, 3) and roots (P, 3) in metres, confidence (P, 17).
+
+        track_ids: who the people are, t_s: the frame's time, for lifters that remember; None: nobody is known.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Forget everybody: another source, or a jump in time."""
         ...
 
 
 class Estimator(Protocol):
-    """Image -> 3D people with `track_id` -1."""
+    """Image -> 3D people with their ids."""
 
     def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]: ...
 
@@ -192,9 +201,11 @@ class Estimator(Protocol):
 
 
 class Tracker(Protocol):
-    """Gives people their ids."""
+    """Gives people their ids, by their 2D joints: what lifts or smooths them may remember them."""
 
-    def update(self, persons: Sequence[Person3D], t_s: float) -> list[Person3D]: ...
+    def update(self, keypoints_2d: Float32, bboxes: Float32, t_s: float) -> list[int]:
+        """keypoints_2d: (P, J, 3) px and score; bboxes: (P, 4) px; t_s: the frame's time. Returns P ids."""
+        ...
 
     def reset(self) -> None: ...
 

@@ -47,9 +47,9 @@ class TorchBackend:
             architecture = json.loads(self.metadata["architecture"])
         except ValueError as error:
             raise ModelError(f"{model} names its architecture in no JSON: {error}") from None
-        self._network = build_network(architecture)
-        self._network.load_state_dict(_state_of(file, self._network))
-        self._network.eval().requires_grad_(False)
+        self.network = build_network(architecture)
+        self.network.load_state_dict(_state_of(file, self.network))
+        self.network.eval().requires_grad_(False)
         self.input_shapes = {
             value.name: tuple(d.dim_value or -1 for d in value.type.tensor_type.shape.dim) for value in file.graph.input
         }
@@ -64,7 +64,7 @@ class TorchBackend:
         """See `Backend.run`."""
         tensors = [torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in self.input_shapes]
         with torch.inference_mode():
-            result = self._network(*tensors)
+            result = self.network(*tensors)
         results = result if isinstance(result, tuple) else (result,)
         by_name = dict(zip(self._all_outputs, results, strict=True))
         return {name: by_name[name].numpy() for name in self.output_names}

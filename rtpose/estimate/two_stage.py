@@ -1,4 +1,4 @@
-"""Detector, then lifter."""
+"""Detector, tracker, lifter: the lifter is told who is who, because it may remember them."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ import numpy as np
 
 from rtpose.lift.lifter import NetworkLifter
 from rtpose.skeleton import h36m17_from
-from rtpose.types import Camera, Detector, Frame, Person3D
+from rtpose.types import Camera, Detector, Frame, Person3D, Tracker
 
 
 class TwoStageEstimator:
     """2D joints of everyone by a detector, lifted in one batch."""
 
-    def __init__(self, name: str, detector: Detector, lifter: NetworkLifter) -> None:
+    def __init__(self, name: str, detector: Detector, tracker: Tracker, lifter: NetworkLifter) -> None:
         """name: the detector's, for the files' `meta`."""
         self._name = name
         self._detector = detector
+        self._tracker = tracker
         self._lifter = lifter
 
     def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
         """See `rtpose.types.Estimator`."""
         seen = self._detector.detect(frame)
         if not seen:
-            return []
+            return []  # who stays away is forgotten by time
         keypoints = h36m17_from(self._detector.skeleton, np.stack([person.keypoints for person in seen]))
-        poses, roots, confidence = self._lifter.lift(keypoints, camera)
+        track_ids = self._tracker.update(keypoints, np.stack([person.bbox for person in seen]), frame.pts_s)
+        poses, roots, confidence = self._lifter.lift(keypoints, camera, track_ids, frame.pts_s)
         return [
             Person3D(
-                track_id=-1, bbox=person.bbox, keypoints_2d=keypoints[i],
+                track_id=track_ids[i], bbox=person.bbox, keypoints_2d=keypoints[i],
                 pose_3d=poses[i], root_3d=roots[i], confidence=confidence[i],
             )
             for i, person in enumerate(seen)
@@ -36,6 +38,8 @@ class TwoStageEstimator:
     def reset(self) -> None:
         """Another source, or a jump in time."""
         self._detector.reset()
+        self._tracker.reset()
+        self._lifter.reset()
 
     def describe(self) -> dict[str, object]:
         """For the files' `meta`."""

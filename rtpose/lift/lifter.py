@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from rtpose.backends import load_backend
 from rtpose.errors import ConfigError, ModelError
 from rtpose.geometry import DEFAULT_HEIGHT_M, camera_from_virtual, rays_from_pixels, standing_height
 from rtpose.lift.codec import ROOT, codec_from_facts
+from rtpose.lift.memory import Memory
 from rtpose.skeleton import H36M17
-from rtpose.types import Camera, Float32
+from rtpose.types import Backend, Camera, Float32
 from rtpose.weights import lifter_file
 
 NEAREST_M = 0.05
@@ -43,18 +45,25 @@ class NetworkLifter:
         self.height_m = height_m
         self._backend = load_backend(backend, self.file, threads=threads)
         self.facts = _check_facts(self.file, dict(self._backend.metadata))
-        shapes, outputs = dict(self._backend.input_shapes), tuple(self._backend.output_names)
-        if shapes != {"points": (-1, 2 * len(H36M17.joints))} or outputs != ("depth",):
-            raise ModelError(
-                f"{self.file} is no lifter: it has the inputs {shapes} and outputs {outputs}, expected points (N, 34) "
-                "and depth"
-            )
+        self._memory = Memory(_state_shapes(self.file, self._backend))
         self._codec = codec_from_facts(self.facts["normalisation"])
 
-    def lift(self, keypoints_2d: Float32, camera: Camera) -> tuple[Float32, Float32, Float32]:
+    @property
+    def remembers(self) -> bool:
+        """Whether the network is a temporal one, which needs to know who is who."""
+        return bool(self._memory.shapes)
+
+    def reset(self) -> None:
+        """See `rtpose.types.Lifter`."""
+        self._memory.reset()
+
+    def lift(
+        self, keypoints_2d: Float32, camera: Camera, track_ids: Sequence[int] | None = None, t_s: float = 0.0
+    ) -> tuple[Float32, Float32, Float32]:
         """See `rtpose.types.Lifter`. keypoints_2d: (P, 17, 3) x px, y px, score.
 
-        The poses project exactly onto the given 2D joints: the network adds depth, nothing else.
+        The poses of a single-frame network project exactly onto the given 2D joints: it adds depth, nothing else.
+        Those of a temporal one project onto the 2D joints that it corrected.
         """
         scores = keypoints_2d[..., 2]
         if len(keypoints_2d) == 0:
@@ -65,7 +74,12 @@ class NetworkLifter:
         plane = view[..., :2] / np.maximum(view[..., 2:], np.float32(1e-3))
 
         network_input, scale = self._codec.encode(plane)
-        depth = self.depth(network_input)
+        state = self._memory.recall(track_ids or [-1] * len(plane), t_s)
+        depth, network_input, state = self.step(network_input, state)
+        if track_ids is not None:
+            self._memory.keep(track_ids, t_s, state)
+        if self.remembers:
+            plane = network_input.reshape(plane.shape) / scale[:, None, None]
         unit = self._codec.decode(network_input, depth)
         metres_per_unit = self._metres_per(standing_height(unit, scores))
 
@@ -85,9 +99,19 @@ class NetworkLifter:
         return poses.astype(np.float32), roots.astype(np.float32), scores.astype(np.float32)
 
     def depth(self, network_input: Float32) -> Float32:
-        """The network alone: normalised points (N, 34) -> depth (N, 17) in mean joint distances."""
-        depth: Float32 = self._backend.run({"points": network_input.astype(np.float32)})["depth"]
-        return depth
+        """The network alone, with no memory: normalised points (N, 34) -> depth (N, 17) in mean joint distances."""
+        return self.step(network_input, self.new_state(len(network_input)))[0]
+
+    def new_state(self, count: int) -> dict[str, Float32]:
+        """What a temporal network remembers of people never seen before: nothing. Empty for the others."""
+        return self._memory.recall([-1] * count, 0.0)
+
+    def step(self, network_input: Float32, state: Mapping[str, Float32]) -> tuple[Float32, Float32, dict[str, Float32]]:
+        """The network alone: normalised points (N, 34) and state (N, ...) -> depth (N, 17), points (N, 34), which
+        a temporal network has corrected, and the state for the next frame."""
+        results = self._backend.run({"points": network_input.astype(np.float32), **state})
+        points = results["corrected_points"] if self.remembers else network_input
+        return results["depth"], points, {name: results[f"next_{name}"] for name in state}
 
     def _metres_per(self, height: Float32) -> Float32:
         """Factor (P,) to the person's real height; joints that all lie in one point have no height."""
@@ -100,6 +124,19 @@ class NetworkLifter:
             "lifter_sha256": hashlib.sha256(self.file.read_bytes()).hexdigest(),
             "height_m": self.height_m,
         }
+
+
+def _state_shapes(file: Path, backend: Backend) -> dict[str, tuple[int, ...]]:
+    """The state of one person, by input name; empty for a single-frame network. Errors: `ModelError`."""
+    shapes, outputs = dict(backend.input_shapes), tuple(backend.output_names)
+    state = {name: shape[1:] for name, shape in shapes.items() if name.startswith("past_")}
+    expected = ("depth", "corrected_points", *(f"next_{name}" for name in state)) if state else ("depth",)
+    points = {name: shape for name, shape in shapes.items() if name not in state}
+    if points != {"points": (-1, 2 * len(H36M17.joints))} or outputs != expected:
+        raise ModelError(
+            f"{file} is no lifter: it has the inputs {shapes} and outputs {outputs}, expected points (N, 34) and depth"
+        )
+    return state
 
 
 def _check_facts(file: Path, metadata: dict[str, str]) -> dict[str, Any]:

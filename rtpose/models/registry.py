@@ -10,13 +10,18 @@ from torch import nn
 from rtpose.errors import ModelError
 from rtpose.models.consistency import ConsistencyGenerator
 from rtpose.models.svmac import DepthLifter, SvmacGenerator
+from rtpose.models.temporal import TemporalLifter
 
 
 def _svmac(joint_count: int, width: int) -> nn.Module:
     return DepthLifter(SvmacGenerator(joint_count=joint_count, width=width))
 
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"svmac": _svmac, "martinez": ConsistencyGenerator}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "svmac": _svmac,
+    "martinez": ConsistencyGenerator,
+    "temporal": TemporalLifter,
+}
 
 
 def build_network(architecture: Mapping[str, Any]) -> nn.Module:

@@ -47,7 +47,9 @@ def _share(cutoff_hz: Any, dt_s: float) -> Any:
 class OneEuroSmoother:
     """One filter for the joints and one for the root of each person."""
 
-    def __init__(self, settings: OneEuroSettings | None = None) -> None:
+    def __init__(self, settings: OneEuroSettings | None = None, *, joints: bool = True) -> None:
+        """joints: False leaves them as they are and smooths the root's place alone."""
+        self._joints = joints
         self._settings = settings or OneEuroSettings()
         self._people: dict[int, tuple[OneEuroFilter, OneEuroFilter, float]] = {}
 
@@ -66,7 +68,7 @@ class OneEuroSmoother:
             smoothed.append(
                 replace(
                     person,
-                    pose_3d=joints(person.pose_3d, dt_s),
+                    pose_3d=joints(person.pose_3d, dt_s) if self._joints else person.pose_3d,
                     root_3d=root(person.root_3d[None], dt_s)[0],
                 )
             )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from rtpose.types import Float32, Person3D
+from rtpose.types import Float32
 
 MAX_GAP_S = 1.0
 """Someone who was away longer gets a new id."""
@@ -36,36 +35,28 @@ class NearestTracker:
         """Forget everybody; ids go on counting."""
         self._tracks = []
 
-    def update(self, persons: Sequence[Person3D], t_s: float) -> list[Person3D]:
-        """The same people with their ids, in the order given. t_s: the frame's time."""
+    def update(self, keypoints_2d: Float32, bboxes: Float32, t_s: float) -> list[int]:
+        """See `rtpose.types.Tracker`."""
+        sizes_px = [float(max(x1 - x0, y1 - y0)) for x0, y0, x1, y1 in bboxes]  # longer side of the person's box
         self._tracks = [t for t in self._tracks if 0 <= t_s - t.t_s <= MAX_GAP_S]
         owner: dict[int, _Track] = {}
-        for distance, i, track in sorted(self._distances(persons), key=lambda entry: entry[0]):
+        for distance, i, track in sorted(self._distances(keypoints_2d, sizes_px), key=lambda entry: entry[0]):
             limit = MAX_DISTANCE + MAX_DISTANCE_PER_S * (t_s - track.t_s)
             if distance <= limit and i not in owner and track not in owner.values():
                 owner[i] = track
-        tracked = []
-        for i, person in enumerate(persons):
+        for i, (keypoints, size_px) in enumerate(zip(keypoints_2d, sizes_px, strict=True)):
             if i not in owner:
-                owner[i] = _Track(self._next_id, person.keypoints_2d, 1.0, t_s)
+                owner[i] = _Track(self._next_id, keypoints, size_px, t_s)
                 self._tracks.append(owner[i])
                 self._next_id += 1
             track = owner[i]
-            track.keypoints, track.size_px, track.t_s = person.keypoints_2d, _size_px(person), t_s
-            tracked.append(replace(person, track_id=track.track_id))
-        return tracked
+            track.keypoints, track.size_px, track.t_s = keypoints, size_px, t_s
+        return [owner[i].track_id for i in range(len(keypoints_2d))]
 
-    def _distances(self, persons: Sequence[Person3D]) -> list[tuple[float, int, _Track]]:
+    def _distances(self, keypoints_2d: Float32, sizes_px: list[float]) -> list[tuple[float, int, _Track]]:
         pairs = []
-        for i, person in enumerate(persons):
+        for i, (keypoints, size_px) in enumerate(zip(keypoints_2d, sizes_px, strict=True)):
             for track in self._tracks:
-                gap = np.linalg.norm(person.keypoints_2d[:, :2] - track.keypoints[:, :2], axis=1).mean()
-                size = max(track.size_px, _size_px(person), 1.0)
-                pairs.append((float(gap) / size, i, track))
+                gap = np.linalg.norm(keypoints[:, :2] - track.keypoints[:, :2], axis=1).mean()
+                pairs.append((float(gap) / max(track.size_px, size_px, 1.0), i, track))
         return pairs
-
-
-def _size_px(person: Person3D) -> float:
-    """Longer side of the person's box."""
-    x0, y0, x1, y1 = person.bbox
-    return float(max(x1 - x0, y1 - y0))

@@ -15,25 +15,56 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rtpose import metrics
+from rtpose.config import OneEuroSettings
 from rtpose.errors import ConfigError
 from rtpose.lift.codec import DepthCodec, codec_from_facts
 from rtpose.lift.lifter import NetworkLifter
+from rtpose.models.temporal import TemporalLifter
+from rtpose.smooth.one_euro import OneEuroFilter
 from rtpose.train.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, project, unit_poses
 from rtpose.train.joints_2d import as_detected
 from rtpose.train.motion_pack import MotionPack
-from rtpose.train.noise import add_detector_noise, vary_body
-from rtpose.train.settings import NoiseSettings
+from rtpose.train.noise import add_detector_noise, add_noise_in_time, vary_body
+from rtpose.train.settings import NoiseSettings, TimeNoiseSettings
 
 DepthFunction = Callable[[Tensor], Tensor]
 """Network input (N, 2 J) -> depth (N, J)."""
 
 
 @dataclass(frozen=True)
+class MotionFunction:
+    """A lifter that remembers: it is given motions, not single frames."""
+
+    lift: Callable[[Tensor, list[int]], tuple[Tensor, Tensor]]
+    """Network input (N, 2 J) of motions one after the other, and their lengths -> depth (N, J), and the corrected
+    points (N, 2 J)."""
+
+
+def motion_function(network: TemporalLifter) -> MotionFunction:
+    """A temporal network, asked in its sequence form."""
+
+    def lift(points: Tensor, lengths: list[int]) -> tuple[Tensor, Tensor]:
+        depths, corrected = zip(
+            *(network.sequence(motion[None]) for motion in torch.split(points, lengths)), strict=True
+        )
+        return torch.cat(depths, 1)[0], torch.cat(corrected, 1)[0]
+
+    return MotionFunction(lift)
+
+
+AS_IN_VIDEO = TimeNoiseSettings(jitter_share=(0.3, 0.3), correlation_s=(0.3, 0.3), outlier_s=0.15, level=(1, 1))
+"""How noise goes on from frame to frame in `detected-video`, where each clip has one body. A single frame looks like
+one of `detected`."""
+
+
+@dataclass(frozen=True)
 class InputKind:
-    """What the lifter is given: `gt`, `noise:PX` or `detected`."""
+    """What the lifter is given: `gt`, `noise:PX`, `detected` or `detected-video`."""
 
     name: str
     noise: NoiseSettings
+    in_time: TimeNoiseSettings | None = None
+    """None: every frame has a body and noise of its own."""
 
     @classmethod
     def parse(cls, text: str) -> InputKind:
@@ -43,9 +74,11 @@ class InputKind:
             return cls(text, exact)
         if text == "detected":
             return cls(text, NoiseSettings())
+        if text == "detected-video":
+            return cls(text, NoiseSettings(), AS_IN_VIDEO)
         if match := re.fullmatch(r"noise:(\d+(?:\.\d+)?)", text):
             return cls(text, msgspec.structs.replace(exact, sigma_px=float(match[1])))
-        raise ConfigError(f"no input '{text}': choose gt, detected or noise:PX, for instance noise:10")
+        raise ConfigError(f"no input '{text}': choose gt, detected, detected-video or noise:PX, for instance noise:10")
 
 
 @dataclass(frozen=True)
@@ -78,18 +111,21 @@ def _mean(values: NDArray[Any]) -> float:
 
 
 def evaluate_depth(
-    depth_of: DepthFunction,
+    lifter: DepthFunction | MotionFunction,
     pack: MotionPack,
     codec: DepthCodec,
     *,
     kind: InputKind | None = None,
     every: int = 1,
     seed: int = 0,
+    smooth: OneEuroSettings | None = None,
 ) -> Evaluation:
-    """Lift every `every`-th frame of the pack as seen by `EVALUATION_CAMERAS_DEG`.
+    """Lift every `every`-th frame of the pack as seen by `EVALUATION_CAMERAS_DEG`; a lifter that remembers starts
+    anew with each clip.
 
     Joints are detector-like on both sides (skeleton.py). Nobody is told the true size: an estimate is scaled to the
-    true mean joint distance before its MPJPE is taken. No flip averaging, no poses left out.
+    true mean joint distance before its MPJPE is taken. No flip averaging, no poses left out. smooth: the estimates
+    go through a One-Euro filter, frame by frame as in a live run.
     """
     kind = kind or InputKind.parse("gt")
     generator = torch.Generator().manual_seed(seed)
@@ -98,16 +134,24 @@ def evaluate_depth(
     fps = np.array([float(clip["fps"]) for clip in pack.clips]) / every
     unit, size_m = unit_poses(as_detected(mocap))
     scale = 1000 * size_m[:, None, None]
+    clips = [(rows, fps[clip]) for rows, clip in _runs(clip_of)]
+    lengths = [rows.stop - rows.start for rows, _ in clips]
     columns: list[list[NDArray[Any]]] = [[] for _ in fields(Evaluation)]
     for azimuth, elevation in EVALUATION_CAMERAS_DEG:
         angles = torch.deg2rad(torch.tensor([azimuth, elevation, 0.0]))
         rotation = camera_from_world(angles[0:1], angles[1:2], angles[2:3])
         truth = unit @ rotation.transpose(1, 2)
-        network_input, _ = codec.encode(_points(mocap, size_m, rotation, codec, kind, generator))
+        network_input, _ = codec.encode(_points(mocap, size_m, rotation, codec, kind, clips, generator))
         with torch.no_grad():
-            depth = torch.cat([depth_of(part) for part in network_input.split(4096)])
+            if isinstance(lifter, MotionFunction):
+                depth, network_input = lifter.lift(network_input, lengths)
+            else:
+                depth = torch.cat([lifter(part) for part in network_input.split(4096)])
         estimate, _ = unit_poses(codec.decode(network_input, depth))
         estimate_mm, truth_mm = (estimate * scale).numpy(), (truth * scale).numpy()
+        if smooth is not None:
+            for rows, rate in clips:
+                estimate_mm[rows] = _smoothed(estimate_mm[rows], smooth, 1 / rate)
         acceleration = np.full(len(truth_mm), np.nan)
         for rows, clip in _runs(clip_of):
             if len(truth_mm[rows]) > 2:
@@ -157,7 +201,13 @@ def example(depth_of: DepthFunction, pack: MotionPack, codec: DepthCodec, every:
 
 
 def evaluate_lifter(
-    lifter: str, pack: MotionPack, *, input_kind: str = "gt", backend: str = "openvino", seed: int = 0
+    lifter: str,
+    pack: MotionPack,
+    *,
+    input_kind: str = "gt",
+    backend: str = "openvino",
+    seed: int = 0,
+    smooth: OneEuroSettings | None = None,
 ) -> dict[str, Any]:
     """`rtpose eval`: the figures of a shipped or trained lifter as one object (see the README)."""
     network = NetworkLifter(lifter, backend=backend)
@@ -166,7 +216,10 @@ def evaluate_lifter(
     def depth_of(points: Tensor) -> Tensor:
         return torch.from_numpy(network.depth(points.numpy()))
 
-    result = evaluate_depth(depth_of, pack, codec_from_facts(network.facts["normalisation"]), kind=kind, seed=seed)
+    result = evaluate_depth(
+        _stepped(network) if network.remembers else depth_of,
+        pack, codec_from_facts(network.facts["normalisation"]), kind=kind, seed=seed, smooth=smooth,
+    )  # fmt: skip
 
     def groups(key: str) -> dict[str, dict[str, float]]:
         names = np.array([str(clip[key]) for clip in pack.clips])[result.clip]
@@ -178,6 +231,7 @@ def evaluate_lifter(
         "backend": backend,
         "pack": pack.path.name,
         "input": kind.name,
+        "smoothing": None if smooth is None else {"name": "one-euro", **msgspec.to_builtins(smooth)},
         "seed": seed,
         **result.means(),
         "per_action": groups("text"),
@@ -188,18 +242,58 @@ def evaluate_lifter(
     }
 
 
+def _stepped(network: NetworkLifter) -> MotionFunction:
+    """A file asked frame by frame as in a live run, all clips at the same time."""
+
+    def lift(points: Tensor, lengths: list[int]) -> tuple[Tensor, Tensor]:
+        given = points.numpy()
+        corrected = np.empty_like(given)
+        depth = np.empty((len(given), given.shape[1] // 2), np.float32)
+        longest_first = np.argsort(lengths)[::-1]
+        starts = (np.cumsum(lengths) - lengths)[longest_first]
+        sorted_lengths = np.array(lengths)[longest_first]
+        state = network.new_state(len(lengths))
+        for t in range(max(lengths)):
+            count = int((sorted_lengths > t).sum())
+            rows = starts[:count] + t
+            depth[rows], corrected[rows], state = network.step(
+                given[rows], {name: values[:count] for name, values in state.items()}
+            )
+        return torch.from_numpy(depth), torch.from_numpy(corrected)
+
+    return MotionFunction(lift)
+
+
 def _points(
     mocap: Tensor,
     size_m: Tensor,
     rotation: Tensor,
     codec: DepthCodec,
     kind: InputKind,
+    clips: list[tuple[slice, float]],
     generator: torch.Generator,
 ) -> Tensor:
-    """2D joints (N, J, 2) of one camera, as the input's kind asks."""
-    body = as_detected(vary_body(mocap, kind.noise, generator)) / size_m[:, None, None]
-    seen = (body - body[:, :1]) @ rotation.transpose(1, 2)
-    return add_detector_noise(project(seen, codec.distance), kind.noise, generator, unit=1 / codec.distance)
+    """2D joints (N, J, 2) of one camera, as the input's kind asks. clips: their rows and frame rates."""
+    unit = 1 / codec.distance
+
+    def seen(motion: Tensor, size: Tensor) -> Tensor:
+        body = as_detected(motion) / size[:, None, None]
+        return project((body - body[:, :1]) @ rotation.transpose(1, 2), codec.distance)
+
+    if kind.in_time is None:
+        return add_detector_noise(seen(vary_body(mocap, kind.noise, generator), size_m), kind.noise, generator, unit)
+    noisy = []
+    for rows, fps in clips:
+        points = seen(vary_body(mocap[None, rows], kind.noise, generator)[0], size_m[rows])
+        frame_s = torch.tensor([1 / fps], dtype=torch.float32)
+        noisy.append(add_noise_in_time(points[None], kind.noise, kind.in_time, frame_s, generator, unit)[0])
+    return torch.cat(noisy)
+
+
+def _smoothed(poses_mm: NDArray[Any], settings: OneEuroSettings, frame_s: float) -> NDArray[Any]:
+    """A clip (T, J, 3) through the filter of the joints."""
+    one_euro = OneEuroFilter(settings.min_cutoff_hz, settings.beta_per_m, settings.speed_cutoff_hz)
+    return 1000 * np.stack([one_euro(pose / np.float32(1000), frame_s) for pose in poses_mm])
 
 
 def _runs(clip_of: NDArray[Any]) -> Iterator[tuple[slice, int]]:

@@ -16,6 +16,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from rtpose.models.temporal import TemporalLifter
+
 logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports every part that is not installed
 
 LARGE = 1024
@@ -25,17 +27,23 @@ LARGE = 1024
 def export_lifter(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> None:
     """Write `lifter` with weights stored as fp16 (computed in fp32) and `facts` as its metadata.
 
-    Input `points` (N, 2 J) float32, output `depth` (N, J) float32, N free. Initializers keep the names of the module's
-    state dict, so that the file can be loaded into the torch module again.
+    Input `points` (N, 2 J) float32, output `depth` (N, J) float32, N free. A temporal lifter also has the output
+    `corrected_points` (N, 2 J), and each state tensor (N, C, frames) as input `past_I` and output `next_past_I`.
+    Initializers keep the names of the module's state dict, so that the file can be loaded into the torch module again.
     """
     lifter = lifter.eval()
     joints = int(facts["joint_count"])
-    example = torch.zeros(2, 2 * joints)
+    inputs = {"points": torch.zeros(2, 2 * joints)}
+    outputs = ["depth"]
+    if isinstance(lifter, TemporalLifter):
+        state = {f"past_{i}": tensor for i, tensor in enumerate(lifter.new_state(2))}
+        inputs |= state
+        outputs += ["corrected_points", *(f"next_{name}" for name in state)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
-            lifter, (example,), dynamo=True, optimize=False, verbose=False,
-            input_names=["points"], output_names=["depth"], dynamic_shapes={"points": {0: torch.export.Dim.DYNAMIC}},
+            lifter, tuple(inputs.values()), dynamo=True, optimize=False, verbose=False,
+            input_names=list(inputs), output_names=outputs, dynamic_shapes=_free_batch(lifter, len(inputs)),
         )  # fmt: skip
     assert program is not None
     model = _with_half_weights(program.model_proto)
@@ -46,6 +54,12 @@ def export_lifter(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> No
     part = path.with_name(path.name + ".part")
     onnx.save(model, part)
     os.replace(part, path)
+
+
+def _free_batch(lifter: nn.Module, count: int) -> Any:
+    """The first dimension of all inputs is free, and the same."""
+    people = {0: torch.export.Dim("people")}
+    return (people, (people,) * (count - 1)) if isinstance(lifter, TemporalLifter) else (people,)
 
 
 def _with_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:

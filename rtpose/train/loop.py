@@ -11,10 +11,11 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 
 from rtpose.errors import ConfigError
-from rtpose.train.evaluate import evaluate_depth
+from rtpose.models.temporal import TemporalLifter
+from rtpose.train.evaluate import DepthFunction, MotionFunction, evaluate_depth, motion_function
 from rtpose.train.method import Method
 from rtpose.train.motion_pack import MotionPack
 from rtpose.train.processes import share_batches, start_fabric
@@ -98,8 +99,9 @@ def train(
         start, best, seconds = state["step"], state["best_p_mpjpe_mm"], state["seconds"]
     if run:
         run.start_log(start)
-    speed = Speed(fabric.device, settings.batch_size, seconds)
-    every = max(1, len(validation_pack.poses_m) // VALIDATION_POSES)
+    speed = Speed(fabric.device, settings.poses_per_step, seconds)
+    temporal = isinstance(method.lifter_of(averaged), TemporalLifter)
+    every = 1 if temporal else max(1, len(validation_pack.poses_m) // VALIDATION_POSES)
 
     for step in range(start + 1, settings.steps + 1):
         for optimiser in method.optimisers.values():
@@ -116,8 +118,9 @@ def train(
             assert isinstance(means, dict)
             if run is None:
                 continue
-            lifter = _on_cpu(method.lifter_of(averaged), fabric.device)
-            scores = evaluate_depth(lifter, validation_pack, method.codec, every=every).means()
+            scores = evaluate_depth(
+                _asked_on_cpu(method.lifter_of(averaged)), validation_pack, method.codec, every=every
+            ).means()
             run.log(
                 {
                     "step": step,
@@ -152,9 +155,10 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
     return low + (high - low) * 0.5 * (1 + math.cos(math.pi * share))
 
 
-def _on_cpu(lifter: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """The lifter on its device, for points and depths on the CPU."""
-    return lambda points: lifter(points.to(device)).cpu()
+def _asked_on_cpu(lifter: nn.Module) -> DepthFunction | MotionFunction:
+    """The lifter as evaluation asks it."""
+    lifter = copy.deepcopy(lifter).cpu()
+    return motion_function(lifter) if isinstance(lifter, TemporalLifter) else lifter
 
 
 def _seed(seed: int, step: int) -> int:

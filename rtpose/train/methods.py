@@ -7,8 +7,9 @@ from typing import Any
 
 from rtpose.train.baseline import Baseline
 from rtpose.train.consistency import Consistency
-from rtpose.train.settings import BaselineSettings, ConsistencySettings, SvmacSettings, TrainSettings
+from rtpose.train.settings import BaselineSettings, ConsistencySettings, SvmacSettings, TemporalSettings, TrainSettings
 from rtpose.train.svmac import Svmac
+from rtpose.train.temporal import Temporal
 
 
 @dataclass(frozen=True)
@@ -24,4 +25,5 @@ METHODS = {
     "svmac": MethodKind(SvmacSettings, Svmac),
     "consistency": MethodKind(ConsistencySettings, Consistency),
     "baseline": MethodKind(BaselineSettings, Baseline),
+    "temporal": MethodKind(TemporalSettings, Temporal),
 }

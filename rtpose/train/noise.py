@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from rtpose.skeleton import H36M17, LIMB_JOINTS
-from rtpose.train.settings import UNIT_PX, NoiseSettings
+from rtpose.train.settings import UNIT_PX, NoiseSettings, TimeNoiseSettings
 
 _LIMBS = torch.tensor(H36M17.indices(*LIMB_JOINTS))
 
 
 def vary_body(poses: Tensor, settings: NoiseSettings, generator: torch.Generator) -> Tensor:
-    """Move hips and shoulders along their own lines, as detectors do. (N, 17, 3) mocap -> (N, 17, 3) mocap.
+    """Move hips and shoulders along their own lines, as detectors do: (N, 17, 3) mocap -> the same, or clips
+    (N, T, 17, 3), each with one body.
 
     A detector puts the hips further apart than motion capture (`settings.hip_width`, a range of factors) and the
     shoulders nearer together (`settings.shoulder_width`); the limbs below keep their places.
@@ -23,10 +24,10 @@ def vary_body(poses: Tensor, settings: NoiseSettings, generator: torch.Generator
     out = poses.clone()
     for joint, (low, high) in (("hip", settings.hip_width), ("shoulder", settings.shoulder_width)):
         left, right = H36M17.indices(f"left_{joint}", f"right_{joint}")
-        factor = low + (high - low) * torch.rand(len(poses), 1, generator=generator)
-        middle = (poses[:, left] + poses[:, right]) / 2
-        out[:, left] = middle + (poses[:, left] - middle) * factor
-        out[:, right] = middle + (poses[:, right] - middle) * factor
+        factor = low + (high - low) * torch.rand(len(poses), *(1,) * (poses.dim() - 2), generator=generator)
+        middle = (poses[..., left, :] + poses[..., right, :]) / 2
+        out[..., left, :] = middle + (poses[..., left, :] - middle) * factor
+        out[..., right, :] = middle + (poses[..., right, :] - middle) * factor
     return out
 
 
@@ -40,16 +41,58 @@ def add_detector_noise(points: Tensor, settings: NoiseSettings, generator: torch
         points = _guess_limbs(points, settings.gap_share, generator)
     if settings.sigma == 0 and settings.outlier_share == 0 and settings.sigma_px == 0:
         return points
-    extent = (points.amax(1) - points.amin(1)).amax(-1)[:, None, None]
-    shape = points.shape[:2]
-    outlier = torch.rand(shape, generator=generator) < settings.outlier_share
-    sigma = torch.where(outlier, settings.outlier_sigma, settings.sigma)
-    size = ((sigma[..., None] * extent) ** 2 + (settings.sigma_px / UNIT_PX * unit) ** 2).sqrt()
-    noise = torch.randn(points.shape, generator=generator) * size
+    outlier = torch.rand(points.shape[:2], generator=generator) < settings.outlier_share
+    noise = _noise(points, outlier, torch.randn(points.shape, generator=generator), settings, unit)
     if settings.clean_share > 0:
         noise = noise * (torch.rand(len(points), 1, 1, generator=generator) >= settings.clean_share)
-    own = noise * _INDEPENDENT.to(points.device)[:, None]
-    return points + own + _FOLLOW.to(points.device) @ own
+    return points + noise
+
+
+def add_noise_in_time(
+    points: Tensor,
+    settings: NoiseSettings,
+    in_time: TimeNoiseSettings,
+    frame_s: Tensor,
+    generator: torch.Generator,
+    unit: float,
+) -> Tensor:
+    """The noise of `add_detector_noise` on clips (B, T, 17, 2), going on from frame to frame as `in_time` says.
+
+    frame_s: (B,) seconds from one frame to the next.
+    """
+    count, length, joints = points.shape[:3]
+
+    def per_clip(limits: tuple[float, float]) -> Tensor:
+        low, high = limits
+        return low + (high - low) * torch.rand(count, 1, 1, 1, generator=generator)
+
+    dt = frame_s.view(-1, 1, 1, 1)
+    white = torch.randn(count, length, joints, 2, generator=generator)
+    keep = torch.exp(-dt / per_clip(in_time.correlation_s))[:, 0]  # (B, 1, 1)
+    slow = [white[:, 0]]
+    for new in white[:, 1:].unbind(1):
+        slow.append(keep * slow[-1] + (1 - keep**2).sqrt() * new)
+    share = per_clip(in_time.jitter_share)
+    jitter = torch.randn(white.shape, generator=generator)
+    normal = share.sqrt() * jitter + (1 - share).sqrt() * torch.stack(slow, 1)  # each number alone is N(0, 1)
+
+    drawn = torch.rand(count, length, joints, generator=generator) < settings.outlier_share
+    anew = torch.rand(count, length, joints, generator=generator) < dt[..., 0] / in_time.outlier_s
+    last = torch.where(anew, torch.arange(length)[None, :, None], 0).cummax(1).values
+    outlier = drawn.gather(1, last)
+
+    exact = torch.rand(count, 1, 1, 1, generator=generator) < settings.clean_share
+    level = torch.where(exact, 0.0, per_clip(in_time.level))
+    return points + level * _noise(points, outlier, normal, settings, unit)
+
+
+def _noise(points: Tensor, outlier: Tensor, normal: Tensor, settings: NoiseSettings, unit: float) -> Tensor:
+    """Standard normal numbers (..., 17, 2) brought to size; the middle joints follow the limbs."""
+    extent = (points.amax(-2) - points.amin(-2)).amax(-1)[..., None, None]
+    sigma = torch.where(outlier, settings.outlier_sigma, settings.sigma)
+    size = ((sigma[..., None] * extent) ** 2 + (settings.sigma_px / UNIT_PX * unit) ** 2).sqrt()
+    own = normal * size * _INDEPENDENT.to(points.device)[:, None]
+    return own + _FOLLOW.to(points.device) @ own
 
 
 def _guess_limbs(points: Tensor, share: float, generator: torch.Generator) -> Tensor:

@@ -38,7 +38,8 @@ class NoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outlier_sigma: NotNegative = 0.05
     """Their standard deviation, in the same unit."""
     clean_share: Share = 0.0
-    """Share of the people whose joints are found without noise."""
+    """Share of the people (of motions: the clips) whose joints are found without noise: good detections are not to be
+    distrusted for nothing."""
     gap_share: Share = 0.0
     """Chance that a detector does not see an arm, a leg or both legs (a desk, the picture's edge) and guesses it: the
     limb then has another person's directions."""
@@ -70,6 +71,11 @@ class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     seed: int = 0
     cameras: CameraSettings = CameraSettings()
     noise: NoiseSettings = NoiseSettings()
+
+    @property
+    def poses_per_step(self) -> int:
+        """What a step is fed."""
+        return self.batch_size
 
 
 class SvmacWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,3 +141,59 @@ class BaselineSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, k
     dropout: Share = 0.1
     learning_rate: Positive = 1e-3
     final_learning_rate: Positive = 1e-6
+
+
+class TimeNoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the noise of `NoiseSettings` goes on from frame to frame. Each frame alone looks the same whatever is set
+    here but `level`. Ranges are drawn from once per clip, uniformly."""
+
+    jitter_share: tuple[float, float] = (0.2, 1.0)
+    """Share of the variance that is new in each frame; the rest is a slow error, AR(1)."""
+    correlation_s: tuple[float, float] = (0.1, 0.6)
+    """After this time the slow error still correlates by 1/e with what it was."""
+    outlier_s: Positive = 0.15
+    """A joint stays guessed (`outlier_share`), or well seen, until a moment that comes once in this time on average,
+    when it is drawn anew."""
+    level: tuple[float, float] = (0.0, 1.2)
+    """Factor of the noise's size."""
+
+
+class TemporalWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of the terms besides the distance of the 3D joints from the truth, all in mean joint distances."""
+
+    velocity: NotNegative = 2.0
+    """Distance of the joints' movements from one frame to the next."""
+    acceleration: NotNegative = 4.0
+    """The same of the change of these movements: what is seen as trembling."""
+    points_2d: NotNegative = 0.5
+    """Distance of the corrected 2D joints."""
+
+
+class TemporalSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`rtpose train temporal`: a causal temporal network on top of a single-frame one."""
+
+    init_from: str | None = "baseline"
+    """The trunk: a shipped lifter's name or the .onnx file of `rtpose train baseline`. It stays as it is, and the
+    temporal part is trained. None: a trunk of `width` is trained together with it."""
+    width: Count = 256
+    """Channels of the convolutions over time, and of a trunk that is not taken from a file."""
+    kernel: Annotated[int, msgspec.Meta(ge=2)] = 3
+    dilations: tuple[Count, ...] = (1, 3, 9)
+    """Of the convolutions, in frames: with kernel 3 a receptive field of 27 frames, 0.9 s at 30 Hz."""
+    clip_frames: Annotated[int, msgspec.Meta(ge=3)] = 54
+    strides: tuple[Count, ...] = (1, 2, 3)
+    """Every so many frames of the pack's 30 Hz, drawn for each clip: trained for 30, 15 and 10 frames per second."""
+    batch_size: Annotated[int, msgspec.Meta(ge=2)] = 24
+    """Clips."""
+    steps: Count = 4000
+    learning_rate: Positive = 1e-3
+    final_learning_rate: Positive = 1e-6
+    ema_decay: Share = 0.99
+    noise: NoiseSettings = NoiseSettings(clean_share=0.3)
+    time_noise: TimeNoiseSettings = TimeNoiseSettings()
+    weights: TemporalWeights = TemporalWeights()
+
+    @property
+    def poses_per_step(self) -> int:
+        """What a step is fed."""
+        return self.batch_size * self.clip_frames

@@ -9,12 +9,15 @@ from typing import Any
 import msgspec
 
 from rtpose import __version__
+from rtpose.models.temporal import TemporalLifter
 from rtpose.skeleton import H36M17
-from rtpose.train.evaluate import evaluate_depth
+from rtpose.train.evaluate import evaluate_depth, motion_function
 from rtpose.train.export import export_lifter
 from rtpose.train.loop import Trained
 from rtpose.train.method import JOINT_COUNT, Method
 from rtpose.train.motion_pack import MotionPack
+from rtpose.train.motions_2d import PACK_HZ
+from rtpose.train.settings import TemporalSettings
 
 ACKNOWLEDGEMENT = (
     "The data used in this project was obtained from mocap.cs.cmu.edu. "
@@ -27,6 +30,8 @@ PAPERS = {
     "consistency": "3D Human Pose Estimation Based on 2D-3D Consistency with Synchronized Adversarial Training",
     "baseline": "supervised, of the kind of: A simple yet effective baseline for 3d human pose estimation (Martinez "
     "et al., ICCV 2017)",
+    "temporal": "supervised; causal convolutions over time (as in VideoPose3D, Pavllo et al., CVPR 2019) on top of the "
+    "baseline, with the 2D joints corrected, too",
 }
 
 
@@ -34,7 +39,9 @@ def export_trained(
     method: Method, trained: Trained, train_pack: MotionPack, validation_pack: MotionPack, folder: Path
 ) -> Path:
     """Write `NAME.onnx` into `folder`, with its facts in the metadata. Returns its path."""
-    scores = evaluate_depth(trained.lifter, validation_pack, method.codec).means()
+    network = trained.lifter
+    lifter = motion_function(network) if isinstance(network, TemporalLifter) else network
+    scores = evaluate_depth(lifter, validation_pack, method.codec).means()
     facts: dict[str, Any] = {
         "name": method.name,
         "format": 1,
@@ -63,6 +70,13 @@ def export_trained(
         "rtpose": __version__,
         "git_revision": _git_revision(),
     }
+    if isinstance(network, TemporalLifter) and isinstance(method.settings, TemporalSettings):
+        facts |= {
+            "output": "depth (N, J) float32, relative to the root; corrected_points (N, 2 J) float32, to be used in "
+            "place of points; next_past_I, to be given as past_I with the next frame",
+            "receptive_field": network.receptive_field,
+            "frame_rates_hz": [PACK_HZ / stride for stride in method.settings.strides],
+        }
     path = folder / f"{method.name}.onnx"
     export_lifter(trained.lifter, facts, path)
     return path

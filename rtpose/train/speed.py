@@ -21,8 +21,8 @@ _MATRIX = ("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm")
 class Speed:
     """Times the steps of a training. Steps 6 to 8 of a process are profiled: a look at them, not a trace to keep."""
 
-    def __init__(self, device: torch.device, batch_size: int, seconds: float = 0.0) -> None:
-        """batch_size: poses of a step, of all processes together. seconds: spent before a training was resumed."""
+    def __init__(self, device: torch.device, poses_per_step: int, seconds: float = 0.0) -> None:
+        """poses_per_step: of all processes together. seconds: spent before a training was resumed."""
         self.seconds = seconds
         """Spent in steps."""
         self.not_matrix_share = math.nan
@@ -31,7 +31,7 @@ class Speed:
         The steps are timed while profiled, which makes what is not matrix work a little slower.
         """
         self._device = device
-        self._batch_size = batch_size
+        self._poses_per_step = poses_per_step
         self._steps = 0
         self._timed: list[float] = []
         self._profiled: list[tuple[float, float]] = []
@@ -52,7 +52,7 @@ class Speed:
     def poses_per_second(self, last: int | None = None) -> float:
         """Of this process's last so many steps, else of all; those profiled left out. NaN without any."""
         timed = self._timed[-last:] if last else self._timed
-        return len(timed) * self._batch_size / sum(timed) if timed else math.nan
+        return len(timed) * self._poses_per_step / sum(timed) if timed else math.nan
 
     @contextmanager
     def _profile(self) -> Iterator[None]:

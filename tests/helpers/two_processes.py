@@ -30,6 +30,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "consistency separate": ("consistency", {"synchronous": False}),
     "baseline": ("baseline", {"dropout": 0.0}),
     "baseline with dropout": ("baseline", {"dropout": 0.3}),
+    "temporal": ("temporal", {"init_from": None, "clip_frames": 8, "strides": (1, 2)}),
 }
 
 

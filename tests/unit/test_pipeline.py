@@ -60,10 +60,8 @@ class Estimator:
 
 
 class Pass:
-    def update(self, persons: Sequence[Person3D], t_s: float) -> list[Person3D]:
+    def smooth(self, persons: Sequence[Person3D], t_s: float) -> list[Person3D]:
         return list(persons)
-
-    smooth = update
 
     def reset(self) -> None: ...
 
@@ -86,7 +84,7 @@ class Collect:
 
 
 def pipeline(source: Source, **options: object) -> Pipeline:
-    return Pipeline(source, Estimator(), Pass(), Pass(), camera_of=camera_from_fov, **options)  # type: ignore[arg-type]
+    return Pipeline(source, Estimator(), Pass(), camera_of=camera_from_fov, **options)  # type: ignore[arg-type]
 
 
 def test_a_file_is_recorded_frame_by_frame_whatever_a_viewer_does() -> None:
@@ -96,7 +94,7 @@ def test_a_file_is_recorded_frame_by_frame_whatever_a_viewer_does() -> None:
     assert len(viewer.frames) < 40
     assert viewer.frames[-1] == 39  # the newest is never the one that is lost
     assert (summary.frames, summary.frames_with_people, summary.most_people) == (40, 20, 1)
-    assert set(summary.stages_ms) == {"estimate", "track and smooth"}
+    assert set(summary.stages_ms) == {"estimate", "smooth"}
     assert (source.closed, recorder.closed, viewer.closed) == (1, 1, 1)
 
 

@@ -4,15 +4,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lifter_files import write_lifter
+from lifter_files import write_lifter, write_temporal_lifter
 
 from rtpose.assets import small_val_pack
+from rtpose.config import OneEuroSettings
 from rtpose.errors import ConfigError
 from rtpose.lift.codec import DepthCodec
 from rtpose.train.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, unit_poses
-from rtpose.train.evaluate import InputKind, evaluate_depth, evaluate_lifter
+from rtpose.train.evaluate import AS_IN_VIDEO, InputKind, evaluate_depth, evaluate_lifter, motion_function
 from rtpose.train.joints_2d import as_detected
-from rtpose.train.motion_pack import load_motion_pack
+from rtpose.train.motion_pack import MotionPack, load_motion_pack
 from rtpose.train.settings import NoiseSettings
 
 
@@ -40,6 +41,8 @@ def test_the_true_depth_has_no_error_and_a_flat_one_has() -> None:
 def test_kinds_of_input() -> None:
     assert InputKind.parse("noise:7.5").noise.sigma_px == 7.5
     assert InputKind.parse("detected").noise == NoiseSettings()
+    video = InputKind.parse("detected-video")
+    assert (video.noise, video.in_time) == (NoiseSettings(), AS_IN_VIDEO)
     assert InputKind.parse("gt").noise.sigma == 0
     with pytest.raises(ConfigError, match="noise:PX"):
         InputKind.parse("noise:")
@@ -64,3 +67,38 @@ def test_noise_is_repeated_by_its_seed_and_makes_it_worse(tmp_path: Path) -> Non
     assert sum(row["poses"] for row in exact["per_subject"].values()) == exact["poses"]
     keys = "lifter weights_sha256 backend pack input seed poses mpjpe_mm p_mpjpe_mm n_mpjpe_mm pck_150 auc"
     assert set(keys.split()) | {"accel_error_m_s2", "per_action", "per_subject"} <= set(exact)
+
+
+def _short() -> MotionPack:
+    """Three clips of 40, 12 and 25 frames."""
+    whole = load_motion_pack(small_val_pack())
+    rows = np.concatenate([np.arange(whole.starts[i], whole.starts[i] + n) for i, n in ((0, 40), (1, 12), (2, 25))])
+    starts = np.array([0, 40, 52, 77])
+    return dataclasses.replace(whole, poses_m=whole.poses_m[rows], starts=starts, clips=whole.clips[:3])
+
+
+@pytest.mark.parametrize("kind", ["gt", "detected", "detected-video"])
+def test_a_temporal_file_scores_as_its_network_does_on_whole_sequences(kind: str, tmp_path: Path) -> None:
+    """The file is asked frame by frame, all clips at once, the network clip by clip in its other form."""
+    path, network = write_temporal_lifter(tmp_path / "temporal.onnx")
+    of_file = evaluate_lifter(str(path), _short(), input_kind=kind)
+    of_network = evaluate_depth(motion_function(network), _short(), DepthCodec(), kind=InputKind.parse(kind)).means()
+    for name in ("p_mpjpe_mm", "accel_error_m_s2"):
+        assert of_file[name] == pytest.approx(of_network[name], rel=2e-3), name
+
+
+def test_one_euro_calms_the_noise(tmp_path: Path) -> None:
+    lifter = str(write_lifter(tmp_path / "flat.onnx", width=8, zero=True))
+    plain, smooth = (
+        evaluate_lifter(lifter, _short(), input_kind="detected", smooth=smooth) for smooth in (None, OneEuroSettings())
+    )
+    assert smooth["accel_error_m_s2"] < 0.6 * plain["accel_error_m_s2"]
+    assert smooth["smoothing"]["min_cutoff_hz"] == OneEuroSettings().min_cutoff_hz
+    assert plain["smoothing"] is None
+
+
+def test_noise_as_in_a_video_is_as_large_but_steadier(tmp_path: Path) -> None:
+    lifter = str(write_lifter(tmp_path / "flat.onnx", width=8, zero=True))
+    single, video = (evaluate_lifter(lifter, _short(), input_kind=kind) for kind in ("detected", "detected-video"))
+    assert video["accel_error_m_s2"] < 0.8 * single["accel_error_m_s2"]
+    assert video["p_mpjpe_mm"] == pytest.approx(single["p_mpjpe_mm"], rel=0.05)

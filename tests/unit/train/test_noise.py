@@ -1,10 +1,13 @@
+import math
+
+import msgspec
 import pytest
 import torch
 
 from rtpose.skeleton import H36M17
 from rtpose.train.joints_2d import as_detected
-from rtpose.train.noise import add_detector_noise, vary_body
-from rtpose.train.settings import NoiseSettings
+from rtpose.train.noise import add_detector_noise, add_noise_in_time, vary_body
+from rtpose.train.settings import NoiseSettings, TimeNoiseSettings
 
 NONE = NoiseSettings(sigma=0, outlier_share=0, hip_width=(1, 1), shoulder_width=(1, 1))
 
@@ -83,3 +86,59 @@ def test_some_people_are_seen_without_noise() -> None:
     noisy = add_detector_noise(points, NoiseSettings(clean_share=0.25), _generator(), unit=0.1)
     still = (noisy == points).all(dim=2).all(dim=1)
     assert still.float().mean().item() == pytest.approx(0.25, abs=0.03)
+
+
+STEADY = TimeNoiseSettings(jitter_share=(0.25, 0.25), correlation_s=(0.2, 0.2), outlier_s=0.2, level=(1, 1))
+FRAME_S = torch.tensor([0.1])
+
+
+def _difference_in_time(settings: NoiseSettings, in_time: TimeNoiseSettings, count: int = 400) -> torch.Tensor:
+    """(count, 30, 2) noise of a wrist over 30 frames of 0.1 s."""
+    torch.manual_seed(0)
+    points = as_detected(torch.randn(1, 17, 3))[:, None, :, :2].repeat(count, 30, 1, 1)
+    noisy = add_noise_in_time(points, settings, in_time, FRAME_S.expand(count), _generator(), unit=0.1)
+    extent = (points[0, 0].amax(0) - points[0, 0].amin(0)).max()
+    return (noisy - points)[:, :, H36M17.index_of["left_wrist"]] / extent
+
+
+def test_noise_in_time_looks_in_each_frame_as_it_does_in_single_ones() -> None:
+    noise = _difference_in_time(NoiseSettings(sigma=0.02, outlier_share=0), STEADY)
+    for frame in (0, 1, 15, 29):
+        assert noise[:, frame].std().item() == pytest.approx(0.02, rel=0.08)
+        assert abs(noise[:, frame].mean().item()) < 0.003
+
+
+def test_the_slow_part_of_the_noise_correlates_as_asked() -> None:
+    """At lag k frames of 0.1 s: 0.75 exp(-k / 2), for a correlation time of 0.2 s and a quarter of jitter."""
+    noise = _difference_in_time(NoiseSettings(sigma=0.02, outlier_share=0), STEADY, 2000)
+    for lag in (1, 2, 4):
+        correlation = (noise[:, :-lag] * noise[:, lag:]).mean() / noise.var()
+        assert correlation.item() == pytest.approx(0.75 * math.exp(-lag / 2), abs=0.03)
+
+
+def test_outliers_in_time_are_as_many_and_last() -> None:
+    settings = NoiseSettings(sigma=0, outlier_share=0.1, outlier_sigma=1.0)
+    out = _difference_in_time(settings, STEADY, 2000).norm(dim=-1) > 0
+    assert out[:, 0].float().mean().item() == pytest.approx(0.1, abs=0.02)
+    assert out[:, 20].float().mean().item() == pytest.approx(0.1, abs=0.02)
+    # Half the frames (0.1 s of 0.2 s) draw anew: it stays with 0.5, or is drawn again with 0.5 * 0.1.
+    stays = (out[:, 10] & out[:, 11]).float().mean() / out[:, 10].float().mean()
+    assert stays.item() == pytest.approx(0.55, abs=0.07)
+
+
+def test_exact_clips_have_no_noise_and_level_scales_it() -> None:
+    settings = NoiseSettings(sigma=0.02, outlier_share=0)
+    twice = _difference_in_time(settings, msgspec.structs.replace(STEADY, level=(2, 2)))
+    torch.testing.assert_close(twice, 2 * _difference_in_time(settings, STEADY), rtol=0, atol=1e-4)
+    some = _difference_in_time(msgspec.structs.replace(settings, clean_share=0.5), STEADY)
+    exact = (some == 0).all(dim=(1, 2))
+    assert exact.float().mean().item() == pytest.approx(0.5, abs=0.1)
+    assert (some[~exact].std(dim=(1, 2)) > 0.005).all()
+
+
+def test_a_clip_has_one_body() -> None:
+    poses = torch.randn(4, 1, 17, 3).repeat(1, 5, 1, 1)
+    varied = vary_body(poses, NoiseSettings(hip_width=(1, 2), shoulder_width=(0.5, 1)), _generator())
+    torch.testing.assert_close(varied, varied[:, :1].repeat(1, 5, 1, 1))
+    hip = H36M17.index_of["left_hip"]
+    assert len({round(v, 4) for v in (varied - poses)[:, 0, hip, 0].tolist()}) == 4
