@@ -148,7 +148,7 @@ class TimeNoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     when it is drawn anew."""
     level: tuple[float, float] = (0.0, 1.2)
     """Factor of the noise's size."""
-    exact_share: Share = 0.3
+    exact_share: Share = 0.5
     """Share of the clips without any noise, so that good detections are not smoothed for nothing."""
 
 
@@ -157,7 +157,7 @@ class TemporalWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     velocity: NotNegative = 2.0
     """Distance of the joints' movements from one frame to the next."""
-    acceleration: NotNegative = 4.0
+    acceleration: NotNegative = 6.0
     """The same of the change of these movements: what is seen as trembling."""
     points_2d: NotNegative = 0.5
     """Distance of the corrected 2D joints."""
