@@ -30,10 +30,12 @@ LEARNED_FROM = {
     "svmac": "2D joints alone: no 3D label was used",
     "consistency": "2D joints, and 3D poses that do not belong to them",
     "baseline": "2D joints with the depth of each",
+    "temporal": "motions of 2D joints with the depth of each",
 }
 INPUTS = {
     "gt": "exact 2D joints",
     "detected": "detector-like 2D joints (hips, shoulders, jitter and outliers as in training)",
+    "detected-video": "the same noise going on from frame to frame, one body in each clip",
     "noise:10": "10 px noise on a detector's own joints, at Human3.6M's scale",
 }
 

@@ -124,7 +124,7 @@ class TemporalLifter(nn.Module):
         The corrected depth stays relative to the root; the corrected root need not lie where the detector saw it.
         """
         joints = self.joint_count
-        filters = self.filters(features).view(len(now), 2 * joints, -1)
+        filters = self.filters(features).view(-1, 2 * joints, self.receptive_field - 1)  # -1: N stays free in ONNX
         of_points = torch.stack([filters[:, :joints]] * 2, dim=2).flatten(1, 2)  # x1 y1 x2 y2 …
         weights = torch.cat([of_points, filters[:, joints:]], dim=1) * past[:, -1:]
         values = now[:, :-1]

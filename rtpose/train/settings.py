@@ -163,7 +163,7 @@ class TemporalWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     velocity: NotNegative = 2.0
     """Distance of the joints' movements from one frame to the next."""
-    acceleration: NotNegative = 4.0
+    acceleration: NotNegative = 6.0
     """The same of the change of these movements: what is seen as trembling."""
     points_2d: NotNegative = 0.5
     """Distance of the corrected 2D joints."""
@@ -189,7 +189,7 @@ class TemporalSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, k
     learning_rate: Positive = 1e-3
     final_learning_rate: Positive = 1e-6
     ema_decay: Share = 0.99
-    noise: NoiseSettings = NoiseSettings(clean_share=0.3)
+    noise: NoiseSettings = NoiseSettings(clean_share=0.5)
     time_noise: TimeNoiseSettings = TimeNoiseSettings()
     weights: TemporalWeights = TemporalWeights()
 
