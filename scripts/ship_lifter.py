@@ -64,7 +64,7 @@ def card(facts: dict[str, Any], figures: dict[str, dict[str, Any]], size: int) -
 - **Data**: `{data["train"]}`, {len(data["train_subjects"])} subjects of the CMU motion capture database, seen by random cameras. {data["acknowledgement"]}
 
 Test subjects of `{figures["gt"]["pack"]}`, never trained or chosen on; {figures["gt"]["poses"]} poses from five fixed cameras
-(`rtpose eval {facts["name"]} --pack cmu17_test.npz --input gt|detected|noise:10`): {figures["gt"]["protocol"]}.
+(`rtpose eval {facts["name"]} --pack cmu17_test.npz --input gt|detected|detected-video|noise:10`): {figures["gt"]["protocol"]}.
 
 | input | MPJPE mm | P-MPJPE mm | N-MPJPE mm | PCK@150 | AUC | acceleration error m/s² |
 |---|---|---|---|---|---|---|

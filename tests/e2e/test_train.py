@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
+from command import environment, rtpose
 from command import environment, rtpose, torchrun
+from recording import Recording
+import torch
 
 from rtpose.assets import sample_clip
 
@@ -38,6 +40,20 @@ def test_a_trained_lifter_is_evaluated_and_used(trained: Path) -> None:
     assert figures["lifter"] == "svmac"
     run = rtpose("video", sample_clip(), "--lifter", "run/svmac.onnx", "--out", "poses.npz", "--quiet", cwd=trained)
     assert run.returncode == 0, run.stderr
+
+
+def test_a_temporal_lifter_is_trained_evaluated_and_used(tmp_path: Path) -> None:
+    """Its joints are not smoothed a second time, and the file says so."""
+    run = rtpose("train", "temporal", *TINY, "--out", "run", "--quiet", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    run = rtpose("eval", "run/temporal.onnx", "--input", "detected-video", "--json", "figures.json", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert json.loads((tmp_path / "figures.json").read_text())["lifter"] == "temporal"
+    run = rtpose("video", sample_clip(), "--lifter", "run/temporal.onnx", "--out", "poses.npz", "--quiet", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    meta = Recording(tmp_path / "poses.npz").meta
+    assert meta["smoothing"]["name"] == "root"
+    assert meta["estimator"] == "blazepose + temporal"
 
 
 def test_the_folder_is_kept_and_resumed(trained: Path) -> None:

@@ -79,3 +79,13 @@ def test_only_3d_is_smoothed_and_off_is_off() -> None:
     assert 0 < out.pose_3d[0, 0] < 1
     assert (out.keypoints_2d == 7).all()
     assert NoSmoother().smooth([second], 0.1)[0] is second
+
+
+def test_the_root_alone_can_be_smoothed() -> None:
+    first, second = person(np.zeros((17, 3))), person(np.ones((17, 3)))
+    first, second = replace(first, root_3d=np.zeros(3, np.float32)), replace(second, root_3d=np.ones(3, np.float32))
+    smoother = OneEuroSmoother(joints=False)
+    smoother.smooth([first], 0.0)
+    (out,) = smoother.smooth([second], 0.03)
+    assert out.pose_3d is second.pose_3d
+    assert 0 < out.root_3d[0] < 1
