@@ -9,6 +9,7 @@ from torch import nn
 
 from rtpose.errors import ModelError
 from rtpose.models.consistency import ConsistencyGenerator
+from rtpose.models.flip import FlipAveraged
 from rtpose.models.svmac import DepthLifter, SvmacGenerator
 from rtpose.models.temporal import TemporalLifter
 
@@ -27,13 +28,17 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 def build_network(architecture: Mapping[str, Any]) -> nn.Module:
     """`{"network": "svmac", "joint_count": 17, "width": 512}` -> the module, weights not loaded.
 
+    With `"flip_averaging": true` it is a `FlipAveraged` one.
+
     Errors: `ModelError` for a network or argument that this version does not know.
     """
     arguments = dict(architecture) if isinstance(architecture, Mapping) else {}
     name = arguments.pop("network", None)
     if name not in NETWORKS:
         raise ModelError(f"the network '{name}' is not known here (known: {', '.join(NETWORKS)}): update rtpose")
+    averaged = name != "temporal" and arguments.pop("flip_averaging", False)
     try:
-        return NETWORKS[name](**arguments)
+        network = NETWORKS[name](**arguments)
     except TypeError as error:
         raise ModelError(f"the network '{name}' cannot be built as the file says: {error}") from None
+    return FlipAveraged(network) if averaged else network

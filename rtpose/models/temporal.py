@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from rtpose.models.blocks import LEAKY_SLOPE
 from rtpose.models.consistency import ConsistencyGenerator
+from rtpose.models.flip import mirrored, mirrored_depth
 
 POINT_SCALE = 10.0
 """Normalised points are about 0.1, features about 1: factor of the points on the way in, divisor on the way out."""
@@ -49,8 +50,10 @@ class TemporalLifter(nn.Module):
         kernel: int = 3,
         dilations: Sequence[int] = (1, 3, 9),
         dropout: float = 0.0,
+        flip_averaging: bool = False,
     ) -> None:
         """width: of the trunk, the network of `rtpose train baseline`. channels: of the convolutions over time.
+        flip_averaging: the trunk's depths are those of `FlipAveraged`.
 
         At the start filters and corrections are zero: the network says what its trunk says.
         """
@@ -58,6 +61,7 @@ class TemporalLifter(nn.Module):
         self.joint_count = joint_count
         self.channels = channels
         self.trunk = ConsistencyGenerator(joint_count, width, dropout)
+        self.flip_averaging = flip_averaging
         self.join = nn.Linear(width + 3 * joint_count, channels)
         self.blocks = nn.ModuleList(CausalBlock(channels, kernel, dilation) for dilation in dilations)
         self.filters = nn.Linear(channels, 2 * joint_count * (self.receptive_field - 1))
@@ -115,6 +119,8 @@ class TemporalLifter(nn.Module):
         hidden = self.trunk.layers[:-1](points)
         depth = self.trunk.layers[-1](hidden)
         depth = depth - depth[:, :1]
+        if self.flip_averaging:
+            depth = (depth + mirrored_depth(self.trunk(mirrored(points)))) / 2
         features = self.join(torch.cat([hidden, points * POINT_SCALE, depth], dim=1))
         return features, torch.cat([points, depth, torch.ones_like(depth[:, :1])], dim=1)
 

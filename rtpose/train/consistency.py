@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from rtpose.lift.codec import DepthCodec
 from rtpose.models.consistency import ConsistencyGenerator, PoseCritic, ReprojectionNetwork
+from rtpose.models.flip import FlipAveraged
 from rtpose.train.cameras import project, rotation_y
 from rtpose.train.joints_2d import LabelledJoints
 from rtpose.train.losses import angle_loss, gradient_penalty_of
@@ -44,11 +45,13 @@ class Consistency:
     @property
     def architecture(self) -> dict[str, object]:
         """For the registry."""
-        return {"network": "martinez", "joint_count": JOINT_COUNT, "width": self.settings.width}
+        settings = self.settings
+        averaged = {"flip_averaging": True} if settings.flip_averaging else {}
+        return {"network": "martinez", "joint_count": JOINT_COUNT, "width": settings.width, **averaged}
 
     def lifter_of(self, generator: nn.Module) -> nn.Module:
         """The generator is the lifter."""
-        return generator
+        return FlipAveraged(generator) if self.settings.flip_averaging else generator
 
     def step(self, draw: torch.Generator) -> dict[str, Tensor]:
         """One update of the three networks (Section 3.7: synchronously, in each iteration)."""

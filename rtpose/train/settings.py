@@ -124,6 +124,8 @@ class ConsistencyWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 class ConsistencySettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`rtpose train consistency`."""
 
+    flip_averaging: bool = False
+    """As of `BaselineSettings`."""
     synchronous: bool = True
     """Train the reprojection network by the critic (Section 3.4), False: by the input's 2D joints ("Sep")."""
     weighted_kcs: bool = True
@@ -138,6 +140,9 @@ class ConsistencySettings(TrainSettings, frozen=True, forbid_unknown_fields=True
 class BaselineSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`rtpose train baseline`: what labels would give."""
 
+    flip_averaging: bool = False
+    """The lifter that is validated and shipped averages its answer with that to the mirrored joints; training itself
+    is not changed."""
     dropout: Share = 0.1
     learning_rate: Positive = 1e-3
     final_learning_rate: Positive = 1e-6

@@ -11,6 +11,7 @@ from rtpose.backends.torch import TorchBackend
 from rtpose.errors import ConfigError
 from rtpose.lift.codec import DepthCodec
 from rtpose.models.consistency import ConsistencyGenerator
+from rtpose.models.flip import FlipAveraged
 from rtpose.models.temporal import TemporalLifter
 from rtpose.train.cameras import unit_poses
 from rtpose.train.method import JOINT_COUNT, update
@@ -33,7 +34,7 @@ class Temporal:
         self.settings = settings
         self.codec = DepthCodec(settings.distance)
         self.data = MovingJoints(pack, self.codec, settings)
-        trunk = None if settings.init_from is None else _trunk(settings.init_from, self.codec)
+        trunk, averaged = (None, False) if settings.init_from is None else _trunk(settings.init_from, self.codec)
         self.architecture: dict[str, object] = {
             "network": "temporal",
             "joint_count": JOINT_COUNT,
@@ -41,10 +42,11 @@ class Temporal:
             "channels": settings.width,
             "kernel": settings.kernel,
             "dilations": list(settings.dilations),
+            "flip_averaging": averaged,
         }
         self.generator = TemporalLifter(
             width=int(str(self.architecture["width"])), channels=settings.width, kernel=settings.kernel,
-            dilations=settings.dilations,
+            dilations=settings.dilations, flip_averaging=averaged,
         )  # fmt: skip
         self.trunk_is_given = trunk is not None
         if trunk is not None:
@@ -85,11 +87,15 @@ class Temporal:
         return {"position": position, "velocity": velocity, "acceleration": acceleration, "points_2d": points_2d}
 
 
-def _trunk(name_or_file: str, codec: DepthCodec) -> ConsistencyGenerator:
+def _trunk(name_or_file: str, codec: DepthCodec) -> tuple[ConsistencyGenerator, bool]:
+    """The network of `rtpose train baseline` in a file, and whether its answers are flip averaged."""
     file = lifter_file(name_or_file)
     backend = TorchBackend(file)
-    if not isinstance(backend.network, ConsistencyGenerator):
+    network = backend.network
+    averaged = isinstance(network, FlipAveraged)
+    inner = network.lifter if isinstance(network, FlipAveraged) else network
+    if not isinstance(inner, ConsistencyGenerator):
         raise ConfigError(f"init_from={name_or_file}: {file} is no baseline; name the file of `rtpose train baseline`")
     if (known := json.loads(backend.metadata["normalisation"])) != codec.facts():
         raise ConfigError(f"init_from={name_or_file}: its normalisation is {known}, not {codec.facts()}: set distance")
-    return backend.network
+    return inner, averaged

@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import environment, rtpose
+import torch
 from command import environment, rtpose, torchrun
 from recording import Recording
-import torch
 
 from rtpose.assets import sample_clip
 

@@ -1,0 +1,36 @@
+"""A lifter that says the same of a pose and of its mirror image: flip averaging as a part of the network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rtpose.skeleton import H36M17
+
+_TWINS = H36M17.twins.tolist()
+
+
+def mirrored(points: Tensor) -> Tensor:
+    """Network input (N, 2 J) as in a mirror: x turned round, left and right joints exchanged."""
+    seen = points.reshape(len(points), -1, 2)[:, _TWINS]
+    return (seen * seen.new_tensor([-1.0, 1.0])).flatten(1)
+
+
+def mirrored_depth(depth: Tensor) -> Tensor:
+    """Depth (N, J) as in a mirror: left and right joints exchanged."""
+    return depth[:, _TWINS]
+
+
+class FlipAveraged(nn.Module):
+    """The mean of a lifter's depths of the points and of its depths of the mirrored points, mirrored back."""
+
+    def __init__(self, lifter: nn.Module) -> None:
+        """lifter: points (N, 2 J) -> depth (N, J)."""
+        super().__init__()
+        self.lifter = lifter
+
+    def forward(self, points: Tensor) -> Tensor:
+        """points (N, 2 J) -> depth (N, J)."""
+        depth: Tensor = self.lifter(torch.cat([points, mirrored(points)]))
+        own, other = depth.chunk(2)
+        return (own + mirrored_depth(other)) / 2
