@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from rtpose.skeleton import H36M17
@@ -12,7 +11,7 @@ _TWINS = H36M17.twins.tolist()
 
 def mirrored(points: Tensor) -> Tensor:
     """Network input (N, 2 J) as in a mirror: x turned round, left and right joints exchanged."""
-    seen = points.reshape(len(points), -1, 2)[:, _TWINS]
+    seen = points.unflatten(1, (-1, 2))[:, _TWINS]  # not len(points), which would fix it in the ONNX file
     return (seen * seen.new_tensor([-1.0, 1.0])).flatten(1)
 
 
@@ -31,6 +30,5 @@ class FlipAveraged(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """points (N, 2 J) -> depth (N, J)."""
-        depth: Tensor = self.lifter(torch.cat([points, mirrored(points)]))
-        own, other = depth.chunk(2)
-        return (own + mirrored_depth(other)) / 2
+        depth: Tensor = (self.lifter(points) + mirrored_depth(self.lifter(mirrored(points)))) / 2
+        return depth
