@@ -1,4 +1,4 @@
-"""Trained lifters as ONNX files that know themselves."""
+"""Trained lifters as files that know themselves: ONNX to run, safetensors to go on with in torch."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import save_file
 from torch import nn
 
 logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports every part that is not installed
@@ -40,12 +41,24 @@ def export_lifter(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> No
     assert program is not None
     model = _with_half_weights(program.model_proto)
     del model.metadata_props[:]
-    for key, value in facts.items():
-        model.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
+    for key, value in _as_text(facts).items():
+        model.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(model)
     part = path.with_name(path.name + ".part")
     onnx.save(model, part)
     os.replace(part, path)
+
+
+def export_weights(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> None:
+    """Write the module's state dict as safetensors, in full precision, with `facts` as its metadata."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in lifter.state_dict().items()}
+    part = path.with_name(path.name + ".part")
+    save_file(state, part, metadata=_as_text(facts))
+    os.replace(part, path)
+
+
+def _as_text(facts: Mapping[str, Any]) -> dict[str, str]:
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
 
 
 def _with_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
