@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from rtpose.train.data import EvaluationData, TrainingData
 from rtpose.train.evaluate import evaluate_depth
 from rtpose.train.method import Method
-from rtpose.train.motion_pack import MotionPack
 from rtpose.train.run_folder import RunFolder
 from rtpose.train.settings import TrainSettings
 
-VALIDATION_POSES = 1500
-"""About so many frames of the validation pack are looked at each time, from five cameras."""
+VALIDATION_POSES = 7500
+"""About so many of the validation poses are looked at each time."""
 
 
 @dataclass(frozen=True)
@@ -45,26 +45,24 @@ class Trained:
 
 
 def train(
-    method_of: Callable[[Any, MotionPack], Method],
+    method_of: Callable[[Any, TrainingData], Method],
     settings: TrainSettings,
-    train_pack: MotionPack,
-    validation_pack: MotionPack,
+    training: TrainingData,
+    validation: EvaluationData,
     folder: Path,
     *,
     resume: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Trained:
-    """Train a method on a pack; stop for good at `settings.steps`, keep what is best on the validation subjects.
+    """Train a method; stop for good at `settings.steps`, keep what is best on the validation subjects.
 
     Everything random in a step is drawn from a seed made of `settings.seed` and the step's number, so that a run
     that was killed and resumed ends at the same weights as one that was not.
     """
-    data = "\n".join(
-        f"{p.path.name}: {len(p.clips)} clips, {len(p.poses_m)} frames" for p in (train_pack, validation_pack)
-    )
-    run = RunFolder(folder, settings, data=data, resume=resume)
     torch.manual_seed(settings.seed)
-    method = method_of(settings, train_pack)
+    method = method_of(settings, training)  # before the folder is made: it may refuse the data
+    data = f"{training.name}: {training.size}\n{validation.name}: {validation.size}"
+    run = RunFolder(folder, settings, data=data, resume=resume)
     generator = method.networks["generator"]
     averaged = copy.deepcopy(generator).eval().requires_grad_(False)
     parts: dict[str, nn.Module | torch.optim.Optimizer] = {"averaged": averaged, **method.networks}
@@ -76,7 +74,7 @@ def train(
             part.load_state_dict(state[name])
         start, best, seconds = state["step"], state["best_p_mpjpe_mm"], state["seconds"]
     run.start_log(start)
-    every = max(1, len(validation_pack.poses_m) // VALIDATION_POSES)
+    every = max(1, len(validation) // VALIDATION_POSES)
 
     for step in range(start + 1, settings.steps + 1):
         began = time.monotonic()
@@ -90,7 +88,7 @@ def train(
         seconds += time.monotonic() - began
 
         if step % settings.validate_every == 0 or step == settings.steps:
-            scores = evaluate_depth(method.lifter_of(averaged), validation_pack, method.codec, every=every).means()
+            scores = evaluate_depth(method.lifter_of(averaged), validation, method.codec, every=every).means()
             run.log(
                 {
                     "step": step,

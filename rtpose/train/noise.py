@@ -15,7 +15,7 @@ _LIMBS = torch.tensor(H36M17.indices(*LIMB_JOINTS))
 
 
 def vary_body(poses: Tensor, settings: NoiseSettings, generator: torch.Generator) -> Tensor:
-    """Move hips and shoulders along their own lines, as detectors do. (N, 17, 3) mocap -> (N, 17, 3) mocap.
+    """Move hips and shoulders along their own lines, as detectors do. (N, 17, D) mocap -> (N, 17, D) mocap.
 
     A detector puts the hips further apart than motion capture (`settings.hip_width`, a range of factors) and the
     shoulders nearer together (`settings.shoulder_width`); the limbs below keep their places.
@@ -30,8 +30,12 @@ def vary_body(poses: Tensor, settings: NoiseSettings, generator: torch.Generator
     return out
 
 
-def add_detector_noise(points: Tensor, settings: NoiseSettings, generator: torch.Generator, unit: float) -> Tensor:
-    """Noise on (N, 17, 2) picture points of detector-like joints. unit: a mean joint distance in the picture.
+def add_detector_noise(
+    points: Tensor, settings: NoiseSettings, generator: torch.Generator, unit: float | Tensor
+) -> Tensor:
+    """Noise on (N, 17, 2) picture points of detector-like joints.
+
+    unit: a mean joint distance in the picture, that is what `UNIT_PX` pixels are; of all or, (N, 1, 1), of each.
 
     Limb joints get Gaussian noise, a few of them (`settings.outlier_share`) much more: a detector's guess for
     a joint that it does not see. The middle joints follow, because they are made of limb joints.

@@ -24,6 +24,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_training_writes_what_it_should(trained: Path) -> None:
     run = trained / "run"
     assert {f.name for f in run.iterdir()} >= {"settings.yaml", "log.csv", "last.pt", "best.pt", "svmac.onnx"}
+    assert (run / "svmac.safetensors").is_file()
     rows = (run / "log.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["step", "2", "4"]
 
@@ -48,7 +49,7 @@ def test_the_folder_is_kept_and_resumed(trained: Path) -> None:
 def test_wrong_data_and_settings(tmp_path: Path) -> None:
     for arguments, words in (
         (("--data", "nowhere"), "nowhere does not exist"),
-        (("--data", "."), "no cmu17_train.npz"),
+        (("--data", "."), "looked for cmu17_*.npz (motion packs)"),
         (("stepz=1",), "stepz"),
         (("--config", "gone.yaml"), "gone.yaml"),
     ):

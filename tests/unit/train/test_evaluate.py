@@ -9,8 +9,16 @@ from lifter_files import write_lifter
 from rtpose.assets import small_val_pack
 from rtpose.errors import ConfigError
 from rtpose.lift.codec import DepthCodec
+from rtpose.skeleton import H36M17
 from rtpose.train.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, unit_poses
-from rtpose.train.evaluate import InputKind, evaluate_depth, evaluate_lifter
+from rtpose.train.evaluate import (
+    InputKind,
+    MotionEvaluation,
+    evaluate_depth,
+    evaluate_lifter,
+    flip_averaged,
+    mirrored,
+)
 from rtpose.train.joints_2d import as_detected
 from rtpose.train.motion_pack import load_motion_pack
 from rtpose.train.settings import NoiseSettings
@@ -26,12 +34,12 @@ def test_the_true_depth_has_no_error_and_a_flat_one_has() -> None:
         rotation = camera_from_world(angles[0:1], angles[1:2], angles[2:3])
         truths.append((unit @ rotation.transpose(1, 2))[..., 2])
     queue = iter(truths)
-    perfect = evaluate_depth(lambda points: next(queue), pack, DepthCodec())
+    perfect = evaluate_depth(lambda points: next(queue), MotionEvaluation(pack), DepthCodec())
     # The codec's unit is the mean joint distance in the picture, which is a little less than the body's own, so
     # the true depth is nearly, not wholly, right in it.
     assert perfect.p_mpjpe_mm.mean() < 15
     assert len(perfect.p_mpjpe_mm) == 5 * len(pack.poses_m)
-    flat = evaluate_depth(lambda points: torch.zeros(len(points), 17), pack, DepthCodec())
+    flat = evaluate_depth(lambda points: torch.zeros(len(points), 17), MotionEvaluation(pack), DepthCodec())
     assert flat.p_mpjpe_mm.mean() > 60
     assert (flat.p_mpjpe_mm <= flat.mpjpe_mm).mean() > 0.9
     assert np.isclose(flat.means()["p_mpjpe_mm"], flat.p_mpjpe_mm.mean())
@@ -53,7 +61,7 @@ def test_noise_is_repeated_by_its_seed_and_makes_it_worse(tmp_path: Path) -> Non
         whole, poses_m=whole.poses_m[: whole.starts[2]], starts=whole.starts[:3], clips=whole.clips[:2]
     )
     exact, noisy, again, other, detected = (
-        evaluate_lifter(lifter, short, input_kind=kind, seed=seed)
+        evaluate_lifter(lifter, MotionEvaluation(short), input_kind=kind, seed=seed)
         for kind, seed in (("gt", 0), ("noise:20", 0), ("noise:20", 0), ("noise:20", 1), ("detected", 0))
     )
     assert noisy["p_mpjpe_mm"] > exact["p_mpjpe_mm"] + 5
@@ -64,3 +72,42 @@ def test_noise_is_repeated_by_its_seed_and_makes_it_worse(tmp_path: Path) -> Non
     assert sum(row["poses"] for row in exact["per_subject"].values()) == exact["poses"]
     keys = "lifter weights_sha256 backend pack input seed poses mpjpe_mm p_mpjpe_mm n_mpjpe_mm pck_150 auc"
     assert set(keys.split()) | {"accel_error_m_s2", "per_action", "per_subject"} <= set(exact)
+    assert exact["mean_of_actions"]["p_mpjpe_mm"] == pytest.approx(
+        np.mean([row["p_mpjpe_mm"] for row in exact["per_action"].values()])
+    )
+    assert exact["exclusions"] == "none"
+    assert exact["flip_averaging"] is False
+    for words in ("protocol 1: MPJPE", "protocol 2: P-MPJPE", "flip averaging: no", "left out: none", "scaled to"):
+        assert words in exact["protocol"]
+
+
+def test_mirroring_by_hand() -> None:
+    points = torch.zeros(1, 17, 2)
+    left, right, head = H36M17.indices("left_wrist", "right_wrist", "head")
+    points[0, left], points[0, right], points[0, head] = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    seen = mirrored(points.flatten(1)).reshape(17, 2)
+    assert seen[[left, right, head]].tolist() == [[-3, 4], [-1, 2], [-5, 6]]
+    assert torch.equal(mirrored(mirrored(points.flatten(1))), points.flatten(1))
+
+
+def test_a_flip_averaged_lifter_is_the_same_in_a_mirror() -> None:
+    """Whatever the network: the mirrored input has the mirrored depths; a symmetric one is not changed."""
+    torch.manual_seed(0)
+    network = torch.nn.Linear(34, 17)
+    points = torch.randn(5, 34)
+    with torch.no_grad():
+        plain, averaged = network(points), flip_averaged(network)(points)
+        assert torch.equal(flip_averaged(network)(mirrored(points)), averaged[:, H36M17.twins])
+        assert not torch.equal(network(mirrored(points)), plain[:, H36M17.twins])
+        twice = flip_averaged(flip_averaged(network))(points)
+    assert torch.equal(twice, averaged)
+
+
+def test_flip_averaging_reaches_the_figures(tmp_path: Path) -> None:
+    whole = load_motion_pack(small_val_pack())
+    short = dataclasses.replace(whole, poses_m=whole.poses_m[:50], starts=np.array([0, 50]), clips=whole.clips[:1])
+    lifter = str(write_lifter(tmp_path / "any.onnx", width=8))
+    plain, flipped = (evaluate_lifter(lifter, MotionEvaluation(short), flip=flip) for flip in (False, True))
+    assert flipped["p_mpjpe_mm"] != plain["p_mpjpe_mm"]
+    assert flipped["flip_averaging"] is True
+    assert "flip averaging: yes" in flipped["protocol"]
