@@ -15,16 +15,16 @@ from torch import nn
 
 from rtpose.errors import ConfigError
 from rtpose.models.temporal import TemporalLifter
+from rtpose.train.data import EvaluationData, TrainingData
 from rtpose.train.evaluate import DepthFunction, MotionFunction, evaluate_depth, motion_function
 from rtpose.train.method import Method
-from rtpose.train.motion_pack import MotionPack
 from rtpose.train.processes import share_batches, start_fabric
 from rtpose.train.run_folder import RunFolder
 from rtpose.train.settings import TrainSettings
 from rtpose.train.speed import Speed
 
-VALIDATION_POSES = 1500
-"""About so many frames of the validation pack are looked at each time, from five cameras."""
+VALIDATION_POSES = 7500
+"""About so many of the validation poses are looked at each time."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,17 @@ class Trained:
 
 
 def train(
-    method_of: Callable[[Any, MotionPack], Method],
+    method_of: Callable[[Any, TrainingData], Method],
     settings: TrainSettings,
-    train_pack: MotionPack,
-    validation_pack: MotionPack,
+    training: TrainingData,
+    validation: EvaluationData,
     folder: Path,
     *,
     resume: bool = False,
     fabric: Fabric | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Trained:
-    """Train a method on a pack; stop for good at `settings.steps`, keep what is best on the validation subjects.
+    """Train a method; stop for good at `settings.steps`, keep what is best on the validation subjects.
 
     Everything random in a step is drawn from a seed made of `settings.seed` and the step's number, so that a run
     that was killed and resumed ends at the same weights as one that was not.
@@ -78,14 +78,12 @@ def train(
             f"batch_size={settings.batch_size} cannot be shared by {fabric.world_size} processes: choose a multiple of "
             f"{fabric.world_size}"
         )
-    data = "\n".join(
-        f"{p.path.name}: {len(p.clips)} clips, {len(p.poses_m)} frames" for p in (train_pack, validation_pack)
-    )
-    run = RunFolder(folder, settings, data=data, resume=resume) if fabric.is_global_zero else None
     torch.manual_seed(settings.seed)
     with fabric.device:  # new tensors are made there: the data and the networks now, random numbers in each step
-        method = method_of(settings, train_pack)
+        method = method_of(settings, training)  # before the folder is made: it may refuse the data
     share_batches(fabric, method)
+    data = f"{training.name}: {training.size}\n{validation.name}: {validation.size}"
+    run = RunFolder(folder, settings, data=data, resume=resume) if fabric.is_global_zero else None
     generator = method.networks["generator"]
     averaged = copy.deepcopy(generator).eval().requires_grad_(False)
     parts: dict[str, nn.Module | torch.optim.Optimizer] = {"averaged": averaged, **method.networks}
@@ -100,8 +98,8 @@ def train(
     if run:
         run.start_log(start)
     speed = Speed(fabric.device, settings.poses_per_step, seconds)
-    temporal = isinstance(method.lifter_of(averaged), TemporalLifter)
-    every = 1 if temporal else max(1, len(validation_pack.poses_m) // VALIDATION_POSES)
+    temporal = isinstance(method.lifter_of(averaged), TemporalLifter)  # which is asked frame after frame
+    every = 1 if temporal else max(1, len(validation) // VALIDATION_POSES)
 
     for step in range(start + 1, settings.steps + 1):
         for optimiser in method.optimisers.values():
@@ -119,7 +117,7 @@ def train(
             if run is None:
                 continue
             scores = evaluate_depth(
-                _asked_on_cpu(method.lifter_of(averaged)), validation_pack, method.codec, every=every
+                _asked_on_cpu(method.lifter_of(averaged)), validation, method.codec, every=every
             ).means()
             run.log(
                 {

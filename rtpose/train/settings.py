@@ -50,6 +50,10 @@ class NoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The same of the shoulders: 0.89."""
 
 
+EXACT = NoiseSettings(sigma=0, outlier_share=0, hip_width=(1, 1), shoulder_width=(1, 1))
+"""The joints as the data set gives them, on which the papers train."""
+
+
 class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What every training has."""
 

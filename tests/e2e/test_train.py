@@ -27,6 +27,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_training_writes_what_it_should(trained: Path) -> None:
     run = trained / "run"
     assert {f.name for f in run.iterdir()} >= {"settings.yaml", "log.csv", "last.pt", "best.pt", "svmac.onnx"}
+    assert (run / "svmac.safetensors").is_file()
     rows = (run / "log.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["step", "2", "4"]
 
@@ -74,8 +75,8 @@ def test_two_processes_train_the_same_lifter(tmp_path: Path) -> None:
     one = rtpose("train", "baseline", *settings, "--out", "one", cwd=tmp_path)
     assert one.returncode == 0, one.stderr
     for said in (one.stdout, two.stdout):
-        assert len(said.splitlines()) == 2  # one process alone speaks
-        assert re.fullmatch(r"[\d,]+ poses/s; \d+% of a step is not matrix work", said.splitlines()[1])
+        assert len(said.splitlines()) == 3  # one process alone speaks
+        assert re.fullmatch(r"[\d,]+ poses/s; \d+% of a step is not matrix work", said.splitlines()[2])
     states = [torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("one", "two")]
     compared = 0
     for name, value in states[0]["generator"].items():
@@ -90,7 +91,7 @@ def test_two_processes_train_the_same_lifter(tmp_path: Path) -> None:
 def test_wrong_data_and_settings(tmp_path: Path) -> None:
     for arguments, words in (
         (("--data", "nowhere"), "nowhere does not exist"),
-        (("--data", "."), "no cmu17_train.npz"),
+        (("--data", "."), "looked for cmu17_*.npz (motion packs)"),
         (("stepz=1",), "stepz"),
         (("--config", "gone.yaml"), "gone.yaml"),
     ):

@@ -15,6 +15,8 @@ from lightning_fabric import Fabric
 
 from rtpose.assets import small_val_pack
 from rtpose.errors import ConfigError
+from rtpose.train.evaluate import MotionEvaluation
+from rtpose.train.joints_2d import MotionTraining
 from rtpose.train.loop import Progress, train
 from rtpose.train.methods import METHODS
 from rtpose.train.motion_pack import MotionPack, load_motion_pack
@@ -44,7 +46,7 @@ def gradients(case: str, fabric: Fabric, pack: MotionPack) -> dict[str, torch.Te
     """All that one step computes: the gradients of each update, and the running statistics after it."""
     name, changes = CASES[case]
     torch.manual_seed(0)
-    method = METHODS[name].method(METHODS[name].settings(**{**TINY, **changes}), pack)
+    method = METHODS[name].method(METHODS[name].settings(**{**TINY, **changes}), MotionTraining(pack))
     share_batches(fabric, method)
     found: dict[str, torch.Tensor] = {}
     updates: Counter[str] = Counter()
@@ -72,7 +74,8 @@ def resumed_and_not(folder: Path, fabric: Fabric, pack: MotionPack) -> list[dict
         if progress.step == 5:
             shutil.copytree(folder / "straight", folder / "resumed")
 
-    run = partial(train, kind.method, kind.settings(**TINY), pack, pack, fabric=fabric)
+    data = MotionTraining(pack), MotionEvaluation(pack)
+    run = partial(train, kind.method, kind.settings(**TINY), *data, fabric=fabric)
     straight = run(folder / "straight", report=leave_a_copy)
     resumed = run(folder / "resumed", resume=True)
     return [straight.lifter.state_dict(), resumed.lifter.state_dict()]
@@ -80,8 +83,9 @@ def resumed_and_not(folder: Path, fabric: Fabric, pack: MotionPack) -> list[dict
 
 def indivisible(folder: Path, fabric: Fabric, pack: MotionPack) -> str:
     kind = METHODS["baseline"]
+    data = MotionTraining(pack), MotionEvaluation(pack)
     try:
-        train(kind.method, kind.settings(**{**TINY, "batch_size": 7}), pack, pack, folder, fabric=fabric)
+        train(kind.method, kind.settings(**{**TINY, "batch_size": 7}), *data, folder, fabric=fabric)
     except ConfigError as error:
         return str(error)
     return ""
