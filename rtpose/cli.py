@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rtpose.server.server import PoseServer
     from rtpose.train.data import EvaluationData, TrainingData
     from rtpose.train.loop import Trained
+    from rtpose.train.settings import TrainSettings
     from rtpose.types import Camera, Estimator, FrameSource, Person3D, Result, Sink
 
 app = typer.Typer(
@@ -392,23 +393,24 @@ def reproduce(
     with _needing_train("reproducing a table"):
         from rtpose.train.data_folder import BuiltInMotions, open_data
         from rtpose.train.loop import Progress
-        from rtpose.train.tables import reproduce, table_note, table_rows
+        from rtpose.train.tables import reproduce, shared_settings, table_note, table_rows
         from rtpose.train.tables_page import write_page
 
     folders = [open_data(path) for path in data] if data else [BuiltInMotions(keep_test_subject=True)]
+    settings = shared_settings(folders, overrides or [])
     folder = out / table
     with _progress(quiet, table) as update:
 
         def report(label: str, progress: Progress) -> None:
             update(progress.step, progress.steps, label)
 
-        cells = reproduce(table, folders, folder, seeds=range(seeds), overrides=overrides or [], report=report)
+        cells = reproduce(table, folders, folder, seeds=range(seeds), overrides=settings, report=report)
     head, *rows = table_rows(table, cells)
     shown = Table(*head)
     for row in rows:
         shown.add_row(*row)
     Console(width=140 if not sys.stdout.isatty() else None).print(shown)
-    note = table_note(cells, overrides or [])
+    note = table_note(cells, settings)
     print(note)
     page = folder / "index.html"
     write_page(page, table, cells, note=note)
@@ -544,7 +546,8 @@ def _train(
     with _progress(quiet or not fabric.is_global_zero, "steps") as update:
 
         def report(progress: Progress) -> None:
-            update(progress.step, progress.steps, f"val P-MPJPE {progress.best_p_mpjpe_mm:.1f} mm")
+            early = ", stopped early" if progress.stopped_early else ""
+            update(progress.step, progress.steps, f"val P-MPJPE {progress.best_p_mpjpe_mm:.1f} mm{early}")
 
         trained = train(
             kind.method, settings, training, validation, folder, resume=resume, fabric=fabric, report=report
@@ -552,7 +555,7 @@ def _train(
     if fabric.is_global_zero:
         print(f"trained on {_who(training)}; best weights by {_who(validation)}")
         print(export_trained(kind.method(settings, training), trained, training, validation, folder))
-        print(_speed(trained))
+        print(_speed(trained) + _early(trained, settings))
 
 
 def _who(data: TrainingData | EvaluationData) -> str:
@@ -561,12 +564,22 @@ def _who(data: TrainingData | EvaluationData) -> str:
 
 
 def _speed(trained: Trained) -> str:
-    """The last line of a training."""
+    """How the last line of a training begins."""
     if math.isnan(trained.poses_per_second):
         return "no steps were left to do"
     share = trained.not_matrix_share
     spent = "too few steps to look into" if math.isnan(share) else f"{share:.0%} of a step is not matrix work"
     return f"{trained.poses_per_second:,.0f} poses/s; {spent}"
+
+
+def _early(trained: Trained, settings: TrainSettings) -> str:
+    """Its end, if `patience` ran out."""
+    if not trained.stopped_early:
+        return ""
+    return (
+        f"; stopped early at step {trained.last_step} of {settings.steps}: the last {settings.patience} validations "
+        f"were no better than step {trained.step} (patience=0 goes on)"
+    )
 
 
 # Putting the parts together.

@@ -17,7 +17,7 @@ from rtpose.errors import ConfigError
 from rtpose.lift.codec import DepthCodec
 from rtpose.models.flip import FlipAveraged
 from rtpose.train.data import EvaluationData, TrainingData
-from rtpose.train.data_folder import DataFolder
+from rtpose.train.data_folder import BuiltInMotions, DataFolder
 from rtpose.train.datasets import human36m, mpi_inf_3dhp
 from rtpose.train.evaluate import Evaluation, Example, InputKind, evaluate_depth, example, flip_averaging, protocol
 from rtpose.train.loop import Progress, Trained, train
@@ -27,6 +27,11 @@ from rtpose.train.settings import EXACT
 HUMAN36M, MPI_INF_3DHP = human36m.INFO.name, mpi_inf_3dhp.INFO.name
 PERCENT = {"pck_150": "PCK@150", "auc": "AUC", "p_pck_150": "PCK@150, aligned", "p_auc": "AUC, aligned"}
 """Metrics of which more is better, and which the papers print in per cent."""
+
+LENGTH = {"width": 256, "steps": 3000, "validate_every": 250}
+"""Of the trainings of all rows: some minutes each on one core of a laptop."""
+LENGTH_BUILT_IN = {"width": 128, "steps": 1000, "validate_every": 100}
+"""The same on the built-in small packs, which are there to try things out."""
 
 
 @dataclass(frozen=True)
@@ -242,6 +247,13 @@ def check_data(name: str, folders: Sequence[DataFolder]) -> None:
         raise ConfigError(f"{name} takes {' and '.join(sorted(wanted)) or 'one data set'}, not {' and '.join(kinds)}")
 
 
+def shared_settings(folders: Sequence[DataFolder], overrides: Sequence[str]) -> list[str]:
+    """The overrides, and before them those of the default length that they do not change: what `reproduce` is given."""
+    length = LENGTH_BUILT_IN if any(isinstance(folder, BuiltInMotions) for folder in folders) else LENGTH
+    changed = {text.partition("=")[0] for text in overrides}
+    return [*(f"{name}={value}" for name, value in length.items() if name not in changed), *overrides]
+
+
 def reproduce(
     name: str,
     folders: Sequence[DataFolder],
@@ -352,6 +364,6 @@ def table_note(cells: Sequence[Cell], overrides: Sequence[str]) -> str:
     of_actions = "figures without an action are the mean of the actions; " if cells[0].tested.name == HUMAN36M else ""
     return (
         f"Trained on {' and '.join(sorted(trained_on))}, with the weights that were best on other subjects than those "
-        f"tested on; settings changed for all rows: {' '.join(overrides) or 'none'}; {of_actions}"
+        f"tested on; settings of all rows: {' '.join(overrides) or 'the defaults'}; {of_actions}"
         f"{protocol(cells[0].tested, flip=flip)}."
     )

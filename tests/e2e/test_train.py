@@ -63,6 +63,15 @@ def test_the_folder_is_kept_and_resumed(trained: Path) -> None:
     assert rtpose("train", "svmac", *TINY, "--out", "run", "--resume", "--quiet", cwd=trained).returncode == 0
 
 
+def test_it_says_when_it_stops_early(tmp_path: Path) -> None:
+    """At a learning rate that changes nothing, the first validation stays the best one."""
+    settings = ("steps=9", "validate_every=1", "patience=2", "learning_rate=1e-30", "final_learning_rate=1e-30")
+    run = rtpose("train", "svmac", "width=16", "batch_size=16", *settings, "--out", "run", "--quiet", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    words = "; stopped early at step 3 of 9: the last 2 validations were no better than step 1 (patience=0 goes on)"
+    assert run.stdout.splitlines()[-1].endswith(words)
+
+
 def test_two_processes_train_the_same_lifter(tmp_path: Path) -> None:
     """With `torchrun`, the same command ends at the same weights up to float32's rounding: 1e-5 after 8 steps.
 

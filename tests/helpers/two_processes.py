@@ -7,7 +7,9 @@ import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -91,6 +93,23 @@ def indivisible(folder: Path, fabric: Fabric, pack: MotionPack) -> str:
     return ""
 
 
+def stopped_early(folder: Path, fabric: Fabric, pack: MotionPack) -> tuple[int, bool]:
+    """The last step of a training that gets no better after its first validation; the first process alone validates."""
+    kind, scores = METHODS["baseline"], iter([50.0, 60.0, 60.0, 40.0])
+
+    def evaluate(*_: Any, **__: Any) -> Any:
+        means = {"mpjpe_mm": 0.0, "p_mpjpe_mm": next(scores)}
+        return SimpleNamespace(means=lambda: means)
+
+    settings, data = (
+        kind.settings(**{**TINY, "patience": 2, "steps": 20}),
+        (MotionTraining(pack), MotionEvaluation(pack)),
+    )
+    with patch("rtpose.train.loop.evaluate_depth", evaluate):
+        trained = train(kind.method, settings, *data, folder, fabric=fabric)
+    return trained.last_step, trained.stopped_early
+
+
 def main(folder: Path) -> None:
     faulthandler.dump_traceback_later(100, exit=True)  # rather than wait for the other for ever
     torch.set_num_threads(1)
@@ -98,6 +117,7 @@ def main(folder: Path) -> None:
     found = {
         "gradients": {case: gradients(case, fabric, pack) for case in CASES},
         "weights": resumed_and_not(folder, fabric, pack),
+        "stopped early": stopped_early(folder / "stopped", fabric, pack),
         "indivisible": indivisible(folder / "indivisible", fabric, pack),
     }
     torch.save(found, folder / f"{fabric.global_rank}.pt")

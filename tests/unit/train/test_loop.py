@@ -2,7 +2,9 @@
 
 import csv
 import dataclasses
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -86,6 +88,76 @@ def test_a_log_of_an_earlier_version_is_gone_on_with(pack: MotionPack, tmp_path:
     assert [row["step"] for row in rows] == ["2", "4", "6"]
     assert [bool(row["poses_per_second"]) for row in rows] == [False, False, True]
     assert all(float(row["val_mpjpe_mm"]) > 0 and None not in row for row in rows)
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, *p_mpjpe_mm: float) -> None:
+    """Validations that come out like this, one after the other."""
+    scores = iter(p_mpjpe_mm)
+
+    def evaluate(*_: Any, **__: Any) -> Any:
+        means = {"mpjpe_mm": 0.0, "p_mpjpe_mm": next(scores)}
+        return SimpleNamespace(means=lambda: means)
+
+    monkeypatch.setattr("rtpose.train.loop.evaluate_depth", evaluate)
+
+
+IMPATIENT: dict[str, Any] = {"steps": 20, "patience": 3}
+
+
+@pytest.fixture
+def stopped(pack: MotionPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Trained, list[Progress]]:
+    """Best in step 4, then three validations that are no better: an equal one is not."""
+    scripted(monkeypatch, 50, 40, 41, 42, 40, 30)
+    seen: list[Progress] = []
+    return run("baseline", pack, tmp_path / "straight", report=seen.append, **IMPATIENT), seen
+
+
+def test_it_stops_when_patience_runs_out(
+    stopped: tuple[Trained, list[Progress]], pack: MotionPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained, seen = stopped
+    assert (trained.step, trained.last_step, trained.stopped_early) == (4, 10, True)
+    assert [(p.step, p.stopped_early) for p in seen] == [(step, step == 10) for step in range(1, 11)]
+    again = run("baseline", pack, tmp_path / "straight", resume=True, report=seen.append, **IMPATIENT)
+    assert len(seen) == 10  # no step is left to do
+    assert (again.step, again.last_step, again.stopped_early) == (4, 10, True)
+
+    scripted(monkeypatch, 50, *[51] * 9)
+    endless = run("baseline", pack, tmp_path / "endless", **{**IMPATIENT, "patience": 0})
+    assert (endless.step, endless.last_step, endless.stopped_early) == (2, 20, False)
+    scripted(monkeypatch, *[50] * 10)
+    whole = run("baseline", pack, tmp_path / "whole", **{**IMPATIENT, "patience": 9})
+    assert (whole.last_step, whole.stopped_early) == (20, False)  # the last step is no early one
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_a_resumed_run_stops_where_an_uninterrupted_one_does(
+    between: bool,
+    stopped: tuple[Trained, list[Progress]],
+    pack: MotionPack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """between: killed after best.pt of step 4 was written and before last.pt was."""
+    folder = tmp_path / "killed"
+    last_step, scores = (5, (40, 41, 42, 40, 30)) if between else (9, (40, 30))
+
+    def kill(progress: Progress) -> None:
+        if progress.step == 3:
+            shutil.copy(folder / "last.pt", tmp_path / "of step 2")
+        if progress.step == last_step:
+            raise KilledError
+
+    scripted(monkeypatch, 50, 40, 41, 42)
+    with pytest.raises(KilledError):
+        run("baseline", pack, folder, report=kill, **IMPATIENT)
+    if between:
+        shutil.copy(tmp_path / "of step 2", folder / "last.pt")
+    scripted(monkeypatch, *scores)
+    resumed = run("baseline", pack, folder, resume=True, **IMPATIENT)
+    assert (resumed.step, resumed.last_step, resumed.stopped_early) == (4, 10, True)
+    for part, value in stopped[0].lifter.state_dict().items():
+        assert torch.equal(value, resumed.lifter.state_dict()[part]), part
 
 
 @pytest.mark.parametrize(

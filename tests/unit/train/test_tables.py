@@ -15,7 +15,7 @@ from rtpose.train.datasets.human36m import ACTIONS
 from rtpose.train.evaluate import MotionEvaluation
 from rtpose.train.joints_2d import MotionTraining
 from rtpose.train.motion_pack import load_motion_pack, of_subjects
-from rtpose.train.tables import TABLES, reproduce, table_note, table_rows
+from rtpose.train.tables import TABLES, reproduce, shared_settings, table_note, table_rows
 from rtpose.train.tables_page import write_page
 
 TINY = ["width=8", "batch_size=8", "steps=2", "validate_every=1"]
@@ -160,6 +160,23 @@ def test_a_table_says_what_data_it_needs(tmp_path: Path) -> None:
         reproduce("svmac-table4", [open_data(write_lsp(tmp_path / "lsp"))], tmp_path / "run", overrides=TINY)
     with pytest.raises(ConfigError, match="svmac-table4"):
         reproduce("table9", [built_in], tmp_path)
+
+
+def test_trainings_are_of_a_sensible_length_unless_told(motions: FewMotions, tmp_path: Path) -> None:
+    built_in = shared_settings([BuiltInMotions(keep_test_subject=True)], [])
+    assert built_in == ["width=128", "steps=1000", "validate_every=100"]
+    settings = shared_settings([motions], ["steps=2", "batch_size=8", "width=8"])
+    assert settings == ["validate_every=250", "steps=2", "batch_size=8", "width=8"]
+    cells = reproduce("consistency-table5", [motions], tmp_path, overrides=settings)
+    text = (cells[0].folder / "settings.yaml").read_text()
+    for line in ("width: 8", "steps: 2", "validate_every: 250", "learning_rate: 0.001", "final_learning_rate: 1.0e-05"):
+        assert f"\n{line}\n" in f"\n{text}"
+    assert "settings of all rows: validate_every=250 steps=2 batch_size=8 width=8;" in table_note(cells, settings)
+    assert "flip averaging: no;" in table_note(cells, settings)
+    averaged = reproduce(
+        "consistency-table5", [motions], tmp_path / "flip", overrides=[*settings, "flip_averaging=true"]
+    )
+    assert "flip averaging: yes, in the network;" in table_note(averaged, settings)
 
 
 def test_the_papers_means_are_those_of_their_actions() -> None:
