@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rtpose import __version__
-from rtpose.errors import InputError, MissingExtraError, OutputError, RtposeError
+from rtpose.errors import ConfigError, InputError, MissingExtraError, OutputError, RtposeError
 
 if TYPE_CHECKING:
     from rtpose.config import RunSettings
     from rtpose.pipeline import Pipeline, Summary
     from rtpose.server.server import PoseServer
+    from rtpose.train.data import EvaluationData, TrainingData
     from rtpose.train.loop import Trained
+    from rtpose.train.settings import TrainSettings
     from rtpose.types import Camera, Estimator, FrameSource, Person3D, Result, Sink
 
 app = typer.Typer(
@@ -300,20 +302,31 @@ def view(
             pass
 
 
+DataJoints = Annotated[str, typer.Option("--joints", help="2D joints of Human3.6M: gt, sh or cpn.")]
+
+
 @app.command("eval")
 def evaluate(
-    lifter: Annotated[str, typer.Argument(help="A shipped lifter's name or an .onnx file.")],
+    lifter: Annotated[str, typer.Argument(help="A shipped lifter's name, or an .onnx or .safetensors file.")],
     pack: Annotated[Path | None, typer.Option(help="Motion pack.", show_default="the built-in validation pack")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of Human3.6M, MPI-INF-3DHP or motion packs: its test part.")
+    ] = None,
+    joints: DataJoints = "gt",
     input_kind: Annotated[
         str, typer.Option("--input", help="2D joints: gt, detected, detected-video, noise:PX.")
     ] = "gt",
-    backend: Annotated[str, typer.Option(help="openvino or torch.")] = "openvino",
+    flip: Annotated[bool, typer.Option("--flip", help="Average with the mirrored input's mirrored estimate.")] = False,
+    backend: Annotated[
+        str | None,
+        typer.Option(help="openvino or torch.", show_default="openvino, for .safetensors torch"),
+    ] = None,
     smooth: Annotated[bool, typer.Option("--smooth", help="With One-Euro as a live run has by default.")] = False,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write all figures here.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """How good a lifter is: its errors on a motion pack (needs the extra 'train')."""
+    """How good a lifter is: its errors on a motion pack or a test set (needs the extra 'train')."""
     import msgspec
     from rich.console import Console
     from rich.table import Table
@@ -322,19 +335,29 @@ def evaluate(
     from rtpose.config import OneEuroSettings
 
     with _needing_train("evaluation"):
-        from rtpose.train.evaluate import evaluate_lifter
+        from rtpose.train.data_folder import open_data
+        from rtpose.train.evaluate import MotionEvaluation, evaluate_lifter
     from rtpose.sinks.output_file import OutputFile
     from rtpose.train.motion_pack import load_motion_pack
 
+    if pack and data:
+        raise ConfigError("--pack names one file and --data a folder with a test part: give one of them")
+    if data is None and joints != "gt":
+        raise ConfigError("--joints is of Human3.6M: name its folder by --data")
     output = OutputFile(json_file, overwrite=overwrite) if json_file else None
+    tested = open_data(data, joints).test() if data else MotionEvaluation(load_motion_pack(pack or small_val_pack()))
     figures = evaluate_lifter(
-        lifter, load_motion_pack(pack or small_val_pack()), input_kind=input_kind, backend=backend, seed=seed,
+        lifter, tested, input_kind=input_kind, backend=backend, flip=flip, seed=seed,
         smooth=OneEuroSettings() if smooth else None,
     )  # fmt: skip
     columns = ("poses", "mpjpe_mm", "p_mpjpe_mm", "n_mpjpe_mm", "pck_150", "auc", "accel_error_m_s2")
-    name = f"{figures['lifter']} + One-Euro" if smooth else figures["lifter"]
-    table = Table("", *columns, title=f"{name} on {figures['pack']}, input {figures['input']}")
-    rows = [*figures["per_action"].items(), *((f"subject {n}", row) for n, row in figures["per_subject"].items())]
+    shown = f"{figures['lifter']} + One-Euro" if smooth else figures["lifter"]
+    table = Table("", *columns, title=f"{shown} on {figures['pack']}, input {figures['input']}")
+    rows = [
+        *figures["per_action"].items(),
+        ("mean of actions", figures["mean_of_actions"]),
+        *((f"subject {name}", row) for name, row in figures["per_subject"].items()),
+    ]
     digits = {"poses": 0, "pck_150": 3, "auc": 3}
     for name, row in [*rows, ("all", figures)]:
         table.add_row(name, *(f"{row[c]:.{digits.get(c, 1)}f}" for c in columns))
@@ -348,11 +371,14 @@ def evaluate(
 
 @app.command()
 def reproduce(
-    table: Annotated[str, typer.Argument(help="svmac-table4, consistency-table5 or consistency-table3.")],
+    table: Annotated[str, typer.Argument(help="svmac-table1 to 4, consistency-table1 to 5.")],
     overrides: TrainOverrides = None,
     data: Annotated[
-        Path | None,
-        typer.Option(help="Folder with cmu17_train, _val and _test.npz.", show_default="the built-in small packs"),
+        list[Path] | None,
+        typer.Option(
+            help="Folder of motion packs, Human3.6M or MPI-INF-3DHP; again for a table of two data sets.",
+            show_default="the built-in small packs",
+        ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trainings and the page.")] = Path(
         "runs/tables"
@@ -364,43 +390,30 @@ def reproduce(
     from rich.console import Console
     from rich.table import Table
 
-    from rtpose.assets import small_pack, small_val_pack
-
     with _needing_train("reproducing a table"):
+        from rtpose.train.data_folder import BuiltInMotions, open_data
         from rtpose.train.loop import Progress
-        from rtpose.train.tables import TEST_SUBJECT, reproduce, table_rows
+        from rtpose.train.tables import reproduce, shared_settings, table_note, table_rows
         from rtpose.train.tables_page import write_page
-    from rtpose.train.motion_pack import find_pack, load_motion_pack, of_subjects
 
-    if data is not None:
-        train_pack, validation, test = (load_motion_pack(find_pack(data, split)) for split in ("train", "val", "test"))
-    else:
-        train_pack, held_out = load_motion_pack(small_pack()), load_motion_pack(small_val_pack())
-        validation = of_subjects(held_out, [s for s in held_out.subjects if s != TEST_SUBJECT])
-        test = of_subjects(held_out, [TEST_SUBJECT])
+    folders = [open_data(path) for path in data] if data else [BuiltInMotions(keep_test_subject=True)]
+    settings = shared_settings(folders, overrides or [])
     folder = out / table
     with _progress(quiet, table) as update:
 
         def report(label: str, progress: Progress) -> None:
             update(progress.step, progress.steps, label)
 
-        cells = reproduce(
-            table, (train_pack, validation, test), folder, seeds=range(seeds), overrides=overrides or [], report=report
-        )
-    where = f"{test.path.name}, subjects {', '.join(test.subjects)}"
-    head, *rows = table_rows(table, cells, data=where)
+        cells = reproduce(table, folders, folder, seeds=range(seeds), overrides=settings, report=report)
+    head, *rows = table_rows(table, cells)
     shown = Table(*head)
     for row in rows:
         shown.add_row(*row)
     Console(width=140 if not sys.stdout.isatty() else None).print(shown)
-    note = (
-        f"Trained on {train_pack.path.name}, best of the validation subjects {', '.join(validation.subjects)}, exact "
-        f"2D joints from five cameras; settings changed for all rows: {' '.join(overrides or []) or 'none'}; "
-        "no flip averaging, no poses left out."
-    )
+    note = table_note(cells, settings)
     print(note)
     page = folder / "index.html"
-    write_page(page, table, cells, data=where, note=note)
+    write_page(page, table, cells, note=note)
     print(page)
 
 
@@ -455,7 +468,9 @@ def models_import(
 
 TrainData = Annotated[
     Path | None,
-    typer.Option(help="Folder with cmu17_train.npz and cmu17_val.npz.", show_default="the built-in small pack"),
+    typer.Option(
+        help="Folder of motion packs, Human3.6M, MPI-INF-3DHP, MPII or LSP.", show_default="the built-in small pack"
+    ),
 ]
 TrainOut = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the training.", show_default="runs/NAME")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training in --out.")]
@@ -467,12 +482,13 @@ def _add_train_command(name: str, text: str) -> None:
     def command(
         settings: TrainOverrides = None,
         data: TrainData = None,
+        joints: DataJoints = "gt",
         out: TrainOut = None,
         resume: Resume = False,
         config: ConfigFile = None,
         quiet: Quiet = False,
     ) -> None:
-        _train(name, settings, data, out or Path("runs") / name, resume=resume, config=config, quiet=quiet)
+        _train(name, settings, data, joints, out or Path("runs") / name, resume=resume, config=config, quiet=quiet)
 
     train_app.command(name, help=text)(command)
 
@@ -506,44 +522,64 @@ def data_prepare_cmu(
 
 
 def _train(
-    name: str, overrides: list[str] | None, data: Path | None, folder: Path, *,
+    name: str, overrides: list[str] | None, data: Path | None, joints: str, folder: Path, *,
     resume: bool, config: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
-    from rtpose.assets import small_pack, small_val_pack
+    import msgspec
+
     from rtpose.config import load_settings
 
     with _needing_train("training"):
+        from rtpose.train.data_folder import BuiltInMotions, open_data
         from rtpose.train.loop import Progress, train
         from rtpose.train.methods import METHODS
         from rtpose.train.processes import start_fabric
-    from rtpose.train.motion_pack import find_pack, load_motion_pack
+    from rtpose.train.settings import EXACT
     from rtpose.train.shipping import export_trained
 
     kind = METHODS[name]
-    settings = load_settings(kind.settings, config, overrides or [])
-    train_pack = load_motion_pack(find_pack(data, "train") if data else small_pack())
-    validation_pack = load_motion_pack(find_pack(data, "val") if data else small_val_pack())
+    source = open_data(data, joints) if data else BuiltInMotions(keep_test_subject=False).with_joints(joints)
+    recorded = {"noise": msgspec.to_builtins(EXACT)} if source.exact_joints else None
+    settings = load_settings(kind.settings, config, overrides or [], base=recorded)
+    training, validation = source.training(), source.validation()
     fabric = start_fabric()
     with _progress(quiet or not fabric.is_global_zero, "steps") as update:
 
         def report(progress: Progress) -> None:
-            update(progress.step, progress.steps, f"val P-MPJPE {progress.best_p_mpjpe_mm:.1f} mm")
+            early = ", stopped early" if progress.stopped_early else ""
+            update(progress.step, progress.steps, f"val P-MPJPE {progress.best_p_mpjpe_mm:.1f} mm{early}")
 
         trained = train(
-            kind.method, settings, train_pack, validation_pack, folder, resume=resume, fabric=fabric, report=report
+            kind.method, settings, training, validation, folder, resume=resume, fabric=fabric, report=report
         )
     if fabric.is_global_zero:
-        print(export_trained(kind.method(settings, train_pack), trained, train_pack, validation_pack, folder))
-        print(_speed(trained))
+        print(f"trained on {_who(training)}; best weights by {_who(validation)}")
+        print(export_trained(kind.method(settings, training), trained, training, validation, folder))
+        print(_speed(trained) + _early(trained, settings))
+
+
+def _who(data: TrainingData | EvaluationData) -> str:
+    subjects = ", ".join(data.subjects)
+    return f"{data.name}, {f'subjects {subjects}' if subjects else data.size}"
 
 
 def _speed(trained: Trained) -> str:
-    """The last line of a training."""
+    """How the last line of a training begins."""
     if math.isnan(trained.poses_per_second):
         return "no steps were left to do"
     share = trained.not_matrix_share
     spent = "too few steps to look into" if math.isnan(share) else f"{share:.0%} of a step is not matrix work"
     return f"{trained.poses_per_second:,.0f} poses/s; {spent}"
+
+
+def _early(trained: Trained, settings: TrainSettings) -> str:
+    """Its end, if `patience` ran out."""
+    if not trained.stopped_early:
+        return ""
+    return (
+        f"; stopped early at step {trained.last_step} of {settings.steps}: the last {settings.patience} validations "
+        f"were no better than step {trained.step} (patience=0 goes on)"
+    )
 
 
 # Putting the parts together.
@@ -555,7 +591,7 @@ def _needing_train(purpose: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] in ("torch", "lightning_fabric", "onnx", "onnxscript"):
+        if (error.name or "").split(".")[0] in ("torch", "lightning_fabric", "onnx", "onnxscript", "safetensors"):
             raise MissingExtraError("train", purpose) from error
         raise
 

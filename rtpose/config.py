@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -61,16 +62,22 @@ class CalibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     camera: tuple[Positive, Positive, float, float]
 
 
-def load_settings(kind: type[Settings], file: Path | None = None, overrides: Sequence[str] = ()) -> Settings:
-    """Defaults of `kind`, changed by a YAML file, changed by overrides such as `noise.sigma=0.02`.
+def load_settings(
+    kind: type[Settings],
+    file: Path | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    base: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Defaults of `kind`, changed by `base`, changed by a YAML file, changed by overrides such as `noise.sigma=0.02`.
 
     Errors: `ConfigError` that names the file or override, the setting and what it expects.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = copy.deepcopy(dict(base or {}))
     where = "the defaults"
     if file is not None:
         where = str(file)
-        values = _read_yaml(file)
+        values |= _read_yaml(file)
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals or not name:

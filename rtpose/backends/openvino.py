@@ -65,7 +65,10 @@ def _read(model: Path) -> Any:
     if not model.is_file():
         raise ModelError(f"no network file at {model}")
     if model.suffix.lower() not in READABLE_SUFFIXES:
-        raise ModelError(f"the openvino backend reads {' and '.join(READABLE_SUFFIXES)}, not '{model.suffix}': {model}")
+        raise ModelError(
+            f"the openvino backend reads {' and '.join(READABLE_SUFFIXES)}, not '{model.suffix}': {model}"
+            + (" (the backend 'torch' does)" if model.suffix == ".safetensors" else "")
+        )
     # The reader is named: left to itself OpenVINO tries them all, and that of TensorFlow then talks on stderr.
     reader = FrontEndManager().load_by_framework(model.suffix.lower().removeprefix("."))
     try:

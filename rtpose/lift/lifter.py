@@ -34,7 +34,8 @@ class NetworkLifter:
         height_m: float = DEFAULT_HEIGHT_M,
         threads: int | None = None,
     ) -> None:
-        """lifter: the name of a shipped one, or the path of an .onnx file. height_m: the person's standing height.
+        """lifter: the name of a shipped one, or the path of an .onnx file (of a .safetensors file
+        for the backend "torch"). height_m: the person's standing height.
 
         Errors: `ConfigError` for an unknown name or an impossible height; `ModelError` for a file that is
         damaged, of another skeleton or of an unknown version.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from rtpose.skeleton import H36M17
@@ -11,7 +12,7 @@ _TWINS = H36M17.twins.tolist()
 
 def mirrored(points: Tensor) -> Tensor:
     """Network input (N, 2 J) as in a mirror: x turned round, left and right joints exchanged."""
-    seen = points.unflatten(1, (-1, 2))[:, _TWINS]  # not len(points), which would fix it in the ONNX file
+    seen = torch.unflatten(points, 1, (-1, 2))[:, _TWINS]  # not len(points), which would fix it in the ONNX file
     return (seen * seen.new_tensor([-1.0, 1.0])).flatten(1)
 
 

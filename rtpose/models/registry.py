@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from rtpose.errors import ModelError
 from rtpose.models.consistency import ConsistencyGenerator
@@ -42,3 +43,13 @@ def build_network(architecture: Mapping[str, Any]) -> nn.Module:
     except TypeError as error:
         raise ModelError(f"the network '{name}' cannot be built as the file says: {error}") from None
     return FlipAveraged(network) if averaged else network
+
+
+def inputs_and_outputs(network: nn.Module, joint_count: int) -> tuple[dict[str, Tensor], list[str]]:
+    """What files of a network call its inputs, with zeros of two people for each, and its outputs, both in the order
+    of its `forward`."""
+    points = {"points": torch.zeros(2, 2 * joint_count)}
+    if not isinstance(network, TemporalLifter):
+        return points, ["depth"]
+    state = {f"past_{i}": tensor for i, tensor in enumerate(network.new_state(2))}
+    return points | state, ["depth", "corrected_points", *(f"next_{name}" for name in state)]

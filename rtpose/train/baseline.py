@@ -8,9 +8,8 @@ from torch import Tensor, nn
 from rtpose.lift.codec import DepthCodec
 from rtpose.models.consistency import ConsistencyGenerator
 from rtpose.models.flip import FlipAveraged
-from rtpose.train.joints_2d import LabelledJoints
+from rtpose.train.data import TrainingData
 from rtpose.train.method import JOINT_COUNT, update
-from rtpose.train.motion_pack import MotionPack
 from rtpose.train.processes import own_rows
 from rtpose.train.settings import BaselineSettings
 
@@ -20,10 +19,10 @@ class Baseline:
 
     name = "baseline"
 
-    def __init__(self, settings: BaselineSettings, pack: MotionPack) -> None:
+    def __init__(self, settings: BaselineSettings, data: TrainingData) -> None:
         self.settings = settings
         self.codec = DepthCodec(settings.distance)
-        self.data = LabelledJoints(pack, self.codec, settings.cameras, settings.noise)
+        self.data = data.labelled(self.codec, settings)
         self.generator = ConsistencyGenerator(width=settings.width, dropout=settings.dropout)
         self.networks = {"generator": self.generator}
         self.optimisers = {

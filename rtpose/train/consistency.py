@@ -12,10 +12,9 @@ from rtpose.lift.codec import DepthCodec
 from rtpose.models.consistency import ConsistencyGenerator, PoseCritic, ReprojectionNetwork
 from rtpose.models.flip import FlipAveraged
 from rtpose.train.cameras import project, rotation_y
-from rtpose.train.joints_2d import LabelledJoints
+from rtpose.train.data import TrainingData
 from rtpose.train.losses import angle_loss, gradient_penalty_of
 from rtpose.train.method import JOINT_COUNT, update
-from rtpose.train.motion_pack import MotionPack
 from rtpose.train.processes import own_rows, rand_rows
 from rtpose.train.settings import ConsistencySettings
 
@@ -29,10 +28,10 @@ class Consistency:
 
     name = "consistency"
 
-    def __init__(self, settings: ConsistencySettings, pack: MotionPack) -> None:
+    def __init__(self, settings: ConsistencySettings, data: TrainingData) -> None:
         self.settings = settings
         self.codec = DepthCodec(settings.distance)
-        self.data = LabelledJoints(pack, self.codec, settings.cameras, settings.noise)
+        self.data = data.labelled(self.codec, settings)
         self.generator = ConsistencyGenerator(width=settings.width, dropout=settings.dropout)
         self.reprojection = ReprojectionNetwork(width=settings.width)
         self.critic = PoseCritic(width=settings.width, weighted=settings.weighted_kcs)

@@ -1,10 +1,10 @@
-"""How good a lifter is on a motion pack: all frames, seen by five fixed cameras."""
+"""How good a lifter is, on motions seen by five fixed cameras or on a data set's own pictures."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -19,16 +19,32 @@ from rtpose.config import OneEuroSettings
 from rtpose.errors import ConfigError
 from rtpose.lift.codec import DepthCodec, codec_from_facts
 from rtpose.lift.lifter import NetworkLifter
+from rtpose.models.flip import mirrored, mirrored_depth
 from rtpose.models.temporal import TemporalLifter
 from rtpose.smooth.one_euro import OneEuroFilter
 from rtpose.train.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, project, unit_poses
+from rtpose.train.data import Clip, EvaluationData, View
 from rtpose.train.joints_2d import as_detected
 from rtpose.train.motion_pack import MotionPack
 from rtpose.train.noise import add_detector_noise, add_noise_in_time, vary_body
-from rtpose.train.settings import NoiseSettings, TimeNoiseSettings
+from rtpose.train.settings import EXACT, NoiseSettings, TimeNoiseSettings
 
 DepthFunction = Callable[[Tensor], Tensor]
 """Network input (N, 2 J) -> depth (N, J)."""
+
+SCALE = "the true size is told to nobody: every estimate is scaled to the true mean joint distance"
+JOINTS = (
+    "17 joints as a detector has them: root, spine, thorax, neck_base and head are made of others (rtpose.skeleton)"
+)
+
+
+def flip_averaged(depth_of: DepthFunction) -> DepthFunction:
+    """The mean of the depths of the points and of the mirrored points' depths, mirrored back."""
+
+    def averaged(points: Tensor) -> Tensor:
+        return (depth_of(points) + mirrored_depth(depth_of(mirrored(points)))) / 2
+
+    return averaged
 
 
 @dataclass(frozen=True)
@@ -69,27 +85,29 @@ class InputKind:
     @classmethod
     def parse(cls, text: str) -> InputKind:
         """Errors: `ConfigError` for anything else."""
-        exact = NoiseSettings(sigma=0, outlier_share=0, hip_width=(1, 1), shoulder_width=(1, 1))
         if text == "gt":
-            return cls(text, exact)
+            return cls(text, EXACT)
         if text == "detected":
             return cls(text, NoiseSettings())
         if text == "detected-video":
             return cls(text, NoiseSettings(), AS_IN_VIDEO)
         if match := re.fullmatch(r"noise:(\d+(?:\.\d+)?)", text):
-            return cls(text, msgspec.structs.replace(exact, sigma_px=float(match[1])))
+            return cls(text, msgspec.structs.replace(EXACT, sigma_px=float(match[1])))
         raise ConfigError(f"no input '{text}': choose gt, detected, detected-video or noise:PX, for instance noise:10")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Errors of each pose, (N,), all cameras one after the other, each in the pack's order."""
+    """Errors of each pose, (N,), all views one after the other."""
 
     mpjpe_mm: NDArray[Any]
     p_mpjpe_mm: NDArray[Any]
     n_mpjpe_mm: NDArray[Any]
     pck_150: NDArray[Any]
     auc: NDArray[Any]
+    p_pck_150: NDArray[Any]
+    """After Procrustes alignment, as `p_auc`."""
+    p_auc: NDArray[Any]
     z_mm: NDArray[Any]
     """Of the depth alone, after Procrustes alignment."""
     accel_error_m_s2: NDArray[Any]
@@ -110,9 +128,44 @@ def _mean(values: NDArray[Any]) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
+class MotionEvaluation:
+    """A motion pack, seen by `EVALUATION_CAMERAS_DEG`, as `rtpose.train.data.EvaluationData`: one view per camera."""
+
+    joints_2d = "gt"
+    exclusions = "none"
+
+    def __init__(self, pack: MotionPack) -> None:
+        self.pack = pack
+        self.name = pack.path.name
+        self.subjects = pack.subjects
+        self.size = f"{len(pack.clips)} clips, {len(pack.poses_m)} frames"
+        self.clips = [Clip(str(c["subject"]), str(c["text"]), float(c["fps"])) for c in pack.clips]
+
+    def __len__(self) -> int:
+        return len(EVALUATION_CAMERAS_DEG) * len(self.pack.poses_m)
+
+    def views(
+        self, codec: DepthCodec, kind: InputKind, generator: torch.Generator, *, every: int = 1
+    ) -> Iterator[View]:
+        """See `EvaluationData`."""
+        mocap = torch.from_numpy(self.pack.poses_m[::every])
+        clip = self.pack.clip_of_frame()[::every]
+        runs = [(rows, self.clips[c].fps / every) for rows, c in _runs(clip)]
+        unit, size_m = unit_poses(as_detected(mocap))
+        for azimuth, elevation in EVALUATION_CAMERAS_DEG:
+            angles = torch.deg2rad(torch.tensor([azimuth, elevation, 0.0]))
+            rotation = camera_from_world(angles[0:1], angles[1:2], angles[2:3])
+            yield View(
+                points=_points(mocap, size_m, rotation, codec, kind, runs, generator),
+                truth_mm=unit @ rotation.transpose(1, 2) * (1000 * size_m[:, None, None]),
+                camera_from_view=torch.eye(3)[None],
+                clip=clip,
+            )
+
+
 def evaluate_depth(
     lifter: DepthFunction | MotionFunction,
-    pack: MotionPack,
+    data: EvaluationData,
     codec: DepthCodec,
     *,
     kind: InputKind | None = None,
@@ -120,59 +173,56 @@ def evaluate_depth(
     seed: int = 0,
     smooth: OneEuroSettings | None = None,
 ) -> Evaluation:
-    """Lift every `every`-th frame of the pack as seen by `EVALUATION_CAMERAS_DEG`; a lifter that remembers starts
-    anew with each clip.
-
-    Joints are detector-like on both sides (skeleton.py). Nobody is told the true size: an estimate is scaled to the
-    true mean joint distance before its MPJPE is taken. No flip averaging, no poses left out. smooth: the estimates
-    go through a One-Euro filter, frame by frame as in a live run.
+    """Lift every `every`-th frame of the data; a lifter that remembers starts anew with each clip. See `SCALE` and
+    `JOINTS` for what is compared. smooth: the estimates go through a One-Euro filter, frame by frame as in a live run.
     """
-    kind = kind or InputKind.parse("gt")
     generator = torch.Generator().manual_seed(seed)
-    mocap = torch.from_numpy(pack.poses_m[::every])
-    clip_of = pack.clip_of_frame()[::every]
-    fps = np.array([float(clip["fps"]) for clip in pack.clips]) / every
-    unit, size_m = unit_poses(as_detected(mocap))
-    scale = 1000 * size_m[:, None, None]
-    clips = [(rows, fps[clip]) for rows, clip in _runs(clip_of)]
-    lengths = [rows.stop - rows.start for rows, _ in clips]
     columns: list[list[NDArray[Any]]] = [[] for _ in fields(Evaluation)]
-    for azimuth, elevation in EVALUATION_CAMERAS_DEG:
-        angles = torch.deg2rad(torch.tensor([azimuth, elevation, 0.0]))
-        rotation = camera_from_world(angles[0:1], angles[1:2], angles[2:3])
-        truth = unit @ rotation.transpose(1, 2)
-        network_input, _ = codec.encode(_points(mocap, size_m, rotation, codec, kind, clips, generator))
-        with torch.no_grad():
-            if isinstance(lifter, MotionFunction):
-                depth, network_input = lifter.lift(network_input, lengths)
-            else:
-                depth = torch.cat([lifter(part) for part in network_input.split(4096)])
-        estimate, _ = unit_poses(codec.decode(network_input, depth))
-        estimate_mm, truth_mm = (estimate * scale).numpy(), (truth * scale).numpy()
+    for view in data.views(codec, kind or InputKind.parse("gt"), generator, every=every):
+        estimate_mm, truth_mm = _lifted_mm(lifter, view, codec), view.truth_mm.numpy()
         if smooth is not None:
-            for rows, rate in clips:
-                estimate_mm[rows] = _smoothed(estimate_mm[rows], smooth, 1 / rate)
+            for rows, clip in _runs(view.clip):
+                estimate_mm[rows] = _smoothed(estimate_mm[rows], smooth, every / data.clips[clip].fps)
+        aligned_mm = metrics.procrustes_aligned(estimate_mm, truth_mm)
         acceleration = np.full(len(truth_mm), np.nan)
-        for rows, clip in _runs(clip_of):
+        for rows, clip in _runs(view.clip):
             if len(truth_mm[rows]) > 2:
-                error = metrics.accel_error(estimate_mm[rows] / 1000, truth_mm[rows] / 1000, fps[clip])
-                acceleration[rows][1:-1] = error
+                fps = data.clips[clip].fps / every
+                acceleration[rows][1:-1] = metrics.accel_error(estimate_mm[rows] / 1000, truth_mm[rows] / 1000, fps)
         for column, values in zip(
             columns,
             (
                 metrics.mpjpe(estimate_mm, truth_mm),
-                metrics.p_mpjpe(estimate_mm, truth_mm),
+                metrics.mpjpe(aligned_mm, truth_mm),
                 metrics.n_mpjpe(estimate_mm, truth_mm),
                 metrics.pck(estimate_mm, truth_mm),
                 metrics.auc(estimate_mm, truth_mm),
-                np.abs(metrics.procrustes_aligned(estimate_mm, truth_mm) - truth_mm)[..., 2].mean(-1),
+                metrics.pck(aligned_mm, truth_mm),
+                metrics.auc(aligned_mm, truth_mm),
+                np.abs(aligned_mm - truth_mm)[..., 2].mean(-1),
                 acceleration,
-                clip_of,
+                view.clip,
             ),
             strict=True,
         ):
             column.append(values)
     return Evaluation(*(np.concatenate(column) for column in columns))
+
+
+def _lifted_mm(lifter: DepthFunction | MotionFunction, view: View, codec: DepthCodec) -> NDArray[Any]:
+    """(N, J, 3) in camera axes, relative to the root, of the true mean joint distance."""
+    network_input, _ = codec.encode(view.points)
+    with torch.no_grad():
+        if isinstance(lifter, MotionFunction):
+            lengths = [rows.stop - rows.start for rows, _ in _runs(view.clip)]
+            depth, network_input = lifter.lift(network_input, lengths)
+        else:
+            depth = torch.cat([lifter(part) for part in network_input.split(4096)])
+    unit, _ = unit_poses(codec.decode(network_input, depth))
+    _, size_mm = unit_poses(view.truth_mm)
+    turned = unit @ view.camera_from_view.transpose(1, 2)
+    estimate: NDArray[Any] = (turned * size_mm[:, None, None]).numpy()
+    return estimate
 
 
 @dataclass(frozen=True)
@@ -184,61 +234,75 @@ class Example:
     """The estimate after Procrustes alignment."""
 
 
-def example(depth_of: DepthFunction, pack: MotionPack, codec: DepthCodec, every: int, row: int) -> Example:
-    """Pose `row` of `evaluate_depth(depth_of, pack, codec, every=every)`, with exact 2D joints."""
-    poses = torch.from_numpy(pack.poses_m[::every])
-    camera, frame = divmod(row, len(poses))
-    azimuth, elevation = EVALUATION_CAMERAS_DEG[camera]
-    angles = torch.deg2rad(torch.tensor([azimuth, elevation, 0.0]))
-    unit, size_m = unit_poses(as_detected(poses[frame : frame + 1]))
-    truth = unit @ camera_from_world(angles[0:1], angles[1:2], angles[2:3]).transpose(1, 2)
-    network_input, _ = codec.encode(project(truth, codec.distance))
-    with torch.no_grad():
-        lifted = codec.decode(network_input, depth_of(network_input))
-    scale = 1000 * float(size_m[0])
-    truth_mm = scale * truth.numpy()
-    return Example(truth_mm[0], metrics.procrustes_aligned(scale * lifted.numpy(), truth_mm)[0])
+def example(
+    depth_of: DepthFunction, data: EvaluationData, codec: DepthCodec, row: int, *, kind: InputKind, seed: int = 0
+) -> Example:
+    """Pose `row` of `evaluate_depth` with the same arguments."""
+    for view in data.views(codec, kind, torch.Generator().manual_seed(seed)):
+        if row < len(view.clip):
+            turns = view.camera_from_view.expand(len(view.clip), 3, 3)[row : row + 1]
+            one = View(view.points[row : row + 1], view.truth_mm[row : row + 1], turns, view.clip[row : row + 1])
+            truth_mm = one.truth_mm.numpy()
+            return Example(truth_mm[0], metrics.procrustes_aligned(_lifted_mm(depth_of, one, codec), truth_mm)[0])
+        row -= len(view.clip)
+    raise IndexError(f"the data has {row} poses fewer")
 
 
 def evaluate_lifter(
     lifter: str,
-    pack: MotionPack,
+    data: EvaluationData,
     *,
     input_kind: str = "gt",
-    backend: str = "openvino",
+    backend: str | None = None,
+    flip: bool = False,
     seed: int = 0,
     smooth: OneEuroSettings | None = None,
 ) -> dict[str, Any]:
-    """`rtpose eval`: the figures of a shipped or trained lifter as one object (see the README)."""
+    """`rtpose eval`: the figures of a shipped or trained lifter as one object (see the README).
+
+    backend: None for the one that reads the file: torch for .safetensors, else openvino. flip: average with the
+    mirrored input's mirrored estimate. Errors: `ConfigError` for `flip` of a lifter that remembers.
+    """
+    backend = backend or ("torch" if lifter.endswith(".safetensors") else "openvino")
     network = NetworkLifter(lifter, backend=backend)
     kind = InputKind.parse(input_kind)
+    if flip and network.remembers:
+        raise ConfigError(
+            f"{lifter} remembers the frames before, and --flip is for lifters of single frames: leave it out (such a "
+            "lifter averages by itself if its trunk was trained with flip_averaging=true)"
+        )
 
     def depth_of(points: Tensor) -> Tensor:
         return torch.from_numpy(network.depth(points.numpy()))
 
-    result = evaluate_depth(
-        _stepped(network) if network.remembers else depth_of,
-        pack, codec_from_facts(network.facts["normalisation"]), kind=kind, seed=seed, smooth=smooth,
-    )  # fmt: skip
+    codec = codec_from_facts(network.facts["normalisation"])
+    asked = _stepped(network) if network.remembers else flip_averaged(depth_of) if flip else depth_of
+    result = evaluate_depth(asked, data, codec, kind=kind, seed=seed, smooth=smooth)
+    averaging = flip_averaging(network.facts.get("architecture", {}), flip=flip)
 
-    def groups(key: str) -> dict[str, dict[str, float]]:
-        names = np.array([str(clip[key]) for clip in pack.clips])[result.clip]
+    def groups(names_of_clips: Sequence[str]) -> dict[str, dict[str, float]]:
+        names = np.array(names_of_clips)[result.clip]
         return {str(name): result.means(names == name) for name in np.unique(names)}
 
+    per_action = groups([clip.action for clip in data.clips])
     return {
         "lifter": network.facts["name"],
         "weights_sha256": hashlib.sha256(network.file.read_bytes()).hexdigest(),
         "backend": backend,
-        "pack": pack.path.name,
-        "input": kind.name,
+        "pack": data.name,
+        "input": input_name(data, kind),
         "smoothing": None if smooth is None else {"name": "one-euro", **msgspec.to_builtins(smooth)},
         "seed": seed,
         **result.means(),
-        "per_action": groups("text"),
-        "per_subject": groups("subject"),
-        "cameras_deg": EVALUATION_CAMERAS_DEG,
-        "protocol": "detector-like joints; MPJPE after scaling to the true mean joint distance; no flip averaging; "
-        "no poses left out",
+        "per_action": per_action,
+        "per_subject": groups([clip.subject for clip in data.clips]),
+        "mean_of_actions": mean_of_groups(per_action),
+        **({"cameras_deg": EVALUATION_CAMERAS_DEG} if isinstance(data, MotionEvaluation) else {}),
+        "flip_averaging": averaging != "no",
+        "exclusions": data.exclusions,
+        "scale": SCALE,
+        "joints": JOINTS,
+        "protocol": protocol(data, flip=averaging),
     }
 
 
@@ -262,6 +326,32 @@ def _stepped(network: NetworkLifter) -> MotionFunction:
         return torch.from_numpy(depth), torch.from_numpy(corrected)
 
     return MotionFunction(lift)
+
+
+def input_name(data: EvaluationData, kind: InputKind) -> str:
+    """What the lifter was given, for instance "gt", "noise:10", "sh" or "sh+noise:10"."""
+    given = [name for name in (data.joints_2d, kind.name) if name != "gt"]
+    return "+".join(given) or "gt"
+
+
+def mean_of_groups(groups: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Every group counts the same: the average of the papers' tables of Human3.6M."""
+    names = next(iter(groups.values()))
+    means = {name: _mean(np.array([group[name] for group in groups.values()])) for name in names if name != "poses"}
+    return {"poses": sum(group["poses"] for group in groups.values()), **means}
+
+
+def flip_averaging(architecture: Mapping[str, Any], *, flip: bool = False) -> str:
+    """Whether estimates were averaged with the mirrored ones, in words. architecture: the lifter's; flip: asked for."""
+    return "yes, in the network" if architecture.get("flip_averaging") else "yes" if flip else "no"
+
+
+def protocol(data: EvaluationData, *, flip: str) -> str:
+    """How the figures were taken, in one line for every report. flip: from `flip_averaging`."""
+    return (
+        "protocol 1: MPJPE, roots put together; protocol 2: P-MPJPE, Procrustes with scale; "
+        f"flip averaging: {flip}; left out: {data.exclusions}; {SCALE}; {JOINTS}"
+    )
 
 
 def _points(

@@ -1,4 +1,4 @@
-"""Trained lifters as ONNX files that know themselves."""
+"""Trained lifters as files that know themselves: ONNX to run, safetensors to go on with in torch."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import save_file
 from torch import nn
 
+from rtpose.models.registry import inputs_and_outputs
 from rtpose.models.temporal import TemporalLifter
 
 logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports every part that is not installed
@@ -32,13 +34,7 @@ def export_lifter(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> No
     Initializers keep the names of the module's state dict, so that the file can be loaded into the torch module again.
     """
     lifter = lifter.eval()
-    joints = int(facts["joint_count"])
-    inputs = {"points": torch.zeros(2, 2 * joints)}
-    outputs = ["depth"]
-    if isinstance(lifter, TemporalLifter):
-        state = {f"past_{i}": tensor for i, tensor in enumerate(lifter.new_state(2))}
-        inputs |= state
-        outputs += ["corrected_points", *(f"next_{name}" for name in state)]
+    inputs, outputs = inputs_and_outputs(lifter, int(facts["joint_count"]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
@@ -48,8 +44,8 @@ def export_lifter(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> No
     assert program is not None
     model = _with_half_weights(program.model_proto)
     del model.metadata_props[:]
-    for key, value in facts.items():
-        model.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
+    for key, value in _as_text(facts).items():
+        model.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(model)
     part = path.with_name(path.name + ".part")
     onnx.save(model, part)
@@ -60,6 +56,18 @@ def _free_batch(lifter: nn.Module, count: int) -> Any:
     """The first dimension of all inputs is free, and the same."""
     people = {0: torch.export.Dim("people")}
     return (people, (people,) * (count - 1)) if isinstance(lifter, TemporalLifter) else (people,)
+
+
+def export_weights(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> None:
+    """Write the module's state dict as safetensors, in full precision, with `facts` as its metadata."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in lifter.state_dict().items()}
+    part = path.with_name(path.name + ".part")
+    save_file(state, part, metadata=_as_text(facts))
+    os.replace(part, path)
+
+
+def _as_text(facts: Mapping[str, Any]) -> dict[str, str]:
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
 
 
 def _with_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -10,7 +10,7 @@ from rtpose.skeleton import H36M17_AS_DETECTED
 from rtpose.train.cameras import project, random_camera_rotations, unit_poses
 from rtpose.train.motion_pack import MotionPack
 from rtpose.train.noise import add_detector_noise, vary_body
-from rtpose.train.settings import CameraSettings, NoiseSettings
+from rtpose.train.settings import CameraSettings, NoiseSettings, TrainSettings
 
 _AS_DETECTED = torch.from_numpy(H36M17_AS_DETECTED)
 
@@ -83,3 +83,26 @@ class LabelledJoints:
     def poses(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Points (size, 2 J) and the poses (size, J, 3) that they show, root-relative, in the codec's units."""
         return self._views.draw(size, generator)
+
+
+class MotionTraining:
+    """A motion pack as `rtpose.train.data.TrainingData`."""
+
+    acknowledgement = (
+        "The data used in this project was obtained from mocap.cs.cmu.edu. "
+        "The database was created with funding from NSF EIA-0196217."
+    )
+
+    def __init__(self, pack: MotionPack) -> None:
+        self.pack = pack
+        self.name = pack.path.name
+        self.subjects = pack.subjects
+        self.size = f"{len(pack.clips)} clips, {len(pack.poses_m)} frames"
+
+    def inputs(self, codec: DepthCodec, settings: TrainSettings) -> Joints2D:
+        """See `TrainingData`."""
+        return Joints2D(self.pack, codec, settings.cameras, settings.noise)
+
+    def labelled(self, codec: DepthCodec, settings: TrainSettings, *, share: float = 1.0) -> LabelledJoints:
+        """See `TrainingData`."""
+        return LabelledJoints(self.pack, codec, settings.cameras, settings.noise, share=share, seed=settings.seed)

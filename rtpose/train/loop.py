@@ -15,16 +15,16 @@ from torch import nn
 
 from rtpose.errors import ConfigError
 from rtpose.models.temporal import TemporalLifter
+from rtpose.train.data import EvaluationData, TrainingData
 from rtpose.train.evaluate import DepthFunction, MotionFunction, evaluate_depth, motion_function
 from rtpose.train.method import Method
-from rtpose.train.motion_pack import MotionPack
 from rtpose.train.processes import share_batches, start_fabric
 from rtpose.train.run_folder import RunFolder
 from rtpose.train.settings import TrainSettings
 from rtpose.train.speed import Speed
 
-VALIDATION_POSES = 1500
-"""About so many frames of the validation pack are looked at each time, from five cameras."""
+VALIDATION_POSES = 7500
+"""About so many of the validation poses are looked at each time."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Progress:
     step: int
     steps: int
     best_p_mpjpe_mm: float
+    stopped_early: bool
+    """This step is the last one, `patience` having run out."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class Trained:
     """points (N, 2 J) -> depth (N, J), with the weights that were best on the validation subjects. On the CPU."""
     step: int
     """Whose weights they are."""
+    last_step: int
+    """How far it went."""
+    stopped_early: bool
+    """`patience` ran out before the last step."""
     seconds: float
     """Spent in steps, over all resumed parts."""
     poses_per_second: float
@@ -53,17 +59,18 @@ class Trained:
 
 
 def train(
-    method_of: Callable[[Any, MotionPack], Method],
+    method_of: Callable[[Any, TrainingData], Method],
     settings: TrainSettings,
-    train_pack: MotionPack,
-    validation_pack: MotionPack,
+    training: TrainingData,
+    validation: EvaluationData,
     folder: Path,
     *,
     resume: bool = False,
     fabric: Fabric | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Trained:
-    """Train a method on a pack; stop for good at `settings.steps`, keep what is best on the validation subjects.
+    """Train a method until `settings.steps` or until `settings.patience` runs out, keep what is best on the validation
+    subjects.
 
     Everything random in a step is drawn from a seed made of `settings.seed` and the step's number, so that a run
     that was killed and resumed ends at the same weights as one that was not.
@@ -78,32 +85,34 @@ def train(
             f"batch_size={settings.batch_size} cannot be shared by {fabric.world_size} processes: choose a multiple of "
             f"{fabric.world_size}"
         )
-    data = "\n".join(
-        f"{p.path.name}: {len(p.clips)} clips, {len(p.poses_m)} frames" for p in (train_pack, validation_pack)
-    )
-    run = RunFolder(folder, settings, data=data, resume=resume) if fabric.is_global_zero else None
     torch.manual_seed(settings.seed)
     with fabric.device:  # new tensors are made there: the data and the networks now, random numbers in each step
-        method = method_of(settings, train_pack)
+        method = method_of(settings, training)  # before the folder is made: it may refuse the data
     share_batches(fabric, method)
+    data = f"{training.name}: {training.size}\n{validation.name}: {validation.size}"
+    run = RunFolder(folder, settings, data=data, resume=resume) if fabric.is_global_zero else None
     generator = method.networks["generator"]
     averaged = copy.deepcopy(generator).eval().requires_grad_(False)
     parts: dict[str, nn.Module | torch.optim.Optimizer] = {"averaged": averaged, **method.networks}
     parts |= {f"{name}_optimiser": optimiser for name, optimiser in method.optimisers.items()}
 
-    start, best, seconds = 0, math.inf, 0.0
+    start, best, best_step, seconds = 0, math.inf, 0, 0.0
     # Broadcast, because other machines may not see the folder.
     if (state := fabric.broadcast(run.load("last.pt") if run else None)) is not None:
         for name, part in parts.items():
             part.load_state_dict(state[name])
         start, best, seconds = state["step"], state["best_p_mpjpe_mm"], state["seconds"]
+        # A kill between the two checkpoints leaves a best one that is ahead: it is about to be made again.
+        best_step = fabric.broadcast((run.load("best.pt") or {"step": 0})["step"] if run else 0)
     if run:
         run.start_log(start)
     speed = Speed(fabric.device, settings.poses_per_step, seconds)
-    temporal = isinstance(method.lifter_of(averaged), TemporalLifter)
-    every = 1 if temporal else max(1, len(validation_pack.poses_m) // VALIDATION_POSES)
+    temporal = isinstance(method.lifter_of(averaged), TemporalLifter)  # which is asked frame after frame
+    every = 1 if temporal else max(1, len(validation) // VALIDATION_POSES)
 
-    for step in range(start + 1, settings.steps + 1):
+    step = start
+    while step < settings.steps and not _given_up(step, best_step, settings):
+        step += 1
         for optimiser in method.optimisers.values():
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, settings)
@@ -116,36 +125,44 @@ def train(
         if step % settings.validate_every == 0 or step == settings.steps:
             means = fabric.all_reduce({name: term.detach() for name, term in sorted(terms.items())}, reduce_op="mean")
             assert isinstance(means, dict)
-            if run is None:
-                continue
-            scores = evaluate_depth(
-                _asked_on_cpu(method.lifter_of(averaged)), validation_pack, method.codec, every=every
-            ).means()
-            run.log(
-                {
-                    "step": step,
-                    **{name: f"{float(mean):.6g}" for name, mean in means.items()},
-                    "learning_rate": f"{learning_rate(step, settings):.3g}",
-                    "val_mpjpe_mm": f"{scores['mpjpe_mm']:.3f}",
-                    "val_p_mpjpe_mm": f"{scores['p_mpjpe_mm']:.3f}",
-                    "seconds": f"{speed.seconds:.1f}",
-                    "poses_per_second": f"{speed.poses_per_second(settings.validate_every):.0f}",
-                    "not_matrix_share": f"{speed.not_matrix_share:.3f}",
-                }
-            )
-            if scores["p_mpjpe_mm"] < best:
-                best = scores["p_mpjpe_mm"]
-                run.save("best.pt", {"step": step, "generator": averaged.state_dict(), "p_mpjpe_mm": best})
-            state = {name: part.state_dict() for name, part in parts.items()}
-            run.save("last.pt", {**state, "step": step, "best_p_mpjpe_mm": best, "seconds": speed.seconds})
+            if run:
+                scores = evaluate_depth(
+                    _asked_on_cpu(method.lifter_of(averaged)), validation, method.codec, every=every
+                ).means()
+                run.log(
+                    {
+                        "step": step,
+                        **{name: f"{float(mean):.6g}" for name, mean in means.items()},
+                        "learning_rate": f"{learning_rate(step, settings):.3g}",
+                        "val_mpjpe_mm": f"{scores['mpjpe_mm']:.3f}",
+                        "val_p_mpjpe_mm": f"{scores['p_mpjpe_mm']:.3f}",
+                        "seconds": f"{speed.seconds:.1f}",
+                        "poses_per_second": f"{speed.poses_per_second(settings.validate_every):.0f}",
+                        "not_matrix_share": f"{speed.not_matrix_share:.3f}",
+                    }
+                )
+                if scores["p_mpjpe_mm"] < best:
+                    best, best_step = scores["p_mpjpe_mm"], step
+                    run.save("best.pt", {"step": step, "generator": averaged.state_dict(), "p_mpjpe_mm": best})
+                state = {name: part.state_dict() for name, part in parts.items()}
+                run.save("last.pt", {**state, "step": step, "best_p_mpjpe_mm": best, "seconds": speed.seconds})
+            best_step = fabric.broadcast(best_step)
         if run:
-            report(Progress(step, settings.steps, best))
+            report(Progress(step, settings.steps, best, _given_up(step, best_step, settings)))
 
     best_state = fabric.broadcast(run.load("best.pt") if run else None)
     assert best_state is not None, "the last step validates"
     averaged.load_state_dict(best_state["generator"])
     lifter = method.lifter_of(averaged).eval().cpu()
-    return Trained(lifter, best_state["step"], speed.seconds, speed.poses_per_second(), speed.not_matrix_share)
+    return Trained(
+        lifter=lifter,
+        step=best_state["step"],
+        last_step=step,
+        stopped_early=_given_up(step, best_step, settings),
+        seconds=speed.seconds,
+        poses_per_second=speed.poses_per_second(),
+        not_matrix_share=speed.not_matrix_share,
+    )
 
 
 def learning_rate(step: int, settings: TrainSettings) -> float:
@@ -153,6 +170,12 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
     share = step / settings.steps
     low, high = settings.final_learning_rate, settings.learning_rate
     return low + (high - low) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def _given_up(step: int, best_step: int, settings: TrainSettings) -> bool:
+    """Whether `patience` has run out before the last step: so many validations since the best one."""
+    in_vain = step // settings.validate_every - best_step // settings.validate_every
+    return step < settings.steps and 0 < settings.patience <= in_vain
 
 
 def _asked_on_cpu(lifter: nn.Module) -> DepthFunction | MotionFunction:

@@ -18,7 +18,7 @@ class MethodKind:
 
     settings: type[TrainSettings]
     method: Any
-    """(settings, pack) -> `rtpose.train.method.Method`."""
+    """(settings, `rtpose.train.data.TrainingData`) -> `rtpose.train.method.Method`."""
 
 
 METHODS = {

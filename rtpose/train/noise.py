@@ -15,8 +15,8 @@ _LIMBS = torch.tensor(H36M17.indices(*LIMB_JOINTS))
 
 
 def vary_body(poses: Tensor, settings: NoiseSettings, generator: torch.Generator) -> Tensor:
-    """Move hips and shoulders along their own lines, as detectors do: (N, 17, 3) mocap -> the same, or clips
-    (N, T, 17, 3), each with one body.
+    """Move hips and shoulders along their own lines, as detectors do: (N, 17, D) mocap -> the same, or clips
+    (N, T, 17, D), each with one body.
 
     A detector puts the hips further apart than motion capture (`settings.hip_width`, a range of factors) and the
     shoulders nearer together (`settings.shoulder_width`); the limbs below keep their places.
@@ -31,8 +31,12 @@ def vary_body(poses: Tensor, settings: NoiseSettings, generator: torch.Generator
     return out
 
 
-def add_detector_noise(points: Tensor, settings: NoiseSettings, generator: torch.Generator, unit: float) -> Tensor:
-    """Noise on (N, 17, 2) picture points of detector-like joints. unit: a mean joint distance in the picture.
+def add_detector_noise(
+    points: Tensor, settings: NoiseSettings, generator: torch.Generator, unit: float | Tensor
+) -> Tensor:
+    """Noise on (N, 17, 2) picture points of detector-like joints.
+
+    unit: a mean joint distance in the picture, that is what `UNIT_PX` pixels are; of all or, (N, 1, 1), of each.
 
     Limb joints get Gaussian noise, a few of them (`settings.outlier_share`) much more: a detector's guess for
     a joint that it does not see. The middle joints follow, because they are made of limb joints.
@@ -86,7 +90,7 @@ def add_noise_in_time(
     return points + level * _noise(points, outlier, normal, settings, unit)
 
 
-def _noise(points: Tensor, outlier: Tensor, normal: Tensor, settings: NoiseSettings, unit: float) -> Tensor:
+def _noise(points: Tensor, outlier: Tensor, normal: Tensor, settings: NoiseSettings, unit: float | Tensor) -> Tensor:
     """Standard normal numbers (..., 17, 2) brought to size; the middle joints follow the limbs."""
     extent = (points.amax(-2) - points.amin(-2)).amax(-1)[..., None, None]
     sigma = torch.where(outlier, settings.outlier_sigma, settings.sigma)

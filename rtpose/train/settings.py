@@ -50,6 +50,10 @@ class NoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The same of the shoulders: 0.89."""
 
 
+EXACT = NoiseSettings(sigma=0, outlier_share=0, hip_width=(1, 1), shoulder_width=(1, 1))
+"""The joints as the data set gives them, on which the papers train."""
+
+
 class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What every training has."""
 
@@ -68,6 +72,8 @@ class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     ema_decay: Share = 0.999
     """Weight averaging; the averaged weights are validated and shipped. 0 turns it off."""
     validate_every: Count = 500
+    patience: Annotated[int, msgspec.Meta(ge=0)] = 10
+    """Stop after so many validations in a row without a better P-MPJPE. 0: never before `steps`."""
     seed: int = 0
     cameras: CameraSettings = CameraSettings()
     noise: NoiseSettings = NoiseSettings()
@@ -133,6 +139,9 @@ class ConsistencySettings(TrainSettings, frozen=True, forbid_unknown_fields=True
     dropout: Share = 0.0
     """The paper has dropout but not its rate."""
     critic_steps: Count = 1
+    learning_rate: Positive = 1e-3
+    """66 instead of 70 mm P-MPJPE on the validation subjects, after fewer steps than with 2e-4."""
+    final_learning_rate: Positive = 1e-5
     betas: tuple[float, float] = (0.0, 0.9)
     weights: ConsistencyWeights = ConsistencyWeights()
 

@@ -11,18 +11,13 @@ import msgspec
 from rtpose import __version__
 from rtpose.models.temporal import TemporalLifter
 from rtpose.skeleton import H36M17
-from rtpose.train.evaluate import evaluate_depth, motion_function
-from rtpose.train.export import export_lifter
+from rtpose.train.data import EvaluationData, TrainingData
+from rtpose.train.evaluate import evaluate_depth, flip_averaging, motion_function, protocol
+from rtpose.train.export import export_lifter, export_weights
 from rtpose.train.loop import Trained
 from rtpose.train.method import JOINT_COUNT, Method
-from rtpose.train.motion_pack import MotionPack
 from rtpose.train.motions_2d import PACK_HZ
 from rtpose.train.settings import TemporalSettings
-
-ACKNOWLEDGEMENT = (
-    "The data used in this project was obtained from mocap.cs.cmu.edu. "
-    "The database was created with funding from NSF EIA-0196217."
-)
 
 PAPERS = {
     "svmac": "SVMAC: Unsupervised 3D Human Pose Estimation from a Single Image with Single-view-multi-angle "
@@ -36,12 +31,12 @@ PAPERS = {
 
 
 def export_trained(
-    method: Method, trained: Trained, train_pack: MotionPack, validation_pack: MotionPack, folder: Path
+    method: Method, trained: Trained, training: TrainingData, validation: EvaluationData, folder: Path
 ) -> Path:
-    """Write `NAME.onnx` into `folder`, with its facts in the metadata. Returns its path."""
+    """Write `NAME.onnx` and `NAME.safetensors` into `folder`, with their facts in the metadata. Returns the first."""
     network = trained.lifter
     lifter = motion_function(network) if isinstance(network, TemporalLifter) else network
-    scores = evaluate_depth(lifter, validation_pack, method.codec).means()
+    scores = evaluate_depth(lifter, validation, method.codec).means()
     facts: dict[str, Any] = {
         "name": method.name,
         "format": 1,
@@ -56,17 +51,21 @@ def export_trained(
         "output_units": "mean joint distances of the person in the picture",
         "normalisation": method.codec.facts(),
         "training_data": {
-            "train": train_pack.path.name,
-            "train_subjects": train_pack.subjects,
-            "validation": validation_pack.path.name,
-            "validation_subjects": validation_pack.subjects,
-            "acknowledgement": ACKNOWLEDGEMENT,
+            "train": training.name,
+            "train_subjects": list(training.subjects),
+            "validation": validation.name,
+            "validation_subjects": list(validation.subjects),
+            "acknowledgement": training.acknowledgement,
         },
         "command": f"rtpose train {method.name}, with the settings below",
         "settings": msgspec.to_builtins(method.settings),
         "step": trained.step,
         "training_seconds": round(trained.seconds),
-        "metrics": {"on": "the validation subjects", **{key: round(value, 3) for key, value in scores.items()}},
+        "metrics": {
+            "on": "the validation subjects",
+            **{key: round(value, 3) for key, value in scores.items()},
+            "protocol": protocol(validation, flip=flip_averaging(method.architecture)),
+        },
         "rtpose": __version__,
         "git_revision": _git_revision(),
     }
@@ -79,6 +78,7 @@ def export_trained(
         }
     path = folder / f"{method.name}.onnx"
     export_lifter(trained.lifter, facts, path)
+    export_weights(trained.lifter, facts, path.with_suffix(".safetensors"))
     return path
 
 

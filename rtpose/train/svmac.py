@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rtpose.lift.codec import DepthCodec
 from rtpose.models.svmac import Critic, DepthLifter, SvmacGenerator
 from rtpose.train.cameras import rotation_y
-from rtpose.train.joints_2d import Joints2D, LabelledJoints
+from rtpose.train.data import TrainingData
 from rtpose.train.losses import (
     angle_loss,
     camera_equal_loss,
@@ -25,7 +25,6 @@ from rtpose.train.losses import (
     weak_camera_loss,
 )
 from rtpose.train.method import JOINT_COUNT, update
-from rtpose.train.motion_pack import MotionPack
 from rtpose.train.processes import own_rows, rand_rows
 from rtpose.train.settings import SvmacSettings
 
@@ -49,15 +48,13 @@ class Svmac:
 
     name = "svmac"
 
-    def __init__(self, settings: SvmacSettings, pack: MotionPack) -> None:
+    def __init__(self, settings: SvmacSettings, data: TrainingData) -> None:
         """The labels of `supervised_share` are of fixed frames, drawn by the seed."""
         self.settings = settings
         self.codec = DepthCodec(settings.distance)
-        self.data = Joints2D(pack, self.codec, settings.cameras, settings.noise)
+        self.data = data.inputs(self.codec, settings)
         self.labels = (
-            LabelledJoints(
-                pack, self.codec, settings.cameras, settings.noise, share=settings.supervised_share, seed=settings.seed
-            )
+            data.labelled(self.codec, settings, share=settings.supervised_share)
             if settings.supervised_share > 0
             else None
         )

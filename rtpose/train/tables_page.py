@@ -16,21 +16,22 @@ from numpy.typing import NDArray
 
 from rtpose.skeleton import H36M17
 from rtpose.train.evaluate import Example
-from rtpose.train.tables import TABLES, Cell, table_rows
+from rtpose.train.tables import PERCENT, TABLES, Cell, table_rows
 
 _NOT_CURVES = {"step", "learning_rate", "seconds", "poses_per_second", "not_matrix_share"}
 _PLACES = ((0.0, "best"), (0.5, "median"), (1.0, "worst"))
 
 
-def write_page(file: Path, name: str, cells: Sequence[Cell], *, data: str, note: str) -> None:
-    """One HTML file with everything in it. data: what the figures were taken on; note: how."""
+def write_page(file: Path, name: str, cells: Sequence[Cell], *, note: str) -> None:
+    """One HTML file with everything in it. note: how the figures were taken."""
     table = TABLES[name]
-    head, *rows = table_rows(name, cells, data=data)
+    head, *rows = table_rows(name, cells)
     lines = ["<tr>" + "".join(f"<th>{html.escape(text)}</th>" for text in head) + "</tr>"]
     lines += ["<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in row) + "</tr>" for row in rows]
     pictures = "".join(
         f"<h2>{html.escape(cell.row.label)}, seed {cell.seed}</h2>{_image(_curves(cell))}{_image(_poses(cell))}"
         for cell in cells
+        if not cell.row.action  # the row of all actions shows the same training
     )
     file.write_text(
         f"<!doctype html><meta charset=utf-8><title>{html.escape(table.title)}</title>"
@@ -63,7 +64,8 @@ def _curves(cell: Cell) -> Figure:
 
 def _poses(cell: Cell) -> Figure:
     """The best, the median and the worst pose beside the ground truth (grey)."""
-    order = np.argsort(cell.per_pose)
+    percent = cell.metric in PERCENT
+    order = np.argsort(-cell.per_pose if percent else cell.per_pose)
     figure = Figure(figsize=(9, 3.2), layout="tight")
     for place, (share, word) in enumerate(_PLACES, start=1):
         row = int(order[round(share * (len(order) - 1))])
@@ -71,7 +73,8 @@ def _poses(cell: Cell) -> Figure:
         example: Example = cell.example_of(row)
         _draw(axes, example.truth_mm, "0.6")
         _draw(axes, example.aligned_mm, "tab:blue")
-        axes.set_title(f"{word}: {cell.per_pose[row]:.0f} mm", fontsize=9)
+        value = cell.per_pose[row]
+        axes.set_title(f"{word}: {value:.0%}" if percent else f"{word}: {value:.0f} mm", fontsize=9)
         axes.set_aspect("equal")
         axes.tick_params(labelsize=5)
     return figure

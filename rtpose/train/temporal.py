@@ -14,8 +14,9 @@ from rtpose.models.consistency import ConsistencyGenerator
 from rtpose.models.flip import FlipAveraged
 from rtpose.models.temporal import TemporalLifter
 from rtpose.train.cameras import unit_poses
+from rtpose.train.data import TrainingData
+from rtpose.train.joints_2d import MotionTraining
 from rtpose.train.method import JOINT_COUNT, update
-from rtpose.train.motion_pack import MotionPack
 from rtpose.train.motions_2d import MovingJoints
 from rtpose.train.processes import own_rows
 from rtpose.train.settings import TemporalSettings
@@ -27,13 +28,16 @@ class Temporal:
 
     name = "temporal"
 
-    def __init__(self, settings: TemporalSettings, pack: MotionPack) -> None:
-        """Errors: `ConfigError` if the trunk's file holds another network than `rtpose train baseline` makes."""
+    def __init__(self, settings: TemporalSettings, data: TrainingData) -> None:
+        """Errors: `ConfigError` for data other than motions, or if the trunk's file holds another network than
+        `rtpose train baseline` makes."""
+        if not isinstance(data, MotionTraining):
+            raise ConfigError(f"the temporal lifter is trained on motion packs, not on {data.name}: name their folder")
         if settings.noise.gap_share > 0:
             raise ConfigError("noise.gap_share is made for single frames: leave it at 0 for the temporal lifter")
         self.settings = settings
         self.codec = DepthCodec(settings.distance)
-        self.data = MovingJoints(pack, self.codec, settings)
+        self.data = MovingJoints(data.pack, self.codec, settings)
         trunk, averaged = (None, False) if settings.init_from is None else _trunk(settings.init_from, self.codec)
         self.architecture: dict[str, object] = {
             "network": "temporal",

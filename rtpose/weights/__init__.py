@@ -8,6 +8,8 @@ from pathlib import Path
 from rtpose.errors import ConfigError, ModelError
 
 FOLDER = Path(str(files(__name__)))
+SUFFIXES = (".onnx", ".safetensors")
+"""Of the files that `rtpose train` writes; the second is for the backend "torch"."""
 
 
 def shipped_lifters() -> list[str]:
@@ -20,7 +22,7 @@ def lifter_file(name_or_path: str) -> Path:
 
     Errors: `ModelError` if a path does not exist, `ConfigError` for an unknown name.
     """
-    if name_or_path.endswith(".onnx"):
+    if name_or_path.endswith(SUFFIXES):
         path = Path(name_or_path)
         if not path.is_file():
             raise ModelError(f"{path} does not exist: name one of {', '.join(shipped_lifters())} or an .onnx file")

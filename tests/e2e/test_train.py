@@ -27,6 +27,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_training_writes_what_it_should(trained: Path) -> None:
     run = trained / "run"
     assert {f.name for f in run.iterdir()} >= {"settings.yaml", "log.csv", "last.pt", "best.pt", "svmac.onnx"}
+    assert (run / "svmac.safetensors").is_file()
     rows = (run / "log.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["step", "2", "4"]
 
@@ -62,6 +63,15 @@ def test_the_folder_is_kept_and_resumed(trained: Path) -> None:
     assert rtpose("train", "svmac", *TINY, "--out", "run", "--resume", "--quiet", cwd=trained).returncode == 0
 
 
+def test_it_says_when_it_stops_early(tmp_path: Path) -> None:
+    """At a learning rate that changes nothing, the first validation stays the best one."""
+    settings = ("steps=9", "validate_every=1", "patience=2", "learning_rate=1e-30", "final_learning_rate=1e-30")
+    run = rtpose("train", "svmac", "width=16", "batch_size=16", *settings, "--out", "run", "--quiet", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    words = "; stopped early at step 3 of 9: the last 2 validations were no better than step 1 (patience=0 goes on)"
+    assert run.stdout.splitlines()[-1].endswith(words)
+
+
 def test_two_processes_train_the_same_lifter(tmp_path: Path) -> None:
     """With `torchrun`, the same command ends at the same weights up to float32's rounding: 1e-5 after 8 steps.
 
@@ -74,8 +84,8 @@ def test_two_processes_train_the_same_lifter(tmp_path: Path) -> None:
     one = rtpose("train", "baseline", *settings, "--out", "one", cwd=tmp_path)
     assert one.returncode == 0, one.stderr
     for said in (one.stdout, two.stdout):
-        assert len(said.splitlines()) == 2  # one process alone speaks
-        assert re.fullmatch(r"[\d,]+ poses/s; \d+% of a step is not matrix work", said.splitlines()[1])
+        assert len(said.splitlines()) == 3  # one process alone speaks
+        assert re.fullmatch(r"[\d,]+ poses/s; \d+% of a step is not matrix work", said.splitlines()[2])
     states = [torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("one", "two")]
     compared = 0
     for name, value in states[0]["generator"].items():
@@ -90,7 +100,7 @@ def test_two_processes_train_the_same_lifter(tmp_path: Path) -> None:
 def test_wrong_data_and_settings(tmp_path: Path) -> None:
     for arguments, words in (
         (("--data", "nowhere"), "nowhere does not exist"),
-        (("--data", "."), "no cmu17_train.npz"),
+        (("--data", "."), "looked for cmu17_*.npz (motion packs)"),
         (("stepz=1",), "stepz"),
         (("--config", "gone.yaml"), "gone.yaml"),
     ):

@@ -7,7 +7,9 @@ import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -15,6 +17,8 @@ from lightning_fabric import Fabric
 
 from rtpose.assets import small_val_pack
 from rtpose.errors import ConfigError
+from rtpose.train.evaluate import MotionEvaluation
+from rtpose.train.joints_2d import MotionTraining
 from rtpose.train.loop import Progress, train
 from rtpose.train.methods import METHODS
 from rtpose.train.motion_pack import MotionPack, load_motion_pack
@@ -44,7 +48,7 @@ def gradients(case: str, fabric: Fabric, pack: MotionPack) -> dict[str, torch.Te
     """All that one step computes: the gradients of each update, and the running statistics after it."""
     name, changes = CASES[case]
     torch.manual_seed(0)
-    method = METHODS[name].method(METHODS[name].settings(**{**TINY, **changes}), pack)
+    method = METHODS[name].method(METHODS[name].settings(**{**TINY, **changes}), MotionTraining(pack))
     share_batches(fabric, method)
     found: dict[str, torch.Tensor] = {}
     updates: Counter[str] = Counter()
@@ -72,7 +76,8 @@ def resumed_and_not(folder: Path, fabric: Fabric, pack: MotionPack) -> list[dict
         if progress.step == 5:
             shutil.copytree(folder / "straight", folder / "resumed")
 
-    run = partial(train, kind.method, kind.settings(**TINY), pack, pack, fabric=fabric)
+    data = MotionTraining(pack), MotionEvaluation(pack)
+    run = partial(train, kind.method, kind.settings(**TINY), *data, fabric=fabric)
     straight = run(folder / "straight", report=leave_a_copy)
     resumed = run(folder / "resumed", resume=True)
     return [straight.lifter.state_dict(), resumed.lifter.state_dict()]
@@ -80,11 +85,29 @@ def resumed_and_not(folder: Path, fabric: Fabric, pack: MotionPack) -> list[dict
 
 def indivisible(folder: Path, fabric: Fabric, pack: MotionPack) -> str:
     kind = METHODS["baseline"]
+    data = MotionTraining(pack), MotionEvaluation(pack)
     try:
-        train(kind.method, kind.settings(**{**TINY, "batch_size": 7}), pack, pack, folder, fabric=fabric)
+        train(kind.method, kind.settings(**{**TINY, "batch_size": 7}), *data, folder, fabric=fabric)
     except ConfigError as error:
         return str(error)
     return ""
+
+
+def stopped_early(folder: Path, fabric: Fabric, pack: MotionPack) -> tuple[int, bool]:
+    """The last step of a training that gets no better after its first validation; the first process alone validates."""
+    kind, scores = METHODS["baseline"], iter([50.0, 60.0, 60.0, 40.0])
+
+    def evaluate(*_: Any, **__: Any) -> Any:
+        means = {"mpjpe_mm": 0.0, "p_mpjpe_mm": next(scores)}
+        return SimpleNamespace(means=lambda: means)
+
+    settings, data = (
+        kind.settings(**{**TINY, "patience": 2, "steps": 20}),
+        (MotionTraining(pack), MotionEvaluation(pack)),
+    )
+    with patch("rtpose.train.loop.evaluate_depth", evaluate):
+        trained = train(kind.method, settings, *data, folder, fabric=fabric)
+    return trained.last_step, trained.stopped_early
 
 
 def main(folder: Path) -> None:
@@ -94,6 +117,7 @@ def main(folder: Path) -> None:
     found = {
         "gradients": {case: gradients(case, fabric, pack) for case in CASES},
         "weights": resumed_and_not(folder, fabric, pack),
+        "stopped early": stopped_early(folder / "stopped", fabric, pack),
         "indivisible": indivisible(folder / "indivisible", fabric, pack),
     }
     torch.save(found, folder / f"{fabric.global_rank}.pt")

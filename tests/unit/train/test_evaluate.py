@@ -10,10 +10,21 @@ from rtpose.assets import small_val_pack
 from rtpose.config import OneEuroSettings
 from rtpose.errors import ConfigError
 from rtpose.lift.codec import DepthCodec
+from rtpose.models.flip import mirrored, mirrored_depth
 from rtpose.train.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, unit_poses
-from rtpose.train.evaluate import AS_IN_VIDEO, InputKind, evaluate_depth, evaluate_lifter, motion_function
+from rtpose.train.evaluate import (
+    AS_IN_VIDEO,
+    InputKind,
+    MotionEvaluation,
+    evaluate_depth,
+    evaluate_lifter,
+    flip_averaged,
+    flip_averaging,
+    motion_function,
+    protocol,
+)
 from rtpose.train.joints_2d import as_detected
-from rtpose.train.motion_pack import MotionPack, load_motion_pack
+from rtpose.train.motion_pack import load_motion_pack
 from rtpose.train.settings import NoiseSettings
 
 
@@ -27,12 +38,12 @@ def test_the_true_depth_has_no_error_and_a_flat_one_has() -> None:
         rotation = camera_from_world(angles[0:1], angles[1:2], angles[2:3])
         truths.append((unit @ rotation.transpose(1, 2))[..., 2])
     queue = iter(truths)
-    perfect = evaluate_depth(lambda points: next(queue), pack, DepthCodec())
+    perfect = evaluate_depth(lambda points: next(queue), MotionEvaluation(pack), DepthCodec())
     # The codec's unit is the mean joint distance in the picture, which is a little less than the body's own, so
     # the true depth is nearly, not wholly, right in it.
     assert perfect.p_mpjpe_mm.mean() < 15
     assert len(perfect.p_mpjpe_mm) == 5 * len(pack.poses_m)
-    flat = evaluate_depth(lambda points: torch.zeros(len(points), 17), pack, DepthCodec())
+    flat = evaluate_depth(lambda points: torch.zeros(len(points), 17), MotionEvaluation(pack), DepthCodec())
     assert flat.p_mpjpe_mm.mean() > 60
     assert (flat.p_mpjpe_mm <= flat.mpjpe_mm).mean() > 0.9
     assert np.isclose(flat.means()["p_mpjpe_mm"], flat.p_mpjpe_mm.mean())
@@ -56,7 +67,7 @@ def test_noise_is_repeated_by_its_seed_and_makes_it_worse(tmp_path: Path) -> Non
         whole, poses_m=whole.poses_m[: whole.starts[2]], starts=whole.starts[:3], clips=whole.clips[:2]
     )
     exact, noisy, again, other, detected = (
-        evaluate_lifter(lifter, short, input_kind=kind, seed=seed)
+        evaluate_lifter(lifter, MotionEvaluation(short), input_kind=kind, seed=seed)
         for kind, seed in (("gt", 0), ("noise:20", 0), ("noise:20", 0), ("noise:20", 1), ("detected", 0))
     )
     assert noisy["p_mpjpe_mm"] > exact["p_mpjpe_mm"] + 5
@@ -67,14 +78,58 @@ def test_noise_is_repeated_by_its_seed_and_makes_it_worse(tmp_path: Path) -> Non
     assert sum(row["poses"] for row in exact["per_subject"].values()) == exact["poses"]
     keys = "lifter weights_sha256 backend pack input seed poses mpjpe_mm p_mpjpe_mm n_mpjpe_mm pck_150 auc"
     assert set(keys.split()) | {"accel_error_m_s2", "per_action", "per_subject"} <= set(exact)
+    assert exact["mean_of_actions"]["p_mpjpe_mm"] == pytest.approx(
+        np.mean([row["p_mpjpe_mm"] for row in exact["per_action"].values()])
+    )
+    assert exact["exclusions"] == "none"
+    assert exact["flip_averaging"] is False
+    for words in ("protocol 1: MPJPE", "protocol 2: P-MPJPE", "flip averaging: no", "left out: none", "scaled to"):
+        assert words in exact["protocol"]
 
 
-def _short() -> MotionPack:
+def test_a_flip_averaged_lifter_is_the_same_in_a_mirror() -> None:
+    """Whatever the network: the mirrored input has the mirrored depths; a symmetric one is not changed."""
+    torch.manual_seed(0)
+    network = torch.nn.Linear(34, 17)
+    points = torch.randn(5, 34)
+    with torch.no_grad():
+        plain, averaged = network(points), flip_averaged(network)(points)
+        assert torch.equal(flip_averaged(network)(mirrored(points)), mirrored_depth(averaged))
+        assert not torch.equal(network(mirrored(points)), mirrored_depth(plain))
+        twice = flip_averaged(flip_averaged(network))(points)
+    assert torch.equal(twice, averaged)
+
+
+def test_flip_averaging_reaches_the_figures(tmp_path: Path) -> None:
+    whole = load_motion_pack(small_val_pack())
+    short = dataclasses.replace(whole, poses_m=whole.poses_m[:50], starts=np.array([0, 50]), clips=whole.clips[:1])
+    lifter = str(write_lifter(tmp_path / "any.onnx", width=8))
+    plain, flipped = (evaluate_lifter(lifter, MotionEvaluation(short), flip=flip) for flip in (False, True))
+    assert flipped["p_mpjpe_mm"] != plain["p_mpjpe_mm"]
+    assert flipped["flip_averaging"] is True
+    assert "flip averaging: yes" in flipped["protocol"]
+
+
+def _short() -> MotionEvaluation:
     """Three clips of 40, 12 and 25 frames."""
     whole = load_motion_pack(small_val_pack())
     rows = np.concatenate([np.arange(whole.starts[i], whole.starts[i] + n) for i, n in ((0, 40), (1, 12), (2, 25))])
     starts = np.array([0, 40, 52, 77])
-    return dataclasses.replace(whole, poses_m=whole.poses_m[rows], starts=starts, clips=whole.clips[:3])
+    pack = dataclasses.replace(whole, poses_m=whole.poses_m[rows], starts=starts, clips=whole.clips[:3])
+    return MotionEvaluation(pack)
+
+
+def test_flip_averaging_of_a_temporal_file_is_refused(tmp_path: Path) -> None:
+    path, _ = write_temporal_lifter(tmp_path / "temporal.onnx")
+    with pytest.raises(ConfigError, match="leave it out"):
+        evaluate_lifter(str(path), _short(), flip=True)
+
+
+def test_the_words_about_flip_averaging() -> None:
+    assert flip_averaging({}) == flip_averaging({"flip_averaging": False}) == "no"
+    assert flip_averaging({}, flip=True) == "yes"
+    assert flip_averaging({"flip_averaging": True}) == "yes, in the network"
+    assert "flip averaging: yes, in the network;" in protocol(_short(), flip="yes, in the network")
 
 
 @pytest.mark.parametrize("kind", ["gt", "detected", "detected-video"])

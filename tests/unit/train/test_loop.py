@@ -2,7 +2,9 @@
 
 import csv
 import dataclasses
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from rtpose.errors import ConfigError, InputError, OutputError
 from rtpose.lift.lifter import NetworkLifter
 from rtpose.models.temporal import TemporalLifter
 from rtpose.train import svmac
+from rtpose.train.evaluate import MotionEvaluation
+from rtpose.train.joints_2d import LabelledJoints, MotionTraining
 from rtpose.train.loop import Progress, Trained, learning_rate, train
 from rtpose.train.methods import METHODS
 from rtpose.train.motion_pack import MotionPack, load_motion_pack
@@ -38,7 +42,8 @@ def run(
     name: str, pack: MotionPack, folder: Path, *, resume: bool = False, report: Any = None, **changes: Any
 ) -> Trained:
     options = {"report": report} if report else {}
-    return train(METHODS[name].method, tiny(name, **changes), pack, pack, folder, resume=resume, **options)
+    data, validation = MotionTraining(pack), MotionEvaluation(pack)
+    return train(METHODS[name].method, tiny(name, **changes), data, validation, folder, resume=resume, **options)
 
 
 class KilledError(Exception):
@@ -85,6 +90,76 @@ def test_a_log_of_an_earlier_version_is_gone_on_with(pack: MotionPack, tmp_path:
     assert all(float(row["val_mpjpe_mm"]) > 0 and None not in row for row in rows)
 
 
+def scripted(monkeypatch: pytest.MonkeyPatch, *p_mpjpe_mm: float) -> None:
+    """Validations that come out like this, one after the other."""
+    scores = iter(p_mpjpe_mm)
+
+    def evaluate(*_: Any, **__: Any) -> Any:
+        means = {"mpjpe_mm": 0.0, "p_mpjpe_mm": next(scores)}
+        return SimpleNamespace(means=lambda: means)
+
+    monkeypatch.setattr("rtpose.train.loop.evaluate_depth", evaluate)
+
+
+IMPATIENT: dict[str, Any] = {"steps": 20, "patience": 3}
+
+
+@pytest.fixture
+def stopped(pack: MotionPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Trained, list[Progress]]:
+    """Best in step 4, then three validations that are no better: an equal one is not."""
+    scripted(monkeypatch, 50, 40, 41, 42, 40, 30)
+    seen: list[Progress] = []
+    return run("baseline", pack, tmp_path / "straight", report=seen.append, **IMPATIENT), seen
+
+
+def test_it_stops_when_patience_runs_out(
+    stopped: tuple[Trained, list[Progress]], pack: MotionPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained, seen = stopped
+    assert (trained.step, trained.last_step, trained.stopped_early) == (4, 10, True)
+    assert [(p.step, p.stopped_early) for p in seen] == [(step, step == 10) for step in range(1, 11)]
+    again = run("baseline", pack, tmp_path / "straight", resume=True, report=seen.append, **IMPATIENT)
+    assert len(seen) == 10  # no step is left to do
+    assert (again.step, again.last_step, again.stopped_early) == (4, 10, True)
+
+    scripted(monkeypatch, 50, *[51] * 9)
+    endless = run("baseline", pack, tmp_path / "endless", **{**IMPATIENT, "patience": 0})
+    assert (endless.step, endless.last_step, endless.stopped_early) == (2, 20, False)
+    scripted(monkeypatch, *[50] * 10)
+    whole = run("baseline", pack, tmp_path / "whole", **{**IMPATIENT, "patience": 9})
+    assert (whole.last_step, whole.stopped_early) == (20, False)  # the last step is no early one
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_a_resumed_run_stops_where_an_uninterrupted_one_does(
+    between: bool,
+    stopped: tuple[Trained, list[Progress]],
+    pack: MotionPack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """between: killed after best.pt of step 4 was written and before last.pt was."""
+    folder = tmp_path / "killed"
+    last_step, scores = (5, (40, 41, 42, 40, 30)) if between else (9, (40, 30))
+
+    def kill(progress: Progress) -> None:
+        if progress.step == 3:
+            shutil.copy(folder / "last.pt", tmp_path / "of step 2")
+        if progress.step == last_step:
+            raise KilledError
+
+    scripted(monkeypatch, 50, 40, 41, 42)
+    with pytest.raises(KilledError):
+        run("baseline", pack, folder, report=kill, **IMPATIENT)
+    if between:
+        shutil.copy(tmp_path / "of step 2", folder / "last.pt")
+    scripted(monkeypatch, *scores)
+    resumed = run("baseline", pack, folder, resume=True, **IMPATIENT)
+    assert (resumed.step, resumed.last_step, resumed.stopped_early) == (4, 10, True)
+    for part, value in stopped[0].lifter.state_dict().items():
+        assert torch.equal(value, resumed.lifter.state_dict()[part]), part
+
+
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
@@ -97,7 +172,7 @@ def test_a_log_of_an_earlier_version_is_gone_on_with(pack: MotionPack, tmp_path:
 def test_no_tensor_of_a_step_stays_on_the_cpu(name: str, changes: dict[str, Any], pack: MotionPack) -> None:
     """Stands in for a GPU: "meta" has no numbers, but mixing it with the CPU is as wrong."""
     with torch.device("meta"):
-        method = METHODS[name].method(tiny(name, noise=NoiseSettings(gap_share=0.1), **changes), pack)
+        method = METHODS[name].method(tiny(name, noise=NoiseSettings(gap_share=0.1), **changes), MotionTraining(pack))
         terms = method.step(torch.Generator())
     assert {term.device.type for term in terms.values()} == {"meta"}
     assert {p.device.type for network in method.networks.values() for p in network.parameters()} == {"meta"}
@@ -140,21 +215,22 @@ def test_only_2d_reaches_the_losses_of_svmac(pack: MotionPack, tmp_path: Path, m
             return original(self, *tensors)
 
         monkeypatch.setattr(svmac.Svmac, name, spy)
-    monkeypatch.setattr(svmac, "LabelledJoints", None)
+    monkeypatch.setattr(MotionTraining, "labelled", None)
     run("svmac", pack, tmp_path / "run", steps=2)
     assert seen == [(8, 34)] * 6
 
 
 def test_the_supervised_share_sees_so_many_frames(pack: MotionPack) -> None:
-    method = svmac.Svmac(SvmacSettings(width=8, supervised_share=0.05), pack)
+    method = svmac.Svmac(SvmacSettings(width=8, supervised_share=0.05), MotionTraining(pack))
     assert method.labels is not None
+    assert isinstance(method.labels, LabelledJoints)
     assert len(method.labels._views._poses) == round(0.05 * len(pack.poses_m))
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_network_learns(name: str, pack: MotionPack) -> None:
     torch.manual_seed(0)
-    method = METHODS[name].method(tiny(name), pack)
+    method = METHODS[name].method(tiny(name), MotionTraining(pack))
     before = {part: [p.clone() for p in network.parameters()] for part, network in method.networks.items()}
     method.step(torch.Generator().manual_seed(0))
     for part, network in method.networks.items():
@@ -166,7 +242,7 @@ def test_the_reprojection_network_is_taught_by_the_critic_or_by_the_input(pack: 
     moved = []
     for synchronous in (True, False):
         torch.manual_seed(0)
-        method = METHODS["consistency"].method(tiny("consistency", synchronous=synchronous), pack)
+        method = METHODS["consistency"].method(tiny("consistency", synchronous=synchronous), MotionTraining(pack))
         torch.manual_seed(1)
         method.step(torch.Generator().manual_seed(0))
         moved.append(torch.cat([p.detach().flatten() for p in method.reprojection.parameters()]))
@@ -212,7 +288,8 @@ def test_the_learning_rate_decays() -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_the_exported_network_knows_itself_and_runs(name: str, pack: MotionPack, tmp_path: Path) -> None:
     trained = run(name, pack, tmp_path, steps=1)
-    path = export_trained(METHODS[name].method(tiny(name, steps=1), pack), trained, pack, pack, tmp_path)
+    data, validation = MotionTraining(pack), MotionEvaluation(pack)
+    path = export_trained(METHODS[name].method(tiny(name, steps=1), data), trained, data, validation, tmp_path)
     points = np.random.default_rng(0).normal(scale=0.1, size=(5, 34)).astype(np.float32)
     with torch.no_grad():
         inputs = [torch.from_numpy(points)]
@@ -220,9 +297,10 @@ def test_the_exported_network_knows_itself_and_runs(name: str, pack: MotionPack,
             inputs += trained.lifter.new_state(5)
         answer = trained.lifter(*inputs)
     expected = (answer[0] if isinstance(answer, tuple) else answer).numpy()
-    for backend in ("openvino", "torch"):
-        lifter = NetworkLifter(str(path), backend=backend)
-        np.testing.assert_allclose(lifter.depth(points), expected, atol=2e-3)
+    weights = path.with_suffix(".safetensors")
+    for file, backend, tolerance in ((path, "openvino", 2e-3), (path, "torch", 2e-3), (weights, "torch", 0)):
+        lifter = NetworkLifter(str(file), backend=backend)
+        np.testing.assert_allclose(lifter.depth(points), expected, atol=tolerance, rtol=0)
     assert path.stem == lifter.facts["name"] == name
     assert lifter.facts["settings"]["width"] == 16
     assert lifter.facts["training_data"]["train_subjects"] == pack.subjects

@@ -9,6 +9,7 @@ from rtpose.assets import small_val_pack
 from rtpose.errors import ConfigError, InputError
 from rtpose.lift.codec import DepthCodec
 from rtpose.train.cameras import unit_poses
+from rtpose.train.joints_2d import MotionTraining
 from rtpose.train.motion_pack import MotionPack, load_motion_pack
 from rtpose.train.motions_2d import Motions, MovingJoints
 from rtpose.train.settings import NoiseSettings, TemporalSettings
@@ -38,8 +39,9 @@ def test_exact_clips_are_what_a_camera_sees_of_the_poses(pack: MotionPack) -> No
 
 
 def test_corrected_points_are_asked_for_where_the_noise_is(pack: MotionPack) -> None:
-    noisy = msgspec.structs.replace(SETTINGS.time_noise, exact_share=0.5, level=(1, 1))
-    motions = _batch(pack, msgspec.structs.replace(SETTINGS, time_noise=noisy), size=64)
+    noise = msgspec.structs.replace(SETTINGS.noise, clean_share=0.5)
+    steady = msgspec.structs.replace(SETTINGS.time_noise, level=(1, 1))
+    motions = _batch(pack, msgspec.structs.replace(SETTINGS, noise=noise, time_noise=steady), size=64)
     changed = (motions.points - motions.exact_points).abs().amax((1, 2)) > 1e-5
     assert changed.float().mean().item() == pytest.approx(0.5, abs=0.2)
 
@@ -63,7 +65,7 @@ def test_a_pack_of_short_motions_is_told(pack: MotionPack) -> None:
 
 
 def test_a_given_trunk_stays_as_it_is(pack: MotionPack) -> None:
-    method = Temporal(SETTINGS, pack)
+    method = Temporal(SETTINGS, MotionTraining(pack))
     before = {name: value.clone() for name, value in method.generator.trunk.state_dict().items()}
     method.step(torch.Generator().manual_seed(0))
     assert method.architecture["width"] == 512
@@ -82,4 +84,4 @@ def test_a_given_trunk_stays_as_it_is(pack: MotionPack) -> None:
 )
 def test_what_cannot_be_trained_is_told(pack: MotionPack, change: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        Temporal(msgspec.structs.replace(SETTINGS, **change), pack)
+        Temporal(msgspec.structs.replace(SETTINGS, **change), MotionTraining(pack))

@@ -56,6 +56,10 @@ def test_the_first_process_alone_writes(both: tuple[list[dict[str, Any]], Path])
     assert steps == ["step", "2", "4", "6"]
 
 
+def test_all_processes_stop_early_together(both: tuple[list[dict[str, Any]], Path]) -> None:
+    assert [found["stopped early"] for found in both[0]] == [(6, True)] * 2
+
+
 def test_a_batch_that_cannot_be_shared_is_told(both: tuple[list[dict[str, Any]], Path]) -> None:
     assert both[0][1]["indivisible"] == "batch_size=7 cannot be shared by 2 processes: choose a multiple of 2"
     assert not (both[1] / "indivisible").exists()
