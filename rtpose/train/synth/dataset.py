@@ -8,6 +8,7 @@ and cameras are each picture's own. Go through the indices in order, or block by
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ from rtpose.types import Camera, Float32, Image
 
 TEST_SUBJECTS = ("05", "17", "131")
 """Whose motions are in the test split only: dance (the sample clip's), boxing, creeping, hops."""
-BLOCK, BODIES = 64, 8
+BLOCK, BODIES = 128, 12
 MAX_PEOPLE = 4
 
 # How far (metres, of an adult) the surface lies in front of a joint that is seen: half of the limb and cloth.
@@ -111,7 +112,11 @@ class _Placed:
 
 
 class RenderedPeople:
-    """Makes picture after picture. Holds an OpenGL context once it has drawn: one for each process."""
+    """Makes picture after picture. Each process draws with an OpenGL context of its own, made when it first draws.
+
+    `torch.utils.data.DataLoader(people, sampler=range(n), collate_fn=list, num_workers=2)` makes them while a
+    network learns.
+    """
 
     def __init__(self, motions: Path, settings: PeopleSettings | None = None, backgrounds: Path | None = None) -> None:
         """motions: the pack of joint angles. backgrounds: a folder of pictures to use besides procedural ones.
@@ -119,6 +124,7 @@ class RenderedPeople:
         Errors: `InputError` for a missing or empty file or folder, `MissingExtraError` without the extra synth,
         `ConfigError` without OpenGL.
         """
+        self._arguments = (motions, settings, backgrounds)
         self.settings = settings or PeopleSettings()
         self.seconds: Counter[str] = Counter()
         """Where the time went, by step."""
@@ -132,21 +138,33 @@ class RenderedPeople:
         self._clip_shares = np.sqrt(lengths) / np.sqrt(lengths).sum()
         self._backgrounds = find_pictures(backgrounds, self.settings.split) if backgrounds else []
         self._model = BodyModel(coarse=True)
-        small = min(self.settings.size) <= 160
-        self._renderer = Renderer(self.settings.size, replace(Quality.quick(), supersample=2 if small else 1))
+        self._renderer: tuple[int, Renderer] | None = None
         # A person of another block is only needed by who goes back and forth.
         self._body = lru_cache(maxsize=2 * BODIES)(self._make_body)
 
     def close(self) -> None:
         """Release the OpenGL context."""
-        self._renderer.close()
+        if self._renderer and self._renderer[0] == os.getpid():
+            self._renderer[1].close()
+        self._renderer = None
+
+    def __reduce__(self) -> tuple[type[RenderedPeople], tuple[Path, PeopleSettings | None, Path | None]]:
+        return RenderedPeople, self._arguments
+
+    def _drawing(self) -> Renderer:
+        """This process's renderer: a context does not survive a fork."""
+        if self._renderer is None or self._renderer[0] != os.getpid():
+            small = min(self.settings.size) <= 160
+            quality = replace(Quality.quick(), supersample=2 if small else 1)
+            self._renderer = (os.getpid(), Renderer(self.settings.size, quality))
+        return self._renderer[1]
 
     def __getitem__(self, index: int) -> Picture:
         """Picture `index`, 0 or more; there is no last one."""
         if index < 0:
             raise IndexError(index)
         rng = self._generator(0, index)
-        while True:  # until the person can be seen: one time in a hundred something hides all of them
+        while True:  # until enough of the person can be seen: about one picture in fifteen is thrown away
             picture = self._picture(index, rng)
             if picture.people and picture.people[0].visible.sum() >= _LEAST_SEEN:
                 return picture
@@ -165,7 +183,9 @@ class RenderedPeople:
         if settings.group:
             count = int(rng.integers(2, settings.most_people + 1))
         else:
-            count = 1 if rng.random() < 0.7 or settings.most_people == 1 else int(rng.integers(2, settings.most_people + 1))
+            count = (
+                1 if rng.random() < 0.7 or settings.most_people == 1 else int(rng.integers(2, settings.most_people + 1))
+            )
         numbers = rng.permutation(BODIES)[:count]
         bodies = [self._body(index // BLOCK, int(number)) for number in numbers]
         lap("bodies")
@@ -191,9 +211,9 @@ class RenderedPeople:
             backdrop = cut_from_picture(path, settings.size, rng)
         else:
             backdrop = procedural_backdrop(settings.size, rng, settings.split)
-        shade = np.concatenate([p.dressed.occluders(p.pose)[::2] for p in people])
+        shade = np.concatenate([p.dressed.occluders(p.pose)[::3] for p in people])
         lap("scene")
-        drawn = self._renderer.render(things, view, light, shade, roots[0], reach_m=2.5, backdrop=backdrop)
+        drawn = self._drawing().render(things, view, light, shade, roots[0], reach_m=2.5, backdrop=backdrop)
         lap("drawing")
         image = photographed(drawn.image, rng)
         labelled = tuple(_label(person, view, drawn.depth_m) for person in people)
@@ -202,7 +222,7 @@ class RenderedPeople:
         return Picture(image, inside, view.camera)
 
     def _pose(self, body: DressedPerson, place: Array, rng: np.random.Generator) -> _Placed:
-        motion = perturbed(self._frame(rng), self._frame(rng), rng)
+        motion = perturbed(self._frame(rng), lambda: self._frame(rng), rng)
         motion = motion.turned(float(rng.uniform(-180, 180)))
         model = self._model
         pose = model.poses(body.shape, motion, SOLE_M)[0]

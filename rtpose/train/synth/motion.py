@@ -138,6 +138,7 @@ class JointAnglePack:
             self._channels: list[tuple[str, list[str]]] = json.loads(str(file["channels"]))
             self._skeletons: dict[str, Any] = json.loads(str(file["skeletons"]))
         self._floors: dict[int, float] = {}
+        self._axes_of: dict[str, dict[str, Array]] = {}
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -158,6 +159,13 @@ class JointAnglePack:
         floor = self._floors[index]
         return replace(motion, hips=motion.hips - np.array([0.0, floor, 0.0]), lowest=motion.lowest - floor)
 
+    def _axes(self, subject: str) -> dict[str, Array]:
+        """bone -> (3, 3): the axes about which its angles turn."""
+        if subject not in self._axes_of:
+            bones = self._skeletons[subject]["bones"]
+            self._axes_of[subject] = {b: rotation_xyz(np.array(facts["axis_deg"])) for b, facts in bones.items()}
+        return self._axes_of[subject]
+
     def _moved(self, index: int, frames: slice) -> Motion:
         """With heights as they were recorded."""
         entry = self.clips[index]
@@ -166,27 +174,27 @@ class JointAnglePack:
         angles = self._angles_cdeg[clip][frames].astype(np.float64) / 100.0
         root = self._root_units[clip][frames].astype(np.float64) * METRES_PER_UNIT
 
-        of_bone: dict[str, Array] = {}
+        xyz = np.zeros((len(self._channels), len(root), 3))
         column = 0
-        for bone, axes in self._channels:
-            xyz = np.zeros((len(root), 3))
+        for k, (_, axes) in enumerate(self._channels):
             for axis in axes:
-                xyz[:, "xyz".index(axis[1])] = angles[:, column]
+                xyz[k, :, "xyz".index(axis[1])] = angles[:, column]
                 column += 1
-            of_bone[bone] = xyz
+        turns = rotation_xyz(xyz)
+        of_bone = {bone: turns[k] for k, (bone, _) in enumerate(self._channels)}
 
-        rotations = {"root": rotation_xyz(of_bone["root"])}
+        rotations = {"root": of_bone["root"]}
         ends = {"root": root}
         rest_ends = {"root": np.zeros(3)}
         directions = {}
+        axes_of_bone = self._axes(entry["subject"])
         for bone in skeleton["order"]:
             facts = skeleton["bones"][bone]
             parent = skeleton["parent"][bone]
-            local = np.eye(3)
+            rotations[bone] = rotations[parent]
             if bone in of_bone:
-                axes_of_bone = rotation_xyz(np.array(facts["axis_deg"]))
-                local = axes_of_bone @ rotation_xyz(of_bone[bone]) @ axes_of_bone.T
-            rotations[bone] = rotations[parent] @ local
+                own = axes_of_bone[bone]
+                rotations[bone] = rotations[parent] @ (own @ of_bone[bone] @ own.T)
             directions[bone] = np.array(facts["dir"])
             offset = directions[bone] * facts["len"] * METRES_PER_UNIT
             ends[bone] = ends[parent] + rotations[bone] @ offset

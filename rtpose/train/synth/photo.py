@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 
 import cv2
@@ -16,7 +16,7 @@ from rtpose.types import Image
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
-class Split(str, Enum):
+class Split(StrEnum):
     """What a picture is for. Nothing that is drawn at random is shared between the two."""
 
     TRAIN = "train"
@@ -58,7 +58,7 @@ def procedural_backdrop(size: tuple[int, int], rng: np.random.Generator, split: 
     if rng.random() < 0.5:
         sigma = float(rng.uniform(0.5, 4.0))
         picture = cv2.GaussianBlur(picture, (0, 0), sigma)
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)
 
 
 def _colour(rng: np.random.Generator) -> NDArray[np.float32]:
@@ -90,7 +90,9 @@ def _clouds(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float
 def _waves(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
     y, x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32) / max(size)
     angle, count = rng.uniform(0, np.pi), rng.uniform(3, 40)
-    bend = cv2.resize(rng.normal(0, rng.uniform(0, 1.5), (4, 4)).astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
+    bend = cv2.resize(
+        rng.normal(0, rng.uniform(0, 1.5), (4, 4)).astype(np.float32), size, interpolation=cv2.INTER_CUBIC
+    )
     phase = 2 * np.pi * count * (x * np.cos(angle) + y * np.sin(angle)) + bend
     return _mixed((0.5 + 0.5 * np.sin(phase)).astype(np.float32), rng)
 

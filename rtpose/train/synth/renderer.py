@@ -540,7 +540,11 @@ class Renderer:
 
     def _program(self, fragment: str, defines: dict[str, int]) -> Any:
         head = "".join(f"#define {name} {value}\n" for name, value in defines.items())
-        head = "#version 330\n" + head + _SCENE.replace("OCCLUDERS", str(MAX_OCCLUDERS)).replace("ROWS", str(3 * MAX_BONES))
+        head = (
+            "#version 330\n"
+            + head
+            + _SCENE.replace("OCCLUDERS", str(MAX_OCCLUDERS)).replace("ROWS", str(3 * MAX_BONES))
+        )
         program = self._ctx.program(vertex_shader=head + _VERTEX, fragment_shader=head + fragment)
         for binding, name in enumerate(("Scene", "Bones", "Look")):
             if name in program:
@@ -552,7 +556,9 @@ class Renderer:
         key = (int(material.pattern), material.folds_m > 0)
         if key not in self._programs:
             q = self._quality
-            defines = {"PATTERN": key[0], "TAPS": q.shadow_taps, "OCTAVES": q.octaves} | ({"FOLDS": 1} if key[1] else {})
+            defines = {"PATTERN": key[0], "TAPS": q.shadow_taps, "OCTAVES": q.octaves} | (
+                {"FOLDS": 1} if key[1] else {}
+            )
             self._programs[key] = self._program(_FRAGMENT, defines)
         return self._programs[key]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,14 +63,15 @@ def _with_held_out(patterns: tuple[Pattern, ...], split: Split) -> tuple[Pattern
 
 
 def random_outfit(rng: np.random.Generator, split: Split = Split.TRAIN) -> Outfit:
-    """Vests to long sleeves, shorts to long trousers, all patterns; some without a shirt."""
+    """Vests to long sleeves, shorts to long trousers, all patterns."""
 
     def cloth(patterns: tuple[Pattern, ...]) -> Material:
         return random_material(rng, _with_held_out(patterns, split), folds_m=float(rng.uniform(0.004, 0.012)))
 
     shade = float(rng.uniform(0.85, 1.12))
     r, g, b = (min(0.95, c * shade) for c in SKINS[int(rng.integers(len(SKINS)))])
-    sleeve = float(rng.choice([rng.uniform(0.12, 0.3), rng.uniform(0.3, 0.9), rng.uniform(0.9, 1.95)], p=[0.2, 0.4, 0.4]))
+    sleeves = [rng.uniform(0.12, 0.3), rng.uniform(0.3, 0.9), rng.uniform(0.9, 1.95)]
+    trouser_legs = [rng.uniform(0.3, 1.0), rng.uniform(1.0, 1.75), rng.uniform(1.75, 1.95)]
     shirt = cloth(_CLOTH)
     trousers = cloth((*_CLOTH, Pattern.DENIM, Pattern.DENIM, Pattern.DENIM))
     if rng.random() < 0.12:  # one piece of clothing
@@ -80,11 +83,11 @@ def random_outfit(rng: np.random.Generator, split: Split = Split.TRAIN) -> Outfi
         hair_m=float(rng.uniform(0.002, 0.045)),
         hair_length=float(rng.uniform(0.0, 0.05)),
         shirt=shirt,
-        sleeve=sleeve,
+        sleeve=float(rng.choice(sleeves, p=[0.2, 0.4, 0.4])),
         shirt_looseness_m=float(rng.uniform(0.003, 0.035)),
         hem_m=float(rng.uniform(-0.04, 0.16)),
         trousers=trousers,
-        trouser_leg=float(rng.choice([rng.uniform(0.3, 1.0), rng.uniform(1.0, 1.75), rng.uniform(1.75, 1.95)], p=[0.3, 0.1, 0.6])),
+        trouser_leg=float(rng.choice(trouser_legs, p=[0.3, 0.1, 0.6])),
         trouser_looseness_m=float(rng.uniform(0.002, 0.035)),
         shoes=random_colour(rng),
         soles=random_colour(rng),
@@ -107,9 +110,13 @@ def random_light(rng: np.random.Generator) -> Light:
     )
 
 
-def perturbed(motion: Motion, other: Motion, rng: np.random.Generator) -> Motion:
-    """The motion with limbs of another one and with joints bent further, both by chance. Equally many frames."""
+def perturbed(motion: Motion, draw: Callable[[], Motion], rng: np.random.Generator) -> Motion:
+    """The motion with limbs of another one and with joints bent further, both by chance.
+
+    draw: gives another motion of as many frames.
+    """
     if rng.random() < 0.3:
+        other = draw()
         for bone in ("upperback",) if rng.random() < 0.3 else ("lhumerus", "rhumerus"):
             motion = motion.with_limb_of(other, bone)
     if rng.random() < 0.6:

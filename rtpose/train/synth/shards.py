@@ -26,7 +26,7 @@ from rtpose.train.synth.dataset import BLOCK, PeopleSettings, Person, Picture, R
 from rtpose.types import Camera, Image
 
 FORMAT = 1
-SHARD = 4 * BLOCK
+SHARD = 2 * BLOCK
 JPEG_QUALITY = 92
 _ABOUT = "pictures.json"
 
@@ -43,6 +43,8 @@ class Progress:
     """Pictures made by this run."""
     seconds: float
     """Since the run began."""
+    cpu_s: float
+    """Processor time of the workers, all threads."""
     steps_s: dict[str, float]
     """Where the workers' time went."""
 
@@ -74,19 +76,19 @@ def render_folder(
     path.write_text(json.dumps(about, indent=2), encoding="utf-8")
     shards = -(-count // SHARD)
     missing = [k for k in range(shards) if not _labels_path(folder, k).is_file()]
-    start, made, steps = time.perf_counter(), 0, Counter[str]()
+    start, made, cpu_s, steps = time.perf_counter(), 0, 0.0, Counter[str]()
     done = (shards - len(missing)) * SHARD
 
     def state() -> Progress:
-        return Progress(done, shards * SHARD, made, time.perf_counter() - start, dict(steps))
+        return Progress(done, shards * SHARD, made, time.perf_counter() - start, cpu_s, dict(steps))
 
     report(state())
     if missing:
         # Fresh processes: an OpenGL context does not survive a fork.
         context = multiprocessing.get_context("spawn")
         with context.Pool(min(workers, len(missing)), _start_worker, (motions, settings, backgrounds)) as pool:
-            for seconds in pool.imap_unordered(_render_shard, [(folder, k) for k in missing]):
-                done, made = done + SHARD, made + SHARD
+            for used_s, seconds in pool.imap_unordered(_render_shard, [(folder, k) for k in missing]):
+                done, made, cpu_s = done + SHARD, made + SHARD, cpu_s + used_s
                 steps.update(seconds)
                 report(state())
     return state()
@@ -107,12 +109,13 @@ def _start_worker(motions: Path, settings: PeopleSettings, backgrounds: Path | N
     _people = RenderedPeople(motions, settings, backgrounds)
 
 
-def _render_shard(task: tuple[Path, int]) -> Counter[str]:
+def _render_shard(task: tuple[Path, int]) -> tuple[float, Counter[str]]:
     folder, number = task
+    start = time.process_time()
     assert _people is not None
     _people.seconds.clear()
     write_shard(folder, number, [_people[i] for i in range(number * SHARD, (number + 1) * SHARD)])
-    return Counter(_people.seconds)
+    return time.process_time() - start, Counter(_people.seconds)
 
 
 def _labels_path(folder: Path, number: int) -> Path:
@@ -161,7 +164,9 @@ class RenderedFolder:
             raise InputError(f"no rendered pictures in {folder}: make some with rtpose data render {folder}")
         self.about: dict[str, Any] = json.loads(about.read_text(encoding="utf-8"))
         if self.about["format"] != FORMAT:
-            raise InputError(f"{folder} is of format {self.about['format']}, this rtpose reads {FORMAT}: render it again")
+            raise InputError(
+                f"{folder} is of format {self.about['format']}, this rtpose reads {FORMAT}: render it again"
+            )
         self._shards = [_Shard(path) for path in found]
         self._ends = np.cumsum([len(shard) for shard in self._shards])
 
