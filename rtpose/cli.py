@@ -528,12 +528,12 @@ def data_render(
     print(f"{end.done} pictures in {folder}")
     if end.made:
         each = ", ".join(f"{step} {seconds / end.made * 1e3:.1f}" for step, seconds in end.steps_s.items())
-        print(f"{end.made} made in {end.seconds:.0f} s: {end.made / end.seconds:.1f} a second by {workers} workers")
+        print(f"{end.made} made in {end.seconds:.0f} s: {end.made / end.seconds:.1f} a second by {end.workers} workers")
         print(f"{end.made / end.cpu_s:.1f} for each second of processor time")
         print(f"milliseconds of a worker for one picture: {each}")
     if sheet:
         pictures = RenderedFolder(folder)
-        write_picture(sheet, contact_sheet([pictures[i] for i in range(48)], columns=8))
+        write_picture(sheet, contact_sheet([pictures[i] for i in range(min(48, len(pictures)))], columns=8))
         print(sheet)
 
 

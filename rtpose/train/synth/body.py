@@ -267,15 +267,17 @@ def _coarser(vertices: Array, faces: NDArray[np.int32], cell_m: Array) -> NDArra
 
     vertices: (N, 3) metres; cell_m: (N,) size of each vertex's cells.
     """
+    used, corners = np.unique(faces, return_inverse=True)
+    vertices, cell_m = vertices[used], cell_m[used]
     cells = np.column_stack([np.floor(vertices / cell_m[:, None]), cell_m * 1e6]).astype(np.int64)
     _, first, cell = np.unique(cells, axis=0, return_index=True, return_inverse=True)
     cell = cell.reshape(-1)
     total: Array = np.stack([np.bincount(cell, vertices[:, axis]) for axis in range(3)], axis=1)
     middle = total / np.bincount(cell)[:, None]
     chosen = first.copy()
-    by_distance = np.argsort(-np.linalg.norm(vertices - middle[cell], axis=1))
+    by_distance = np.argsort(-np.linalg.norm(vertices - middle[cell], axis=1), kind="stable")
     chosen[cell[by_distance]] = by_distance  # the last, nearest one stays
-    out = chosen[cell][faces].astype(np.int32)
+    out = used[chosen[cell][corners.reshape(-1, 3)]].astype(np.int32)
     out = out[(out[:, 0] != out[:, 1]) & (out[:, 1] != out[:, 2]) & (out[:, 2] != out[:, 0])]
     _, kept = np.unique(np.sort(out, axis=1), axis=0, return_index=True)
     return np.asarray(out[np.sort(kept)], np.int32)

@@ -79,7 +79,7 @@ def _gradient(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.flo
 
 def _clouds(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
     out = np.zeros((size[1], size[0], 3), np.float32)
-    cells, strength = int(rng.integers(2, 6)), float(rng.uniform(40, 110))
+    cells, strength = int(rng.integers(2, 6)), float(rng.uniform(15, 80))
     for _ in range(int(rng.integers(2, 6))):
         grid = rng.normal(0, strength, (cells, cells, 3)).astype(np.float32)
         out += cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC)

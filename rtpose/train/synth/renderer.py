@@ -492,6 +492,19 @@ class Renderer:
         focus: (3,) metres; shadows are drawn within `reach_m` of it.
         backdrop: (h, w, 3) uint8 RGB, stretched over the picture behind everything; None: the sky's colour.
         """
+        with self._ctx:  # another renderer's context may be the current one
+            return self._render(things, view, light, occluders, focus, reach_m, backdrop)
+
+    def _render(
+        self,
+        things: Sequence[Thing],
+        view: View,
+        light: Light,
+        occluders: Float32,
+        focus: NDArray[np.float64],
+        reach_m: float,
+        backdrop: Image | None,
+    ) -> Rendered:
         direction = np.asarray(light.direction) / np.linalg.norm(light.direction)
         shadow = _shadow_matrix(direction, focus, reach_m)
         loaded = [self._load(thing.mesh) for thing in things]

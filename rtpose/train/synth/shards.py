@@ -21,8 +21,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.errors import ConfigError, InputError, OutputError
+from rtpose.errors import ConfigError, InputError, MissingExtraError, OutputError
+from rtpose.train.synth.body import BodyModel
 from rtpose.train.synth.dataset import BLOCK, PeopleSettings, Person, Picture, RenderedPeople
+from rtpose.train.synth.motion import JointAnglePack
+from rtpose.train.synth.photo import find_pictures
 from rtpose.types import Camera, Image
 
 FORMAT = 1
@@ -41,6 +44,8 @@ class Progress:
     """Pictures that were asked for."""
     made: int
     """Pictures made by this run."""
+    workers: int
+    """Processes that had something to do."""
     seconds: float
     """Since the run began."""
     cpu_s: float
@@ -57,6 +62,7 @@ def render_folder(
     *,
     backgrounds: Path | None = None,
     workers: int = 2,
+    per_shard: int = SHARD,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Progress:
     """Fill `folder` with the first `count` pictures (rounded up to whole shards); what is there stays.
@@ -66,7 +72,8 @@ def render_folder(
     if count < 1 or workers < 1:
         raise ConfigError(f"{count} pictures by {workers} workers: give 1 or more of both")
     about = {
-        "format": FORMAT, "motions": motions.name, "backgrounds": str(backgrounds) if backgrounds else None,
+        "format": FORMAT, "per_shard": per_shard, "motions": motions.name,
+        "backgrounds": str(backgrounds) if backgrounds else None,
         **json.loads(json.dumps(asdict(settings))),
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,28 +81,46 @@ def render_folder(
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != about:
         raise OutputError(f"{folder} holds pictures made with other settings ({path}): name another folder")
     path.write_text(json.dumps(about, indent=2), encoding="utf-8")
-    shards = -(-count // SHARD)
+    shards = -(-count // per_shard)
     missing = [k for k in range(shards) if not _labels_path(folder, k).is_file()]
     start, made, cpu_s, steps = time.perf_counter(), 0, 0.0, Counter[str]()
-    done = (shards - len(missing)) * SHARD
+    done = (shards - len(missing)) * per_shard
+    workers = min(workers, len(missing))
 
     def state() -> Progress:
-        return Progress(done, shards * SHARD, made, time.perf_counter() - start, cpu_s, dict(steps))
+        seconds = time.perf_counter() - start
+        return Progress(done, shards * per_shard, made, workers, seconds, cpu_s, dict(steps))
 
     report(state())
     if missing:
+        _check(motions, settings, backgrounds)
         # Fresh processes: an OpenGL context does not survive a fork.
         context = multiprocessing.get_context("spawn")
-        with context.Pool(min(workers, len(missing)), _start_worker, (motions, settings, backgrounds)) as pool:
-            for used_s, seconds in pool.imap_unordered(_render_shard, [(folder, k) for k in missing]):
-                done, made, cpu_s = done + SHARD, made + SHARD, cpu_s + used_s
+        with context.Pool(workers, _start_worker, (motions, settings, backgrounds)) as pool:
+            for used_s, seconds in pool.imap_unordered(_render_shard, [(folder, k, per_shard) for k in missing]):
+                done, made, cpu_s = done + per_shard, made + per_shard, cpu_s + used_s
                 steps.update(seconds)
                 report(state())
     return state()
 
 
+def _check(motions: Path, settings: PeopleSettings, backgrounds: Path | None) -> None:
+    """Whatever a user can have got wrong, before processes are started; the body's rig is built by one of them."""
+    JointAnglePack(motions)
+    if backgrounds:
+        find_pictures(backgrounds, settings.split)
+    try:
+        import moderngl  # noqa: F401
+        from anny.paths import get_anny_cache_path
+    except ImportError as error:
+        raise MissingExtraError("synth", "rendering people") from error
+    if not any(get_anny_cache_path().glob("*")):
+        BodyModel(coarse=True)
+
+
+_arguments: tuple[Path, PeopleSettings, Path | None]
 _people: RenderedPeople | None = None
-"""A worker process's own."""
+"""A worker process's own, as the arguments that they are made with."""
 
 
 def _start_worker(motions: Path, settings: PeopleSettings, backgrounds: Path | None) -> None:
@@ -105,16 +130,18 @@ def _start_worker(motions: Path, settings: PeopleSettings, backgrounds: Path | N
     os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's renderer
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    global _people
-    _people = RenderedPeople(motions, settings, backgrounds)
+    global _arguments
+    _arguments = (motions, settings, backgrounds)
 
 
-def _render_shard(task: tuple[Path, int]) -> tuple[float, Counter[str]]:
-    folder, number = task
+def _render_shard(task: tuple[Path, int, int]) -> tuple[float, Counter[str]]:
+    folder, number, per_shard = task
     start = time.process_time()
-    assert _people is not None
+    global _people
+    if _people is None:  # here and not at the start: an error in a task reaches the parent
+        _people = RenderedPeople(*_arguments)
     _people.seconds.clear()
-    write_shard(folder, number, [_people[i] for i in range(number * SHARD, (number + 1) * SHARD)])
+    write_shard(folder, number, [_people[i] for i in range(number * per_shard, (number + 1) * per_shard)])
     return time.process_time() - start, Counter(_people.seconds)
 
 
