@@ -79,6 +79,31 @@ def test_parts_and_turns(pack_path: Path) -> None:
     assert np.allclose(turned.hips[0], [0, motion.hips[1, 1], motion.hips[1, 0]])
 
 
+def test_one_frame_is_the_whole_clips(pack_path: Path) -> None:
+    whole, one = JointAnglePack(pack_path).motion(0), JointAnglePack(pack_path).motion(0, slice(1, 2))
+    assert len(one) == 1
+    assert np.allclose(one.hips, whole.hips[1:])
+    assert np.allclose(one.rotations["lfoot"], whole.rotations["lfoot"][1:])
+
+
+def test_bending_a_joint_moves_what_hangs_from_it(pack_path: Path) -> None:
+    motion = JointAnglePack(pack_path).motion(0)
+    bent = motion.bent({"lfemur": rotation_xyz(np.array([-90.0, 0.0, 0.0]))})
+    assert np.allclose(bent.rotations["lfemur"][0] @ [0, -1, 0], [0, 0, 1])  # standing: the thigh points forward
+    assert np.allclose(bent.rotations["ltibia"][0] @ [0, -1, 0], [0, 0, 1])  # and the shin stays in line with it
+    assert np.allclose(bent.rotations["rfemur"], motion.rotations["rfemur"])
+    assert np.allclose(bent.rotations["root"], motion.rotations["root"])
+
+
+def test_a_limb_of_another_pose(pack_path: Path) -> None:
+    motion = JointAnglePack(pack_path).motion(0)
+    standing, lifted = motion.part(0, 1), motion.part(1, 2)
+    mixed = standing.with_limb_of(lifted, "lfemur")
+    assert np.allclose(mixed.rotations["root"], standing.rotations["root"])
+    # Lifted to the front of one who faces +x there, of one who faces +z here.
+    assert np.allclose(mixed.rotations["lfemur"][0] @ [0, -1, 0], [0, 0, 1], atol=1e-9)
+
+
 def test_missing_things_are_named(pack_path: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.npz"):
         JointAnglePack(tmp_path / "nothing.npz")

@@ -15,7 +15,7 @@ from rtpose.train.synth.motion import JointAnglePack, Motion
 pytest.importorskip("anny", reason="the extra synth is not installed")
 from anny.paths import get_anny_cache_path
 
-from rtpose.train.synth.body import BODY, WORLD_FROM_ANNY, BodyModel, Shape
+from rtpose.train.synth.body import BODY, WORLD_FROM_ANNY, BodyModel, Shape, _coarser
 from rtpose.train.synth.clothing import SOLE_M, DressedPerson
 from rtpose.train.synth.sampling import random_outfit, random_phenotype
 
@@ -96,13 +96,26 @@ def test_clothes_cover_and_follow(model: BodyModel, shape: Shape, motion: Motion
     for _ in range(4):
         random_shape = model.shape(random_phenotype(rng))
         person = DressedPerson(model, random_shape, random_outfit(rng))
-        meshes = person.meshes(pose)
-        assert len(meshes) == len(person.layers) >= 7
-        for mesh in meshes:
+        things = person.things(pose)
+        assert [thing.mesh for thing in things] == list(person.meshes)
+        assert len(things) == 7
+        for mesh in person.meshes:
             assert np.isfinite(mesh.positions).all()
             assert mesh.faces.max() < len(mesh.positions)
             assert (mesh.inside > 0).any()
+            assert mesh.weights is not None
+            assert np.allclose(mesh.weights.sum(1), 1.0, atol=1e-5)
+        recoloured = person.things(pose, random_outfit(rng))
+        assert recoloured[0].material != person.meshes[0].material
         assert person.occluders(pose).shape[1] == 4
+
+
+def test_a_coarse_skin_has_the_same_vertices_and_fewer_triangles(model: BodyModel) -> None:
+    faces = model.skin_faces
+    coarse = _coarser(model.shape({}).vertices[BODY].astype(np.float64), faces, np.full(BODY.stop, 0.02))
+    assert 0.05 < len(coarse) / len(faces) < 0.4
+    assert set(coarse.ravel()) <= set(faces.ravel())
+    assert (np.sort(coarse, axis=1)[:, :-1] != np.sort(coarse, axis=1)[:, 1:]).all()  # no triangle without area
 
 
 def test_the_same_seed_gives_the_same_person() -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from rtpose.errors import ConfigError
 from rtpose.geometry import camera_from_fov
-from rtpose.train.synth.renderer import Light, Material, Mesh, Renderer, View, vertex_normals
-from rtpose.train.synth.scene import box, lathe, leaf, room
+from rtpose.train.synth.motion import rotation_xyz
+from rtpose.train.synth.renderer import FAR_M, Light, Material, Mesh, Quality, Renderer, Thing, View, vertex_normals
+from rtpose.train.synth.scene import CUBE, box, lathe, leaf, room, solid
 from rtpose.types import Image
 
 pytest.importorskip("moderngl", reason="the extra synth is not installed")
@@ -25,7 +26,7 @@ PLAIN = Light((0.3, 1.0, 0.4), ambient=0.6)
 @pytest.fixture(scope="module")
 def renderer() -> Iterator[Renderer]:
     try:
-        drawn = Renderer(SIZE, supersample=2)
+        drawn = Renderer(SIZE)
     except ConfigError as error:
         pytest.skip(str(error))
     with drawn:
@@ -37,7 +38,7 @@ def _view(eye: tuple[float, float, float] = (0.0, 0.0, 4.0), roll_deg: float = 0
 
 
 def _draw(renderer: Renderer, meshes: list[Mesh], view: View, light: Light = PLAIN) -> Image:
-    return renderer.render(meshes, view, light, NOBODY, ORIGIN)
+    return renderer.render([Thing(mesh) for mesh in meshes], view, light, NOBODY, ORIGIN).image
 
 
 def test_view_axes() -> None:
@@ -71,6 +72,35 @@ def test_nearer_things_hide_farther_ones(renderer: Renderer) -> None:
     for meshes in ([red, blue], [blue, red]):
         r, _, b = _draw(renderer, meshes, _view())[32, 48].astype(int)
         assert r > b + 60
+
+
+def test_depth_is_metres_along_the_camera(renderer: Renderer) -> None:
+    red = box((0, 0, 0.45), (1, 1, 0.1), Material((1.0, 0.0, 0.0)))
+    depth = renderer.render([Thing(red)], _view(), PLAIN, NOBODY, ORIGIN).depth_m
+    assert depth.shape == (64, 96)
+    assert depth[32, 48] == pytest.approx(3.5, abs=0.01)
+    assert depth[2, 2] == pytest.approx(FAR_M, rel=0.01)
+
+
+def test_bones_and_solids_move_what_is_drawn(renderer: Renderer) -> None:
+    """A unit cube that a matrix scales, turns and moves is drawn as the same box made in place."""
+    material = Material((1.0, 0.0, 0.0), grain=0.0, gloss=0.0)
+    turned = solid(CUBE, np.array([0.5, 0.2, 0.0]), (0.2, 0.6, 0.4), material, rotation_xyz(np.array([0.0, 90.0, 0.0])))
+    in_place = Thing(box((0.5, 0.2, 0.0), (0.4, 0.6, 0.2), material))
+    first, second = (renderer.render([t], _view(), PLAIN, NOBODY, ORIGIN).image.astype(int) for t in (turned, in_place))
+    assert first[..., 0].max() - first[..., 2].min() > 60
+    assert np.abs(first - second).max() <= 2
+
+
+def test_a_backdrop_lies_behind_everything() -> None:
+    red = Thing(box((0, 0, 0), (1, 1, 0.1), Material((1.0, 0.0, 0.0))))
+    halves = np.zeros((64, 96, 3), np.uint8)
+    halves[:32] = (0, 255, 0)  # the upper half is green
+    with Renderer(SIZE, Quality.quick()) as quick:
+        picture = quick.render([red], _view(), PLAIN, NOBODY, ORIGIN, backdrop=halves).image.astype(int)
+    assert tuple(picture[4, 4]) == (0, 255, 0)
+    assert tuple(picture[60, 4]) == (0, 0, 0)
+    assert picture[32, 48, 0] > picture[32, 48, 1] + 60
 
 
 def test_shadow_falls_away_from_the_light(renderer: Renderer) -> None:
