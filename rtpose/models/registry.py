@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from rtpose.errors import ModelError
+from rtpose.models.cascaded import Cascaded
 from rtpose.models.consistency import ConsistencyGenerator
 from rtpose.models.svmac import DepthLifter, SvmacGenerator
 
@@ -16,7 +17,7 @@ def _svmac(joint_count: int, width: int) -> nn.Module:
     return DepthLifter(SvmacGenerator(joint_count=joint_count, width=width))
 
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"svmac": _svmac, "martinez": ConsistencyGenerator}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {"svmac": _svmac, "martinez": ConsistencyGenerator, "cascaded": Cascaded}
 
 
 def build_network(architecture: Mapping[str, Any]) -> nn.Module:

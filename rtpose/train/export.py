@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,27 @@ LARGE = 1024
 def export_lifter(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> None:
     """Write `lifter` with weights stored as fp16 (computed in fp32) and `facts` as its metadata.
 
-    Input `points` (N, 2 J) float32, output `depth` (N, J) float32, N free. Initializers keep the names of the module's
+    Input `points` (N, 2 J) float32, output `depth` (N, J) float32, N free.
+    """
+    joints = int(facts["joint_count"])
+    export_network(lifter, {"points": torch.zeros(2, 2 * joints)}, ("depth",), facts, path)
+
+
+def export_network(
+    network: nn.Module, example: Mapping[str, torch.Tensor], outputs: Sequence[str], facts: Mapping[str, Any], path: Path
+) -> None:
+    """Write any network with weights stored as fp16 (computed in fp32) and `facts` as its metadata.
+
+    example: its inputs by name, batches of 2; the batch is free in the file. Initializers keep the names of the module's
     state dict, so that the file can be loaded into the torch module again.
     """
-    lifter = lifter.eval()
-    joints = int(facts["joint_count"])
-    example = torch.zeros(2, 2 * joints)
+    network = network.eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
-            lifter, (example,), dynamo=True, optimize=False, verbose=False,
-            input_names=["points"], output_names=["depth"], dynamic_shapes={"points": {0: torch.export.Dim.DYNAMIC}},
+            network, tuple(example.values()), dynamo=True, optimize=False, verbose=False,
+            input_names=list(example), output_names=list(outputs),
+            dynamic_shapes={name: {0: torch.export.Dim.DYNAMIC} for name in example},
         )  # fmt: skip
     assert program is not None
     model = _with_half_weights(program.model_proto)

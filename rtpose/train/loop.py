@@ -83,10 +83,10 @@ def train(
         for optimiser in method.optimisers.values():
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, settings)
-        draw = torch.Generator().manual_seed(_seed(settings.seed, step))
-        torch.manual_seed(_seed(settings.seed, step))
+        draw = torch.Generator().manual_seed(step_seed(settings.seed, step))
+        torch.manual_seed(step_seed(settings.seed, step))
         terms = method.step(draw)
-        _average(averaged, generator, settings.ema_decay, step)
+        average_weights(averaged, generator, settings.ema_decay, step)
         seconds += time.monotonic() - began
 
         if step % settings.validate_every == 0 or step == settings.steps:
@@ -121,12 +121,13 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
     return low + (high - low) * 0.5 * (1 + math.cos(math.pi * share))
 
 
-def _seed(seed: int, step: int) -> int:
+def step_seed(seed: int, step: int) -> int:
+    """The seed of everything random in a step."""
     return seed * 1_000_003 + step
 
 
 @torch.no_grad()
-def _average(averaged: nn.Module, current: nn.Module, decay: float, step: int) -> None:
+def average_weights(averaged: nn.Module, current: nn.Module, decay: float, step: int) -> None:
     """Exponential moving average, with a shorter memory at the start so that the initial weights are forgotten."""
     decay = min(decay, step / (step + 10))
     for old, new in zip(averaged.state_dict().values(), current.state_dict().values(), strict=True):

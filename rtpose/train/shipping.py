@@ -61,14 +61,14 @@ def export_trained(
         "training_seconds": round(trained.seconds),
         "metrics": {"on": "the validation subjects", **{key: round(value, 3) for key, value in scores.items()}},
         "rtpose": __version__,
-        "git_revision": _git_revision(),
+        "git_revision": git_revision(),
     }
     path = folder / f"{method.name}.onnx"
     export_lifter(trained.lifter, facts, path)
     return path
 
 
-def _git_revision() -> str:
+def git_revision() -> str:
     """The checkout that this code runs from; "unknown" for an installed package."""
     try:
         done = subprocess.run(
