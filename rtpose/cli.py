@@ -487,6 +487,55 @@ def data_prepare_cmu(
     print(f"{frames} frames -> {out}")
 
 
+@data_app.command("render")
+def data_render(
+    folder: Annotated[Path, typer.Argument(help="Where the pictures go; a stopped run goes on there.")],
+    motions: Annotated[Path, typer.Option(help="The pack of joint angles, cmu_amc30_train.npz.")],
+    count: Annotated[int, typer.Option(help="Pictures, rounded up to whole files of 256.")] = 20480,
+    size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "256x256",
+    people: Annotated[int, typer.Option(help="At most so many people in one picture, 1 to 4.")] = 3,
+    group: Annotated[bool, typer.Option(help="Show everybody (2 or more) instead of cutting around one.")] = False,
+    test: Annotated[bool, typer.Option(help="Motions, bodies and textures that are never trained on.")] = False,
+    seed: Annotated[int, typer.Option(help="Other seeds give other pictures.")] = 0,
+    backgrounds: Annotated[
+        Path | None, typer.Option(help="Folder of your own pictures to put behind people.", show_default="none")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes.")] = max(1, os.cpu_count() or 1),
+    sheet: Annotated[
+        Path | None, typer.Option(help="Also write the first 48 pictures with their joints here.", show_default="none")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Render people with exact labels, to train and test networks on pictures (needs the extra 'synth')."""
+    from rtpose.train.synth.dataset import PeopleSettings
+    from rtpose.train.synth.photo import Split
+    from rtpose.train.synth.shards import Progress, RenderedFolder, render_folder
+    from rtpose.train.synth.sheet import contact_sheet, write_picture
+
+    parts = size.lower().split("x")
+    if len(parts) != 2 or not all(part.isdigit() for part in parts):
+        raise InputError(f"--size {size}: give width x height, as in 256x256")
+    settings = PeopleSettings(
+        size=(int(parts[0]), int(parts[1])), most_people=people, group=group,
+        split=Split.TEST if test else Split.TRAIN, seed=seed,
+    )  # fmt: skip
+    with _progress(quiet, "pictures") as update:
+
+        def report(now: Progress) -> None:
+            update(now.done, now.count, f"{now.made / max(now.seconds, 1e-9):.1f}/s")
+
+        end = render_folder(folder, motions, settings, count, backgrounds=backgrounds, workers=workers, report=report)
+    print(f"{end.done} pictures in {folder}")
+    if end.made:
+        each = ", ".join(f"{step} {seconds / end.made * 1e3:.1f}" for step, seconds in end.steps_s.items())
+        print(f"{end.made} made in {end.seconds:.0f} s: {end.made / end.seconds:.1f} a second by {workers} workers")
+        print(f"milliseconds of a worker for one picture: {each}")
+    if sheet:
+        pictures = RenderedFolder(folder)
+        write_picture(sheet, contact_sheet([pictures[i] for i in range(48)], columns=8))
+        print(sheet)
+
+
 def _train(
     name: str, overrides: list[str] | None, data: Path | None, folder: Path, *,
     resume: bool, config: Path | None, quiet: bool,

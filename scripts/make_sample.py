@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from rtpose.geometry import DEFAULT_FOV_DEG, camera_from_fov
 from rtpose.skeleton import H36M17
-from rtpose.train.synth.body import BodyModel, Pose
+from rtpose.train.synth.body import BODY, BodyModel, Pose
 from rtpose.train.synth.clothing import SOLE_M, DressedPerson, Outfit
 from rtpose.train.synth.motion import FPS, JointAnglePack
-from rtpose.train.synth.renderer import Light, Renderer, View
+from rtpose.train.synth.renderer import Light, Renderer, Thing, View
 from rtpose.train.synth.scene import room
 from rtpose.types import Image
 
@@ -68,16 +68,14 @@ def main() -> None:
     view = View.looking(camera_from_fov(SIZE), SIZE, EYE_M, TARGET_M)
     joints_3d = view.to_camera(np.stack([model.joints(shape, pose) for pose in poses]))
     for pose in poses:
-        _check_whole_person_is_seen(np.concatenate([m.positions for m in person.meshes(pose)]), view)
+        _check_whole_person_is_seen(model.skin(pose, shape.vertices[BODY], model.weights[BODY]), view)
     rng = np.random.default_rng(SEED)
-    furniture = room(rng)
+    furniture = [Thing(mesh) for mesh in room(rng)]
     pictures: list[Image] = []
-    with Renderer(SIZE, supersample=2) as renderer:
+    with Renderer(SIZE) as renderer:
         for k, pose in enumerate(poses):
-            meshes = person.meshes(pose)
-            picture = renderer.render(
-                furniture + meshes, view, LIGHT, person.occluders(pose), np.array([0.0, 1.0, 0.0])
-            )
+            things = person.things(pose) + furniture
+            picture = renderer.render(things, view, LIGHT, person.occluders(pose), np.array([0.0, 1.0, 0.0])).image
             noisy = picture + rng.normal(0.0, NOISE, picture.shape)
             pictures.append(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
             print(f"\rframe {k + 1} of {len(poses)}", end="", flush=True)

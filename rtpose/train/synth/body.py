@@ -98,6 +98,11 @@ class Pose:
     shifts: Array
     """(B, 3) metres."""
 
+    @property
+    def matrices(self) -> Float32:
+        """(B, 3, 4): the same for a shader."""
+        return np.concatenate([self.rotations, self.shifts[:, :, None]], axis=2).astype(np.float32)
+
     def carry(self, bone: int, points: Array) -> Array:
         """(..., 3) rest points that are fixed to `bone` -> posed."""
         out: Array = points @ self.rotations[bone].T + self.shifts[bone]
@@ -107,7 +112,8 @@ class Pose:
 class BodyModel:
     """anny with the rig `cmu_mb`. Its first build takes minutes and caches over 1 GB in `$ANNY_CACHE_DIR`."""
 
-    def __init__(self) -> None:
+    def __init__(self, coarse: bool = False) -> None:
+        """coarse: a skin of about a quarter of the triangles, for small pictures of whole people."""
         try:
             import torch
             from anny import Anny
@@ -126,8 +132,15 @@ class BodyModel:
             (np.arange(len(self.weights))[:, None], model.vertex_bone_indices.numpy()),
             model.vertex_bone_weights.numpy().astype(np.float32),
         )
+        # The same as at most 8 bones for each vertex, for the renderer.
+        self.influences: NDArray[np.uint8] = model.vertex_bone_indices.numpy().astype(np.uint8)
+        self.influence_weights: Float32 = model.vertex_bone_weights.numpy().astype(np.float32)
         faces: NDArray[np.int32] = model.faces.numpy().astype(np.int32)
         self.skin_faces = faces[(faces < BODY.stop).all(1)]
+        if coarse:
+            at_rest = model.template_vertices.numpy()[BODY]
+            on_head = self.weights[BODY, self.bones.index("Head")] > 0.5
+            self.skin_faces = _coarser(at_rest, self.skin_faces, np.where(on_head, 0.010, 0.018))
         self.eye_faces = {
             side: faces[((faces >= part.start) & (faces < part.stop)).all(1)] for side, part in EYES.items()
         }
@@ -210,8 +223,7 @@ class BodyModel:
 
     def skin(self, pose: Pose, vertices: Float32, weights: Float32) -> Float32:
         """Linear blend skinning. vertices (N, 3) at rest, weights (N, B) -> (N, 3) posed."""
-        matrices = np.concatenate([pose.rotations, pose.shifts[:, :, None]], axis=2).astype(np.float32)
-        blended = (weights @ matrices.reshape(len(matrices), 12)).reshape(-1, 3, 4)
+        blended = (weights @ pose.matrices.reshape(-1, 12)).reshape(-1, 3, 4)
         out: Float32 = np.einsum("nij,nj->ni", blended[:, :, :3], vertices) + blended[:, :, 3]
         return out
 
@@ -245,3 +257,22 @@ def _quads_of_group(path: Path, group: str) -> NDArray[np.int32]:
             faces.append([int(corner.split("/")[0]) - 1 for corner in line.split()[1:]])
     quads = np.array(faces, dtype=np.int32)
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+
+
+def _coarser(vertices: Array, faces: NDArray[np.int32], cell_m: Array) -> NDArray[np.int32]:
+    """(F', 3): triangles between fewer of the same vertices: one of all that lie in one cell of a grid.
+
+    vertices: (N, 3) metres; cell_m: (N,) size of each vertex's cells.
+    """
+    cells = np.column_stack([np.floor(vertices / cell_m[:, None]), cell_m * 1e6]).astype(np.int64)
+    _, first, cell = np.unique(cells, axis=0, return_index=True, return_inverse=True)
+    cell = cell.reshape(-1)
+    middle = np.stack([np.bincount(cell, vertices[:, axis]) for axis in range(3)], axis=1)
+    middle /= np.bincount(cell)[:, None]
+    chosen = first.copy()
+    by_distance = np.argsort(-np.linalg.norm(vertices - middle[cell], axis=1))
+    chosen[cell[by_distance]] = by_distance  # the last, nearest one stays
+    out = chosen[cell][faces].astype(np.int32)
+    out = out[(out[:, 0] != out[:, 1]) & (out[:, 1] != out[:, 2]) & (out[:, 2] != out[:, 0])]
+    _, kept = np.unique(np.sort(out, axis=1), axis=0, return_index=True)
+    return np.asarray(out[np.sort(kept)], np.int32)

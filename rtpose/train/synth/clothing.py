@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rtpose.errors import ConfigError
 from rtpose.train.synth.body import BODY, EYES, TIGHTS, BodyModel, Pose, Shape
-from rtpose.train.synth.renderer import Colour, Material, Mesh, Pattern, vertex_normals
+from rtpose.train.synth.renderer import Colour, Material, Mesh, Pattern, Thing, vertex_normals
 from rtpose.types import Float32
 
 SOLE_M = 0.022
@@ -50,36 +50,21 @@ class Outfit:
     soles: Colour = (0.85, 0.83, 0.80)
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A surface at rest that follows the bones."""
-
-    vertices: Float32
-    """(N, 3) metres at rest."""
-    weights: Float32
-    """(N, B) skinning."""
-    inside: Float32
-    mask: Float32
-    faces: NDArray[np.int32]
-    material: Material
-
-
 class DressedPerson:
     """A body with everything that is drawn of it."""
 
     def __init__(self, model: BodyModel, shape: Shape, outfit: Outfit) -> None:
         self._model = model
         self.shape = shape
-        self.layers = _dress(model, shape, outfit)
+        self.meshes: tuple[Mesh, ...] = tuple(_dress(model, shape, outfit))
+        """Its surfaces at rest: shirt, trousers, shoes, skin, two eyes, hair."""
 
-    def meshes(self, pose: Pose) -> list[Mesh]:
-        """All layers in one pose, in world space."""
-        out = []
-        for layer in self.layers:
-            positions = self._model.skin(pose, layer.vertices, layer.weights)
-            normals = vertex_normals(positions, layer.faces)
-            out.append(Mesh(positions, normals, layer.vertices, layer.inside, layer.mask, layer.faces, layer.material))
-        return out
+    def things(self, pose: Pose, outfit: Outfit | None = None) -> list[Thing]:
+        """Everything that is drawn, in one pose. outfit: colours and patterns of another one; the cut stays."""
+        matrices = pose.matrices
+        if outfit is None:
+            return [Thing(mesh, matrices) for mesh in self.meshes]
+        return [Thing(m, matrices, material) for m, material in zip(self.meshes, _materials(outfit), strict=True)]
 
     def occluders(self, pose: Pose) -> Float32:
         """(K, 4) spheres along the bones, for soft contact shadows."""
@@ -98,7 +83,22 @@ class DressedPerson:
         return np.array(rows, np.float32)
 
 
-def _dress(model: BodyModel, shape: Shape, outfit: Outfit) -> list[Layer]:
+def _materials(outfit: Outfit) -> tuple[Material, ...]:
+    """One for each of a person's meshes."""
+    r, g, b = (min(1.0, 1.9 * c + 0.03) for c in outfit.hair)
+    eye = Material(outfit.iris, pattern=Pattern.EYE, gloss=0.8, grain=0.0)
+    return (
+        outfit.shirt,
+        outfit.trousers,
+        Material(outfit.shoes, outfit.soles, gloss=0.25, grain=0.05),
+        Material(outfit.skin, outfit.hair, Pattern.SKIN, gloss=0.18, grain=0.06),
+        eye,
+        eye,
+        Material(outfit.hair, (r, g, b), Pattern.HAIR, gloss=0.12, grain=0.5, folds_m=0.012),
+    )
+
+
+def _dress(model: BodyModel, shape: Shape, outfit: Outfit) -> list[Mesh]:
     places = _Places(model, shape)
     body, tights = shape.vertices[BODY], shape.vertices[TIGHTS]
     body_weights, tights_weights = model.weights[BODY], model.weights[TIGHTS]
@@ -124,7 +124,8 @@ def _dress(model: BodyModel, shape: Shape, outfit: Outfit) -> list[Layer]:
         _, leg, _ = places.along(points, weights)
         return np.asarray((leg - 1.86) * places.thigh, np.float32)
 
-    layers = []
+    of_shirt, of_trousers, of_shoes, of_skin, of_eye, _, of_hair = _materials(outfit)
+    meshes = []
     shirt = shirt_area(tights, tights_weights)
     # Loose at the bottom, close at the shoulders.
     hang = np.clip((places.chest_y - tights[:, 1]) / (places.chest_y - places.hip_y), 0.0, 1.2)
@@ -133,17 +134,13 @@ def _dress(model: BodyModel, shape: Shape, outfit: Outfit) -> list[Layer]:
     loose = np.where(arm > 0, 0.006 + outfit.shirt_looseness_m * (0.5 + 0.8 * np.minimum(arm, 1.0)), loose)
     smooth = _smoothed(tights, tights_faces, steps=6)
     outside = smooth + tights_normals * (loose + 0.004)[:, None].astype(np.float32)
-    layers.append(Layer(outside, tights_weights, shirt, none, tights_faces, outfit.shirt))
+    meshes.append(_mesh(model, TIGHTS, outside, shirt, none, tights_faces, of_shirt))
 
     trousers = trouser_area(tights, tights_weights)
     _, leg, _ = places.along(tights, tights_weights)
     wide = 0.004 + outfit.trouser_looseness_m * np.clip(leg - 0.15, 0.0, 1.0)
-    layers.append(
-        Layer(
-            _smoothed(tights, tights_faces, steps=3) + tights_normals * wide[:, None].astype(np.float32),
-            tights_weights, trousers, none, tights_faces, outfit.trousers,
-        )
-    )  # fmt: skip
+    cloth = _smoothed(tights, tights_faces, steps=3) + tights_normals * wide[:, None].astype(np.float32)
+    meshes.append(_mesh(model, TIGHTS, cloth, trousers, none, tights_faces, of_trousers))
 
     shoes = shoe_area(tights, tights_weights)
     shod = tights + tights_normals * np.float32(0.008)
@@ -151,16 +148,7 @@ def _dress(model: BodyModel, shape: Shape, outfit: Outfit) -> list[Layer]:
     low = shod[:, 1] < floor + SOLE_M + 0.012
     shod[low, 1] = floor
     sole = (shod[:, 1] < floor + 0.5 * SOLE_M).astype(np.float32)
-    layers.append(
-        Layer(
-            shod,
-            tights_weights,
-            shoes,
-            sole,
-            tights_faces,
-            Material(outfit.shoes, outfit.soles, gloss=0.25, grain=0.05),
-        )
-    )
+    meshes.append(_mesh(model, TIGHTS, shod, shoes, sole, tights_faces, of_shoes))
 
     # Skin is left out where it lies well inside clothes: bending never pushes it through.
     covered = np.maximum(
@@ -176,33 +164,24 @@ def _dress(model: BodyModel, shape: Shape, outfit: Outfit) -> list[Layer]:
             places.nose,
         ]
     )
-    skin = Material(outfit.skin, outfit.hair, Pattern.SKIN, gloss=0.18, grain=0.06, anchors=anchors.astype(np.float32))
-    layers.append(Layer(body, body_weights, (0.03 - covered).astype(np.float32), lips, model.skin_faces, skin))
+    skin = replace(of_skin, anchors=anchors.astype(np.float32))
+    meshes.append(_mesh(model, BODY, body, (0.03 - covered).astype(np.float32), lips, model.skin_faces, skin))
     for side, part in EYES.items():
         eye = shape.vertices[part]
         centre = np.tile(eye.mean(0), (4, 1)).astype(np.float32)
-        material = Material(outfit.iris, pattern=Pattern.EYE, gloss=0.8, grain=0.0, anchors=centre)
         ones = np.ones(len(eye), np.float32)
-        layers.append(Layer(eye, model.weights[part], ones, ones * 0, model.eye_faces[side] - part.start, material))
+        faces = model.eye_faces[side] - part.start
+        meshes.append(_mesh(model, part, eye, ones, ones * 0, faces, replace(of_eye, anchors=centre)))
 
     head = model.skin_faces[(places.head[model.skin_faces]).all(1)]
     hairline = places.hairline(body, outfit.hair_length)
     thick = np.clip(hairline / 0.02, 0.0, 1.0) * outfit.hair_m
     tufts = 1.0 + 0.25 * np.sin(body @ np.array([160.0, 90.0, 120.0])) * np.sin(body @ np.array([-70.0, 130.0, 150.0]))
     hair = body + skin_normals * (thick * tufts)[:, None].astype(np.float32)
-    r, g, b = (min(1.0, 1.9 * c + 0.03) for c in outfit.hair)
-    hair_material = Material(outfit.hair, (r, g, b), Pattern.HAIR, gloss=0.12, grain=0.5, folds_m=0.012)
-    layers.append(
-        Layer(
-            _smoothed(hair, head, steps=2),
-            body_weights,
-            (hairline - 0.004).astype(np.float32),
-            np.zeros(len(body), np.float32),
-            head,
-            hair_material,
-        )
-    )
-    return [_trimmed(layer) for layer in layers]
+    hair_inside = (hairline - 0.004).astype(np.float32)
+    bald = np.zeros(len(body), np.float32)
+    meshes.append(_mesh(model, BODY, _smoothed(hair, head, steps=2), hair_inside, bald, head, of_hair))
+    return meshes
 
 
 class _Places:
@@ -268,7 +247,9 @@ class _Places:
 
 def _smoothed(vertices: Float32, faces: NDArray[np.int32], steps: int) -> Float32:
     """Move each vertex half-way to its neighbours' mean, `steps` times: cloth spans what skin follows."""
-    edges = np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0)
+    pairs = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1).astype(np.int64)
+    keys = np.unique(pairs[:, 0] << 32 | pairs[:, 1])
+    edges = np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1)
     both = np.concatenate([edges, edges[:, ::-1]])
     degree = np.maximum(np.bincount(both[:, 0], minlength=len(vertices)), 1)
     used = np.bincount(both[:, 0], minlength=len(vertices)) > 0
@@ -279,15 +260,22 @@ def _smoothed(vertices: Float32, faces: NDArray[np.int32], steps: int) -> Float3
     return out.astype(np.float32)
 
 
-def _trimmed(layer: Layer) -> Layer:
-    """Without the triangles and vertices of which nothing is drawn."""
-    faces = layer.faces[(layer.inside[layer.faces] > 0).any(1)]
+def _mesh(
+    model: BodyModel,
+    part: slice,
+    vertices: Float32,
+    inside: Float32,
+    mask: Float32,
+    faces: NDArray[np.int32],
+    material: Material,
+) -> Mesh:
+    """A surface that moves with a part of the body, without the triangles of which nothing is drawn."""
+    faces = faces[(inside[faces] > 0).any(1)]
     used, renamed = np.unique(faces, return_inverse=True)
-    return replace(
-        layer,
-        vertices=layer.vertices[used], weights=layer.weights[used],
-        inside=layer.inside[used], mask=layer.mask[used],
-        faces=renamed.reshape(-1, 3).astype(np.int32),
+    faces = renamed.reshape(-1, 3).astype(np.int32)
+    return Mesh(
+        vertices[used], vertex_normals(vertices[used], faces), inside[used], mask[used], faces, material,
+        bones=model.influences[part][used], weights=model.influence_weights[part][used],
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ World axes: metres, y up, left is +x for someone who faces +z.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +74,54 @@ class Motion:
             self.hips @ turn.T, self.lowest, self.leg_length, self.rest_directions, self.rest_trunk,
         )  # fmt: skip
 
+    def bent(self, turns: dict[str, Array]) -> Motion:
+        """The same with joints bent further.
+
+        turns: bone -> (3, 3), in the rest axes of the bone that it hangs from; bones beyond follow. Keys of `LIMBS`.
+        """
+        rotations = dict(self.rotations)
+        for bone, turn in turns.items():
+            parent = rotations[HANGS_FROM[bone]]
+            moved = parent @ turn @ np.swapaxes(parent, -1, -2)
+            for other in LIMBS[bone]:
+                rotations[other] = moved @ rotations[other]
+        return replace(self, rotations=rotations)
+
+    def with_limb_of(self, other: Motion, bone: str) -> Motion:
+        """The limb that begins with `bone` (a key of `LIMBS`) moves, seen from where it hangs, as in `other`."""
+        rotations, directions = dict(self.rotations), dict(self.rest_directions)
+        parent = HANGS_FROM[bone]
+        carry = rotations[parent] @ np.swapaxes(other.rotations[parent], -1, -2)
+        for part in LIMBS[bone]:
+            rotations[part] = carry @ other.rotations[part]
+            directions[part] = other.rest_directions[part]
+        return replace(self, rotations=rotations, rest_directions=directions)
+
     def heading_deg(self) -> Array:
         """(T,) degrees: where the hips face, 0 = +z, positive to the person's left (+x)."""
         forward = self.rotations["root"][:, :, 2]
         return np.degrees(np.arctan2(forward[:, 0], forward[:, 2]))
+
+
+_HANDS = {
+    side: (f"{side}wrist", f"{side}hand", f"{side}fingers", f"{side}thumb") for side in ("l", "r")
+}  # fmt: skip
+LIMBS: dict[str, tuple[str, ...]] = {
+    "lowerneck": ("lowerneck", "upperneck", "head"),
+    **{f"{s}humerus": (f"{s}humerus", f"{s}radius", *_HANDS[s]) for s in "lr"},
+    **{f"{s}radius": (f"{s}radius", *_HANDS[s]) for s in "lr"},
+    **{f"{s}femur": (f"{s}femur", f"{s}tibia", f"{s}foot", f"{s}toes") for s in "lr"},
+    **{f"{s}tibia": (f"{s}tibia", f"{s}foot", f"{s}toes") for s in "lr"},
+}
+"""bone -> itself and the bones beyond it."""
+LIMBS["upperback"] = (
+    "upperback", "thorax", *LIMBS["lowerneck"], "lclavicle", *LIMBS["lhumerus"], "rclavicle", *LIMBS["rhumerus"],
+)  # fmt: skip
+HANGS_FROM = {
+    "lowerneck": "thorax", "upperback": "lowerback",
+    "lhumerus": "lclavicle", "lradius": "lhumerus", "lfemur": "lhipjoint", "ltibia": "lfemur",
+    "rhumerus": "rclavicle", "rradius": "rhumerus", "rfemur": "rhipjoint", "rtibia": "rfemur",
+}  # fmt: skip
 
 
 class JointAnglePack:
@@ -93,6 +137,7 @@ class JointAnglePack:
             self.clips: list[dict[str, Any]] = json.loads(str(file["meta"]))
             self._channels: list[tuple[str, list[str]]] = json.loads(str(file["channels"]))
             self._skeletons: dict[str, Any] = json.loads(str(file["skeletons"]))
+        self._floors: dict[int, float] = {}
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -104,13 +149,22 @@ class JointAnglePack:
                 return i
         raise InputError(f"the motion pack has no clip {clip} that starts at {start}")
 
-    def motion(self, index: int) -> Motion:
-        """Clip `index` with its floor at 0."""
+    def motion(self, index: int, frames: slice = slice(None)) -> Motion:
+        """Clip `index`, or some of its frames, with the whole clip's floor at 0."""
+        motion = self._moved(index, frames)
+        if index not in self._floors:
+            whole = motion if frames == slice(None) else self._moved(index, slice(None))
+            self._floors[index] = float(np.percentile(whole.lowest, 5))
+        floor = self._floors[index]
+        return replace(motion, hips=motion.hips - np.array([0.0, floor, 0.0]), lowest=motion.lowest - floor)
+
+    def _moved(self, index: int, frames: slice) -> Motion:
+        """With heights as they were recorded."""
         entry = self.clips[index]
         skeleton = self._skeletons[entry["subject"]]
-        frames = slice(self._starts[index], self._starts[index + 1])
-        angles = self._angles_cdeg[frames].astype(np.float64) / 100.0
-        root = self._root_units[frames].astype(np.float64) * METRES_PER_UNIT
+        clip = slice(self._starts[index], self._starts[index + 1])
+        angles = self._angles_cdeg[clip][frames].astype(np.float64) / 100.0
+        root = self._root_units[clip][frames].astype(np.float64) * METRES_PER_UNIT
 
         of_bone: dict[str, Array] = {}
         column = 0
@@ -139,12 +193,11 @@ class JointAnglePack:
             rest_ends[bone] = rest_ends[parent] + offset
 
         lowest = np.min([ends[b][:, 1] for b in ("lfoot", "rfoot", "ltoes", "rtoes")], axis=0)
-        floor = np.percentile(lowest, 5)
-        hips = (ends["lhipjoint"] + ends["rhipjoint"]) / 2 - np.array([0.0, floor, 0.0])
+        hips = (ends["lhipjoint"] + ends["rhipjoint"]) / 2
         bones = skeleton["bones"]
         trunk = sum(rest_ends[s + "clavicle"] - rest_ends[s + "hipjoint"] for s in "lr") / 2
         leg = METRES_PER_UNIT * (bones["lfemur"]["len"] + bones["ltibia"]["len"])
         return Motion(
             f"{entry['clip']}+{entry['start']}", entry["subject"], entry["text"],
-            rotations, hips, lowest - floor, leg, directions, np.asarray(trunk),
+            rotations, hips, lowest, leg, directions, np.asarray(trunk),
         )  # fmt: skip

@@ -1,13 +1,15 @@
-"""Random people, clothes, lights and cameras. Deterministic by the generator that is passed in."""
+"""Random people, clothes, lights and surroundings. Deterministic by the generator that is passed in."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.geometry import camera_from_fov
 from rtpose.train.synth.clothing import Outfit
-from rtpose.train.synth.renderer import Colour, Light, Material, Pattern, View
+from rtpose.train.synth.motion import Motion, rotation_xyz
+from rtpose.train.synth.photo import Split
+from rtpose.train.synth.renderer import Colour, Light, Material, Pattern, Thing
+from rtpose.train.synth.scene import BALL, CUBE, CYLINDER, WALL, solid
 
 SKINS: tuple[Colour, ...] = (
     (0.88, 0.70, 0.61), (0.80, 0.60, 0.50), (0.71, 0.51, 0.40),
@@ -28,41 +30,62 @@ def random_colour(rng: np.random.Generator) -> Colour:
 
 
 def random_phenotype(rng: np.random.Generator) -> dict[str, float]:
-    """A body from school age to old age, as `BodyModel.shape` takes it."""
+    """A body of any age from nursery school on, as `BodyModel.shape` takes it. Two thirds are adults."""
     return {
-        "gender": float(rng.uniform()),
-        "age": float(rng.uniform(0.4, 1.0)),
-        "height": float(rng.uniform(0.1, 0.7)),
-        "muscle": float(rng.uniform(0.3, 0.8)),
-        "weight": float(rng.uniform(0.25, 0.85)),
-        "proportions": float(rng.uniform(0.3, 0.8)),
+        "gender": float(np.clip(rng.uniform(-0.2, 1.2), 0, 1)),
+        "age": float(rng.uniform(0.25, 0.6) if rng.random() < 0.2 else rng.uniform(0.6, 1.0)),
+        "height": float(rng.uniform(0.1, 0.85)),
+        "muscle": float(rng.uniform(0.15, 0.9)),
+        "weight": float(rng.uniform(0.1, 0.95)),
+        "proportions": float(rng.uniform(0.2, 0.9)),
     }
 
 
-def random_outfit(rng: np.random.Generator) -> Outfit:
-    """T-shirts to long sleeves, shorts to long trousers, all patterns."""
+def random_material(rng: np.random.Generator, patterns: tuple[Pattern, ...], folds_m: float = 0.0) -> Material:
+    """Any colours in one of the patterns."""
+    pattern = patterns[int(rng.integers(len(patterns)))]
+    return Material(
+        random_colour(rng), random_colour(rng), pattern,
+        scale=float(np.exp(rng.uniform(np.log(3), np.log(30)))), gloss=float(rng.choice([0.03, 0.03, 0.2])),
+        grain=float(rng.uniform(0.03, 0.25)), folds_m=folds_m,
+    )  # fmt: skip
+
+
+_CLOTH = (Pattern.PLAIN, Pattern.PLAIN, Pattern.STRIPES, Pattern.CHECKS, Pattern.BLOTCHES)
+_THINGS = (Pattern.PLAIN, Pattern.PLAIN, Pattern.PLANKS, Pattern.STRIPES, Pattern.CHECKS, Pattern.BLOTCHES)
+
+
+def _with_held_out(patterns: tuple[Pattern, ...], split: Split) -> tuple[Pattern, ...]:
+    """One pattern is on clothes and things of the test split only."""
+    return (*patterns, Pattern.PICTURE, Pattern.PICTURE) if split is Split.TEST else patterns
+
+
+def random_outfit(rng: np.random.Generator, split: Split = Split.TRAIN) -> Outfit:
+    """Vests to long sleeves, shorts to long trousers, all patterns; some without a shirt."""
 
     def cloth(patterns: tuple[Pattern, ...]) -> Material:
-        pattern = patterns[int(rng.integers(len(patterns)))]
-        return Material(
-            random_colour(rng), random_colour(rng), pattern,
-            scale=float(rng.uniform(5, 30)), gloss=0.03, grain=float(rng.uniform(0.05, 0.25)),
-            folds_m=float(rng.uniform(0.004, 0.012)),
-        )  # fmt: skip
+        return random_material(rng, _with_held_out(patterns, split), folds_m=float(rng.uniform(0.004, 0.012)))
 
+    shade = float(rng.uniform(0.85, 1.12))
+    r, g, b = (min(0.95, c * shade) for c in SKINS[int(rng.integers(len(SKINS)))])
+    sleeve = float(rng.choice([rng.uniform(0.12, 0.3), rng.uniform(0.3, 0.9), rng.uniform(0.9, 1.95)], p=[0.2, 0.4, 0.4]))
+    shirt = cloth(_CLOTH)
+    trousers = cloth((*_CLOTH, Pattern.DENIM, Pattern.DENIM, Pattern.DENIM))
+    if rng.random() < 0.12:  # one piece of clothing
+        trousers = shirt
     return Outfit(
-        skin=SKINS[int(rng.integers(len(SKINS)))],
-        hair=HAIRS[int(rng.integers(len(HAIRS)))],
+        skin=(r, g, b),
+        hair=random_colour(rng) if rng.random() < 0.1 else HAIRS[int(rng.integers(len(HAIRS)))],
         iris=(float(rng.uniform(0.1, 0.35)), float(rng.uniform(0.15, 0.4)), float(rng.uniform(0.1, 0.5))),
-        hair_m=float(rng.uniform(0.006, 0.04)),
+        hair_m=float(rng.uniform(0.002, 0.045)),
         hair_length=float(rng.uniform(0.0, 0.05)),
-        shirt=cloth((Pattern.PLAIN, Pattern.PLAIN, Pattern.STRIPES, Pattern.CHECKS, Pattern.BLOTCHES)),
-        sleeve=float(rng.choice([rng.uniform(0.3, 0.8), rng.uniform(1.7, 1.95)])),
-        shirt_looseness_m=float(rng.uniform(0.004, 0.030)),
-        hem_m=float(rng.uniform(-0.04, 0.10)),
-        trousers=cloth((Pattern.PLAIN, Pattern.PLAIN, Pattern.DENIM, Pattern.CHECKS)),
-        trouser_leg=float(rng.choice([rng.uniform(0.5, 0.95), rng.uniform(1.75, 1.95)])),
-        trouser_looseness_m=float(rng.uniform(0.003, 0.030)),
+        shirt=shirt,
+        sleeve=sleeve,
+        shirt_looseness_m=float(rng.uniform(0.003, 0.035)),
+        hem_m=float(rng.uniform(-0.04, 0.16)),
+        trousers=trousers,
+        trouser_leg=float(rng.choice([rng.uniform(0.3, 1.0), rng.uniform(1.0, 1.75), rng.uniform(1.75, 1.95)], p=[0.3, 0.1, 0.6])),
+        trouser_looseness_m=float(rng.uniform(0.002, 0.035)),
         shoes=random_colour(rng),
         soles=random_colour(rng),
     )
@@ -70,35 +93,98 @@ def random_outfit(rng: np.random.Generator) -> Outfit:
 
 def random_light(rng: np.random.Generator) -> Light:
     """Day or lamp, from any side above the horizon."""
-    azimuth, height = rng.uniform(0, 2 * np.pi), rng.uniform(0.4, 2.0)
-    warmth = rng.uniform(-0.12, 0.12)
+    azimuth, height = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 2.5)
+    warmth = rng.uniform(-0.15, 0.15)
+    tone = rng.uniform(-0.1, 0.1)
     return Light(
         (float(np.cos(azimuth)), float(height), float(np.sin(azimuth))),
         colour=(float(min(1.0, 0.95 + warmth)), 0.95, float(min(1.0, 0.92 - warmth))),
-        power=float(rng.uniform(0.6, 2.2)),
-        ambient=float(rng.uniform(0.5, 1.1)),
-        softness=float(rng.uniform(1.0, 8.0)),
-        exposure=float(rng.uniform(0.7, 1.2)),
+        power=float(rng.uniform(0.2, 2.4)),
+        sky=(float(0.68 + tone), 0.68, float(0.72 - tone)),
+        ambient=float(rng.uniform(0.45, 1.2)),
+        softness=float(rng.uniform(4.0, 24.0)),
+        exposure=float(np.exp(rng.normal(0.0, 0.25))),
     )
 
 
-def random_view(
-    rng: np.random.Generator,
-    size: tuple[int, int],
-    target: NDArray[np.float64],
-    height_m: float,
-    azimuth_deg: float,
-) -> View:
-    """A camera that sees a person of `height_m` around `target` whole: 35 to 75 degrees, 0.3 to 2.2 m up.
+def perturbed(motion: Motion, other: Motion, rng: np.random.Generator) -> Motion:
+    """The motion with limbs of another one and with joints bent further, both by chance. Equally many frames."""
+    if rng.random() < 0.3:
+        for bone in ("upperback",) if rng.random() < 0.3 else ("lhumerus", "rhumerus"):
+            motion = motion.with_limb_of(other, bone)
+    if rng.random() < 0.6:
+        spread_deg = {
+            "upperback": 8, "lowerneck": 15, "lhumerus": 28, "rhumerus": 28, "lradius": 15, "rradius": 15,
+            "lfemur": 14, "rfemur": 14, "ltibia": 8, "rtibia": 8,
+        }  # fmt: skip
+        turns = {
+            bone: rotation_xyz(rng.normal(0, spread, 3)) for bone, spread in spread_deg.items() if rng.random() < 0.5
+        }
+        motion = motion.bent(turns)
+    return motion
 
-    azimuth_deg: 0 looks at the world's +z side of the person, 90 at its +x side.
+
+def random_room(
+    rng: np.random.Generator,
+    split: Split,
+    floor_y: float,
+    eye: NDArray[np.float64],
+    people: NDArray[np.float64],
+) -> list[Thing]:
+    """A floor, most often walls, sometimes furniture, around people who are seen from +z; nearest things first.
+
+    floor_y: metres. eye: (3,) metres, the camera. people: (P, 3) metres, where they are.
     """
-    fov = float(rng.uniform(35, 75))
-    camera = camera_from_fov(size, fov)
-    share = rng.uniform(0.55, 0.75)
-    distance = camera.fy * height_m / (share * min(size))
-    azimuth = np.radians(azimuth_deg)
-    eye = target + distance * np.array([np.sin(azimuth), 0.0, np.cos(azimuth)])
-    eye[1] = rng.uniform(0.3, 2.2)
-    offset = rng.uniform(-0.08, 0.08, 3) * height_m
-    return View.looking(camera, size, eye, target + offset, roll_deg=float(rng.normal(0, 3)))
+    patterns = _with_held_out(_THINGS, split)
+    out = []
+    back, left, right = -rng.uniform(0.7, 5.0), -rng.uniform(1.3, 5.0), rng.uniform(1.3, 5.0)
+    back += float(people[:, 2].min())
+    left, right = left + float(people[:, 0].min()), right + float(people[:, 0].max())
+    for _ in range(int(rng.integers(0, 9))):
+        size = tuple(float(v) for v in rng.uniform([0.15, 0.1, 0.15], [1.4, 1.9, 0.9]))
+        at = np.array([rng.uniform(left, right), floor_y + size[1] / 2, rng.uniform(back, back + 4.0)])
+        clear = 0.35 + max(size[0], size[2]) / 2
+        near_people = np.hypot(*(people - at)[:, [0, 2]].T).min() < clear
+        if near_people or np.hypot(*(eye - at)[[0, 2]]) < clear + 0.8:
+            continue
+        yaw = rotation_xyz(np.array([0.0, rng.uniform(-180, 180), 0.0])) if rng.random() < 0.5 else None
+        mesh = (CUBE, CUBE, CUBE, CYLINDER, BALL)[int(rng.integers(5))]
+        out.append(solid(mesh, at, (size[0], size[1], size[2]), random_material(rng, patterns), yaw))
+    depth, middle_z = 14.0, back + 7.0
+    width, middle_x = right - left, (left + right) / 2
+    floor = random_material(rng, patterns)
+    out.append(solid(WALL, np.array([middle_x, floor_y - 0.05, middle_z]), (width + 20.0, 0.1, depth + 20.0), floor))
+    if rng.random() < 0.75:
+        height = rng.uniform(2.2, 3.8)
+        paint = random_material(rng, patterns)
+        side = paint if rng.random() < 0.5 else random_material(rng, patterns)
+        y = floor_y + height / 2
+        out.append(solid(WALL, np.array([middle_x, y, back - 0.05]), (width + 0.2, height, 0.1), paint))
+        for x in (left - 0.05, right + 0.05):
+            out.append(solid(WALL, np.array([x, y, middle_z]), (0.1, height, depth), side))
+        for _ in range(int(rng.integers(0, 4))):  # pictures, windows, doors
+            w, h = rng.uniform(0.2, 1.4), rng.uniform(0.2, 1.4)
+            at = np.array([rng.uniform(left, right), floor_y + rng.uniform(0.6, height - 0.3), back + 0.01])
+            out.insert(0, solid(WALL, at, (float(w), float(h), 0.02), random_material(rng, patterns)))
+        if eye[1] < floor_y + height - 0.1 and rng.random() < 0.8:
+            ceiling = np.array([middle_x, floor_y + height + 0.05, middle_z])
+            out.append(solid(WALL, ceiling, (width + 0.2, 0.1, depth), random_material(rng, (Pattern.PLAIN,))))
+    return out
+
+
+def random_occluder(
+    rng: np.random.Generator,
+    split: Split,
+    eye: NDArray[np.float64],
+    target: NDArray[np.float64],
+    reach_m: float,
+) -> Thing:
+    """Something between the camera and a person. reach_m: how large it may look at the person's distance."""
+    along = rng.uniform(0.3, 0.85)
+    size = along * reach_m * np.exp(rng.uniform(np.log(0.12), np.log(0.5))) * rng.uniform([0.3] * 3, [1.0] * 3)
+    at = eye + along * (target - eye)
+    mesh = (CUBE, CUBE, CYLINDER, BALL)[int(rng.integers(4))]
+    turn = rotation_xyz(rng.uniform(-180, 180, 3))
+    material = random_material(rng, _with_held_out(_THINGS, split))
+    x, y, z = (float(v) for v in size)
+    return solid(mesh, at, (x, y, z), material, turn)

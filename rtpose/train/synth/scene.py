@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.train.synth.renderer import Colour, Material, Mesh, Pattern
+from rtpose.train.synth.renderer import Colour, Material, Mesh, Pattern, Thing
 from rtpose.types import Float32
 
 _CUBE = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)], dtype=np.float32)
@@ -14,7 +14,7 @@ _CUBE_SIDES = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6,
 
 def _plain(positions: Float32, normals: Float32, faces: NDArray[np.int32], material: Material, casts: bool) -> Mesh:
     ones = np.ones(len(positions), np.float32)
-    return Mesh(positions, normals, positions.copy(), ones, ones * 0, faces, material, casts)
+    return Mesh(positions, normals, ones, ones * 0, faces, material, casts)
 
 
 def box(
@@ -88,6 +88,29 @@ def _oriented(
     faces = faces.copy()
     faces[wrong] = faces[wrong][:, ::-1]
     return _plain(positions.astype(np.float32), normals.astype(np.float32), faces, material, casts)
+
+
+WHITE = Material((1.0, 1.0, 1.0))
+CUBE = box((0, 0, 0), (1, 1, 1), WHITE)
+WALL = box((0, 0, 0), (1, 1, 1), WHITE, casts=False)
+CYLINDER = lathe([(0.0, -0.5), (0.5, -0.5), (0.5, 0.5), (0.0, 0.5)], (0, 0, 0), WHITE, sides=20)
+BALL = lathe(
+    [(0.5 * float(np.cos(a)), 0.5 * float(np.sin(a))) for a in np.linspace(-np.pi / 2, np.pi / 2, 12)],
+    (0, 0, 0), WHITE, sides=20,
+)  # fmt: skip
+
+
+def solid(
+    mesh: Mesh,
+    centre: NDArray[np.float64],
+    size: tuple[float, float, float],
+    material: Material,
+    rotation: NDArray[np.float64] | None = None,
+) -> Thing:
+    """A unit shape, scaled to `size` metres, then turned, then moved. Uploaded once however often it is drawn."""
+    turn = np.eye(3) if rotation is None else rotation
+    matrices = np.concatenate([turn * np.array(size), centre[:, None]], axis=1)
+    return Thing(mesh, matrices[None].astype(np.float32), material, stretch=size)
 
 
 def _shade(colour: Colour, factor: float) -> Colour:

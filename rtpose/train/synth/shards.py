@@ -1,0 +1,203 @@
+"""Rendered pictures on disk, for trainings that look at each picture more than once.
+
+A folder holds `pictures.json` (what was asked for) and for each `SHARD` pictures two files: `shard-00000.jpegs`,
+the JPEG files one after the other, and `shard-00000.npz`, the labels and where each JPEG begins. The second is
+written last and moved into place, so a shard is there if its .npz is: a stopped run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.errors import ConfigError, InputError, OutputError
+from rtpose.train.synth.dataset import BLOCK, PeopleSettings, Person, Picture, RenderedPeople
+from rtpose.types import Camera, Image
+
+FORMAT = 1
+SHARD = 4 * BLOCK
+JPEG_QUALITY = 92
+_ABOUT = "pictures.json"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a folder is."""
+
+    done: int
+    """Pictures in the folder."""
+    count: int
+    """Pictures that were asked for."""
+    made: int
+    """Pictures made by this run."""
+    seconds: float
+    """Since the run began."""
+    steps_s: dict[str, float]
+    """Where the workers' time went."""
+
+
+def render_folder(
+    folder: Path,
+    motions: Path,
+    settings: PeopleSettings,
+    count: int,
+    *,
+    backgrounds: Path | None = None,
+    workers: int = 2,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Progress:
+    """Fill `folder` with the first `count` pictures (rounded up to whole shards); what is there stays.
+
+    Errors: `OutputError` if the folder holds pictures of other settings; those of `RenderedPeople`.
+    """
+    if count < 1 or workers < 1:
+        raise ConfigError(f"{count} pictures by {workers} workers: give 1 or more of both")
+    about = {
+        "format": FORMAT, "motions": motions.name, "backgrounds": str(backgrounds) if backgrounds else None,
+        **json.loads(json.dumps(asdict(settings))),
+    }  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _ABOUT
+    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != about:
+        raise OutputError(f"{folder} holds pictures made with other settings ({path}): name another folder")
+    path.write_text(json.dumps(about, indent=2), encoding="utf-8")
+    shards = -(-count // SHARD)
+    missing = [k for k in range(shards) if not _labels_path(folder, k).is_file()]
+    start, made, steps = time.perf_counter(), 0, Counter[str]()
+    done = (shards - len(missing)) * SHARD
+
+    def state() -> Progress:
+        return Progress(done, shards * SHARD, made, time.perf_counter() - start, dict(steps))
+
+    report(state())
+    if missing:
+        # Fresh processes: an OpenGL context does not survive a fork.
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(min(workers, len(missing)), _start_worker, (motions, settings, backgrounds)) as pool:
+            for seconds in pool.imap_unordered(_render_shard, [(folder, k) for k in missing]):
+                done, made = done + SHARD, made + SHARD
+                steps.update(seconds)
+                report(state())
+    return state()
+
+
+_people: RenderedPeople | None = None
+"""A worker process's own."""
+
+
+def _start_worker(motions: Path, settings: PeopleSettings, backgrounds: Path | None) -> None:
+    import torch
+
+    # One thread each: the workers share the processor among themselves.
+    os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's renderer
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    global _people
+    _people = RenderedPeople(motions, settings, backgrounds)
+
+
+def _render_shard(task: tuple[Path, int]) -> Counter[str]:
+    folder, number = task
+    assert _people is not None
+    _people.seconds.clear()
+    write_shard(folder, number, [_people[i] for i in range(number * SHARD, (number + 1) * SHARD)])
+    return Counter(_people.seconds)
+
+
+def _labels_path(folder: Path, number: int) -> Path:
+    return folder / f"shard-{number:05d}.npz"
+
+
+def write_shard(folder: Path, number: int, pictures: list[Picture]) -> None:
+    """Write pictures of one size as shard `number`."""
+    jpegs = []
+    for picture in pictures:
+        bgr = np.ascontiguousarray(picture.image[..., ::-1])
+        jpegs.append(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1])
+    people = [person for picture in pictures for person in picture.people]
+    labels = _labels_path(folder, number)
+    blob, part = labels.with_suffix(".jpegs"), labels.with_suffix(f".part{os.getpid()}")
+    part.write_bytes(b"".join(jpeg.tobytes() for jpeg in jpegs))
+    part.replace(blob)
+    with part.open("wb") as file:
+        np.savez(
+            file,
+            allow_pickle=False,
+            begins=np.cumsum([0, *map(len, jpegs)], dtype=np.int64),
+            first_person=np.cumsum([0, *(len(p.people) for p in pictures)], dtype=np.int64),
+            cameras=np.stack([p.camera.as_array() for p in pictures]),
+            joints_px=np.stack([p.joints_px for p in people]),
+            joints_m=np.stack([p.joints_m for p in people]),
+            visible=np.stack([p.visible for p in people]),
+            box_px=np.stack([p.box_px for p in people]),
+        )
+    part.replace(labels)
+
+
+class RenderedFolder:
+    """The pictures of a folder that `render_folder` filled, also while it is being filled: whole shards only.
+
+    `len(folder)` and `folder[i] -> Picture`, so `torch.utils.data.DataLoader` takes it as it is. Labels are kept
+    in memory (about 0.5 KB a picture), JPEGs are read from disk; pickling carries the folder's name only.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Errors: `InputError` if there is no finished shard."""
+        self.folder = folder
+        about = folder / _ABOUT
+        found = sorted(folder.glob("shard-*.npz"))
+        if not about.is_file() or not found:
+            raise InputError(f"no rendered pictures in {folder}: make some with rtpose data render {folder}")
+        self.about: dict[str, Any] = json.loads(about.read_text(encoding="utf-8"))
+        if self.about["format"] != FORMAT:
+            raise InputError(f"{folder} is of format {self.about['format']}, this rtpose reads {FORMAT}: render it again")
+        self._shards = [_Shard(path) for path in found]
+        self._ends = np.cumsum([len(shard) for shard in self._shards])
+
+    def __reduce__(self) -> tuple[type[RenderedFolder], tuple[Path]]:
+        return RenderedFolder, (self.folder,)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def __getitem__(self, index: int) -> Picture:
+        """Picture `index` with the size that it was rendered in."""
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        shard = int(np.searchsorted(self._ends, index, side="right"))
+        return self._shards[shard].picture(index - (int(self._ends[shard - 1]) if shard else 0))
+
+
+class _Shard:
+    def __init__(self, path: Path) -> None:
+        with np.load(path, allow_pickle=False) as file:
+            self._labels: dict[str, NDArray[Any]] = {name: file[name] for name in file.files}
+        self._jpegs = np.memmap(path.with_suffix(".jpegs"), np.uint8, mode="r")
+
+    def __len__(self) -> int:
+        return len(self._labels["cameras"])
+
+    def picture(self, index: int) -> Picture:
+        labels = self._labels
+        begin, end = labels["begins"][index : index + 2]
+        bgr = cv2.imdecode(np.asarray(self._jpegs[begin:end]), cv2.IMREAD_COLOR)
+        if bgr is None:
+            raise InputError(f"{self._jpegs.filename} is damaged: delete it with its .npz and render again")
+        image: Image = np.ascontiguousarray(bgr[..., ::-1], np.uint8)
+        first, last = labels["first_person"][index : index + 2]
+        people = tuple(
+            Person(labels["joints_px"][p], labels["joints_m"][p], labels["visible"][p], labels["box_px"][p])
+            for p in range(first, last)
+        )
+        return Picture(image, people, Camera(*(float(v) for v in labels["cameras"][index])))
