@@ -470,6 +470,40 @@ _add_train_command(
 _add_train_command("baseline", "A supervised lifter, told every depth: the yardstick. Writes OUT/baseline.onnx.")
 
 
+@train_app.command("cascaded")
+def train_cascaded_command(
+    data: Annotated[Path, typer.Option(help="Folder of rendered pictures (rtpose data render).")],
+    validation: Annotated[Path, typer.Option(help="Folder of rendered pictures of other people.")],
+    settings: TrainOverrides = None,
+    out: TrainOut = None,
+    resume: Resume = False,
+    config: ConfigFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """From the picture straight to 3D: the network of cascaded dimension-lifting. Writes OUT/cascaded.onnx."""
+    from rtpose.config import load_settings
+    from rtpose.train.cascaded.settings import CascadedSettings
+
+    with _needing_train("training"):
+        from rtpose.train.cascaded.loop import Progress, train_cascaded
+        from rtpose.train.cascaded.shipping import export_cascaded
+    from rtpose.train.synth.shards import RenderedFolder
+
+    chosen = load_settings(CascadedSettings, config, settings or [])
+    pictures, held_out = RenderedFolder(data), RenderedFolder(validation)
+    about = {"train": pictures.about, "validation": held_out.about}
+    folder = out or Path("runs") / "cascaded"
+    with _progress(quiet, "steps") as update:
+
+        def report(progress: Progress) -> None:
+            update(progress.step, progress.steps, f"val MPJPE {progress.best_mpjpe_mm:.1f} mm")
+
+        trained = train_cascaded(
+            chosen, pictures, held_out, folder, data=json.dumps(about, sort_keys=True), resume=resume, report=report
+        )
+    print(export_cascaded(chosen, trained, {**about, "pictures": len(pictures)}, folder))
+
+
 @prepare_app.command("cmu")
 def data_prepare_cmu(
     folder: Annotated[Path, typer.Argument(help="Folder with the ASF and AMC files, or BVH files, at any depth.")],
@@ -571,7 +605,7 @@ def _needing_train(purpose: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] in ("torch", "onnx", "onnxscript"):
+        if (error.name or "").split(".")[0] in ("torch", "onnx", "onnxscript", "tensorboard"):
             raise MissingExtraError("train", purpose) from error
         raise
 

@@ -60,20 +60,22 @@ class CropCodec:
     def encode(self, crops: NDArray[np.uint8]) -> Float32:
         """(N, S, S, 3) uint8 RGB -> the network's input (N, 3, S, S)."""
         normalised = (crops.astype(np.float32) / np.float32(255) - _MEAN) / _STD
-        return np.ascontiguousarray(normalised.transpose(0, 3, 1, 2))
+        return np.ascontiguousarray(normalised.transpose(0, 3, 1, 2), np.float32)
 
     def encode_joints(self, joints_px: Float32, roi: Roi) -> Float32:
         """(J, 2) picture pixels -> (J, 2) heatmap pixels."""
         forward = cv2.invertAffineTransform(roi.picture_from_crop(self.input_px))
         crop = joints_px @ forward[:, :2].T + forward[:, 2]
         # A heatmap's pixel covers several of the crop's; both count from the middle of their first pixel.
-        return ((crop + 0.5) * (self.heatmap_px / self.input_px) - 0.5).astype(np.float32)
+        joints: Float32 = ((crop + 0.5) * (self.heatmap_px / self.input_px) - 0.5).astype(np.float32)
+        return joints
 
     def decode_joints(self, heatmap: Float32, roi: Roi) -> Float32:
         """Inverse of `encode_joints`."""
         crop = (heatmap + 0.5) * (self.input_px / self.heatmap_px) - 0.5
         matrix = roi.picture_from_crop(self.input_px)
-        return (crop @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+        joints: Float32 = (crop @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+        return joints
 
     def encode_pose(self, joints_m: Float32, roi: Roi, camera: Camera) -> Float32:
         """(J, 3) camera space -> (J, 3) metres relative to the root, in the axes of the crop's view."""
@@ -97,7 +99,7 @@ class CropCodec:
         return turned
 
     def place(self, pose_m: Float32, joints_px: Float32, weights: Float32, camera: Camera) -> Float32:
-        """(3,) metres: where in camera space the root stands, so that the pose (J, 3) projects best onto joints_px (J, 2).
+        """(3,) metres, camera space: where the root stands if the pose (J, 3) projects best onto joints_px (J, 2).
 
         The assumption is that the pose has the person's true size: then the focal length gives the distance. Each joint
         gives two linear equations in the root's place (x_root - u z_root = u z - x), weighted by `weights` (J,).

@@ -105,7 +105,7 @@ class DepthCentricBlock(nn.Module):
 
 
 def soft_argmax(volumes: Tensor) -> Tensor:
-    """Expected place in each volume after a softmax over it, Eq. 7 and 8: (N, J, C, H, W) -> (N, J, 3) x, y, z in voxels.
+    """Expected place after a softmax over each volume, Eq. 7 and 8: (N, J, C, H, W) -> (N, J, 3) x, y, z in voxels.
 
     Computed from the three sums along the axes, so that nothing of the volume's size but the softmax is kept.
     """
@@ -217,7 +217,7 @@ class Cascaded(nn.Module):
             if self.depth_centric is not None:
                 volume, ordinal = self.depth_centric(heatmaps, context)
                 parts.append(volume)
-        volumes = SHARPNESS * self.volumes(self.joining(torch.cat(parts, 1)))
+        volumes = self.volumes(SHARPNESS * self.joining(torch.cat(parts, 1)))
         # Channel j C + c is depth c of joint j.
         joints = soft_argmax(volumes.unflatten(1, (JOINTS, self.depth_channels)))
         return Stages(bones, heatmaps, volume, ordinal, joints, features.float().mean((2, 3)))

@@ -17,7 +17,11 @@ def _svmac(joint_count: int, width: int) -> nn.Module:
     return DepthLifter(SvmacGenerator(joint_count=joint_count, width=width))
 
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"svmac": _svmac, "martinez": ConsistencyGenerator, "cascaded": Cascaded}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "svmac": _svmac,
+    "martinez": ConsistencyGenerator,
+    "cascaded": Cascaded,
+}
 
 
 def build_network(architecture: Mapping[str, Any]) -> nn.Module:

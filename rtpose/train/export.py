@@ -32,12 +32,16 @@ def export_lifter(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> No
 
 
 def export_network(
-    network: nn.Module, example: Mapping[str, torch.Tensor], outputs: Sequence[str], facts: Mapping[str, Any], path: Path
+    network: nn.Module,
+    example: Mapping[str, torch.Tensor],
+    outputs: Sequence[str],
+    facts: Mapping[str, Any],
+    path: Path,
 ) -> None:
     """Write any network with weights stored as fp16 (computed in fp32) and `facts` as its metadata.
 
-    example: its inputs by name, batches of 2; the batch is free in the file. Initializers keep the names of the module's
-    state dict, so that the file can be loaded into the torch module again.
+    example: its inputs by name, batches of 2; the batch is free in the file. Initializers keep the names of the
+    module's state dict, so that the file can be loaded into the torch module again.
     """
     network = network.eval()
     with warnings.catch_warnings():

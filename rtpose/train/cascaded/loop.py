@@ -1,7 +1,7 @@
 """The loop of `rtpose train cascaded`: two stages, weight averaging, validation, checkpoints.
 
-A loop of its own beside `rtpose.train.loop`: that one trains lifters on motion packs and measures depth alone; here there
-are two stages, crops of pictures, mixed precision and pictures of heatmaps. They share the run's folder.
+A loop of its own beside `rtpose.train.loop`: that one trains lifters on motion packs and measures depth alone; here
+there are two stages, crops of pictures, mixed precision and pictures of heatmaps. They share the run's folder.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ class Trained:
     """Whose weights they are."""
     seconds: float
     """Spent in steps, over all resumed parts."""
+    scores: dict[str, float]
+    """See `validate`."""
 
 
 def train_cascaded(
@@ -81,6 +83,7 @@ def train_cascaded(
     validation: Pictures,
     folder: Path,
     *,
+    data: str,
     pictures_2d: Pictures | None = None,
     resume: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
@@ -88,10 +91,10 @@ def train_cascaded(
     """Train on pictures with 3D labels, in stage one mixed with pictures that have 2D labels alone.
 
     Everything random in a step is drawn from a seed made of `settings.seed` and the step's number: a run that was
-    killed and resumed ends as one that was not. Errors: as `RunFolder`; `InputError` without validation people.
+    killed and resumed ends as one that was not. data: what tells the pictures apart from others.
+    Errors: as `RunFolder`; `InputError` without validation people.
     """
     codec = settings.codec()
-    data = f"{len(pictures)} pictures, {len(pictures_2d or ())} with 2D alone, {len(validation)} for validation"
     run = RunFolder(folder, settings, data=data, resume=resume)
     seen = [
         example(picture, person, codec.roi(person.box_px), codec)
@@ -160,7 +163,7 @@ def train_cascaded(
             writer.flush()
             if (second or settings.early_lifting) and scores["val_mpjpe_mm"] < best:
                 best = scores["val_mpjpe_mm"]
-                run.save("best.pt", {"step": step, "network": averaged.state_dict(), "mpjpe_mm": best})
+                run.save("best.pt", {"step": step, "network": averaged.state_dict(), "scores": scores})
             state = {name: part.state_dict() for name, part in parts.items()}
             run.save("last.pt", {**state, "step": step, "best_mpjpe_mm": best, "seconds": seconds})
         report(Progress(step, steps, best))
@@ -169,7 +172,7 @@ def train_cascaded(
     best_state = run.load("best.pt")
     assert best_state is not None, "the last step validates"
     averaged.load_state_dict(best_state["network"])
-    return Trained(averaged.to("cpu"), best_state["step"], seconds)
+    return Trained(averaged.to("cpu"), best_state["step"], seconds, best_state["scores"])
 
 
 def build(settings: CascadedSettings) -> Cascaded:

@@ -20,8 +20,8 @@ def heatmap_loss(estimate: Tensor, target: Tensor, labelled: Tensor) -> Tensor:
 
 
 def ordinal_loss(scores: Tensor, depth: Tensor, where: Tensor) -> Tensor:
-    """Eq. 4 with Eq. 5, P_c = P(depth bin > c) for c = 0 .. C - 1: -(sum of log P_c for c < d, log(1 - P_c) for c >= d),
-    mean over the pixels that have a depth and over the channels.
+    """Eq. 4 with Eq. 5, P_c = P(depth bin > c) for c = 0 .. C - 1: -(sum of log P_c for c < d, log(1 - P_c) for
+    c >= d), mean over the pixels that have a depth and over the channels.
 
     The equation prints the log-likelihood and numbers the channels from 1; its negative is minimised.
     scores: (N, C, H, W) before the sigmoid. depth: (N, H, W) bins. where: (N, H, W) bool.
@@ -35,7 +35,8 @@ def ordinal_loss(scores: Tensor, depth: Tensor, where: Tensor) -> Tensor:
 def coordinate_loss(estimate: Tensor, target: Tensor, inside: Tensor, has_depth: Tensor) -> Tensor:
     """Absolute difference of the 2.5D joints (N, J, 3) in voxels, mean over joints and axes.
 
-    inside: (N, J) bool, x and y are known and the soft-argmax can reach them. has_depth: (N,) bool; the z loss of 2D-only pictures is zero.
+    inside: (N, J) bool, x and y are known and the soft-argmax can reach them.
+    has_depth: (N,) bool; the z loss of 2D-only pictures is zero.
     """
     mask = torch.stack([inside, inside, inside & has_depth[:, None]], -1)
     filled = torch.where(mask, target, torch.zeros_like(target))
@@ -46,7 +47,7 @@ def coordinate_loss(estimate: Tensor, target: Tensor, inside: Tensor, has_depth:
 
 def pose_loss(estimate: Tensor, target: Tensor) -> Tensor:
     """Eq. 9: absolute difference (N, J, 3), summed over the axes, mean over joints and pictures. Metres."""
-    return (estimate - target).abs().sum(-1).mean()
+    return masked_mean((estimate - target).abs().sum(-1), torch.ones_like(estimate[..., 0], dtype=torch.bool))
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -62,10 +63,11 @@ def neck_to_knee(poses: Tensor) -> Tensor:
         a, b = H36M17.indices(child, parent)
         length[child] = (poses[:, a] - poses[:, b]).norm(dim=-1)
     sides = [length[f"{side}_hip"] + length[f"{side}_knee"] for side in ("left", "right")]
-    return length["neck_base"] + length["thorax"] + length["spine"] + (sides[0] + sides[1]) / 2
+    way: Tensor = length["neck_base"] + length["thorax"] + length["spine"] + (sides[0] + sides[1]) / 2
+    return way
 
 
 def normalised_size(poses: Tensor) -> tuple[Tensor, Tensor]:
-    """Eq. 10: poses (N, J, 3) in metres with 1.077 m from neck to knee, and the logarithm of how much larger they were."""
+    """Eq. 10: poses (N, J, 3) in metres with 1.077 m from neck to knee, and the logarithm of the size they had."""
     factor = neck_to_knee(poses).clamp(min=1e-6) / REFERENCE_M
     return poses / factor[:, None, None], factor.log()

@@ -35,8 +35,8 @@ class TargetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     joint_sigma_px: Positive = 2.0
     """Of the joints' heatmaps, in their pixels."""
     bone_sigma_px: tuple[Positive, Positive] = (6.0, 2.0)
-    """Of the bones' heatmaps, in the first epoch and from `bone_sigma_epochs` on, linear between. The paper says that it
-    shrinks by the epoch, not how."""
+    """Of the bones' heatmaps, in the first epoch and from `bone_sigma_epochs` on, linear between. The paper says
+    that it shrinks by the epoch, not how."""
     bone_sigma_epochs: Count = 10
     depth_range_m: Positive = 2.0
     ordinal_from: Positive = 0.5
@@ -111,7 +111,7 @@ class CascadedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: a GPU where torch finds one."""
     bf16: Literal["auto", "on", "off"] = "auto"
-    """Mixed precision; auto: where the processor multiplies bfloat16 (1.7 times as fast on one core of an AMD Zen 4)."""
+    """Mixed precision; auto: where the processor has bfloat16 (1.6 times as fast on one core of an AMD Zen 4)."""
     ema_decay: Share = 0.999
     """Weight averaging; the averaged weights are validated and shipped. 0 turns it off."""
     validate_every: Count = 1000

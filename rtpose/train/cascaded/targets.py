@@ -23,7 +23,7 @@ def joint_heatmaps(joints: Tensor, size: int, sigma: float) -> Tensor:
 
 
 def bone_heatmaps(joints: Tensor, size: int, sigma: float) -> Tensor:
-    """A Gaussian around the stretch between a bone's ends: (N, J, 2) -> (N, B, H, W), bones as in `Skeleton.bones`. Eq. 1.
+    """A Gaussian around the stretch between a bone's ends, Eq. 1: (N, J, 2) -> (N, B, H, W), as in `Skeleton.bones`.
 
     The equation prints the distance without a square; the text calls it Gaussian, so it is squared here.
     """
@@ -48,8 +48,8 @@ def bones_labelled(labelled: Tensor) -> Tensor:
 
 
 def depth_bins(channels: Tensor, count: int) -> Tensor:
-    """Depth counted in channels from the middle of the first -> the channel 0 .. count - 1 that it lies in; what is beyond
-    the range goes to the ends. Section "Depth-Centric Block"."""
+    """Depth counted in channels from the middle of the first -> the channel 0 .. count - 1 that it lies in; what is
+    beyond the range goes to the ends. Section "Depth-Centric Block"."""
     return (channels + 0.5).floor().clamp(0, count - 1).long()
 
 

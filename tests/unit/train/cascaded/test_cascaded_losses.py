@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -42,7 +43,7 @@ def test_the_ordinal_loss_is_smaller_the_nearer_the_wrong_bin() -> None:
     ahead = [loss(answer) for answer in range(12, 64)]
     behind = [loss(answer) for answer in range(12, -1, -1)]
     for losses in (ahead, behind):
-        assert all(a < b for a, b in zip(losses, losses[1:], strict=False))
+        assert all(a < b for a, b in itertools.pairwise(losses))
     assert loss(14) < loss(30)  # the paper's example; their squared errors are the same
     # Each bin further costs 4 per channel of 64 more.
     assert loss(30) - loss(14) == pytest.approx(16 * 4 / 64, rel=1e-4)

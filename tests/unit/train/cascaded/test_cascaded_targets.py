@@ -95,4 +95,15 @@ def test_pixel_depths_are_the_strongest_joints() -> None:
     assert depth[0, 1, 1] == depth[0, 1, 2] == 4
     assert depth[0, 1, 4] == depth[0, 1, 3] == 9
     # exp(-1/2) = 0.61 one pixel off, exp(-1) = 0.37 on the diagonal
-    assert where[0].nonzero().tolist() == [[0, 1], [0, 4], [1, 0], [1, 1], [1, 2], [1, 3], [1, 4], [1, 5], [2, 1], [2, 4]]
+    assert where[0].nonzero().tolist() == [
+        [0, 1],
+        [0, 4],
+        [1, 0],
+        [1, 1],
+        [1, 2],
+        [1, 3],
+        [1, 4],
+        [1, 5],
+        [2, 1],
+        [2, 4],
+    ]
