@@ -116,7 +116,8 @@ class CropCodec:
         nearest = NEAREST_M - float(pose_m[:, 2].min())
         if root[2] < nearest:  # joints that all lie in one point say nothing of the distance
             root = np.array([*(rays[ROOT, :2] * nearest), nearest])
-        return root.astype(np.float32)
+        placed: Float32 = root.astype(np.float32)
+        return placed
 
     def facts(self) -> dict[str, object]:
         """What a model file says of it."""

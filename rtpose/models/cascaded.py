@@ -88,20 +88,21 @@ class DepthCentricBlock(nn.Module):
     pixels), meets the joint heatmaps, and two 1x1 convolutions in parallel give the volume and the ordinal scores.
     """
 
-    def __init__(self, width: int, depth_channels: int) -> None:
+    def __init__(self, width: int, depth_channels: int, *, ordinal: bool = True) -> None:
+        """ordinal: False leaves its convolution out, which training alone needs."""
         super().__init__()
         self.dilated = nn.Sequential(*(convolution(width, width, dilation=d) for d in (1, 2, 4)))
         self.fusion = convolution(width + JOINTS, width, 1)
         self.volume = nn.Conv2d(width, depth_channels, 1)
-        self.ordinal = nn.Conv2d(width, depth_channels, 1)
+        self.ordinal = nn.Conv2d(width, depth_channels, 1) if ordinal else None
 
-    def forward(self, joints: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, J, H, H), (N, W, H, H) -> volume (N, C, H, H), ordinal (N, C, H, H).
+    def forward(self, joints: Tensor, context: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(N, J, H, H), (N, W, H, H) -> volume (N, C, H, H), ordinal (N, C, H, H) or None.
 
         The sigmoid of `ordinal` is P(depth bin of the pixel > c), Eq. 5.
         """
         fused = self.fusion(torch.cat([self.dilated(context), joints], 1))
-        return self.volume(fused), self.ordinal(fused)
+        return self.volume(fused), None if self.ordinal is None else self.ordinal(fused)
 
 
 def soft_argmax(volumes: Tensor) -> Tensor:
@@ -181,9 +182,11 @@ class Cascaded(nn.Module):
         lift_width: int = 1024,
         dropout: float = 0.5,
         scale_branch: bool = False,
+        ordinal: bool = True,
     ) -> None:
         """The defaults are the paper's size. trunk_width: factor on the trunk's channels. scale_branch: the pose is
         of the size at which neck to knee is 1.077 m, and a branch says how much larger the person is (Eq. 10).
+        ordinal: False for a network that is only run.
 
         Errors: `ModelError` for a variant, trunk or input size that there is not.
         """
@@ -197,7 +200,7 @@ class Cascaded(nn.Module):
         channels = self.trunk.channels
         self.context = Upsampling(channels, width)
         self.bone_joint = BoneJointBlock(channels, width, bones=variant != "jh") if variant != "baseline" else None
-        self.depth_centric = DepthCentricBlock(width, depth_channels) if variant == "full" else None
+        self.depth_centric = DepthCentricBlock(width, depth_channels, ordinal=ordinal) if variant == "full" else None
         joined = width + (JOINTS if self.bone_joint else 0) + (depth_channels if self.depth_centric else 0)
         # Where the branches are joined: a 1x1 convolution to W, and one to J volumes.
         self.joining = convolution(joined, width, 1)

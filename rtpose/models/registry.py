@@ -17,10 +17,14 @@ def _svmac(joint_count: int, width: int) -> nn.Module:
     return DepthLifter(SvmacGenerator(joint_count=joint_count, width=width))
 
 
+def _cascaded(**arguments: Any) -> nn.Module:
+    return Cascaded(**arguments, ordinal=False)
+
+
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "svmac": _svmac,
     "martinez": ConsistencyGenerator,
-    "cascaded": Cascaded,
+    "cascaded": _cascaded,
 }
 
 

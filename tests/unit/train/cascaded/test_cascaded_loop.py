@@ -86,12 +86,12 @@ def test_eight_pictures_are_learned_by_heart() -> None:
     network.eval()
     with torch.no_grad():
         stages = network.stages(batch.image)
-    rows = Batch(**{f: getattr(batch, f).repeat(16, *[1] * (getattr(batch, f).ndim - 1)) for f in vars(batch)})
-    optimiser, steps = torch.optim.Adam(network.of_lifting()), 400
+    rows = Batch(**{f: getattr(batch, f).repeat(64, *[1] * (getattr(batch, f).ndim - 1)) for f in vars(batch)})
+    optimiser, steps = torch.optim.Adam(network.of_lifting()), 300
     for step in range(1, steps + 1):
-        optimiser.param_groups[0]["lr"] = 2e-3 * 0.5 * (1 + math.cos(math.pi * step / steps))
+        optimiser.param_groups[0]["lr"] = 3e-3 * 0.5 * (1 + math.cos(math.pi * step / steps))
         network.lifting.train()
-        loss = lifting_terms(network, stages.joints.repeat(16, 1, 1), stages.pooled.repeat(16, 1), rows)["pose"]
+        loss = lifting_terms(network, stages.joints.repeat(64, 1, 1), stages.pooled.repeat(64, 1), rows)["pose"]
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -172,7 +172,7 @@ def test_2d_pictures_teach_no_depth() -> None:
     assert batch.has_depth.tolist() == [False, False, True, True]
     only_2d = Batch(**{f: getattr(batch, f)[:2] for f in vars(batch)})
     terms = stage_one_terms(build(settings), only_2d, settings, 0)
-    assert float(terms["volume"]) == float(terms["ordinal"]) == 0
+    assert terms["volume"].item() == terms["ordinal"].item() == 0
     assert "pose" not in terms
     assert float(terms["joints"].detach()) > 0
 
