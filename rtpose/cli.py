@@ -472,8 +472,9 @@ _add_train_command("baseline", "A supervised lifter, told every depth: the yards
 
 @train_app.command("cascaded")
 def train_cascaded_command(
-    data: Annotated[Path, typer.Option(help="Folder of rendered pictures (rtpose data render).")],
-    validation: Annotated[Path, typer.Option(help="Folder of rendered pictures of other people.")],
+    data: Annotated[str, typer.Option(help="Rendered pictures: the folder. Others: human36m:FOLDER or muco:FOLDER.")],
+    validation: Annotated[str, typer.Option(help="The same with other people; human36m gives S9 and S11.")],
+    data_2d: Annotated[str | None, typer.Option(help="With 2D labels alone: mpii:FOLDER or coco:FOLDER.")] = None,
     settings: TrainOverrides = None,
     out: TrainOut = None,
     resume: Resume = False,
@@ -487,11 +488,15 @@ def train_cascaded_command(
     with _needing_train("training"):
         from rtpose.train.cascaded.loop import Progress, train_cascaded
         from rtpose.train.cascaded.shipping import export_cascaded
-    from rtpose.train.synth.shards import RenderedFolder
+        from rtpose.train.datasets.open_pictures import open_pictures
 
     chosen = load_settings(CascadedSettings, config, settings or [])
-    pictures, held_out = RenderedFolder(data), RenderedFolder(validation)
-    about = {"train": pictures.about, "validation": held_out.about}
+    pictures, about_pictures = open_pictures(data, test=False)
+    held_out, about_held_out = open_pictures(validation, test=True)
+    about = {"train": about_pictures, "validation": about_held_out}
+    flat = None
+    if data_2d is not None:
+        flat, about["2d"] = open_pictures(data_2d, test=False)
     folder = out or Path("runs") / "cascaded"
     with _progress(quiet, "steps") as update:
 
@@ -499,8 +504,9 @@ def train_cascaded_command(
             update(progress.step, progress.steps, f"val MPJPE {progress.best_mpjpe_mm:.1f} mm")
 
         trained = train_cascaded(
-            chosen, pictures, held_out, folder, data=json.dumps(about, sort_keys=True), resume=resume, report=report
-        )
+            chosen, pictures, held_out, folder,
+            data=json.dumps(about, sort_keys=True), pictures_2d=flat, resume=resume, report=report,
+        )  # fmt: skip
     print(export_cascaded(chosen, trained, {**about, "pictures": len(pictures)}, folder))
 
 
