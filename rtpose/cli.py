@@ -504,6 +504,46 @@ _add_train_command(
 )
 
 
+@train_app.command("cascaded")
+def train_cascaded_command(
+    data: Annotated[str, typer.Option(help="Rendered pictures: the folder. Others: human36m:FOLDER or muco:FOLDER.")],
+    validation: Annotated[str, typer.Option(help="The same with other people; human36m gives S9 and S11.")],
+    data_2d: Annotated[str | None, typer.Option(help="With 2D labels alone: mpii:FOLDER or coco:FOLDER.")] = None,
+    settings: TrainOverrides = None,
+    out: TrainOut = None,
+    resume: Resume = False,
+    config: ConfigFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """From the picture straight to 3D: the network of cascaded dimension-lifting. Writes OUT/cascaded.onnx."""
+    from rtpose.config import load_settings
+    from rtpose.train.cascaded.settings import CascadedSettings
+
+    with _needing_train("training"):
+        from rtpose.train.cascaded.loop import Progress, train_cascaded
+        from rtpose.train.cascaded.shipping import export_cascaded
+        from rtpose.train.datasets.open_pictures import open_pictures
+
+    chosen = load_settings(CascadedSettings, config, settings or [])
+    pictures, about_pictures = open_pictures(data, test=False)
+    held_out, about_held_out = open_pictures(validation, test=True)
+    about = {"train": about_pictures, "validation": about_held_out}
+    flat = None
+    if data_2d is not None:
+        flat, about["2d"] = open_pictures(data_2d, test=False)
+    folder = out or Path("runs") / "cascaded"
+    with _progress(quiet, "steps") as update:
+
+        def report(progress: Progress) -> None:
+            update(progress.step, progress.steps, f"val MPJPE {progress.best_mpjpe_mm:.1f} mm")
+
+        trained = train_cascaded(
+            chosen, pictures, held_out, folder,
+            data=json.dumps(about, sort_keys=True), pictures_2d=flat, resume=resume, report=report,
+        )  # fmt: skip
+    print(export_cascaded(chosen, trained, {**about, "pictures": len(pictures)}, folder))
+
+
 @prepare_app.command("cmu")
 def data_prepare_cmu(
     folder: Annotated[Path, typer.Argument(help="Folder with the ASF and AMC files, or BVH files, at any depth.")],
@@ -641,7 +681,14 @@ def _needing_train(purpose: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] in ("torch", "lightning_fabric", "onnx", "onnxscript", "safetensors"):
+        if (error.name or "").split(".")[0] in (
+            "torch",
+            "lightning_fabric",
+            "onnx",
+            "onnxscript",
+            "safetensors",
+            "tensorboard",
+        ):
             raise MissingExtraError("train", purpose) from error
         raise
 

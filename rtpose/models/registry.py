@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rtpose.errors import ModelError
+from rtpose.models.cascaded import Cascaded
 from rtpose.models.consistency import ConsistencyGenerator
 from rtpose.models.flip import FlipAveraged
 from rtpose.models.svmac import DepthLifter, SvmacGenerator
@@ -19,9 +20,14 @@ def _svmac(joint_count: int, width: int) -> nn.Module:
     return DepthLifter(SvmacGenerator(joint_count=joint_count, width=width))
 
 
+def _cascaded(**arguments: Any) -> nn.Module:
+    return Cascaded(**arguments, ordinal=False)
+
+
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "svmac": _svmac,
     "martinez": ConsistencyGenerator,
+    "cascaded": _cascaded,
     "temporal": TemporalLifter,
 }
 

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,29 @@ def export_lifter(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> No
 
     Input `points` (N, 2 J) float32, output `depth` (N, J) float32, N free. A temporal lifter also has the output
     `corrected_points` (N, 2 J), and each state tensor (N, C, frames) as input `past_I` and output `next_past_I`.
-    Initializers keep the names of the module's state dict, so that the file can be loaded into the torch module again.
     """
-    lifter = lifter.eval()
     inputs, outputs = inputs_and_outputs(lifter, int(facts["joint_count"]))
+    export_network(lifter, inputs, outputs, facts, path)
+
+
+def export_network(
+    network: nn.Module,
+    example: Mapping[str, torch.Tensor],
+    outputs: Sequence[str],
+    facts: Mapping[str, Any],
+    path: Path,
+) -> None:
+    """Write any network with weights stored as fp16 (computed in fp32) and `facts` as its metadata.
+
+    example: its inputs by name, batches of 2; the batch is free in the file. Initializers keep the names of the
+    module's state dict, so that the file can be loaded into the torch module again.
+    """
+    network = network.eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
-            lifter, tuple(inputs.values()), dynamo=True, optimize=False, verbose=False,
-            input_names=list(inputs), output_names=outputs, dynamic_shapes=_free_batch(lifter, len(inputs)),
+            network, tuple(example.values()), dynamo=True, optimize=False, verbose=False,
+            input_names=list(example), output_names=list(outputs), dynamic_shapes=_free_batch(network, len(example)),
         )  # fmt: skip
     assert program is not None
     model = _with_half_weights(program.model_proto)
@@ -52,10 +66,10 @@ def export_lifter(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> No
     os.replace(part, path)
 
 
-def _free_batch(lifter: nn.Module, count: int) -> Any:
+def _free_batch(network: nn.Module, count: int) -> Any:
     """The first dimension of all inputs is free, and the same."""
     people = {0: torch.export.Dim("people")}
-    return (people, (people,) * (count - 1)) if isinstance(lifter, TemporalLifter) else (people,)
+    return (people, (people,) * (count - 1)) if isinstance(network, TemporalLifter) else (people,)
 
 
 def export_weights(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> None:

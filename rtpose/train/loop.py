@@ -116,11 +116,11 @@ def train(
         for optimiser in method.optimisers.values():
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, settings)
-        draw = torch.Generator(fabric.device).manual_seed(_seed(settings.seed, step))
-        torch.manual_seed(_seed(settings.seed, step))
+        draw = torch.Generator(fabric.device).manual_seed(step_seed(settings.seed, step))
+        torch.manual_seed(step_seed(settings.seed, step))
         with speed.step(), fabric.device:
             terms = method.step(draw)
-            _average(averaged, generator, settings.ema_decay, step)
+            average_weights(averaged, generator, settings.ema_decay, step)
 
         if step % settings.validate_every == 0 or step == settings.steps:
             means = fabric.all_reduce({name: term.detach() for name, term in sorted(terms.items())}, reduce_op="mean")
@@ -184,12 +184,13 @@ def _asked_on_cpu(lifter: nn.Module) -> DepthFunction | MotionFunction:
     return motion_function(lifter) if isinstance(lifter, TemporalLifter) else lifter
 
 
-def _seed(seed: int, step: int) -> int:
+def step_seed(seed: int, step: int) -> int:
+    """The seed of everything random in a step."""
     return seed * 1_000_003 + step
 
 
 @torch.no_grad()
-def _average(averaged: nn.Module, current: nn.Module, decay: float, step: int) -> None:
+def average_weights(averaged: nn.Module, current: nn.Module, decay: float, step: int) -> None:
     """Exponential moving average, with a shorter memory at the start so that the initial weights are forgotten."""
     decay = min(decay, step / (step + 10))
     for old, new in zip(averaged.state_dict().values(), current.state_dict().values(), strict=True):

@@ -67,7 +67,7 @@ def export_trained(
             "protocol": protocol(validation, flip=flip_averaging(method.architecture)),
         },
         "rtpose": __version__,
-        "git_revision": _git_revision(),
+        "git_revision": git_revision(),
     }
     if isinstance(network, TemporalLifter) and isinstance(method.settings, TemporalSettings):
         facts |= {
@@ -82,7 +82,7 @@ def export_trained(
     return path
 
 
-def _git_revision() -> str:
+def git_revision() -> str:
     """The checkout that this code runs from; "unknown" for an installed package."""
     try:
         done = subprocess.run(

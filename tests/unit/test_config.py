@@ -4,16 +4,18 @@ import pytest
 
 from rtpose.config import RunSettings, dump_settings, load_settings
 from rtpose.errors import ConfigError
+from rtpose.train.cascaded.settings import CascadedSettings
 from rtpose.train.methods import METHODS
 from rtpose.train.settings import SvmacSettings
 
+TRAIN_SETTINGS = {name: kind.settings for name, kind in METHODS.items()} | {"cascaded": CascadedSettings}
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 @pytest.mark.parametrize(
     ("file", "kind"),
     [(f, RunSettings) for f in sorted(CONFIGS.glob("run/*.yaml"))]
-    + [(f, METHODS[f.stem.split("_")[0]].settings) for f in sorted(CONFIGS.glob("train/*.yaml"))],
+    + [(f, TRAIN_SETTINGS[f.stem.split("_")[0]]) for f in sorted(CONFIGS.glob("train/*.yaml"))],
     ids=lambda value: value.name if isinstance(value, Path) else "",
 )
 def test_shipped_configs_load(file: Path, kind: type) -> None:

@@ -86,10 +86,15 @@ def as_detected(joints: Float32) -> Float32:
     A joint is NaN only if one that it is made of is: "root" is the middle of the hips and "spine" and "thorax" come
     from hips and shoulders, so data sets without those joints are served as well.
     """
+    return mixed(H36M17_AS_DETECTED, joints)
+
+
+def mixed(matrix: Float32, joints: Float32) -> Float32:
+    """`matrix` (K, J) @ `joints` (..., J, D), NaN only where a joint that is needed is NaN."""
     known = np.isfinite(joints)
     filled = np.where(known, joints, np.float32(0.0))
-    lacking = (H36M17_AS_DETECTED > 0).astype(np.float32) @ (~known).astype(np.float32)
-    return np.where(lacking > 0, np.float32(np.nan), H36M17_AS_DETECTED @ filled).astype(np.float32)
+    lacking = (matrix > 0).astype(np.float32) @ (~known).astype(np.float32)
+    return np.where(lacking > 0, np.float32(np.nan), matrix @ filled).astype(np.float32)
 
 
 def h36m17_by_name(points: NDArray[np.floating], names: Sequence[str], name_of: Mapping[str, str]) -> Float32:

@@ -1,0 +1,1 @@
+"""Training of `cascaded`: targets, losses, pictures, the loop. Needs the extra `train`."""

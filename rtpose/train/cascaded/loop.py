@@ -1,0 +1,338 @@
+"""The loop of `rtpose train cascaded`: two stages, weight averaging, validation, checkpoints.
+
+A loop of its own beside `rtpose.train.loop`: that one trains lifters on motion packs and measures depth alone; here
+there are two stages, crops of pictures, mixed precision and pictures of heatmaps. They share the run's folder.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from rtpose import metrics
+from rtpose.errors import InputError
+from rtpose.estimate.crop_codec import CropCodec
+from rtpose.models.cascaded import Cascaded
+from rtpose.models.resnet import load_imagenet
+from rtpose.train.cascaded.losses import (
+    coordinate_loss,
+    heatmap_loss,
+    normalised_size,
+    ordinal_loss,
+    pose_loss,
+)
+from rtpose.train.cascaded.pictures import Batch, Example, Pictures, collate, everyone, example, random_example
+from rtpose.train.cascaded.settings import CascadedSettings, StageSettings
+from rtpose.train.cascaded.targets import (
+    bone_heatmaps,
+    bone_sigma,
+    bones_labelled,
+    depth_bins,
+    depth_volumes,
+    joint_heatmaps,
+    pixel_depths,
+)
+from rtpose.train.loop import average_weights, step_seed
+from rtpose.train.run_folder import RunFolder
+
+TERMS = ("joints", "bones", "volume", "ordinal", "coordinates", "pose", "scale")
+"""Of the losses; one that a stage does not have is NaN in the log."""
+SHOWN_PEOPLE = 4
+"""In TensorBoard's pictures."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the progress bar shows."""
+
+    step: int
+    steps: int
+    best_mpjpe_mm: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The outcome of a training."""
+
+    network: Cascaded
+    """With the weights that were best on the validation people, on the CPU."""
+    step: int
+    """Whose weights they are."""
+    seconds: float
+    """Spent in steps, over all resumed parts."""
+    scores: dict[str, float]
+    """See `validate`."""
+
+
+def train_cascaded(
+    settings: CascadedSettings,
+    pictures: Pictures,
+    validation: Pictures,
+    folder: Path,
+    *,
+    data: str,
+    pictures_2d: Pictures | None = None,
+    resume: bool = False,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Trained:
+    """Train on pictures with 3D labels, in stage one mixed with pictures that have 2D labels alone.
+
+    Everything random in a step is drawn from a seed made of `settings.seed` and the step's number: a run that was
+    killed and resumed ends as one that was not. data: what tells the pictures apart from others.
+    Errors: as `RunFolder`; `InputError` without validation people.
+    """
+    codec = settings.codec()
+    run = RunFolder(folder, settings, data=data, resume=resume)
+    seen = [
+        example(picture, person, codec.roi(person.box_px), codec)
+        for picture, person in islice(everyone(validation), settings.validation_people)
+        if person.joints_m is not None
+    ]
+    if not seen:
+        raise InputError("the validation pictures have nobody with 3D joints: give other pictures")
+
+    torch.manual_seed(settings.seed)
+    device = _device(settings)
+    network = build(settings)
+    if settings.imagenet is not None:
+        load_imagenet(network.trunk, Path(settings.imagenet))
+    # Channels last is how the convolutions of CPUs and GPUs want their pictures.
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    averaged = copy.deepcopy(network).eval().requires_grad_(False)
+    first = network.before_lifting() + (network.of_lifting() if settings.early_lifting else [])
+    optimisers = (torch.optim.Adam(first), torch.optim.Adam(network.of_lifting()))
+    parts = {"network": network, "averaged": averaged, "optimiser_1": optimisers[0], "optimiser_2": optimisers[1]}
+
+    start, best, seconds = 0, math.inf, 0.0
+    if (state := run.load("last.pt")) is not None:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        start, best, seconds = state["step"], state["best_mpjpe_mm"], state["seconds"]
+    run.start_log(start)
+    writer = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
+    lengths = [stage.epochs * stage.steps_per_epoch for stage in (settings.stage_one, settings.stage_two)]
+    steps = sum(lengths)
+    half = _half_precision(settings, device)
+
+    for step in range(start + 1, steps + 1):
+        began = time.monotonic()
+        second = step > lengths[0]
+        stage, at = (settings.stage_two, step - lengths[0]) if second else (settings.stage_one, step)
+        if second and at == 1:  # the lifting block is to be taught by the network that is shipped
+            network.load_state_dict(averaged.state_dict())
+        optimiser = optimisers[second]
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(at, stage)
+        torch.manual_seed(step_seed(settings.seed, step))
+        rng = np.random.default_rng(step_seed(settings.seed, step))
+        batch = random_batch(pictures, None if second else pictures_2d, settings, codec, rng).to(device)
+        network.train()
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            if second:
+                terms = stage_two_terms(network, batch)
+            else:
+                terms = stage_one_terms(network, batch, settings, (at - 1) // stage.steps_per_epoch)
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(weighted(terms, settings))
+        optimiser.step()
+        average_weights(averaged, network, settings.ema_decay, at)
+        seconds += time.monotonic() - began
+
+        if step % settings.validate_every == 0 or step == steps:
+            scores, answers = validate(averaged, seen, codec, settings.batch_size)
+            row = {f"loss_{name}": float(terms[name].detach()) if name in terms else math.nan for name in TERMS}
+            row |= {"learning_rate": learning_rate(at, stage), **scores, "seconds": seconds}
+            run.log({"step": step, "stage": 1 + second, **{name: f"{value:.5g}" for name, value in row.items()}})
+            for name, value in row.items():
+                writer.add_scalar(name.replace("_", "/", 1), value, step)
+            for i, (one, answer) in enumerate(zip(seen[:SHOWN_PEOPLE], answers, strict=True)):
+                writer.add_image(f"person/{i}", heatmap_picture(one.crop, answer), step, dataformats="HWC")
+            writer.flush()
+            if (second or settings.early_lifting) and scores["val_mpjpe_mm"] < best:
+                best = scores["val_mpjpe_mm"]
+                run.save("best.pt", {"step": step, "network": averaged.state_dict(), "scores": scores})
+            state = {name: part.state_dict() for name, part in parts.items()}
+            run.save("last.pt", {**state, "step": step, "best_mpjpe_mm": best, "seconds": seconds})
+        report(Progress(step, steps, best))
+
+    writer.close()
+    best_state = run.load("best.pt")
+    assert best_state is not None, "the last step validates"
+    averaged.load_state_dict(best_state["network"])
+    return Trained(averaged.to("cpu"), best_state["step"], seconds, best_state["scores"])
+
+
+def build(settings: CascadedSettings) -> Cascaded:
+    """The network that the settings name, untrained."""
+    return Cascaded(**msgspec.to_builtins(settings.network))
+
+
+def random_batch(
+    pictures: Pictures,
+    pictures_2d: Pictures | None,
+    settings: CascadedSettings,
+    codec: CropCodec,
+    rng: np.random.Generator,
+) -> Batch:
+    """`share_2d` of the batch from the pictures with 2D labels, if there are any."""
+    of_2d = round(settings.share_2d * settings.batch_size) if pictures_2d is not None else 0
+    examples = [
+        random_example(pictures_2d if pictures_2d is not None and i < of_2d else pictures, codec, settings.augment, rng)
+        for i in range(settings.batch_size)
+    ]
+    return collate(examples, codec)
+
+
+def stage_one_terms(network: Cascaded, batch: Batch, settings: CascadedSettings, epoch: int) -> dict[str, Tensor]:
+    """The losses of all blocks before the lifting block, and of that on 2.5D joints without gradient."""
+    stages = network.stages(batch.image)
+    terms = {}
+    plane = batch.joints[..., :2]
+    size, targets = settings.network.input_px // 4, settings.targets
+    if stages.heatmaps is not None:
+        heatmaps = joint_heatmaps(plane, size, targets.joint_sigma_px)
+        terms["joints"] = heatmap_loss(stages.heatmaps, heatmaps, batch.labelled)
+        if stages.bones is not None:
+            bones = bone_heatmaps(plane, size, bone_sigma(epoch, targets))
+            terms["bones"] = heatmap_loss(stages.bones, bones, bones_labelled(batch.labelled))
+        if stages.volume is not None and stages.ordinal is not None:
+            count = settings.network.depth_channels
+            bins = depth_bins(batch.joints[..., 2], count)
+            volume = depth_volumes(heatmaps, bins, count)
+            terms["volume"] = heatmap_loss(stages.volume, volume, batch.has_depth[:, None].expand(-1, count))
+            depth, where = pixel_depths(heatmaps, bins, targets.ordinal_from)
+            terms["ordinal"] = ordinal_loss(stages.ordinal, depth, where & batch.has_depth[:, None, None])
+    terms["coordinates"] = coordinate_loss(stages.joints, batch.joints, batch.inside, batch.has_depth)
+    if settings.early_lifting and int(batch.has_depth.sum()) > 1:  # batch normalisation needs two
+        terms |= lifting_terms(network, stages.joints.detach(), stages.pooled.detach(), batch)
+    return terms
+
+
+def stage_two_terms(network: Cascaded, batch: Batch) -> dict[str, Tensor]:
+    """The lifting block's losses; all before it stays as it is, batch statistics too."""
+    network.eval()
+    with torch.no_grad():
+        stages = network.stages(batch.image)
+    network.lifting.train()
+    return lifting_terms(network, stages.joints, stages.pooled, batch)
+
+
+def lifting_terms(network: Cascaded, joints: Tensor, pooled: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """Eq. 9, and the scale's error where the network has that branch. On the pictures with 3D labels alone, so that
+    batch normalisation sees no others."""
+    rows = batch.has_depth
+    pose, log_scale = network.lift(joints[rows], pooled[rows])
+    target = batch.pose[rows]
+    if log_scale is None:
+        return {"pose": pose_loss(pose.float(), target)}
+    target, size = normalised_size(target)
+    return {"pose": pose_loss(pose.float(), target), "scale": (log_scale.float() - size).abs().mean()}
+
+
+def weighted(terms: dict[str, Tensor], settings: CascadedSettings) -> Tensor:
+    """The sum that is minimised. Pose and scale share no weight with the rest: nothing to balance."""
+    weights = msgspec.to_builtins(settings.weights)
+    return torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
+
+
+def learning_rate(step: int, stage: StageSettings) -> float:
+    """Of step 1, 2, … of a stage."""
+    warm = min(1.0, step / stage.warmup_steps) if stage.warmup_steps else 1.0
+    if stage.schedule == "step":
+        dropped = (step - 1) // stage.steps_per_epoch + 1 >= stage.drop_epoch
+        return stage.learning_rate * warm * (0.1 if dropped else 1.0)
+    share = step / (stage.epochs * stage.steps_per_epoch)
+    return stage.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network says of one crop, for a picture. None for blocks that it does not have."""
+
+    bones: NDArray[np.float32] | None
+    """(B, H, H)"""
+    heatmaps: NDArray[np.float32] | None
+    """(J, H, H)"""
+    joints: NDArray[np.float32]
+    """(J, 3) voxels."""
+
+
+@torch.no_grad()
+def validate(
+    network: Cascaded, people: list[Example], codec: CropCodec, batch_size: int
+) -> tuple[dict[str, float], list[Answer]]:
+    """Errors on people who were cut out by their true boxes, in full precision, and answers for the first few.
+
+    MPJPE is root-relative and of the network's own size: nothing true is told to it.
+    """
+    network.eval()
+    device = next(network.parameters()).device
+    poses, joints, answers = [], [], []
+    for i in range(0, len(people), batch_size):
+        batch = collate(people[i : i + batch_size], codec)
+        image = batch.image.to(device)
+        out_joints, out_pose, _ = network(image)
+        poses.append(out_pose.cpu().numpy())
+        joints.append(out_joints.cpu().numpy())
+        if i == 0:
+            stages = network.stages(image[:SHOWN_PEOPLE])
+            answers = [
+                Answer(
+                    None if stages.bones is None else stages.bones[k].cpu().numpy(),
+                    None if stages.heatmaps is None else stages.heatmaps[k].cpu().numpy(),
+                    stages.joints[k].cpu().numpy(),
+                )
+                for k in range(len(stages.joints))
+            ]
+    estimate_mm = 1000 * np.concatenate(poses)
+    truth_mm = 1000 * np.stack([one.pose for one in people])
+    voxels = np.abs(np.concatenate(joints) - np.stack([one.joints for one in people]))
+    scores = {
+        "val_mpjpe_mm": float(metrics.mpjpe(estimate_mm, truth_mm).mean()),
+        "val_p_mpjpe_mm": float(metrics.p_mpjpe(estimate_mm, truth_mm).mean()),
+        "val_x_y_voxels": float(voxels[..., :2].mean()),
+        "val_z_voxels": float(voxels[..., 2].mean()),
+    }
+    return scores, answers
+
+
+def heatmap_picture(crop: NDArray[np.uint8], answer: Answer) -> NDArray[np.uint8]:
+    """(S, K S, 3): the crop with the 2.5D joints, and beside it the strongest bone and joint heatmap of each pixel."""
+    size = len(crop)
+    drawn = crop.copy()
+    scale = size / (answer.heatmaps.shape[-1] if answer.heatmaps is not None else size // 4)
+    for x, y in (answer.joints[:, :2] + 0.5) * scale:
+        cv2.circle(drawn, (round(float(x)), round(float(y))), 2, (255, 255, 0), -1)
+    panels = [drawn]
+    for maps in (answer.bones, answer.heatmaps):
+        if maps is not None:
+            strength = np.clip(255 * maps.max(0), 0, 255).astype(np.uint8)
+            coloured = cv2.cvtColor(cv2.applyColorMap(strength, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
+            panels.append(cv2.resize(coloured, (size, size), interpolation=cv2.INTER_NEAREST))
+    return np.concatenate(panels, 1)
+
+
+def _device(settings: CascadedSettings) -> torch.device:
+    if settings.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(settings.device)
+
+
+def _half_precision(settings: CascadedSettings, device: torch.device) -> bool:
+    """Whether bfloat16 pays: always on a GPU, on a processor only where it has instructions for it."""
+    if settings.bf16 != "auto":
+        return settings.bf16 == "on"
+    return device.type == "cuda" or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))

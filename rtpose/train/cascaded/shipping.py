@@ -1,0 +1,59 @@
+"""A trained `cascaded` as a file that knows itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from rtpose import __version__
+from rtpose.skeleton import H36M17
+from rtpose.train.cascaded.loop import Trained
+from rtpose.train.cascaded.settings import CascadedSettings
+from rtpose.train.datasets.cmu import ACKNOWLEDGEMENT
+from rtpose.train.export import export_network
+from rtpose.train.shipping import git_revision
+
+PAPER = (
+    "Deep Monocular 3D Human Pose Estimation via Cascaded Dimension-Lifting (Zhang et al., AAAI 2021), trained on "
+    "rendered people"
+)
+
+
+def export_cascaded(
+    settings: CascadedSettings, trained: Trained, training_data: Mapping[str, Any], folder: Path
+) -> Path:
+    """Write `cascaded.onnx` into `folder`, weights stored as fp16. Returns its path.
+
+    Input `image` (N, 3, S, S), outputs `joints`, `pose` and `confidence` as in `Cascaded.forward`; N is free.
+    """
+    size = settings.network.input_px
+    facts: dict[str, Any] = {
+        "name": "cascaded",
+        "format": 1,
+        "paper": PAPER,
+        "architecture": {"network": "cascaded", **msgspec.to_builtins(settings.network)},
+        "skeleton": H36M17.name,
+        "joints": list(H36M17.joints),
+        "input": f"image (N, 3, {size}, {size}) float32: RGB crop of one person, normalised",
+        "output": "joints (N, J, 3) voxels; pose (N, J, 3) relative to the root; confidence (N, J) 0..1",
+        "output_space": "x right, y down, z away from a camera that looks at the crop's middle",
+        "output_units": "metres, of the person's own size as far as a crop tells it",
+        "normalisation": settings.codec().facts(),
+        "training_data": {**training_data, "acknowledgement": ACKNOWLEDGEMENT},
+        "command": "rtpose train cascaded, with the settings below",
+        "settings": msgspec.to_builtins(settings),
+        "step": trained.step,
+        "training_seconds": round(trained.seconds),
+        "metrics": {"on": "the validation people", **{k: round(v, 3) for k, v in trained.scores.items()}},
+        "rtpose": __version__,
+        "git_revision": git_revision(),
+    }
+    path = folder / "cascaded.onnx"
+    export_network(
+        trained.network, {"image": torch.zeros(2, 3, size, size)}, ("joints", "pose", "confidence"), facts, path
+    )
+    return path

@@ -1,0 +1,54 @@
+"""`rtpose train cascaded` on stick figures in the form of rendered pictures."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from command import rtpose
+from stick_people import StickPeople
+
+from rtpose.backends import load_backend
+from rtpose.train.synth.dataset import Person, Picture
+from rtpose.train.synth.shards import FORMAT, write_shard
+
+TINY = (
+    "network.input_px=64", "network.depth_channels=16", "network.trunk=resnet18", "network.trunk_width=0.125",
+    "network.width=8", "network.lift_width=16", "batch_size=4", "validate_every=2", "device=cpu",
+    "stage_one.epochs=1", "stage_one.steps_per_epoch=2", "stage_two.epochs=1", "stage_two.steps_per_epoch=2",
+)  # fmt: skip
+
+
+def shards(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "pictures.json").write_text(json.dumps({"format": FORMAT}))
+    pictures = []
+    for picture in StickPeople(6):
+        (person,) = picture.people
+        assert person.joints_m is not None
+        labels = Person(person.joints_px, person.joints_m, person.visible, person.box_px)
+        pictures.append(Picture(picture.image, (labels,), picture.camera))
+    write_shard(folder, 0, pictures)
+
+
+def test_a_network_is_trained_exported_and_resumed(tmp_path: Path) -> None:
+    shards(tmp_path / "people")
+    command = ("train", "cascaded", *TINY, "--data", "people", "--validation", "people", "--out", "run", "--quiet")
+    run = rtpose(*command, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip().endswith("cascaded.onnx")
+    backend = load_backend("openvino", tmp_path / "run" / "cascaded.onnx")
+    out = backend.run({"image": np.zeros((2, 3, 64, 64), np.float32)})
+    assert {name: value.shape for name, value in out.items()} == {
+        "joints": (2, 17, 3), "pose": (2, 17, 3), "confidence": (2, 17)
+    }  # fmt: skip
+    assert rtpose(*command, cwd=tmp_path).returncode == 2
+    assert rtpose(*command, "--resume", cwd=tmp_path).returncode == 0
+
+
+def test_missing_pictures_are_told(tmp_path: Path) -> None:
+    run = rtpose("train", "cascaded", "--data", "gone", "--validation", "gone", cwd=tmp_path)
+    assert run.returncode == 2
+    assert "rtpose data render" in run.stderr
+    run = rtpose("train", "cascaded", "--data", "muco:gone", "--validation", "gone", cwd=tmp_path)
+    assert run.returncode == 2
+    assert "gone is no folder" in run.stderr

@@ -1,0 +1,232 @@
+import math
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from stick_people import StickPeople
+
+from rtpose.backends import load_backend
+from rtpose.errors import InputError, OutputError
+from rtpose.estimate.crop_codec import CropCodec, crop_codec_from_facts
+from rtpose.models.cascaded import VARIANTS
+from rtpose.train.cascaded.loop import (
+    Progress,
+    Trained,
+    build,
+    learning_rate,
+    lifting_terms,
+    random_batch,
+    stage_one_terms,
+    stage_two_terms,
+    train_cascaded,
+    validate,
+    weighted,
+)
+from rtpose.train.cascaded.losses import neck_to_knee
+from rtpose.train.cascaded.pictures import Batch, collate, everyone, example
+from rtpose.train.cascaded.settings import (
+    CascadedSettings,
+    NetworkSettings,
+    StageSettings,
+    TargetSettings,
+)
+from rtpose.train.cascaded.shipping import export_cascaded
+
+NETWORK = NetworkSettings(
+    input_px=64, depth_channels=16, trunk="resnet18", trunk_width=0.125, width=16, lift_width=32, dropout=0.0
+)
+STAGE = StageSettings(epochs=2, steps_per_epoch=2)
+TINY = CascadedSettings(
+    network=NETWORK, targets=TargetSettings(joint_sigma_px=1.0, bone_sigma_px=(2.0, 1.0)), batch_size=4,
+    stage_one=STAGE, stage_two=STAGE, validate_every=2, validation_people=3, bf16="off", device="cpu",
+)  # fmt: skip
+
+
+def tiny(**changes: Any) -> CascadedSettings:
+    return msgspec.structs.replace(TINY, **changes)
+
+
+def run(folder: Path, settings: CascadedSettings = TINY, **options: Any) -> Trained:
+    return train_cascaded(settings, StickPeople(6), StickPeople(3), folder, data="sticks", **options)
+
+
+def batch_of(settings: CascadedSettings, *, flat: bool = False) -> Batch:
+    codec = settings.codec()
+    return random_batch(
+        StickPeople(6), StickPeople(6, flat=True) if flat else None, settings, codec, np.random.default_rng(0)
+    )
+
+
+class KilledError(Exception):
+    pass
+
+
+def test_eight_pictures_are_learned_by_heart() -> None:
+    """The whole architecture at a size that one core trains in half a minute; both stages, without augmentation."""
+    network_settings = msgspec.structs.replace(NETWORK, trunk_width=0.25, width=32, lift_width=128)
+    settings = tiny(network=network_settings, early_lifting=False)
+    codec, people = settings.codec(), StickPeople(8)
+    examples = [example(picture, person, codec.roi(person.box_px), codec) for picture, person in everyone(people)]
+    batch = collate(examples, codec)
+    torch.manual_seed(0)
+    network = build(settings).to(memory_format=torch.channels_last)
+    optimiser, steps = torch.optim.Adam(network.before_lifting()), 250
+    for step in range(1, steps + 1):
+        optimiser.param_groups[0]["lr"] = 3e-3 * 0.5 * (1 + math.cos(math.pi * step / steps))
+        network.train()
+        loss = weighted(stage_one_terms(network, batch, settings, step // 30), settings)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    # What is before the lifting block stands still now, so its answers do; repeated, because batch normalisation
+    # takes the variance of few rows for larger in use than in training.
+    network.eval()
+    with torch.no_grad():
+        stages = network.stages(batch.image)
+    rows = Batch(**{f: getattr(batch, f).repeat(64, *[1] * (getattr(batch, f).ndim - 1)) for f in vars(batch)})
+    optimiser, steps = torch.optim.Adam(network.of_lifting()), 300
+    for step in range(1, steps + 1):
+        optimiser.param_groups[0]["lr"] = 3e-3 * 0.5 * (1 + math.cos(math.pi * step / steps))
+        network.lifting.train()
+        loss = lifting_terms(network, stages.joints.repeat(64, 1, 1), stages.pooled.repeat(64, 1), rows)["pose"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    scores, _ = validate(network, examples, codec, 8)
+    assert scores["val_mpjpe_mm"] < 10
+    assert scores["val_x_y_voxels"] < 0.5  # of 16
+    assert scores["val_z_voxels"] < 0.6
+
+
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    """Killed in stage one, and at the first step of stage two."""
+    straight = run(tmp_path / "straight")
+    folder = tmp_path / "killed"
+    for kill_at, resume in ((3, False), (5, True)):
+
+        def kill(progress: Progress, kill_at: int = kill_at) -> None:
+            if progress.step == kill_at:
+                raise KilledError
+
+        with pytest.raises(KilledError):
+            run(folder, resume=resume, report=kill)
+    resumed = run(folder, resume=True)
+    assert resumed.step == straight.step
+    for name, value in straight.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[name]), name
+    logs = [(tmp_path / name / "log.csv").read_text().splitlines() for name in ("straight", "killed")]
+    straight_log, killed_log = ([line.rsplit(",", 1)[0] for line in log] for log in logs)
+    assert straight_log == killed_log
+    assert [line.split(",")[:2] for line in logs[0]] == [
+        ["step", "stage"], ["2", "1"], ["4", "1"], ["6", "2"], ["8", "2"]
+    ]  # fmt: skip
+    assert list((folder / "tensorboard").glob("events.*"))
+
+
+def test_stage_two_changes_the_lifting_block_alone() -> None:
+    torch.manual_seed(0)
+    network = build(TINY)
+    batch = batch_of(TINY)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    optimiser = torch.optim.Adam(network.of_lifting())
+    weighted(stage_two_terms(network, batch), TINY).backward()
+    optimiser.step()
+    for name, value in network.state_dict().items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        assert torch.equal(before[name], value) != name.startswith("lifting."), name
+
+
+def test_early_lifting_leaves_the_rest_alone() -> None:
+    gradients = []
+    for early in (True, False):
+        settings = tiny(early_lifting=early)
+        torch.manual_seed(0)
+        network = build(settings)
+        terms = stage_one_terms(network, batch_of(settings), settings, 0)
+        assert ("pose" in terms) == early
+        weighted(terms, settings).backward()
+        gradients.append([p.grad for p in network.before_lifting()])
+    for with_it, without in zip(*gradients, strict=True):
+        assert torch.equal(with_it, without)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_each_variant_is_supervised_where_it_has_blocks(variant: Any) -> None:
+    settings = tiny(network=msgspec.structs.replace(NETWORK, variant=variant))
+    network = build(settings)
+    terms = stage_one_terms(network, batch_of(settings), settings, 0)
+    expected = {"baseline": set(), "jh": {"joints"}, "bj": {"joints", "bones"}}
+    expected["full"] = {"joints", "bones", "volume", "ordinal"}
+    assert set(terms) == expected[variant] | {"coordinates", "pose"}
+    weighted(terms, settings).backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.before_lifting() if p.ndim > 1)
+
+
+def test_2d_pictures_teach_no_depth() -> None:
+    settings = tiny(share_2d=0.5)
+    batch = batch_of(settings, flat=True)
+    assert batch.has_depth.tolist() == [False, False, True, True]
+    only_2d = Batch(**{f: getattr(batch, f)[:2] for f in vars(batch)})
+    terms = stage_one_terms(build(settings), only_2d, settings, 0)
+    assert terms["volume"].item() == terms["ordinal"].item() == 0
+    assert "pose" not in terms
+    assert float(terms["joints"].detach()) > 0
+
+
+def test_the_scale_branch_learns_the_size() -> None:
+    settings = tiny(network=msgspec.structs.replace(NETWORK, scale_branch=True))
+    network, batch = build(settings), batch_of(settings)
+    optimiser = torch.optim.Adam(network.of_lifting(), 3e-3)
+    first = last = 0.0
+    for step in range(60):
+        terms = stage_two_terms(network, batch)
+        optimiser.zero_grad()
+        weighted(terms, settings).backward()
+        optimiser.step()
+        last = float(terms["scale"].detach())
+        first = last if step == 0 else first
+    assert last < 0.3 * first
+    # The shipped pose is of the person's size, not of the reference.
+    _, pose, _ = network.eval()(batch.image)
+    unit, log_scale = network.lift(network.stages(batch.image).joints, network.stages(batch.image).pooled)
+    assert log_scale is not None
+    torch.testing.assert_close(neck_to_knee(pose), neck_to_knee(unit) * log_scale.exp())
+
+
+def test_the_exported_network_is_equal_in_every_backend(tmp_path: Path) -> None:
+    trained = run(tmp_path)
+    path = export_cascaded(TINY, trained, {"train": "sticks"}, tmp_path)
+    image = np.random.default_rng(0).normal(size=(3, 3, 64, 64)).astype(np.float32)
+    with torch.no_grad():
+        expected = trained.network(torch.from_numpy(image))
+    for name in ("openvino", "torch"):
+        backend = load_backend(name, path)
+        assert backend.output_names == ["joints", "pose", "confidence"]
+        for output, value in zip(backend.output_names, expected, strict=True):
+            np.testing.assert_allclose(backend.run({"image": image})[output], value.numpy(), atol=0.05, rtol=0.02)
+        codec = crop_codec_from_facts(msgspec.json.decode(backend.metadata["normalisation"]))
+        assert codec == CropCodec(64, 16, 16)
+    assert msgspec.json.decode(backend.metadata["metrics"])["val_mpjpe_mm"] == pytest.approx(
+        trained.scores["val_mpjpe_mm"], abs=1e-3
+    )
+
+
+def test_learning_rates_by_hand() -> None:
+    paper = StageSettings(epochs=20, steps_per_epoch=10, learning_rate=1e-3, drop_epoch=17)
+    assert [learning_rate(step, paper) for step in (1, 160, 161, 200)] == [1e-3, 1e-3, 1e-4, 1e-4]
+    cosine = StageSettings(epochs=1, steps_per_epoch=100, learning_rate=1.0, schedule="cosine", warmup_steps=10)
+    assert learning_rate(5, cosine) == pytest.approx(0.5 * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * 0.05))))
+    assert learning_rate(50, cosine) == pytest.approx(0.505)
+    assert learning_rate(100, cosine) == pytest.approx(0.01)
+
+
+def test_wrong_folders_and_data(tmp_path: Path) -> None:
+    run(tmp_path / "run", tiny(stage_one=StageSettings(1, 1), stage_two=StageSettings(1, 1)))
+    with pytest.raises(OutputError, match="--resume"):
+        run(tmp_path / "run")
+    with pytest.raises(InputError, match="nobody with 3D"):
+        train_cascaded(TINY, StickPeople(2), StickPeople(2, flat=True), tmp_path / "other", data="sticks")
