@@ -383,7 +383,7 @@ def reproduce(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trainings and the page.")] = Path(
         "runs/tables"
     ),
-    seeds: Annotated[int, typer.Option(help="Trainings of each row.")] = 1,
+    seeds: Annotated[int, typer.Option(help="Trainings of each row that is decisive.")] = 1,
     quiet: Quiet = False,
 ) -> None:
     """A paper's table: train its rows (or take finished ones), print ours beside the paper's, write a page."""

@@ -84,7 +84,7 @@ class Svmac:
         loss, terms, fake = self.generator_loss(own_rows(self.data.batch(size, draw)))
         if self.labels is not None:
             points, depth = map(own_rows, self.labels.batch(size, draw))
-            error = (self.generator.depth(points) - depth).square().mean()
+            error = (self.generator.depth(points) - depth).abs().mean()  # as `Baseline`
             terms["supervised"] = self.settings.weights.supervised * error
             loss = loss + terms["supervised"]
         update(self.optimisers["generator"], loss)

@@ -22,7 +22,7 @@ from rtpose.train.datasets import human36m, mpi_inf_3dhp
 from rtpose.train.evaluate import Evaluation, Example, InputKind, evaluate_depth, example, flip_averaging, protocol
 from rtpose.train.loop import Progress, Trained, train
 from rtpose.train.methods import METHODS
-from rtpose.train.settings import EXACT
+from rtpose.train.settings import EXACT, SvmacWeights
 
 HUMAN36M, MPI_INF_3DHP = human36m.INFO.name, mpi_inf_3dhp.INFO.name
 PERCENT = {"pck_150": "PCK@150", "auc": "AUC", "p_pck_150": "PCK@150, aligned", "p_auc": "AUC, aligned"}
@@ -58,6 +58,8 @@ class Row:
     """A data set; empty: the table's."""
     action: str = ""
     """Of the test data; empty: the mean of all poses, in Human3.6M of the fifteen actions, as in the papers."""
+    decisive: bool = False
+    """What the table says stands or falls with it: trained with every seed, the others of such a table with one."""
 
 
 @dataclass(frozen=True)
@@ -144,11 +146,16 @@ TABLES: dict[str, Table] = {
         "p_mpjpe_mm",
         "P-MPJPE in mm",
         (
-            Row("w/o Disc", "90.0", {"discriminator": False}, paper_3dhp="134.2"),
-            Row("n = 1", "70.9", {"angles": 1}, paper_3dhp="98.7"),
-            Row("n = 2", "56.8", paper_3dhp="79.8"),
+            Row("w/o Disc", "90.0", {"discriminator": False}, paper_3dhp="134.2", decisive=True),
+            Row("n = 1", "70.9", {"angles": 1}, paper_3dhp="98.7", decisive=True),
+            Row("n = 2", "56.8", paper_3dhp="79.8", decisive=True),
             Row("n = 3", "56.5", {"angles": 3}, paper_3dhp="78.5"),
-            Row("n = 2 with 5% 3D Sup", "35.4", {"supervised_share": 0.05}, paper_3dhp="51.0"),
+            Row(
+                "n = 2 with 5% 3D Sup",
+                "35.4",
+                {"supervised_share": 0.05, "weights": SvmacWeights(supervised=30)},
+                paper_3dhp="51.0",
+            ),
         ),
     ),
     "consistency-table1": Table(
@@ -201,10 +208,10 @@ TABLES: dict[str, Table] = {
         "mpjpe_mm",
         "MPJPE in mm",
         (
-            Row("Sep + KCS", "51.6", {"synchronous": False, "weighted_kcs": False}, paper_3dhp="98.9"),
+            Row("Sep + KCS", "51.6", {"synchronous": False, "weighted_kcs": False}, paper_3dhp="98.9", decisive=True),
             Row("Sep + wKCS", "50.7", {"synchronous": False}, paper_3dhp="98.1"),
             Row("Syn + KCS", "49.6", {"weighted_kcs": False}, paper_3dhp="98.2"),
-            Row("Syn + wKCS", "48.3", paper_3dhp="94.9"),
+            Row("Syn + wKCS", "48.3", paper_3dhp="94.9", decisive=True),
         ),
     ),
 }
@@ -294,7 +301,7 @@ def reproduce(
         trained_on = row.trained_on or of_table
         if trained_on not in by_kind:
             continue
-        for seed in seeds:
+        for seed in seeds if row.decisive or not any(other.decisive for other in table.rows) else seeds[:1]:
             settings = msgspec.structs.replace(shared, **row.changes, seed=seed)
             run = folder / f"{_file_name(row.run or row.label)}-seed{seed}"
             tested, given = test(row.test_joints), InputKind.parse(row.test_input)
