@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -39,7 +40,9 @@ class MovingJoints:
         self._poses = torch.as_tensor(pack.poses_m)
         self._codec = codec
         self._settings = settings
-        self._starts = [_starts(pack, stride * (settings.clip_frames - 1) + 1) for stride in settings.strides]
+        self._starts = [
+            _starts(pack, math.ceil(stride * (settings.clip_frames - 1)) + 1) for stride in settings.strides
+        ]
 
     def batch(self, size: int, generator: torch.Generator) -> Motions:
         """Random clips; the same for the same generator state."""
@@ -47,9 +50,9 @@ class MovingJoints:
         which = torch.randint(len(settings.strides), (size,), generator=generator)
         place = torch.rand(size, generator=generator)
         start = torch.stack([starts[(place * len(starts)).long()] for starts in self._starts])[which, range(size)]
-        stride = torch.tensor(settings.strides)[which]
+        stride = torch.tensor(settings.strides, dtype=torch.float32)[which]
         rows = start[:, None] + stride[:, None] * torch.arange(settings.clip_frames)
-        poses = as_detected(vary_body(self._poses[rows], settings.noise, generator))  # (B, T, J, 3)
+        poses = as_detected(vary_body(_at(rows, self._poses), settings.noise, generator))  # (B, T, J, 3)
         unit, size_m = unit_poses(poses.flatten(0, 1))
         rotation = random_camera_rotations(size, settings.cameras, generator)[:, None]
         seen = unit.view(poses.shape) @ rotation.transpose(2, 3)
@@ -66,6 +69,17 @@ class MovingJoints:
             exact_points=exact_points.flatten(2),
             poses=seen * relative_size[..., None, None],
         )
+
+
+def _at(rows: Tensor, poses: Tensor) -> Tensor:
+    """The poses at frames (B, T) that may lie between those of `poses`, on Catmull-Rom splines through them: straight
+    lines would tremble at every frame of the pack."""
+    first, last = rows[:, :1].floor(), rows[:, -1:].ceil()
+    before, after = rows.floor(), rows.ceil()
+    frames = ((before - 1).maximum(first), before, after, (after + 1).minimum(last))
+    a, b, c, d = (poses[f.long()] for f in frames)
+    t = (rows - before)[..., None, None]
+    return b + t / 2 * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
 
 
 def _starts(pack: MotionPack, length: int) -> Tensor:

@@ -96,8 +96,8 @@ class SvmacWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gradient_penalty: float = 10.0
     """WGAN-GP's usual value; the paper does not print it."""
     supervised: float = 1.0
-    """Of the variant with `supervised_share`, on the mean distance of the depths. The paper does not print it; Table 4's
-    row is reproduced with 30."""
+    """Of the variant with `supervised_share`, on the mean distance of the depths. The paper does not print it; it is
+    30 in Table 4 here."""
 
 
 class SvmacSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -196,8 +196,8 @@ class TemporalSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, k
     dilations: tuple[Count, ...] = (1, 3, 9)
     """Of the convolutions, in frames: with kernel 3 a receptive field of 27 frames, 0.9 s at 30 Hz."""
     clip_frames: Annotated[int, msgspec.Meta(ge=3)] = 54
-    strides: tuple[Count, ...] = (1, 2, 3)
-    """Every so many frames of the pack's 30 Hz, drawn for each clip: trained for 30, 15 and 10 frames per second."""
+    strides: tuple[Positive, ...] = (0.5, 1.0, 2.0, 3.0)
+    """Every so many frames of the pack's 30 Hz, drawn for each clip: trained for 60, 30, 15 and 10 a second."""
     batch_size: Annotated[int, msgspec.Meta(ge=2)] = 24
     """Clips."""
     steps: Count = 4000

@@ -11,7 +11,7 @@ from rtpose.lift.codec import DepthCodec
 from rtpose.train.cameras import unit_poses
 from rtpose.train.joints_2d import MotionTraining
 from rtpose.train.motion_pack import MotionPack, load_motion_pack
-from rtpose.train.motions_2d import Motions, MovingJoints
+from rtpose.train.motions_2d import Motions, MovingJoints, _at
 from rtpose.train.settings import NoiseSettings, TemporalSettings
 from rtpose.train.temporal import Temporal
 
@@ -56,6 +56,16 @@ def test_strides_are_strides_of_the_same_clip(pack: MotionPack) -> None:
     numbered = dataclasses.replace(pack, poses_m=pack.poses_m[:30], starts=np.array([0, 15, 30]), clips=pack.clips[:2])
     starts = MovingJoints(numbered, DepthCodec(), msgspec.structs.replace(SETTINGS, strides=(2,)))._starts[0]
     assert starts.tolist() == [0, 15]  # 8 frames at stride 2 span 15
+
+
+def test_frames_between_those_of_the_pack_lie_on_a_smooth_path() -> None:
+    """Catmull-Rom splines: through every frame, exact on straight lines and parabolas away from the ends."""
+    t = torch.arange(9.0)
+    poses = torch.stack([t, t**2, torch.randn(9)], -1)[:, None]  # (9, 1, 3)
+    rows = torch.arange(0, 8.5, 0.5)[None]
+    between = _at(rows, poses)[0, :, 0]
+    torch.testing.assert_close(between[::2], poses[:, 0])
+    torch.testing.assert_close(between[3:-2, :2], torch.stack([rows[0], rows[0] ** 2], -1)[3:-2])
 
 
 def test_a_pack_of_short_motions_is_told(pack: MotionPack) -> None:
