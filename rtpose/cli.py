@@ -496,7 +496,7 @@ def _add_train_command(name: str, text: str) -> None:
 _add_train_command("svmac", "The unsupervised lifter of SVMAC: learns 3D from 2D joints alone. Writes OUT/svmac.onnx.")
 _add_train_command(
     "consistency",
-    "The weakly supervised lifter: 2D joints, and 3D poses that do not belong to them. Writes OUT/consistency.onnx.",
+    "The weakly supervised lifter: 2D joints, and a critic that knows true poses. Writes OUT/consistency.onnx.",
 )
 _add_train_command("baseline", "A supervised lifter, told every depth: the yardstick. Writes OUT/baseline.onnx.")
 _add_train_command(

@@ -28,7 +28,7 @@ from rtpose.weights import FOLDER
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
 LEARNED_FROM = {
     "svmac": "2D joints alone: no 3D label was used",
-    "consistency": "2D joints, and 3D poses that do not belong to them",
+    "consistency": "2D joints and a critic that compares its poses, as a crowd, with the true poses of the same frames; no distance to them is in the loss",
     "baseline": "2D joints with the depth of each",
     "temporal": "motions of 2D joints with the depth of each",
 }

@@ -1,5 +1,6 @@
 """The weakly supervised method of "3D Human Pose Estimation Based on 2D-3D Consistency with Synchronized Adversarial
-Training": 2D joints, and 3D poses that do not belong to them."""
+Training": the generator sees 2D joints; what it learns from is a critic, which also sees the true poses of the same
+frames. No distance between an answer and its label is in the loss."""
 
 from __future__ import annotations
 
