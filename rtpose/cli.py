@@ -94,7 +94,9 @@ Calibration = Annotated[Path | None, typer.Option(help="Camera calibration file 
 LifterOption = Annotated[
     str | None,
     typer.Option(
-        "--lifter", help="2D to 3D network: baseline, temporal, svmac or an .onnx file.", show_default="baseline"
+        "--lifter",
+        help="2D to 3D network: temporal, baseline, consistency, svmac or an .onnx file.",
+        show_default="temporal",
     ),
 ]
 BackendOption = Annotated[

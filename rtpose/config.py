@@ -37,7 +37,7 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `rtpose webcam|video` can be told by a file (`--config`); options on the command line go before it."""
 
     detector: str = "blazepose"
-    lifter: str = "baseline"
+    lifter: str = "temporal"
     """Name of a shipped lifter, or the path of an .onnx file."""
     backend: str = "openvino"
     """Runtime of the lifter; the detector always runs on openvino."""

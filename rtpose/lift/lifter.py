@@ -28,7 +28,7 @@ class NetworkLifter:
 
     def __init__(
         self,
-        lifter: str = "baseline",
+        lifter: str = "temporal",
         *,
         backend: str = "openvino",
         height_m: float = DEFAULT_HEIGHT_M,

@@ -116,7 +116,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, lifter_path: Path, backend: s
 
 
 def test_unknown_names() -> None:
-    with pytest.raises(ConfigError, match="no lifter 'magic': choose one of baseline, svmac"):
+    with pytest.raises(ConfigError, match="no lifter 'magic': choose one of baseline, consistency"):
         NetworkLifter("magic")
     with pytest.raises(ModelError, match=r"gone\.onnx does not exist"):
         NetworkLifter("gone.onnx")

@@ -52,7 +52,7 @@ def test_training_meets_what_a_lifter_meets_at_work(monkeypatch: pytest.MonkeyPa
     """The network input is the one that `NetworkLifter` makes of the same pixels."""
     poses = sequence()
     assert poses.joints_px is not None
-    lifter = NetworkLifter()
+    lifter = NetworkLifter("baseline")
     seen = []
 
     def spy(network_input: np.ndarray, state: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, Any]:
