@@ -193,7 +193,7 @@ class CascadedEstimator:
             seen.append(
                 Person3D(
                     track_id=-1, bbox=bbox, keypoints_2d=np.column_stack([found.joints_px, scores]),
-                    pose_3d=found.pose_m, root_3d=found.root_m, confidence=found.confidence,
+                    pose_3d=found.pose_m, root_3d=found.root_m, confidence=scores,
                 )
             )  # fmt: skip
         self._lost = len(people) < len(self._people)

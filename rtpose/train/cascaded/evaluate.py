@@ -34,8 +34,8 @@ MOST_PEOPLE = 10
 INPUTS = {"gt": "true boxes", "detected": "the person detector's squares"}
 SCALE = "none: poses are of the size that the network gives them"
 ROOT_DEPTH = (
-    "the root's depth comes from the person's size in the picture and the camera's focal length, on the assumption that "
-    "the pose has the person's true size"
+    "the root's depth comes from the person's size in the picture and the camera's focal length, assuming that the "
+    "pose has the person's true size"
 )
 
 
@@ -150,13 +150,18 @@ def evaluate_pictures(
         "exclusions": f"people with fewer than {SEEN_AT_LEAST} visible joints",
         "scale": SCALE,
         "root_depth": ROOT_DEPTH,
-        "protocol": (
-            f"one person at a time, cut out by {INPUTS[input_kind]}; protocol 1: MPJPE, roots put together; protocol 2: "
-            f"P-MPJPE, Procrustes with scale; scale: {SCALE}. 3DPCK within 150 mm of the {len(MUPOTS_JOINTS)} joints of "
-            f"MuPoTS-3D, people matched as there by joints within {REACH:g} of the box; somebody missed counts as wrong; "
-            f"true bones: with the true bones' lengths, as MuPoTS-3D's program; absolute: {ROOT_DEPTH}"
-        ),
+        "protocol": _protocol(input_kind),
     }
+
+
+def _protocol(input_kind: str) -> str:
+    """How the figures were taken, in one line."""
+    return (
+        f"one person at a time, cut out by {INPUTS[input_kind]}; protocol 1: MPJPE, roots put together; protocol 2: "
+        f"P-MPJPE, Procrustes with scale; scale: {SCALE}. 3DPCK: within 150 mm, the {len(MUPOTS_JOINTS)} joints of "
+        f"MuPoTS-3D; people matched by joints within {REACH:g} of the box, somebody missed counts as wrong; true "
+        f"bones: with the true bones' lengths, as MuPoTS-3D's program; absolute: {ROOT_DEPTH}"
+    )
 
 
 def _by_boxes(network: CascadedNetwork, picture: LabelledPicture, persons: Sequence[PersonLabels]) -> _Found:
@@ -191,7 +196,7 @@ def _compared(found: _Found, truth_mm: Float32, rows: NDArray[np.int64]) -> _Peo
     matched = rows >= 0
     of = rows[matched]
     bones_mm = np.zeros_like(found.pose_mm)
-    bones_mm[of] = metrics.with_bones_of(found.pose_mm[of], relative_mm[matched], H36M17.parents)
+    bones_mm[of] = metrics.with_bones_of(found.pose_mm[of], relative_mm[matched], H36M17.parents.tolist())
     absolute_mm = found.pose_mm + found.root_mm[:, None]
     root_mm = np.full(len(rows), np.nan)
     root_mm[matched] = np.linalg.norm(found.root_mm[of] - truth_mm[matched, 0], axis=-1)
