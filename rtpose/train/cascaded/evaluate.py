@@ -78,10 +78,10 @@ class _People:
         return {
             "people": int(chosen.sum()),
             "matched": int(matched.sum()),
-            "pck_150": _mean(self.pck[chosen]),
-            "pck_150_matched": _mean(self.pck[matched]),
-            "pck_150_true_bones": _mean(self.pck_true_bones[chosen]),
-            "pck_150_absolute": _mean(self.pck_absolute[chosen]),
+            "pck3d": _mean(self.pck[chosen]),
+            "pck3d_matched": _mean(self.pck[matched]),
+            "pck3d_true_bones": _mean(self.pck_true_bones[chosen]),
+            "pck3d_absolute": _mean(self.pck_absolute[chosen]),
             "root_error_mm": _mean(self.root_mm[matched]),
         }
 

@@ -84,19 +84,19 @@ def test_figures_by_hand(tiny: Path, one_and_two: Pictures, monkeypatch: pytest.
     people = figures["people"]
     assert (people["pictures"], people["people"], people["estimates"], people["matched"]) == (2, 3, 3, 2)
     alone, together = people["per_count"]["1"], people["per_count"]["2"]
-    assert alone["pck_150"] == alone["pck_150_absolute"] == pytest.approx(13 / 14)
+    assert alone["pck3d"] == alone["pck3d_absolute"] == pytest.approx(13 / 14)
     assert (together["people"], together["matched"]) == (2, 1)
-    assert (together["pck_150"], together["pck_150_matched"], together["pck_150_absolute"]) == (0.5, 1.0, 0.0)
+    assert (together["pck3d"], together["pck3d_matched"], together["pck3d_absolute"]) == (0.5, 1.0, 0.0)
     assert together["root_error_mm"] == pytest.approx(200, rel=1e-3)
-    assert people["pck_150"] == pytest.approx((13 / 14 + 1 + 0) / 3)
+    assert people["pck3d"] == pytest.approx((13 / 14 + 1 + 0) / 3)
 
 
 def test_true_bones_forgive_the_size(tiny: Path, one_and_two: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
     truth = [p.joints_m for picture in one_and_two.pictures for p in picture.people]
     answer(monkeypatch, one_and_two, [0.5 * (t - t[0]) for t in truth if t is not None])
     people = evaluate_pictures(str(tiny), one_and_two, name="sticks")["people"]
-    assert people["pck_150_true_bones"] == 1.0
-    assert people["pck_150"] < 0.8
+    assert people["pck3d_true_bones"] == 1.0
+    assert people["pck3d"] < 0.8
 
 
 def test_people_found_by_the_detector(tiny: Path, one_and_two: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,8 +120,8 @@ def test_people_found_by_the_detector(tiny: Path, one_and_two: Pictures, monkeyp
     figures = evaluate_pictures(str(tiny), one_and_two, name="sticks", input_kind="detected")
     assert (figures["poses"], figures["people"]["people"], figures["people"]["matched"]) == (1, 3, 1)
     assert figures["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
-    assert figures["people"]["per_count"]["2"]["pck_150"] == 0.5
-    assert figures["people"]["per_count"]["1"]["pck_150"] == 0.0
+    assert figures["people"]["per_count"]["2"]["pck3d"] == 0.5
+    assert figures["people"]["per_count"]["1"]["pck3d"] == 0.0
 
 
 def test_what_cannot_be_evaluated(tiny: Path) -> None:
