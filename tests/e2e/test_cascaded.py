@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 from cascaded_files import RECORDED, write_cascaded
 from clips import Picture, write_clip
-from command import rtpose
+from command import rtpose, running
+from mjpeg import MjpegStream
 from recording import Recording
 from stick_people import StickPeople, write_rendered
+from viewer import looking_at
+
+from rtpose.weights import CASCADED
 
 WARNING = "trained on rendered people only: on real pictures the default estimator is better"
 
@@ -39,6 +43,18 @@ def test_video(network: Path, sample_pictures: list[Picture], tmp_path: Path) ->
     assert recording.meta["assumptions"][0] == "standing height 1.80 m, as given"
 
 
+def test_webcam(network: Path, camera: MjpegStream, tmp_path: Path) -> None:
+    """Live: a page's connection gets people, and hears what they come from."""
+    command_line = ("webcam", "--no-browser", "--port", "0", "--camera", camera.url)
+    with (
+        running(*command_line, "--estimator", "cascaded", "--cascaded", network, cwd=tmp_path) as command,
+        looking_at(command.page()) as viewer,
+    ):
+        poses = viewer.poses(5)
+        assert viewer.hello["estimator"] == "blazepose's person detector + cascaded"
+        assert all(len(pose["persons"]) == 1 for pose in poses)
+
+
 def test_no_warning_for_a_network_of_recorded_people(sample_pictures: list[Picture], tmp_path: Path) -> None:
     file = write_cascaded(tmp_path, RECORDED)
     write_clip(tmp_path / "clip.mp4", sample_pictures[:2])
@@ -51,9 +67,10 @@ def test_no_warning_for_a_network_of_recorded_people(sample_pictures: list[Pictu
     ("arguments", "said"),
     [
         (("--estimator", "cascaded", "--cascaded", "gone.onnx"), "gone.onnx does not exist"),
-        (
+        pytest.param(
             ("--estimator", "cascaded"),
             "no weights of cascaded are shipped yet: train some with `rtpose train cascaded`",
+            marks=pytest.mark.skipif(CASCADED.is_file(), reason="weights are shipped"),
         ),
         (("--estimator", "cascaded", "--lifter", "svmac"), "--lifter is of --estimator two-stage"),
         (("--cascaded", "cascaded.onnx"), "--cascaded is of --estimator cascaded"),
