@@ -181,8 +181,7 @@ class CascadedEstimator:
             next_roi = self._network.codec.roi(bbox)
             doubted = sure < KEEP_CONFIDENCE or not self._network.knows_presence
             person = _Tracked(next_roi, bbox, doubted)
-            # Written so that NaN counts as nobody too.
-            if not (sure >= MIN_CONFIDENCE and next_roi.is_usable(width, height)):
+            if sure < MIN_CONFIDENCE or not next_roi.is_usable(width, height):
                 continue
             if any(_same_person(person, other) for other in people):
                 continue
@@ -207,8 +206,8 @@ class CascadedEstimator:
 
     def describe(self) -> dict[str, object]:
         """For the files' `meta`."""
-        return {"estimator": f"blazepose's person detector + {self._network.facts['name']}",
-                "weights_sha256": self._network.sha256}  # fmt: skip
+        name = f"blazepose's person detector + {self._network.facts['name']}"
+        return {"estimator": name, "weights_sha256": self._network.sha256}
 
     def _should_search(self, now_s: float) -> bool:
         if not self._people or self._lost or any(person.doubted for person in self._people):
