@@ -22,6 +22,8 @@ from rtpose import __version__
 from rtpose.errors import ConfigError, InputError, MissingExtraError, OutputError, RtposeError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from rtpose.config import RunSettings
     from rtpose.pipeline import Pipeline, Summary
     from rtpose.server.server import PoseServer
@@ -99,9 +101,21 @@ LifterOption = Annotated[
         show_default="temporal",
     ),
 ]
+EstimatorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--estimator",
+        help="two-stage (2D joints, then a lifter) or cascaded (picture to 3D).",
+        show_default="two-stage",
+    ),
+]
+CascadedOption = Annotated[
+    str | None,
+    typer.Option("--cascaded", help="The .onnx file of --estimator cascaded.", show_default="the shipped one"),
+]
 BackendOption = Annotated[
     str | None,
-    typer.Option("--backend", help="Runtime of the lifter: openvino or torch.", show_default="openvino"),
+    typer.Option("--backend", help="Runtime of the lifter or of cascaded: openvino or torch.", show_default="openvino"),
 ]
 Smooth = Annotated[
     str | None,
@@ -126,7 +140,9 @@ DEFAULT_PORT = 8765
 def demo(
     port: Port = DEFAULT_PORT,
     browser: Browser = True,
+    estimator: EstimatorOption = None,
     lifter: LifterOption = None,
+    cascaded: CascadedOption = None,
     backend: BackendOption = None,
     loop: Annotated[
         bool | None,
@@ -139,7 +155,9 @@ def demo(
     from rtpose.sample_error import sample_error
 
     truth = SampleTruth.load()
-    settings = _settings(None, lifter=lifter, backend=backend, height_m=truth.height_m)
+    settings = _settings(
+        None, estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, height_m=truth.height_m
+    )
     run = _Run(settings)
     if loop is None:
         loop = sys.stdin.isatty() and sys.stdout.isatty()
@@ -172,7 +190,9 @@ def webcam(
     height: Height = None,
     fov: Fov = None,
     calibration: Calibration = None,
+    estimator: EstimatorOption = None,
     lifter: LifterOption = None,
+    cascaded: CascadedOption = None,
     backend: BackendOption = None,
     smooth: Smooth = None,
     config: ConfigFile = None,
@@ -186,8 +206,8 @@ def webcam(
     from rtpose.sinks.npz import NpzRecorder
 
     settings = _settings(
-        config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration, lifter=lifter,
-        backend=backend, smooth=smooth,
+        config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
+        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, smooth=smooth,
     )  # fmt: skip
     run = _Run(settings)
     recorders: list[Sink] = []
@@ -229,7 +249,9 @@ def video(
     height: Height = None,
     fov: Fov = None,
     calibration: Calibration = None,
+    estimator: EstimatorOption = None,
     lifter: LifterOption = None,
+    cascaded: CascadedOption = None,
     backend: BackendOption = None,
     smooth: Smooth = None,
     config: ConfigFile = None,
@@ -239,8 +261,8 @@ def video(
 ) -> None:
     """3D poses of a video, as a file."""
     settings = _settings(
-        config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration, lifter=lifter,
-        backend=backend, smooth=smooth,
+        config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
+        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, smooth=smooth,
     )  # fmt: skip
     jobs = _video_jobs(inputs, out, overlay)
     _check_outputs(jobs, overwrite=overwrite)
@@ -309,14 +331,23 @@ DataJoints = Annotated[str, typer.Option("--joints", help="2D joints of Human3.6
 
 @app.command("eval")
 def evaluate(
-    lifter: Annotated[str, typer.Argument(help="A shipped lifter's name, or an .onnx or .safetensors file.")],
+    lifter: Annotated[
+        str, typer.Argument(help="A shipped lifter's name or cascaded, or an .onnx or .safetensors file.")
+    ],
     pack: Annotated[Path | None, typer.Option(help="Motion pack.", show_default="the built-in validation pack")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Folder of Human3.6M, MPI-INF-3DHP or motion packs: its test part.")
+        str | None,
+        typer.Option(
+            help="Folder of Human3.6M, MPI-INF-3DHP or motion packs: its test part. Of cascaded: rendered:FOLDER, "
+            "mupots:FOLDER, human36m:FOLDER or muco:FOLDER."
+        ),
     ] = None,
     joints: DataJoints = "gt",
     input_kind: Annotated[
-        str, typer.Option("--input", help="2D joints: gt, detected, detected-video, noise:PX.")
+        str,
+        typer.Option(
+            "--input", help="2D joints: gt, detected, detected-video, noise:PX. Boxes of cascaded: gt, detected."
+        ),
     ] = "gt",
     flip: Annotated[bool, typer.Option("--flip", help="Average with the mirrored input's mirrored estimate.")] = False,
     backend: Annotated[
@@ -333,42 +364,86 @@ def evaluate(
     from rich.console import Console
     from rich.table import Table
 
-    from rtpose.assets import small_val_pack
-    from rtpose.config import OneEuroSettings
+    from rtpose.sinks.output_file import OutputFile
 
     with _needing_train("evaluation"):
-        from rtpose.train.data_folder import open_data
-        from rtpose.train.evaluate import MotionEvaluation, evaluate_lifter
-    from rtpose.sinks.output_file import OutputFile
+        from rtpose.train.cascaded.evaluate import is_for_pictures
+
+    output = OutputFile(json_file, overwrite=overwrite) if json_file else None
+    if is_for_pictures(lifter):
+        if pack or flip or smooth or joints != "gt":
+            raise ConfigError(
+                f"--pack, --joints, --flip and --smooth are of lifters, {lifter} is for pictures: use --data"
+            )
+        figures = _evaluate_pictures(lifter, data, input_kind, backend)
+    else:
+        figures = _evaluate_lifter(lifter, pack, data, joints, input_kind, backend, flip=flip, smooth=smooth, seed=seed)
+    columns = ("poses", "mpjpe_mm", "p_mpjpe_mm", "n_mpjpe_mm", "pck_150", "auc", "accel_error_m_s2")
+    shown = f"{figures['lifter']} + One-Euro" if smooth else figures["lifter"]
+    table = Table("", *columns, title=f"{shown} on {figures['pack']}, input {figures['input']}")
+    rows = [
+        *figures["per_action"].items(),
+        *([("mean of actions", figures["mean_of_actions"])] if "mean_of_actions" in figures else []),
+        *((f"subject {name}", row) for name, row in figures["per_subject"].items()),
+    ]
+    digits = {"poses": 0, "pck_150": 3, "auc": 3}
+    for name, row in [*rows, ("all", figures)]:
+        table.add_row(name, *("" if row[c] is None else f"{row[c]:.{digits.get(c, 1)}f}" for c in columns))
+    console = Console(width=140 if not sys.stdout.isatty() else None)
+    console.print(table)
+    if "people" in figures:
+        console.print(_people_table(figures["people"]))
+    print(figures["protocol"])
+    if output:
+        with output.writing():
+            output.part.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2))
+        output.commit()
+
+
+def _evaluate_lifter(
+    lifter: str, pack: Path | None, data: str | None, joints: str, input_kind: str, backend: str | None, *,
+    flip: bool, smooth: bool, seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    from rtpose.assets import small_val_pack
+    from rtpose.config import OneEuroSettings
+    from rtpose.train.data_folder import open_data
+    from rtpose.train.evaluate import MotionEvaluation, evaluate_lifter
     from rtpose.train.motion_pack import load_motion_pack
 
     if pack and data:
         raise ConfigError("--pack names one file and --data a folder with a test part: give one of them")
     if data is None and joints != "gt":
         raise ConfigError("--joints is of Human3.6M: name its folder by --data")
-    output = OutputFile(json_file, overwrite=overwrite) if json_file else None
-    tested = open_data(data, joints).test() if data else MotionEvaluation(load_motion_pack(pack or small_val_pack()))
-    figures = evaluate_lifter(
+    if data:
+        tested = open_data(Path(data), joints).test()
+    else:
+        tested = MotionEvaluation(load_motion_pack(pack or small_val_pack()))
+    return evaluate_lifter(
         lifter, tested, input_kind=input_kind, backend=backend, flip=flip, seed=seed,
         smooth=OneEuroSettings() if smooth else None,
     )  # fmt: skip
-    columns = ("poses", "mpjpe_mm", "p_mpjpe_mm", "n_mpjpe_mm", "pck_150", "auc", "accel_error_m_s2")
-    shown = f"{figures['lifter']} + One-Euro" if smooth else figures["lifter"]
-    table = Table("", *columns, title=f"{shown} on {figures['pack']}, input {figures['input']}")
-    rows = [
-        *figures["per_action"].items(),
-        ("mean of actions", figures["mean_of_actions"]),
-        *((f"subject {name}", row) for name, row in figures["per_subject"].items()),
-    ]
-    digits = {"poses": 0, "pck_150": 3, "auc": 3}
-    for name, row in [*rows, ("all", figures)]:
-        table.add_row(name, *(f"{row[c]:.{digits.get(c, 1)}f}" for c in columns))
-    Console(width=140 if not sys.stdout.isatty() else None).print(table)
-    print(figures["protocol"])
-    if output:
-        with output.writing():
-            output.part.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2))
-        output.commit()
+
+
+def _evaluate_pictures(network: str, data: str | None, input_kind: str, backend: str | None) -> dict[str, Any]:
+    from rtpose.train.cascaded.evaluate import evaluate_pictures
+    from rtpose.train.datasets.open_pictures import open_pictures
+
+    if data is None:
+        raise ConfigError(f"{network} is for pictures: name some with 3D labels, --data rendered:FOLDER")
+    pictures, about = open_pictures(data, test=True)
+    name = str(about.get("data_set") or Path(data.removeprefix("rendered:")).name)
+    return evaluate_pictures(network, pictures, name=name, input_kind=input_kind, backend=backend or "openvino")
+
+
+def _people_table(figures: dict[str, Any]) -> Table:
+    """3DPCK by the number of people in a picture."""
+    from rich.table import Table
+
+    columns = [key for key in figures if key not in ("pictures", "estimates", "per_count")]
+    table = Table("people in a picture", *columns)
+    for name, row in [*figures["per_count"].items(), ("all", figures)]:
+        table.add_row(name, *(f"{row[c]:.{3 if c.startswith('pck') else 0}f}" for c in columns))
+    return table
 
 
 @app.command()
@@ -702,18 +777,21 @@ def _settings(config: Path | None, **given: Any) -> RunSettings:
     overrides = [
         f"{name}={json.dumps(str(v) if isinstance(v, Path) else v)}" for name, v in given.items() if v is not None
     ]
-    return load_settings(RunSettings, config, overrides)
+    settings = load_settings(RunSettings, config, overrides)
+    of = {"lifter": "two-stage", "cascaded": "cascaded"}
+    for name, estimator in of.items():
+        if given.get(name) is not None and settings.estimator != estimator:
+            raise ConfigError(
+                f"--{name} is of --estimator {estimator}, but {settings.estimator} is to run: leave one out"
+            )
+    return settings
 
 
 class _Run:
     """The estimator of one command, used for one source after the other."""
 
     def __init__(self, settings: RunSettings) -> None:
-        from rtpose.detect import open_detector
-        from rtpose.estimate.two_stage import TwoStageEstimator
         from rtpose.geometry import DEFAULT_HEIGHT_M
-        from rtpose.lift.lifter import NetworkLifter
-        from rtpose.track.nearest import NearestTracker
 
         self.settings = settings
         self.stopped = False
@@ -723,17 +801,45 @@ class _Run:
         if height is None:
             height, said = DEFAULT_HEIGHT_M, "assumed"
         self.assumptions = [f"standing height {height:.2f} m, {said}", camera_text]
-        lifter = NetworkLifter(
-            settings.lifter,
-            backend=settings.backend,
-            height_m=height,
-            threads=settings.threads,
-        )
-        self.smooth = settings.smooth
-        if self.smooth == "auto":
-            self.smooth = "root" if lifter.remembers else "one-euro"
+        self.smooth = "one-euro" if settings.smooth == "auto" else settings.smooth
+        self.estimator: Estimator
+        if settings.estimator == "cascaded":
+            self.estimator = self._cascaded(height)
+        else:
+            self.estimator = self._two_stage(height)
+
+    def _two_stage(self, height_m: float) -> Estimator:
+        from rtpose.detect import open_detector
+        from rtpose.estimate.two_stage import TwoStageEstimator
+        from rtpose.lift.lifter import NetworkLifter
+        from rtpose.track.nearest import NearestTracker
+
+        settings = self.settings
+        lifter = NetworkLifter(settings.lifter, backend=settings.backend, height_m=height_m, threads=settings.threads)
+        if settings.smooth == "auto" and lifter.remembers:
+            self.smooth = "root"
         detector = open_detector(settings.detector, persons=settings.persons, threads=settings.threads)
-        self.estimator: Estimator = TwoStageEstimator(settings.detector, detector, NearestTracker(), lifter)
+        return TwoStageEstimator(settings.detector, detector, NearestTracker(), lifter)
+
+    def _cascaded(self, height_m: float) -> Estimator:
+        from rtpose.detect.blazepose import PersonFinder
+        from rtpose.estimate.cascaded import CascadedEstimator, CascadedNetwork, only_rendered
+        from rtpose.track.nearest import NearestTracker
+        from rtpose.weights import cascaded_file
+
+        settings = self.settings
+        file = cascaded_file(settings.cascaded)
+        network = CascadedNetwork(file, backend=settings.backend, threads=settings.threads)
+        if only_rendered(network.facts):
+            print(
+                f"rtpose: warning: {file.name} was trained on rendered people only: on real pictures the default "
+                "estimator is better",
+                file=sys.stderr,
+            )
+        return CascadedEstimator(
+            network, PersonFinder(threads=settings.threads), NearestTracker(),
+            persons=settings.persons, height_m=height_m,
+        )  # fmt: skip
 
     @contextmanager
     def serving(

@@ -36,11 +36,15 @@ class OneEuroSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `rtpose webcam|video` can be told by a file (`--config`); options on the command line go before it."""
 
+    estimator: Literal["two-stage", "cascaded"] = "two-stage"
+    """two-stage: detector and lifter. cascaded: from the picture straight to 3D."""
     detector: str = "blazepose"
     lifter: str = "temporal"
     """Name of a shipped lifter, or the path of an .onnx file."""
+    cascaded: str | None = None
+    """Path of the estimator cascaded's .onnx file; None: the shipped one."""
     backend: str = "openvino"
-    """Runtime of the lifter; the detector always runs on openvino."""
+    """Runtime of the lifter or of cascaded; the detector always runs on openvino."""
     persons: Count = 1
     height_m: float | None = None
     """Standing height of the person; None: 1.70 m is assumed."""

@@ -5,6 +5,7 @@ Poses are (N, J, 3). All functions return one number per pose, (N,), in the unit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -93,3 +94,48 @@ def accel_error(predicted: Array, truth: Array, fps: float) -> Array:
     """(N - 2,) mean distance of the joints' accelerations, of one motion of N frames in order."""
     result: Array = joint_errors(accelerations(predicted, fps), accelerations(truth, fps)).mean(-1)
     return result
+
+
+def match_people(estimated_px: Array, true_px: Array, reach_px: Array) -> NDArray[np.int64]:
+    """Which estimate is which true person, as in MuPoTS-3D's evaluation: by the number of joints that are near.
+
+    estimated_px: (P, J, 2), true_px: (Q, J, 2), reach_px: (Q,) how far off in x and in y a joint is near. One true
+    person after the other takes the free estimate with the most near joints. Returns (Q,) rows of the estimates, -1
+    where none has a near joint.
+    """
+    off = np.abs(estimated_px[None] - true_px[:, None]).max(-1)  # (Q, P, J)
+    near = (off < np.asarray(reach_px)[:, None, None]).sum(-1)
+    rows = np.full(len(true_px), -1, np.int64)
+    for i in range(len(true_px)):
+        if near.shape[1] and near[i].max() > 0:
+            rows[i] = near[i].argmax()
+            near[:, rows[i]] = 0
+    return rows
+
+
+def with_bones_of(poses: Array, truth: Array, parents: Sequence[int]) -> Array:
+    """(N, J, 3) `poses` whose bones keep their directions and get the lengths of those of `truth`; the root stays.
+
+    MuPoTS-3D's evaluation does that before it compares. parents: (J,), -1 at the root; parents come before children.
+    """
+    out = poses.copy()
+    for joint, parent in enumerate(parents):
+        if parent >= 0:
+            bone = poses[:, joint] - poses[:, parent]
+            length = np.linalg.norm(bone, axis=-1, keepdims=True)
+            true_length = np.linalg.norm(truth[:, joint] - truth[:, parent], axis=-1, keepdims=True)
+            out[:, joint] = out[:, parent] + bone * (true_length / np.maximum(length, np.finfo(poses.dtype).tiny))
+    return out
+
+
+def people_pck(
+    estimated_mm: Array, truth_mm: Array, rows: NDArray[np.int64], threshold_mm: float = PCK_THRESHOLD_MM
+) -> Array:
+    """3DPCK of several people: `pck` of each true person, (Q,), 0 for one whom no estimate was matched to.
+
+    estimated_mm: (P, J, 3), truth_mm: (Q, J, 3), rows: from `match_people`.
+    """
+    found = rows >= 0
+    shares = np.zeros(len(truth_mm))
+    shares[found] = pck(estimated_mm[rows[found]], truth_mm[found], threshold_mm)
+    return shares

@@ -9,6 +9,7 @@ Follows the graph of mediapipe 0.10.21's `Pose` (model complexity 1), without it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -61,6 +62,50 @@ class _Seen:
     next_roi: Roi
 
 
+class PersonFinder:
+    """The person detector alone: squares around people. Not for use from several threads at once."""
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        """Errors: `ModelError` if the network file cannot be had or read."""
+        self._network = load_backend(
+            "openvino", model_files.ensure("pose_detection.tflite"),
+            outputs=("Identity", "Identity_1"), threads=threads,
+        )  # fmt: skip
+        self._anchors = ssd.anchor_centres()
+        # Reused for every frame: allocating them costs about as much as filling them.
+        self._pixels: Image = np.empty((ssd.INPUT_SIZE, ssd.INPUT_SIZE, 3), np.uint8)
+        self._input: Float32 = np.empty((1, *self._pixels.shape), np.float32)
+
+    def find(self, image: Image, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
+        """The squares around people that the detector takes for sure enough, best first, with their scores.
+
+        hidden: boxes of the picture, x0, y0, x1, y1 px, that it must not see.
+        """
+        height, width = image.shape[:2]
+        whole = Roi(width / 2, height / 2, float(max(width, height)))
+        cut_out(image, whole.picture_from_crop(ssd.INPUT_SIZE), self._pixels, border=cv2.BORDER_CONSTANT)
+        corner = np.array([whole.cx, whole.cy], np.float32) - np.float32(whole.side / 2)
+        for box in hidden:
+            x0, y0, x1, y1 = (
+                ((box.reshape(2, 2) - corner) * (ssd.INPUT_SIZE / whole.side)).clip(0, ssd.INPUT_SIZE).astype(int).flat
+            )
+            self._pixels[y0:y1, x0:x1] = 0
+        np.multiply(self._pixels, np.float32(2 / 255), out=self._input[0])
+        self._input -= 1.0
+        outputs = self._network.run({"input_1": self._input})
+        points, scores = ssd.decode(
+            outputs["Identity"][0],
+            outputs["Identity_1"][0, :, 0],
+            self._anchors,
+            min_score=MIN_DETECTION_SCORE,
+        )
+        points, scores = ssd.merge_overlaps(points, scores, max_overlap=MAX_DETECTION_OVERLAP)
+        points = points * np.float32(whole.side) + corner
+        squares = [Roi.around(hips, above, ROI_MARGIN) for hips, above in points[:, 2:4]]
+        found = zip(squares, scores, strict=True)
+        return [(roi, float(score)) for roi, score in found if roi.is_usable(width, height)]
+
+
 class BlazePose:
     """Detector of 33 joints for up to `persons` people. Not for use from several threads at once."""
 
@@ -71,18 +116,12 @@ class BlazePose:
         Errors: `ModelError` if a network file cannot be had or read.
         """
         self._persons = persons
-        self._find = load_backend(
-            "openvino", model_files.ensure("pose_detection.tflite"),
-            outputs=("Identity", "Identity_1"), threads=threads,
-        )  # fmt: skip
+        self._finder = PersonFinder(threads=threads)
         self._landmarks = load_backend(
             "openvino", model_files.ensure("pose_landmark_full.tflite"),
             outputs=("Identity", "Identity_1", "Identity_3"), threads=threads,
         )  # fmt: skip
-        self._anchors = ssd.anchor_centres()
         # Reused for every frame: allocating them costs about as much as filling them.
-        self._find_pixels: Image = np.empty((ssd.INPUT_SIZE, ssd.INPUT_SIZE, 3), np.uint8)
-        self._find_input: Float32 = np.empty((1, *self._find_pixels.shape), np.float32)
         self._crop_pixels: Image = np.empty((CROP_SIZE, CROP_SIZE, 3), np.uint8)
         self._crop_input: Float32 = np.empty((1, *self._crop_pixels.shape), np.float32)
         self.reset()
@@ -134,7 +173,7 @@ class BlazePose:
         for roi, min_presence in places:
             if len(seen) >= self._persons:
                 break
-            if any(_same_place(roi, other.next_roi) for other in seen):
+            if any(same_place(roi, other.next_roi) for other in seen):
                 continue
             one = self._landmarks_in(image, roi)
             if one is None or one.person.score < min_presence or not one.next_roi.is_usable(width, height):
@@ -150,7 +189,7 @@ class BlazePose:
         seen = [
             one
             for one in seen
-            if one.person.score >= KEEP_PRESENCE or any(_same_square(one.next_roi, roi) for roi in sure)
+            if one.person.score >= KEEP_PRESENCE or any(same_square(one.next_roi, roi) for roi in sure)
         ]
         seen = self._look(image, found, seen)
         # Somebody big makes the person detector blind for smaller people: hide those seen and look again.
@@ -165,35 +204,12 @@ class BlazePose:
 
         hidden: boxes of the picture, x0, y0, x1, y1 px, that it must not see.
         """
-        height, width = image.shape[:2]
-        whole = Roi(width / 2, height / 2, float(max(width, height)))
-        cut_out(image, whole.picture_from_crop(ssd.INPUT_SIZE), self._find_pixels, border=cv2.BORDER_CONSTANT)
-        corner = np.array([whole.cx, whole.cy], np.float32) - np.float32(whole.side / 2)
-        for box in hidden:
-            x0, y0, x1, y1 = (
-                ((box.reshape(2, 2) - corner) * (ssd.INPUT_SIZE / whole.side)).clip(0, ssd.INPUT_SIZE).astype(int).flat
-            )
-            self._find_pixels[y0:y1, x0:x1] = 0
-        np.multiply(self._find_pixels, np.float32(2 / 255), out=self._find_input[0])
-        self._find_input -= 1.0
-        outputs = self._find.run({"input_1": self._find_input})
-        points, scores = ssd.decode(
-            outputs["Identity"][0],
-            outputs["Identity_1"][0, :, 0],
-            self._anchors,
-            min_score=MIN_DETECTION_SCORE,
-        )
-        points, scores = ssd.merge_overlaps(points, scores, max_overlap=MAX_DETECTION_OVERLAP)
-        points = points * np.float32(whole.side) + corner
-        places = [
-            (
-                Roi.around(hips, above, ROI_MARGIN),
-                MIN_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE,
-            )
-            for (hips, above), score in zip(points[:, 2:4], scores, strict=True)
-        ]
+        found = self._finder.find(image, hidden)
         # A few more than people wanted: some may turn out to be nobody.
-        return [place for place in places if place[0].is_usable(width, height)][: self._persons + 2]
+        return [
+            (roi, MIN_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE)
+            for roi, score in found[: self._persons + 2]
+        ]
 
     def _landmarks_in(self, image: Image, roi: Roi) -> _Seen | None:
         """The person in the square, None if there is nobody."""
@@ -255,12 +271,12 @@ def _refine(points: Float32, heatmap: Float32) -> Float32:
     return refined
 
 
-def _same_square(a: Roi, b: Roi) -> bool:
+def same_square(a: Roi, b: Roi) -> bool:
     """Whether two squares show the same part of the picture."""
-    return _same_place(a, b) and min(a.side, b.side) > 0.6 * max(a.side, b.side)
+    return same_place(a, b) and min(a.side, b.side) > 0.6 * max(a.side, b.side)
 
 
-def _same_place(a: Roi, b: Roi) -> bool:
+def same_place(a: Roi, b: Roi) -> bool:
     """Whether two squares are around the same person's hips."""
     distance = np.hypot(a.cx - b.cx, a.cy - b.cy)
     return bool(distance < SAME_PERSON_DISTANCE * max(a.side, b.side))
@@ -268,4 +284,4 @@ def _same_place(a: Roi, b: Roi) -> bool:
 
 def _same_person(a: _Seen, b: _Seen) -> bool:
     overlap = ssd.box_overlap(a.person.bbox, b.person.bbox[None])[0]
-    return _same_place(a.next_roi, b.next_roi) and bool(overlap > SAME_PERSON_OVERLAP)
+    return same_place(a.next_roi, b.next_roi) and bool(overlap > SAME_PERSON_OVERLAP)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rtpose.backends import load_backend
-from rtpose.errors import ConfigError, ModelError
+from rtpose.errors import ModelError
 from rtpose.geometry import DEFAULT_HEIGHT_M, camera_from_virtual, rays_from_pixels, standing_height
 from rtpose.lift.codec import ROOT, codec_from_facts
 from rtpose.lift.memory import Memory
 from rtpose.skeleton import H36M17
 from rtpose.types import Backend, Camera, Float32
-from rtpose.weights import lifter_file
+from rtpose.weights import checked_height, lifter_file, read_facts
 
 NEAREST_M = 0.05
 """No joint is put nearer to the camera than this."""
@@ -40,12 +38,10 @@ class NetworkLifter:
         Errors: `ConfigError` for an unknown name or an impossible height; `ModelError` for a file that is
         damaged, of another skeleton or of an unknown version.
         """
-        if not 0.3 <= height_m <= 3.0:
-            raise ConfigError(f"a height of {height_m:g} m is not possible: give 0.3 to 3.0 metres")
+        self.height_m = checked_height(height_m)
         self.file = lifter_file(lifter)
-        self.height_m = height_m
         self._backend = load_backend(backend, self.file, threads=threads)
-        self.facts = _check_facts(self.file, dict(self._backend.metadata))
+        self.facts = read_facts(self.file, self._backend.metadata, "lifter")
         self._memory = Memory(_state_shapes(self.file, self._backend))
         self._codec = codec_from_facts(self.facts["normalisation"])
 
@@ -138,24 +134,3 @@ def _state_shapes(file: Path, backend: Backend) -> dict[str, tuple[int, ...]]:
             f"{file} is no lifter: it has the inputs {shapes} and outputs {outputs}, expected points (N, 34) and depth"
         )
     return state
-
-
-def _check_facts(file: Path, metadata: dict[str, str]) -> dict[str, Any]:
-    """The file's facts, read and checked against what this version can run."""
-    facts: dict[str, Any] = {}
-    for key, text in metadata.items():
-        try:
-            facts[key] = json.loads(text)
-        except ValueError:
-            facts[key] = text
-    missing = [key for key in ("name", "skeleton", "format", "normalisation") if key not in facts]
-    if missing:
-        raise ModelError(
-            f"{file} is no lifter of rtpose: its metadata lacks {', '.join(missing)} (expected a file that "
-            "`rtpose train` exported)"
-        )
-    if facts["skeleton"] != H36M17.name:
-        raise ModelError(f"{file} lifts the skeleton {facts['skeleton']}, expected {H36M17.name}")
-    if facts["format"] != 1:
-        raise ModelError(f"{file} is a lifter of format {facts['format']}, this rtpose runs format 1: update rtpose")
-    return facts

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from cascaded_files import untrained, write_cascaded
 from lifter_files import write_temporal_lifter
 
 from rtpose.backends import REGISTRY, load_backend
@@ -46,6 +48,23 @@ def test_backends_agree_on_a_temporal_lifter(tmp_path: Path) -> None:
             states[name] = {output.removeprefix("next_"): values for output, values in result.items()}
             states[name] = {i: values for i, values in states[name].items() if i in backends[name].input_shapes}
     assert any(np.abs(values).max() > 0 for values in states["torch"].values())
+
+
+def test_backends_agree_on_a_network_for_pictures(tmp_path: Path) -> None:
+    """With one another, and with the module that was written; batches of one and of several."""
+    path = write_cascaded(tmp_path)
+    images = np.random.default_rng(0).normal(size=(3, 3, 64, 64)).astype(np.float32)
+    with torch.no_grad():
+        expected = dict(zip(("joints", "pose", "confidence"), untrained()(torch.from_numpy(images)), strict=True))
+    outputs = {name: load_backend(name, path).run({"image": images}) for name in REGISTRY}
+    for name, output in outputs.items():
+        assert set(output) == set(expected)
+        for key, values in output.items():
+            np.testing.assert_allclose(values, outputs["openvino"][key], atol=1e-3, err_msg=f"{name}: {key}")
+            # The file's weights are halves.
+            np.testing.assert_allclose(values, expected[key].numpy(), atol=0.02, err_msg=f"{name}: {key}")
+        alone = load_backend(name, path).run({"image": images[1:2]})
+        np.testing.assert_allclose(alone["pose"], output["pose"][1:2], atol=1e-4, err_msg=name)
 
 
 def test_something_is_shipped_and_small_enough() -> None:

@@ -1,15 +1,12 @@
 """`rtpose train cascaded` on stick figures in the form of rendered pictures."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 from command import rtpose
-from stick_people import StickPeople
+from stick_people import StickPeople, write_rendered
 
 from rtpose.backends import load_backend
-from rtpose.train.synth.dataset import Person, Picture
-from rtpose.train.synth.shards import FORMAT, write_shard
 
 TINY = (
     "network.input_px=64", "network.depth_channels=16", "network.trunk=resnet18", "network.trunk_width=0.125",
@@ -18,20 +15,8 @@ TINY = (
 )  # fmt: skip
 
 
-def shards(folder: Path) -> None:
-    folder.mkdir()
-    (folder / "pictures.json").write_text(json.dumps({"format": FORMAT}))
-    pictures = []
-    for picture in StickPeople(6):
-        (person,) = picture.people
-        assert person.joints_m is not None
-        labels = Person(person.joints_px, person.joints_m, person.visible, person.box_px)
-        pictures.append(Picture(picture.image, (labels,), picture.camera))
-    write_shard(folder, 0, pictures)
-
-
 def test_a_network_is_trained_exported_and_resumed(tmp_path: Path) -> None:
-    shards(tmp_path / "people")
+    write_rendered(tmp_path / "people", StickPeople(6))
     command = ("train", "cascaded", *TINY, "--data", "people", "--validation", "people", "--out", "run", "--quiet")
     run = rtpose(*command, cwd=tmp_path)
     assert run.returncode == 0, run.stderr

@@ -1,6 +1,8 @@
 """Pictures of stick figures with exact labels: the embedded motions, drawn with OpenCV. What `Pictures` needs, tiny."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +12,9 @@ from rtpose.assets import small_pack
 from rtpose.geometry import camera_from_fov, pixels_from_camera, viewer_from_camera
 from rtpose.skeleton import H36M17
 from rtpose.train.motion_pack import load_motion_pack
+from rtpose.train.synth.dataset import Person as RenderedPerson
+from rtpose.train.synth.dataset import Picture as RenderedPicture
+from rtpose.train.synth.shards import FORMAT, write_shard
 from rtpose.types import Camera, Float32, Image
 
 
@@ -56,3 +61,17 @@ class StickPeople:
         box = np.concatenate([joints_px.min(0), joints_px.max(0)]).astype(np.float32)
         person = Person(joints_px, None if self._flat else joints_m, np.ones(17, bool), box)
         return Picture(image, (person,), camera)
+
+
+def write_rendered(folder: Path, people: StickPeople) -> None:
+    """A folder as `rtpose data render` fills it."""
+    folder.mkdir()
+    (folder / "pictures.json").write_text(json.dumps({"format": FORMAT}))
+    pictures = []
+    for i in range(len(people)):
+        picture = people[i]
+        (person,) = picture.people
+        assert person.joints_m is not None
+        labels = RenderedPerson(person.joints_px, person.joints_m, person.visible, person.box_px)
+        pictures.append(RenderedPicture(picture.image, (labels,), picture.camera))
+    write_shard(folder, 0, pictures)

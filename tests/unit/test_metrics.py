@@ -70,3 +70,36 @@ def test_acceleration_of_a_thrown_joint() -> None:
 def test_shapes_must_agree() -> None:
     with pytest.raises(ValueError, match=r"\(1, 17, 3\)"):
         metrics.mpjpe(np.zeros((1, 17, 3)), np.zeros((1, 16, 3)))
+
+
+def test_people_are_matched_by_near_joints() -> None:
+    """Four joints each. The first true person takes the estimate with three near joints, the second the one left that
+    has one, the third nobody: its estimate is taken."""
+    true = np.zeros((3, 4, 2))
+    true[1] += 100
+    true[2] += 2
+    first, second = np.zeros((4, 2)), np.full((4, 2), 100.0)
+    first[3] = 500
+    second[1:] = 300
+    rows = metrics.match_people(np.stack([second, first]), true, np.array([10, 10, 10]))
+    assert rows.tolist() == [1, 0, -1]
+    # Near is less than the reach, in x and in y; a joint that nobody sees (NaN) is near nothing.
+    assert metrics.match_people(true[:1] + np.array([9.9, -9.9]), true[:1], np.array([10])).tolist() == [0]
+    assert metrics.match_people(true[:1] + np.array([10, 0]), true[:1], np.array([10])).tolist() == [-1]
+    assert metrics.match_people(true[:1], np.full((1, 4, 2), np.nan), np.array([10])).tolist() == [-1]
+    assert metrics.match_people(np.zeros((0, 4, 2)), true, np.array([10, 10, 10])).tolist() == [-1, -1, -1]
+
+
+def test_somebody_missed_has_no_right_joint() -> None:
+    truth = np.zeros((2, 4, 3))
+    truth[1] += 1000
+    estimated = truth[1:] + np.array([[0, 0, 0], [149, 0, 0], [0, 151, 0], [100, 100, 100]])
+    assert metrics.people_pck(estimated, truth, np.array([-1, 0])).tolist() == [0, 0.5]
+    assert metrics.people_pck(estimated, truth, np.array([0, -1])).tolist() == [0, 0]
+
+
+def test_bones_get_their_true_lengths() -> None:
+    """Root at (1, 0, 0), one bone along y of length 2 (true: 3), then one along x of length 4 (true: 1)."""
+    poses = np.array([[[1.0, 0, 0], [1, 2, 0], [5, 2, 0]]])
+    truth = np.array([[[0.0, 0, 0], [0, 0, 3], [0, 0, 4]]])
+    np.testing.assert_allclose(metrics.with_bones_of(poses, truth, (-1, 0, 1)), [[[1, 0, 0], [1, 3, 0], [2, 3, 0]]])

@@ -1,0 +1,254 @@
+"""`cascaded`: from each person's square of the picture straight to 3D.
+
+The person detector says where people are. Then each person's next square comes from their last pose, so that the
+detector rests while everybody is tracked, as in `rtpose.detect.blazepose`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from rtpose.backends import load_backend
+from rtpose.detect import ssd
+from rtpose.detect.blazepose import (
+    BBOX_MARGIN,
+    MAX_OUTSIDE_SCORE,
+    SAME_PERSON_OVERLAP,
+    SEARCH_INTERVAL_S,
+    SURE_DETECTION_SCORE,
+    same_place,
+    same_square,
+)
+from rtpose.detect.roi import Roi
+from rtpose.errors import ModelError
+from rtpose.estimate.crop_codec import crop_codec_from_facts
+from rtpose.types import Camera, Float32, Frame, Image, Person3D, Tracker
+from rtpose.weights import checked_height, read_facts
+
+MIN_CONFIDENCE = 0.2
+"""With a lower mean over the joints there is nobody."""
+KEEP_CONFIDENCE = 0.5
+"""Somebody tracked with a lower mean stays only if the person detector is sure of them."""
+OUTPUTS = ("joints", "pose", "confidence")
+
+
+class Finder(Protocol):
+    """Where people are in a picture; `rtpose.detect.blazepose.PersonFinder`."""
+
+    def find(self, image: Image, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
+        """Squares around people, best first, with scores 0..1. hidden: boxes (4,) px that are not to be looked at."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CropPose:
+    """What the network says of one person."""
+
+    joints_px: Float32
+    """(17, 2) pixels of the picture."""
+    pose_m: Float32
+    """(17, 3) metres, camera axes, relative to the root."""
+    root_m: Float32
+    """(3,) metres, camera space."""
+    confidence: Float32
+    """(17,) 0..1."""
+
+
+class CascadedNetwork:
+    """A trained `cascaded` at work: squares of a picture in, poses in camera space out."""
+
+    def __init__(self, file: Path, *, backend: str = "openvino", threads: int | None = None) -> None:
+        """Errors: `ModelError` for a file that is missing, damaged, no such network or of an unknown version."""
+        self.file = file
+        self._backend = load_backend(backend, file, threads=threads)
+        self.facts = read_facts(file, self._backend.metadata, "network for pictures")
+        self.codec = crop_codec_from_facts(self.facts["normalisation"])
+        size = self.codec.input_px
+        expected = {"image": (-1, 3, size, size)}
+        if dict(self._backend.input_shapes) != expected or tuple(self._backend.output_names) != OUTPUTS:
+            raise ModelError(
+                f"{file} is no network for pictures: it has the inputs {dict(self._backend.input_shapes)} and outputs "
+                f"{', '.join(self._backend.output_names)}, expected {expected} and {', '.join(OUTPUTS)}"
+            )
+
+    @property
+    def knows_presence(self) -> bool:
+        """Whether its confidence says something: the variant without joint heatmaps is always sure."""
+        architecture = self.facts.get("architecture")
+        return not (isinstance(architecture, dict) and architecture.get("variant") == "baseline")
+
+    def look(self, image: Image, rois: Sequence[Roi], camera: Camera, height_m: float | None = None) -> list[CropPose]:
+        """The people in the squares, in one batch.
+
+        height_m: their standing height, to which poses are scaled; None keeps the network's own size. The root stands
+        where a pose of that size projects best onto the 2D joints.
+        """
+        if not rois:
+            return []
+        codec = self.codec
+        crops = np.stack([codec.crop(image, roi) for roi in rois])
+        out = self._backend.run({"image": codec.encode(crops)})
+        found = []
+        for roi, joints, pose, confidence in zip(rois, *(out[name] for name in OUTPUTS), strict=True):
+            joints_px = codec.decode_joints(joints[:, :2], roi)
+            pose_m = codec.decode_pose(pose, roi, camera, height_m)
+            root_m = codec.place(pose_m, joints_px, confidence, camera)
+            found.append(CropPose(joints_px, pose_m, root_m, confidence))
+        return found
+
+    @property
+    def sha256(self) -> str:
+        """Of the file."""
+        return hashlib.sha256(self.file.read_bytes()).hexdigest()
+
+
+def only_rendered(facts: Mapping[str, Any]) -> bool:
+    """Whether a network file says that all pictures it was trained on were rendered."""
+    data = facts.get("training_data")
+    sources = [data[key] for key in ("train", "2d") if key in data] if isinstance(data, dict) else []
+    return bool(sources) and all(isinstance(source, dict) and "rendered" in source for source in sources)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tracked:
+    """Somebody of the last frame."""
+
+    roi: Roi
+    bbox: Float32
+    doubted: bool
+
+
+class CascadedEstimator:
+    """Person detector, `cascaded`, tracker. Not for use from several threads at once."""
+
+    def __init__(
+        self,
+        network: CascadedNetwork,
+        finder: Finder,
+        tracker: Tracker,
+        *,
+        persons: int = 1,
+        height_m: float | None = None,
+    ) -> None:
+        """persons: most people to follow. height_m: everybody's standing height; None: as tall as the network says.
+
+        Errors: `ConfigError` for an impossible height.
+        """
+        self._network = network
+        self._finder = finder
+        self._tracker = tracker
+        self._persons = persons
+        self._height_m = None if height_m is None else checked_height(height_m)
+        self.reset()
+
+    def reset(self) -> None:
+        """See `rtpose.types.Estimator`."""
+        self._tracker.reset()
+        self._people: list[_Tracked] = []
+        self._lost = False
+        self._searched_s = -np.inf
+        self._size: tuple[int, int] | None = None
+
+    def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
+        """See `rtpose.types.Estimator`. Everybody's square goes through the network in one batch.
+
+        Somebody who was lost or doubted in the frame before is looked for by the person detector, as are new people
+        while there is room. Scores of joints outside the picture are at most 0.1.
+        """
+        if frame.size != self._size:
+            self.reset()
+            self._size = frame.size
+        if 0 in frame.size:
+            return []
+        rois = [person.roi for person in self._people]
+        if self._should_search(frame.pts_s):
+            self._searched_s = frame.pts_s
+            rois = self._search(frame.image)
+        width, height = frame.size
+        seen: list[Person3D] = []
+        people: list[_Tracked] = []
+        for found in self._network.look(frame.image, rois, camera, self._height_m):
+            sure = float(found.confidence.mean())
+            low, high = found.joints_px.min(0), found.joints_px.max(0)
+            margin = BBOX_MARGIN * (high - low)
+            bbox = np.concatenate([low - margin, high + margin]).astype(np.float32)
+            next_roi = self._network.codec.roi(bbox)
+            doubted = sure < KEEP_CONFIDENCE or not self._network.knows_presence
+            person = _Tracked(next_roi, bbox, doubted)
+            if sure < MIN_CONFIDENCE or not next_roi.is_usable(width, height):
+                continue
+            if any(_same_person(person, other) for other in people):
+                continue
+            people.append(person)
+            scores = found.confidence.copy()
+            outside = ((found.joints_px < 0) | (found.joints_px >= (width, height))).any(1)
+            scores[outside] = np.minimum(scores[outside], MAX_OUTSIDE_SCORE)
+            seen.append(
+                Person3D(
+                    track_id=-1, bbox=bbox, keypoints_2d=np.column_stack([found.joints_px, scores]),
+                    pose_3d=found.pose_m, root_3d=found.root_m, confidence=scores,
+                )
+            )  # fmt: skip
+        self._lost = len(people) < len(self._people)
+        self._people = people
+        if not seen:
+            return []
+        ids = self._tracker.update(
+            np.stack([person.keypoints_2d for person in seen]), np.stack([person.bbox for person in seen]), frame.pts_s
+        )
+        return [replace(person, track_id=track_id) for person, track_id in zip(seen, ids, strict=True)]
+
+    def describe(self) -> dict[str, object]:
+        """For the files' `meta`."""
+        name = f"blazepose's person detector + {self._network.facts['name']}"
+        return {"estimator": name, "weights_sha256": self._network.sha256}
+
+    def _should_search(self, now_s: float) -> bool:
+        if not self._people or self._lost or any(person.doubted for person in self._people):
+            return True
+        # Time that runs backwards is a jump.
+        waited = not 0 <= now_s - self._searched_s < SEARCH_INTERVAL_S
+        return waited and len(self._people) < self._persons
+
+    def _search(self, image: Image) -> list[Roi]:
+        """Squares of the tracked people, those doubted only if they are found again, and of new ones."""
+        found = self._found(image, [person.bbox for person in self._people if not person.doubted])
+        kept = [
+            person.roi
+            for person in self._people
+            if not person.doubted or any(same_square(person.roi, roi) for roi in found)
+        ]
+        # Somebody big makes the person detector blind for smaller people: hide those found and look again.
+        while found and len(kept) < self._persons:
+            before = len(kept)
+            for roi in found:
+                if len(kept) < self._persons and not any(same_place(roi, other) for other in kept):
+                    kept.append(roi)
+            more = before < len(kept) < self._persons
+            found = self._found(image, [_box(roi, self._network.codec.margin) for roi in kept]) if more else []
+        return kept
+
+    def _found(self, image: Image, hidden: list[Float32]) -> list[Roi]:
+        """What the person detector is sure of, best first: there is no second network to confirm the rest.
+
+        The squares stand upright, as in training.
+        """
+        found = self._finder.find(image, hidden)
+        return [replace(roi, angle_rad=0.0) for roi, score in found if score >= SURE_DETECTION_SCORE]
+
+
+def _box(roi: Roi, margin: float) -> Float32:
+    """(4,) px: the square without its margin."""
+    reach = roi.side / margin / 2
+    return np.array([roi.cx - reach, roi.cy - reach, roi.cx + reach, roi.cy + reach], np.float32)
+
+
+def _same_person(a: _Tracked, b: _Tracked) -> bool:
+    overlap = ssd.box_overlap(a.bbox, b.bbox[None])[0]
+    return same_place(a.roi, b.roi) and bool(overlap > SAME_PERSON_OVERLAP)

@@ -1,0 +1,223 @@
+"""How good a network for pictures is: each person by themselves, and all people of a picture with matching."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose import metrics
+from rtpose.backends import load_backend
+from rtpose.detect.blazepose import PersonFinder
+from rtpose.errors import ConfigError, InputError, ModelError
+from rtpose.estimate.cascaded import CascadedEstimator, CascadedNetwork
+from rtpose.skeleton import H36M17
+from rtpose.track.nearest import NearestTracker
+from rtpose.train.cascaded.pictures import SEEN_AT_LEAST, LabelledPicture, PersonLabels, Pictures, usable
+from rtpose.types import Float32, Frame
+from rtpose.weights import cascaded_file
+
+MUPOTS_JOINTS = H36M17.indices(
+    "head", "thorax", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+    "right_hip", "right_knee", "right_foot", "left_hip", "left_knee", "left_foot",
+)  # fmt: skip
+"""The 14 joints of MuPoTS-3D's 3DPCK: its program leaves out the root, which is right by definition, and the spine."""
+REACH = 0.1
+"""A joint is near, when people are matched, within that part of the longer side of the true person's box. MuPoTS-3D's
+program takes 40 px in pictures 2048 px wide; rendered pictures are far smaller."""
+MOST_PEOPLE = 10
+"""In one picture, where boxes come from the person detector."""
+INPUTS = {"gt": "true boxes", "detected": "the person detector's squares"}
+SCALE = "none: poses are of the size that the network gives them"
+ROOT_DEPTH = (
+    "the root's depth comes from the person's size in the picture and the camera's focal length, assuming that the "
+    "pose has the person's true size"
+)
+
+
+def is_for_pictures(name_or_path: str) -> bool:
+    """Whether `rtpose eval` is asked about `cascaded`; False also for what is no network at all."""
+    if name_or_path == "cascaded":
+        return True
+    if not name_or_path.endswith(".onnx"):
+        return False
+    try:
+        return '"crop"' in load_backend("openvino", Path(name_or_path)).metadata.get("normalisation", "")
+    except ModelError:
+        return False
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The estimates of one picture: pixels (P, 17, 2), poses (P, 17, 3) and roots (P, 3) in millimetres."""
+
+    joints_px: Float32
+    pose_mm: Float32
+    root_mm: Float32
+
+
+@dataclass(frozen=True)
+class _People:
+    """What became of each true person, (Q,). NaN in `root_mm` for those whom no estimate was matched to."""
+
+    count: NDArray[Any]
+    """People in the same picture."""
+    matched: NDArray[Any]
+    pck: NDArray[Any]
+    pck_true_bones: NDArray[Any]
+    pck_absolute: NDArray[Any]
+    root_mm: NDArray[Any]
+
+    def figures(self, chosen: NDArray[np.bool_]) -> dict[str, float]:
+        """Means over the people of a mask."""
+        matched = chosen & self.matched
+        return {
+            "people": int(chosen.sum()),
+            "matched": int(matched.sum()),
+            "pck3d": _mean(self.pck[chosen]),
+            "pck3d_matched": _mean(self.pck[matched]),
+            "pck3d_true_bones": _mean(self.pck_true_bones[chosen]),
+            "pck3d_absolute": _mean(self.pck_absolute[chosen]),
+            "root_error_mm": _mean(self.root_mm[matched]),
+        }
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def evaluate_pictures(
+    name_or_path: str, pictures: Pictures, *, name: str, input_kind: str = "gt", backend: str = "openvino"
+) -> dict[str, Any]:
+    """`rtpose eval` of a network for pictures: its figures as one object (see the README).
+
+    name: of the pictures. input_kind: see `INPUTS`. Each person by themselves: errors of the root-relative pose, of the
+    people who have an estimate. Several people: 3DPCK with matching, where somebody missed counts as wrong.
+    Errors: `ConfigError` for another kind of input, `InputError` for pictures without 3D labels, and those of
+    `CascadedNetwork`.
+    """
+    if input_kind not in INPUTS:
+        raise ConfigError(f"no input '{input_kind}' for a network for pictures: choose {' or '.join(INPUTS)}")
+    network = CascadedNetwork(cascaded_file(None if name_or_path == "cascaded" else name_or_path), backend=backend)
+    estimator = None
+    if input_kind == "detected":
+        estimator = CascadedEstimator(network, PersonFinder(), NearestTracker(), persons=MOST_PEOPLE)
+    poses: list[tuple[Float32, Float32]] = []
+    people: list[_People] = []
+    estimates = 0
+    for i in range(len(pictures)):
+        picture = pictures[i]
+        labelled = [
+            (person, person.joints_m)
+            for person in picture.people
+            if person.joints_m is not None and usable(picture, person)
+        ]
+        if not labelled:
+            continue
+        persons, truth_mm = [person for person, _ in labelled], 1000 * np.stack([joints for _, joints in labelled])
+        found = _by_boxes(network, picture, persons) if estimator is None else _by_detector(estimator, picture, i)
+        rows = metrics.match_people(found.joints_px, *_true_places(persons))
+        people.append(_compared(found, truth_mm, rows))
+        own = rows if estimator is not None else np.arange(len(persons))
+        relative_mm = metrics.root_relative(truth_mm)
+        poses.append((found.pose_mm[own[own >= 0]], relative_mm[own >= 0]))
+        estimates += len(found.pose_mm)
+    if not people:
+        raise InputError(f"{name} has nobody with 3D joints to compare with: give other pictures")
+    joined = _People(*(np.concatenate([getattr(p, f.name) for p in people]) for f in fields(_People)))
+    return {
+        "lifter": network.facts["name"],
+        "weights_sha256": network.sha256,
+        "backend": backend,
+        "pack": name,
+        "input": input_kind,
+        "smoothing": None,
+        "seed": 0,
+        **_single(*(np.concatenate(part) for part in zip(*poses, strict=True))),
+        "per_action": {},
+        "per_subject": {},
+        "people": {
+            "pictures": len(people),
+            "estimates": estimates,
+            **joined.figures(np.ones(len(joined.count), bool)),
+            "per_count": {str(n): joined.figures(joined.count == n) for n in np.unique(joined.count)},
+        },
+        "flip_averaging": False,
+        "exclusions": f"people with fewer than {SEEN_AT_LEAST} visible joints",
+        "scale": SCALE,
+        "root_depth": ROOT_DEPTH,
+        "protocol": _protocol(input_kind),
+    }
+
+
+def _protocol(input_kind: str) -> str:
+    """How the figures were taken, in one line."""
+    return (
+        f"one person at a time, cut out by {INPUTS[input_kind]}; protocol 1: MPJPE, roots put together; protocol 2: "
+        f"P-MPJPE, Procrustes with scale; scale: {SCALE}. 3DPCK: within 150 mm, the {len(MUPOTS_JOINTS)} joints of "
+        f"MuPoTS-3D; people matched by joints within {REACH:g} of the box, somebody missed counts as wrong; true "
+        f"bones: with the true bones' lengths, as MuPoTS-3D's program; absolute: {ROOT_DEPTH}"
+    )
+
+
+def _by_boxes(network: CascadedNetwork, picture: LabelledPicture, persons: Sequence[PersonLabels]) -> _Found:
+    rois = [network.codec.roi(person.box_px) for person in persons]
+    found = network.look(picture.image, rois, picture.camera)
+    return _Found(
+        np.stack([one.joints_px for one in found]),
+        1000 * np.stack([one.pose_m for one in found]),
+        1000 * np.stack([one.root_m for one in found]),
+    )
+
+
+def _by_detector(estimator: CascadedEstimator, picture: LabelledPicture, number: int) -> _Found:
+    estimator.reset()
+    found = estimator.estimate(Frame(picture.image, number, 0, float(number)), picture.camera)
+    return _Found(
+        np.array([one.keypoints_2d[:, :2] for one in found], np.float32).reshape(-1, len(H36M17.joints), 2),
+        1000 * np.array([one.pose_3d for one in found], np.float32).reshape(-1, len(H36M17.joints), 3),
+        1000 * np.array([one.root_3d for one in found], np.float32).reshape(-1, 3),
+    )
+
+
+def _true_places(persons: Sequence[PersonLabels]) -> tuple[Float32, Float32]:
+    """(Q, 17, 2) pixels, NaN for joints that are not to be seen; (Q,) pixels within which a joint is near."""
+    joints = np.stack([np.where(p.visible[:, None], p.joints_px, np.float32(np.nan)) for p in persons])
+    boxes = np.stack([p.box_px for p in persons])
+    return joints, REACH * (boxes[:, 2:] - boxes[:, :2]).max(1)
+
+
+def _compared(found: _Found, truth_mm: Float32, rows: NDArray[np.int64]) -> _People:
+    relative_mm, chosen = metrics.root_relative(truth_mm), list(MUPOTS_JOINTS)
+    matched = rows >= 0
+    of = rows[matched]
+    bones_mm = np.zeros_like(found.pose_mm)
+    bones_mm[of] = metrics.with_bones_of(found.pose_mm[of], relative_mm[matched], H36M17.parents.tolist())
+    absolute_mm = found.pose_mm + found.root_mm[:, None]
+    root_mm = np.full(len(rows), np.nan)
+    root_mm[matched] = np.linalg.norm(found.root_mm[of] - truth_mm[matched, 0], axis=-1)
+
+    def share(estimate: Float32, truth: Float32) -> NDArray[Any]:
+        return metrics.people_pck(estimate[:, chosen], truth[:, chosen], rows)
+
+    return _People(
+        np.full(len(rows), len(rows)), matched, share(found.pose_mm, relative_mm), share(bones_mm, relative_mm),
+        share(absolute_mm, truth_mm), root_mm,
+    )  # fmt: skip
+
+
+def _single(estimate_mm: Float32, truth_mm: Float32) -> dict[str, Any]:
+    """The figures that lifters have, too; the pictures are no motion, so there is no acceleration."""
+    return {
+        "poses": len(truth_mm),
+        "mpjpe_mm": _mean(metrics.mpjpe(estimate_mm, truth_mm)),
+        "p_mpjpe_mm": _mean(metrics.p_mpjpe(estimate_mm, truth_mm)),
+        "n_mpjpe_mm": _mean(metrics.n_mpjpe(estimate_mm, truth_mm)),
+        "pck_150": _mean(metrics.pck(estimate_mm, truth_mm)),
+        "auc": _mean(metrics.auc(estimate_mm, truth_mm)),
+        "accel_error_m_s2": None,
+    }

@@ -1,0 +1,139 @@
+"""`rtpose.train.cascaded.evaluate`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cascaded_files import write_cascaded
+from lifter_files import write_lifter
+from stick_people import Person, Picture, StickPeople
+
+from rtpose.detect.roi import Roi
+from rtpose.errors import ConfigError, InputError
+from rtpose.estimate.cascaded import CascadedNetwork, CropPose
+from rtpose.geometry import pixels_from_camera
+from rtpose.train.cascaded import evaluate
+from rtpose.train.cascaded.evaluate import evaluate_pictures, is_for_pictures
+from rtpose.types import Camera, Float32, Image
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_cascaded(tmp_path_factory.mktemp("cascaded"))
+
+
+@dataclass
+class Pictures:
+    pictures: list[Picture]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> Picture:
+        return self.pictures[index]
+
+
+def moved(person: Person, shift_m: tuple[float, float, float], camera: Camera) -> Person:
+    assert person.joints_m is not None
+    joints_m = person.joints_m + np.array(shift_m, np.float32)
+    pixels = pixels_from_camera(joints_m, camera)
+    return Person(pixels, joints_m, person.visible, np.concatenate([pixels.min(0), pixels.max(0)]))
+
+
+@pytest.fixture
+def one_and_two() -> Pictures:
+    """A picture of one person and one of two, side by side."""
+    alone, second = StickPeople(2)
+    beside = moved(second.people[0], (1.5, 0, 1), second.camera)
+    return Pictures([alone, replace(second, people=(second.people[0], beside))])
+
+
+def answer(
+    monkeypatch: pytest.MonkeyPatch, pictures: Pictures, error_m: Sequence[Float32], missed: int | None = None
+) -> None:
+    """The network's answers: the truth and an error (17, 3) for each person of all pictures in turn. missed: whose 2D
+    joints are far off."""
+    truth = [p.joints_m for picture in pictures.pictures for p in picture.people]
+    answers = []
+    for i, (joints_m, error) in enumerate(zip(truth, error_m, strict=True)):
+        assert joints_m is not None
+        wrong = joints_m + error
+        pixels = pixels_from_camera(joints_m, pictures[0].camera) + (1000 if i == missed else 0)
+        answers.append(CropPose(pixels, wrong - wrong[0], wrong[0], np.ones(17, np.float32)))
+
+    def look(self: object, image: Image, rois: Sequence[Roi], camera: Camera) -> list[CropPose]:
+        return [answers.pop(0) for _ in rois]
+
+    monkeypatch.setattr(CascadedNetwork, "look", look)
+
+
+def test_figures_by_hand(tiny: Path, one_and_two: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first person's right wrist (the last joint) is 170 mm off, the second stands 200 mm further away, the third
+    is right but nobody finds that it is them."""
+    errors = [np.zeros((17, 3), np.float32) for _ in range(3)]
+    errors[0][16, 0] = 0.17
+    errors[1][:, 2] = 0.2
+    answer(monkeypatch, one_and_two, errors, missed=2)
+    figures = evaluate_pictures(str(tiny), one_and_two, name="sticks")
+    assert figures["poses"] == 3  # true boxes: it is known who is who
+    assert figures["mpjpe_mm"] == pytest.approx(170 / 17 / 3, rel=1e-3)
+    assert figures["pck_150"] == pytest.approx((16 / 17 + 2) / 3)
+    assert figures["accel_error_m_s2"] is None
+    people = figures["people"]
+    assert (people["pictures"], people["people"], people["estimates"], people["matched"]) == (2, 3, 3, 2)
+    alone, together = people["per_count"]["1"], people["per_count"]["2"]
+    assert alone["pck3d"] == alone["pck3d_absolute"] == pytest.approx(13 / 14)
+    assert (together["people"], together["matched"]) == (2, 1)
+    assert (together["pck3d"], together["pck3d_matched"], together["pck3d_absolute"]) == (0.5, 1.0, 0.0)
+    assert together["root_error_mm"] == pytest.approx(200, rel=1e-3)
+    assert people["pck3d"] == pytest.approx((13 / 14 + 1 + 0) / 3)
+
+
+def test_true_bones_forgive_the_size(tiny: Path, one_and_two: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = [p.joints_m for picture in one_and_two.pictures for p in picture.people]
+    answer(monkeypatch, one_and_two, [0.5 * (t - t[0]) for t in truth if t is not None])
+    people = evaluate_pictures(str(tiny), one_and_two, name="sticks")["people"]
+    assert people["pck3d_true_bones"] == 1.0
+    assert people["pck3d"] < 0.8
+
+
+def test_people_found_by_the_detector(tiny: Path, one_and_two: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It finds one of the three; the others are missed, and errors are those of the one."""
+
+    class Finder:
+        def find(self, image: Image, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
+            x0, y0, x1, y1 = one_and_two[1].people[0].box_px
+            there = np.array_equal(image, one_and_two[1].image) and not hidden
+            return [(Roi((x0 + x1) / 2, (y0 + y1) / 2, 1.25 * (y1 - y0)), 0.9)] if there else []
+
+    def look(self: object, image: Image, rois: Sequence[Roi], camera: Camera, height_m: float | None) -> list[CropPose]:
+        person = one_and_two[1].people[0]
+        assert person.joints_m is not None
+        assert height_m is None
+        found = CropPose(person.joints_px, person.joints_m - person.joints_m[0], person.joints_m[0], np.ones(17, "f4"))
+        return [found for _ in rois]
+
+    monkeypatch.setattr(evaluate, "PersonFinder", Finder)
+    monkeypatch.setattr(CascadedNetwork, "look", look)
+    figures = evaluate_pictures(str(tiny), one_and_two, name="sticks", input_kind="detected")
+    assert (figures["poses"], figures["people"]["people"], figures["people"]["matched"]) == (1, 3, 1)
+    assert figures["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    assert figures["people"]["per_count"]["2"]["pck3d"] == 0.5
+    assert figures["people"]["per_count"]["1"]["pck3d"] == 0.0
+
+
+def test_what_cannot_be_evaluated(tiny: Path) -> None:
+    with pytest.raises(InputError, match="nobody with 3D"):
+        evaluate_pictures(str(tiny), StickPeople(2, flat=True), name="flat")
+    with pytest.raises(ConfigError, match="gt or detected"):
+        evaluate_pictures(str(tiny), StickPeople(2), name="sticks", input_kind="noise:10")
+
+
+def test_which_files_are_for_pictures(tiny: Path, tmp_path: Path) -> None:
+    assert is_for_pictures("cascaded")
+    assert is_for_pictures(str(tiny))
+    assert not is_for_pictures("baseline")
+    assert not is_for_pictures(str(write_lifter(tmp_path / "lifter.onnx", width=8)))
+    assert not is_for_pictures(str(tmp_path / "gone.onnx"))
