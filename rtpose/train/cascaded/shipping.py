@@ -17,10 +17,7 @@ from rtpose.train.datasets.cmu import ACKNOWLEDGEMENT
 from rtpose.train.export import export_network
 from rtpose.train.shipping import git_revision
 
-PAPER = (
-    "Deep Monocular 3D Human Pose Estimation via Cascaded Dimension-Lifting (Zhang et al., AAAI 2021), trained on "
-    "rendered people"
-)
+PAPER = "Deep Monocular 3D Human Pose Estimation via Cascaded Dimension-Lifting (Zhang et al., AAAI 2021)"
 
 
 def export_cascaded(
