@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from rtpose.skeleton import H36M17
+
+DepthFunction = Callable[[Tensor], Tensor]
+"""Network input (N, 2 J) -> depth (N, J)."""
 
 _TWINS = H36M17.twins.tolist()
 
@@ -21,8 +26,17 @@ def mirrored_depth(depth: Tensor) -> Tensor:
     return depth[:, _TWINS]
 
 
+def flip_averaged(depth_of: DepthFunction) -> DepthFunction:
+    """The mean of the depths of the points and of the mirrored points' depths, mirrored back."""
+
+    def averaged(points: Tensor) -> Tensor:
+        return (depth_of(points) + mirrored_depth(depth_of(mirrored(points)))) / 2
+
+    return averaged
+
+
 class FlipAveraged(nn.Module):
-    """The mean of a lifter's depths of the points and of its depths of the mirrored points, mirrored back."""
+    """`flip_averaged` of a lifter, as a network."""
 
     def __init__(self, lifter: nn.Module) -> None:
         """lifter: points (N, 2 J) -> depth (N, J)."""
@@ -31,5 +45,4 @@ class FlipAveraged(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """points (N, 2 J) -> depth (N, J)."""
-        depth: Tensor = (self.lifter(points) + mirrored_depth(self.lifter(mirrored(points)))) / 2
-        return depth
+        return flip_averaged(self.lifter)(points)

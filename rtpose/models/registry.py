@@ -20,13 +20,18 @@ def _svmac(joint_count: int, width: int) -> nn.Module:
     return DepthLifter(SvmacGenerator(joint_count=joint_count, width=width))
 
 
+def _martinez(*, flip_averaging: bool = False, **arguments: Any) -> nn.Module:
+    lifter = ConsistencyGenerator(**arguments)
+    return FlipAveraged(lifter) if flip_averaging else lifter
+
+
 def _cascaded(**arguments: Any) -> nn.Module:
     return Cascaded(**arguments, ordinal=False)
 
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "svmac": _svmac,
-    "martinez": ConsistencyGenerator,
+    "martinez": _martinez,
     "cascaded": _cascaded,
     "temporal": TemporalLifter,
 }
@@ -35,20 +40,16 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 def build_network(architecture: Mapping[str, Any]) -> nn.Module:
     """`{"network": "svmac", "joint_count": 17, "width": 512}` -> the module, weights not loaded.
 
-    With `"flip_averaging": true` it is a `FlipAveraged` one.
-
     Errors: `ModelError` for a network or argument that this version does not know.
     """
     arguments = dict(architecture) if isinstance(architecture, Mapping) else {}
     name = arguments.pop("network", None)
     if name not in NETWORKS:
         raise ModelError(f"the network '{name}' is not known here (known: {', '.join(NETWORKS)}): update rtpose")
-    averaged = name != "temporal" and arguments.pop("flip_averaging", False)
     try:
-        network = NETWORKS[name](**arguments)
+        return NETWORKS[name](**arguments)
     except TypeError as error:
         raise ModelError(f"the network '{name}' cannot be built as the file says: {error}") from None
-    return FlipAveraged(network) if averaged else network
 
 
 def inputs_and_outputs(network: nn.Module, joint_count: int) -> tuple[dict[str, Tensor], list[str]]:

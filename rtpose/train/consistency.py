@@ -45,12 +45,15 @@ class Consistency:
     @property
     def architecture(self) -> dict[str, object]:
         """For the registry."""
-        settings = self.settings
-        averaged = {"flip_averaging": True} if settings.flip_averaging else {}
-        return {"network": "martinez", "joint_count": JOINT_COUNT, "width": settings.width, **averaged}
+        return {
+            "network": "martinez",
+            "joint_count": JOINT_COUNT,
+            "width": self.settings.width,
+            "flip_averaging": self.settings.flip_averaging,
+        }
 
     def lifter_of(self, generator: nn.Module) -> nn.Module:
-        """The generator is the lifter."""
+        """The generator, flip averaged if the settings say so."""
         return FlipAveraged(generator) if self.settings.flip_averaging else generator
 
     def step(self, draw: torch.Generator) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from rtpose.config import OneEuroSettings
 from rtpose.errors import ConfigError
 from rtpose.lift.codec import DepthCodec, codec_from_facts
 from rtpose.lift.lifter import NetworkLifter
-from rtpose.models.flip import mirrored, mirrored_depth
+from rtpose.models.flip import DepthFunction, flip_averaged
 from rtpose.models.temporal import TemporalLifter
 from rtpose.smooth.one_euro import OneEuroFilter
 from rtpose.train.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, project, unit_poses
@@ -29,22 +29,10 @@ from rtpose.train.motion_pack import MotionPack
 from rtpose.train.noise import add_detector_noise, add_noise_in_time, vary_body
 from rtpose.train.settings import EXACT, NoiseSettings, TimeNoiseSettings
 
-DepthFunction = Callable[[Tensor], Tensor]
-"""Network input (N, 2 J) -> depth (N, J)."""
-
 SCALE = "the true size is told to nobody: every estimate is scaled to the true mean joint distance"
 JOINTS = (
     "17 joints as a detector has them: root, spine, thorax, neck_base and head are made of others (rtpose.skeleton)"
 )
-
-
-def flip_averaged(depth_of: DepthFunction) -> DepthFunction:
-    """The mean of the depths of the points and of the mirrored points' depths, mirrored back."""
-
-    def averaged(points: Tensor) -> Tensor:
-        return (depth_of(points) + mirrored_depth(depth_of(mirrored(points)))) / 2
-
-    return averaged
 
 
 @dataclass(frozen=True)

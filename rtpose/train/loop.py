@@ -14,9 +14,10 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from rtpose.errors import ConfigError
+from rtpose.models.flip import DepthFunction
 from rtpose.models.temporal import TemporalLifter
 from rtpose.train.data import EvaluationData, TrainingData
-from rtpose.train.evaluate import DepthFunction, MotionFunction, evaluate_depth, motion_function
+from rtpose.train.evaluate import MotionFunction, evaluate_depth, motion_function
 from rtpose.train.method import Method
 from rtpose.train.processes import share_batches, start_fabric
 from rtpose.train.run_folder import RunFolder
