@@ -117,6 +117,11 @@ def soft_argmax(volumes: Tensor) -> Tensor:
     return torch.stack([(p * torch.arange(p.shape[-1], dtype=p.dtype, device=p.device)).sum(-1) for p in along], -1)
 
 
+def resized_places(places: Tensor, size: int, new_size: int) -> Tensor:
+    """Places in a map of `size` pixels -> the same in one of `new_size`; the middle of the first pixel is 0."""
+    return (places + 0.5) * (new_size / size) - 0.5
+
+
 class LiftingBlock(nn.Module):
     """2.5D joints -> 3D pose: a linear layer, five residual blocks of two linear layers each with batch normalisation,
     ReLU and dropout, a linear layer. Section "Network Design"; the paper's width is 1024."""
@@ -196,6 +201,7 @@ class Cascaded(nn.Module):
         if input_px % 32 or input_px <= 0:
             raise ModelError(f"an input of {input_px} px is not possible: give a multiple of 32")
         self.depth_channels = depth_channels
+        self.heatmap_px = input_px // 4
         self.trunk = ResNet(trunk, width=trunk_width)
         channels = self.trunk.channels
         self.context = Upsampling(channels, width)
@@ -209,7 +215,11 @@ class Cascaded(nn.Module):
         self.scale = nn.Linear(channels, 1) if scale_branch else None
 
     def stages(self, image: Tensor) -> Stages:
-        """(N, 3, S, S) normalised -> everything before the lifting block."""
+        """(N, 3, S, S) normalised -> everything before the lifting block.
+
+        Training may begin with smaller pictures (`StageSettings.growing`): heatmaps shrink with them, the joints are
+        given in the voxels of the full size, for which labels and lifting block are made.
+        """
         features = self.trunk.features(image)
         context = self.context(features)
         bones = heatmaps = volume = ordinal = None
@@ -223,6 +233,9 @@ class Cascaded(nn.Module):
         volumes = self.volumes(SHARPNESS * self.joining(torch.cat(parts, 1)))
         # Channel j C + c is depth c of joint j.
         joints = soft_argmax(volumes.unflatten(1, (JOINTS, self.depth_channels)))
+        if volumes.shape[-1] != self.heatmap_px:
+            plane = resized_places(joints[..., :2], volumes.shape[-1], self.heatmap_px)
+            joints = torch.cat([plane, joints[..., 2:]], -1)
         return Stages(bones, heatmaps, volume, ordinal, joints, features.float().mean((2, 3)))
 
     def lift(self, joints: Tensor, pooled: Tensor) -> tuple[Tensor, Tensor | None]:

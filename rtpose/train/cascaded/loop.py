@@ -10,7 +10,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import cv2
 import msgspec
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
@@ -25,7 +26,7 @@ from torch.utils.tensorboard import SummaryWriter
 from rtpose import metrics
 from rtpose.errors import InputError
 from rtpose.estimate.crop_codec import CropCodec
-from rtpose.models.cascaded import Cascaded
+from rtpose.models.cascaded import Cascaded, resized_places
 from rtpose.models.resnet import load_imagenet
 from rtpose.train.cascaded.losses import (
     coordinate_loss,
@@ -136,15 +137,15 @@ def train_cascaded(
         optimiser = optimisers[second]
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(at, stage)
+        epoch = (at - 1) // stage.steps_per_epoch
+        side = stage.picture_px(epoch, codec.input_px)
         torch.manual_seed(step_seed(settings.seed, step))
         rng = np.random.default_rng(step_seed(settings.seed, step))
         batch = random_batch(pictures, None if second else pictures_2d, settings, codec, rng).to(device)
+        batch = replace(batch, image=shrunk(batch.image, side))
         network.train()
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            if second:
-                terms = stage_two_terms(network, batch)
-            else:
-                terms = stage_one_terms(network, batch, settings, (at - 1) // stage.steps_per_epoch)
+            terms = stage_two_terms(network, batch) if second else stage_one_terms(network, batch, settings, epoch)
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(weighted(terms, settings))
         optimiser.step()
@@ -152,16 +153,16 @@ def train_cascaded(
         seconds += time.monotonic() - began
 
         if step % settings.validate_every == 0 or step == steps:
-            scores, answers = validate(averaged, seen, codec, settings.batch_size)
+            scores, answers = validate(averaged, seen, codec, settings.batch_size, side)
             row = {f"loss_{name}": float(terms[name].detach()) if name in terms else math.nan for name in TERMS}
-            row |= {"learning_rate": learning_rate(at, stage), **scores, "seconds": seconds}
+            row |= {"picture_px": side, "learning_rate": learning_rate(at, stage), **scores, "seconds": seconds}
             run.log({"step": step, "stage": 1 + second, **{name: f"{value:.5g}" for name, value in row.items()}})
             for name, value in row.items():
                 writer.add_scalar(name.replace("_", "/", 1), value, step)
             for i, (one, answer) in enumerate(zip(seen[:SHOWN_PEOPLE], answers, strict=True)):
                 writer.add_image(f"person/{i}", heatmap_picture(one.crop, answer), step, dataformats="HWC")
             writer.flush()
-            if (second or settings.early_lifting) and scores["val_mpjpe_mm"] < best:
+            if side == codec.input_px and (second or settings.early_lifting) and scores["val_mpjpe_mm"] < best:
                 best = scores["val_mpjpe_mm"]
                 run.save("best.pt", {"step": step, "network": averaged.state_dict(), "scores": scores})
             state = {name: part.state_dict() for name, part in parts.items()}
@@ -196,12 +197,19 @@ def random_batch(
     return collate(examples, codec)
 
 
+def shrunk(images: Tensor, side: int) -> Tensor:
+    """(N, 3, S, S) -> (N, 3, side, side); side is at most S."""
+    if side == images.shape[-1]:
+        return images
+    return F.interpolate(images, (side, side), mode="bilinear", antialias=True)
+
+
 def stage_one_terms(network: Cascaded, batch: Batch, settings: CascadedSettings, epoch: int) -> dict[str, Tensor]:
     """The losses of all blocks before the lifting block, and of that on 2.5D joints without gradient."""
     stages = network.stages(batch.image)
     terms = {}
-    plane = batch.joints[..., :2]
-    size, targets = settings.network.input_px // 4, settings.targets
+    size, targets = batch.image.shape[-1] // 4, settings.targets
+    plane = resized_places(batch.joints[..., :2], settings.network.input_px // 4, size)
     if stages.heatmaps is not None:
         heatmaps = joint_heatmaps(plane, size, targets.joint_sigma_px)
         terms["joints"] = heatmap_loss(stages.heatmaps, heatmaps, batch.labelled)
@@ -272,18 +280,18 @@ class Answer:
 
 @torch.no_grad()
 def validate(
-    network: Cascaded, people: list[Example], codec: CropCodec, batch_size: int
+    network: Cascaded, people: list[Example], codec: CropCodec, batch_size: int, side: int
 ) -> tuple[dict[str, float], list[Answer]]:
     """Errors on people who were cut out by their true boxes, in full precision, and answers for the first few.
 
-    MPJPE is root-relative and of the network's own size: nothing true is told to it.
+    side: of the pictures, in pixels. MPJPE is root-relative and of the network's own size: nothing true is told to it.
     """
     network.eval()
     device = next(network.parameters()).device
     poses, joints, answers = [], [], []
     for i in range(0, len(people), batch_size):
         batch = collate(people[i : i + batch_size], codec)
-        image = batch.image.to(device)
+        image = shrunk(batch.image.to(device), side)
         out_joints, out_pose, _ = network(image)
         poses.append(out_pose.cpu().numpy())
         joints.append(out_joints.cpu().numpy())
@@ -313,8 +321,7 @@ def heatmap_picture(crop: NDArray[np.uint8], answer: Answer) -> NDArray[np.uint8
     """(S, K S, 3): the crop with the 2.5D joints, and beside it the strongest bone and joint heatmap of each pixel."""
     size = len(crop)
     drawn = crop.copy()
-    scale = size / (answer.heatmaps.shape[-1] if answer.heatmaps is not None else size // 4)
-    for x, y in (answer.joints[:, :2] + 0.5) * scale:
+    for x, y in (answer.joints[:, :2] + 0.5) * 4:  # a voxel covers four pixels
         cv2.circle(drawn, (round(float(x)), round(float(y))), 2, (255, 255, 0), -1)
     panels = [drawn]
     for maps in (answer.bones, answer.heatmaps):

@@ -87,6 +87,20 @@ class StageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drop_epoch: Count = 17
     warmup_steps: Annotated[int, msgspec.Meta(ge=0)] = 0
     """The rate rises linearly at first: a trunk that starts from nothing wants it."""
+    growing: tuple[tuple[Count, Count], ...] = ()
+    """(side in pixels, last epoch) of smaller pictures to begin with, in order: a network that starts from nothing
+    sees more people in the same time (progressive resizing, as in EfficientNetV2, Tan & Le 2021). Sides are
+    multiples of 32."""
+
+    def __post_init__(self) -> None:
+        """Errors: `ValueError` for sides that the trunk cannot take."""
+        for side, _ in self.growing:
+            if side % 32:
+                raise ValueError(f"pictures of {side} px cannot be learned from: growing wants multiples of 32")
+
+    def picture_px(self, epoch: int, full_px: int) -> int:
+        """The pictures' side in epoch 0, 1, …."""
+        return next((side for side, last in self.growing if epoch < last), full_px)
 
 
 class CascadedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -508,6 +508,7 @@ class Renderer:
         direction = np.asarray(light.direction) / np.linalg.norm(light.direction)
         shadow = _shadow_matrix(direction, focus, reach_m)
         loaded = [self._load(thing.mesh) for thing in things]
+        self._forget({thing.mesh for thing in things})
         self._scene.write(_scene_bytes(view, light, direction, shadow, occluders))
         self._scene.bind_to_uniform_block(0)
         at = self._write_blocks(things)
@@ -603,9 +604,8 @@ class Renderer:
 
     def _load(self, mesh: Mesh) -> _Loaded:
         if mesh in self._loaded:
+            self._loaded[mesh] = self._loaded.pop(mesh)  # the last used stands last
             return self._loaded[mesh]
-        if len(self._loaded) >= MAX_LOADED:
-            self._loaded.pop(next(iter(self._loaded))).release()
         count = len(mesh.positions)
         bones, weights = mesh.bones, mesh.weights
         if bones is None or weights is None:
@@ -616,6 +616,12 @@ class Renderer:
         vertices, indices = self._ctx.buffer(data.tobytes()), self._ctx.buffer(mesh.faces.astype("i4").tobytes())
         self._loaded[mesh] = _Loaded(self._ctx, vertices, indices)
         return self._loaded[mesh]
+
+    def _forget(self, needed: set[Mesh]) -> None:
+        """Release the meshes that were not used for longest, but none that this picture needs."""
+        for mesh in list(self._loaded)[: max(0, len(self._loaded) - MAX_LOADED)]:
+            if mesh not in needed:
+                self._loaded.pop(mesh).release()
 
 
 class _Loaded:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from stick_people import StickPeople
 from rtpose.backends import load_backend
 from rtpose.errors import InputError, OutputError
 from rtpose.estimate.crop_codec import CropCodec, crop_codec_from_facts
-from rtpose.models.cascaded import VARIANTS
+from rtpose.models.cascaded import VARIANTS, Stages, resized_places
 from rtpose.train.cascaded.loop import (
     Progress,
     Trained,
@@ -19,6 +20,7 @@ from rtpose.train.cascaded.loop import (
     learning_rate,
     lifting_terms,
     random_batch,
+    shrunk,
     stage_one_terms,
     stage_two_terms,
     train_cascaded,
@@ -34,6 +36,7 @@ from rtpose.train.cascaded.settings import (
     TargetSettings,
 )
 from rtpose.train.cascaded.shipping import export_cascaded
+from rtpose.train.cascaded.targets import joint_heatmaps
 
 NETWORK = NetworkSettings(
     input_px=64, depth_channels=16, trunk="resnet18", trunk_width=0.125, width=16, lift_width=32, dropout=0.0
@@ -95,7 +98,7 @@ def test_eight_pictures_are_learned_by_heart() -> None:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    scores, _ = validate(network, examples, codec, 8)
+    scores, _ = validate(network, examples, codec, 8, codec.input_px)
     assert scores["val_mpjpe_mm"] < 10
     assert scores["val_x_y_voxels"] < 0.5  # of 16
     assert scores["val_z_voxels"] < 0.6
@@ -222,6 +225,50 @@ def test_learning_rates_by_hand() -> None:
     assert learning_rate(5, cosine) == pytest.approx(0.5 * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * 0.05))))
     assert learning_rate(50, cosine) == pytest.approx(0.505)
     assert learning_rate(100, cosine) == pytest.approx(0.01)
+
+
+def test_growing_pictures(tmp_path: Path) -> None:
+    """Two epochs of 32 px, then the full 64: only full-size weights are shipped, and places mean the same."""
+    stage = StageSettings(epochs=3, steps_per_epoch=2, growing=((32, 2),))
+    assert [stage.picture_px(epoch, 64) for epoch in range(4)] == [32, 32, 64, 64]
+    assert StageSettings(growing=((32, 1), (64, 3))).picture_px(2, 128) == 64
+    trained = run(tmp_path, tiny(stage_one=stage, stage_two=StageSettings(epochs=1, steps_per_epoch=2)))
+    assert trained.step in (6, 8)
+    rows = [line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines()]
+    column = rows[0].index("picture_px")
+    assert [row[column] for row in rows[1:]] == ["32", "32", "64", "64"]
+    with pytest.raises(ValueError, match="multiples of 32"):
+        StageSettings(growing=((50, 1),))
+
+
+def test_smaller_pictures_have_the_labels_of_the_full_size() -> None:
+    """A network whose volumes peak at one place of the picture says the same joints for both sizes."""
+    network = build(TINY).eval()
+    torch.nn.init.zeros_(network.volumes.weight)
+    torch.nn.init.zeros_(network.volumes.bias)
+    for side in (64, 32):  # flat volumes: the middle of the picture
+        joints = network.stages(shrunk(torch.rand(2, 3, 64, 64), side)).joints
+        assert torch.allclose(joints, torch.full_like(joints, 7.5), atol=1e-4)
+    places = torch.tensor([[0.0, 7.5, 15.0]])
+    assert torch.allclose(resized_places(places, 16, 8), torch.tensor([[-0.25, 3.5, 7.25]]))
+    assert torch.allclose(resized_places(resized_places(places, 16, 8), 8, 16), places)
+
+
+def test_small_targets_are_where_the_joints_are() -> None:
+    """The heatmap loss of perfect heatmaps is zero for both sizes: labels and pictures shrink together."""
+    batch = batch_of(TINY)
+    for side in (64, 32):
+        small = replace(batch, image=shrunk(batch.image, side))
+        size = side // 4
+        plane = resized_places(batch.joints[..., :2], 16, size)
+        perfect = joint_heatmaps(plane, size, TINY.targets.joint_sigma_px)
+
+        class Perfect(torch.nn.Module):
+            def stages(self, image: torch.Tensor, perfect: torch.Tensor = perfect) -> Stages:
+                return Stages(None, perfect, None, None, batch.joints, torch.zeros(len(image), 4))
+
+        terms = stage_one_terms(Perfect(), small, tiny(early_lifting=False), 0)  # type: ignore[arg-type]
+        assert float(terms["joints"]) == pytest.approx(0, abs=1e-9)
 
 
 def test_wrong_folders_and_data(tmp_path: Path) -> None:

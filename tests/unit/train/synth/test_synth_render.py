@@ -92,6 +92,18 @@ def test_bones_and_solids_move_what_is_drawn(renderer: Renderer) -> None:
     assert np.abs(first - second).max() <= 2
 
 
+def test_meshes_of_one_picture_stay_loaded_however_many(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More meshes than are kept, seen in an order in which the oldest are needed again."""
+    monkeypatch.setattr("rtpose.train.synth.renderer.MAX_LOADED", 3)
+    boxes = [box((x, 0, 0), (0.1, 0.1, 0.1), Material((1.0, 0.0, 0.0))) for x in (-1.0, -0.5, 0.0, 0.5, 1.0)]
+    alone = [_draw(renderer, [one], _view()).astype(int) for one in boxes]
+    together = _draw(renderer, [*boxes[2:], boxes[0], boxes[1]], _view()).astype(int)
+    for one in alone:  # each box is in the picture of all, but for shading between neighbours
+        red = one[..., 0] - one[..., 2] > 60
+        assert red.any()
+        assert (together[..., 0] - together[..., 2])[red].min() > 30
+
+
 def test_a_backdrop_lies_behind_everything() -> None:
     red = Thing(box((0, 0, 0), (1, 1, 0.1), Material((1.0, 0.0, 0.0))))
     halves = np.zeros((64, 96, 3), np.uint8)
