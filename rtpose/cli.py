@@ -448,12 +448,13 @@ def _people_table(figures: dict[str, Any]) -> Table:
 
 @app.command()
 def reproduce(
-    table: Annotated[str, typer.Argument(help="svmac-table1 to 4, consistency-table1 to 5.")],
+    table: Annotated[str, typer.Argument(help="svmac-table1 to 4, consistency-table1 to 5, cascaded-table4.")],
     overrides: TrainOverrides = None,
     data: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Folder of motion packs, Human3.6M or MPI-INF-3DHP; again for a table of two data sets.",
+            help="Folder of motion packs, Human3.6M or MPI-INF-3DHP; again for a table of two data sets. For "
+            "cascaded-table4 two folders of rendered people, the second of test people.",
             show_default="the built-in small packs",
         ),
     ] = None,
@@ -468,20 +469,24 @@ def reproduce(
     from rich.table import Table
 
     with _needing_train("reproducing a table"):
+        from rtpose.train.cascaded.ablation import reproduce_ablation
         from rtpose.train.data_folder import BuiltInMotions, open_data
-        from rtpose.train.loop import Progress
-        from rtpose.train.tables import reproduce, shared_settings, table_note, table_rows
+        from rtpose.train.tables import Step, reproduce, shared_settings, table_named, table_note, table_rows
         from rtpose.train.tables_page import write_page
 
-    folders = [open_data(path) for path in data] if data else [BuiltInMotions(keep_test_subject=True)]
-    settings = shared_settings(folders, overrides or [])
     folder = out / table
     with _progress(quiet, table) as update:
 
-        def report(label: str, progress: Progress) -> None:
+        def report(label: str, progress: Step) -> None:
             update(progress.step, progress.steps, label)
 
-        cells = reproduce(table, folders, folder, seeds=range(seeds), overrides=settings, report=report)
+        if table_named(table).method == "cascaded":
+            settings = overrides or []
+            cells = reproduce_ablation(table, data or [], folder, seeds=range(seeds), overrides=settings, report=report)
+        else:
+            folders = [open_data(path) for path in data] if data else [BuiltInMotions(keep_test_subject=True)]
+            settings = shared_settings(folders, overrides or [])
+            cells = reproduce(table, folders, folder, seeds=range(seeds), overrides=settings, report=report)
     head, *rows = table_rows(table, cells)
     shown = Table(*head)
     for row in rows:

@@ -37,7 +37,7 @@ class OpenVinoBackend:
 
     def __init__(self, model: Path, *, outputs: Sequence[str] | None = None, threads: int | None = None) -> None:
         """Load the file `model`; arguments and errors as in `rtpose.backends.load_backend`."""
-        network = _read(model)
+        network = read_network(model)
         self.metadata = _metadata(network)
         if outputs is not None:
             network = _only(network, outputs, model)
@@ -61,7 +61,8 @@ class OpenVinoBackend:
         return dict(zip(self.output_names, results.to_tuple(), strict=True))
 
 
-def _read(model: Path) -> Any:
+def read_network(model: Path) -> Any:
+    """The file as OpenVINO's graph. Errors: `ModelError`."""
     if not model.is_file():
         raise ModelError(f"no network file at {model}")
     if model.suffix.lower() not in READABLE_SUFFIXES:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from rtpose.errors import ModelError
+from rtpose.models.blazepose_trunk import BlazePoseTrunk
 from rtpose.models.resnet import ResNet
 from rtpose.skeleton import H36M17
 
@@ -42,15 +43,16 @@ def convolution(inputs: int, outputs: int, size: int = 3, dilation: int = 1) -> 
 
 
 class Upsampling(nn.Sequential):
-    """Three transposed convolutions (4x4, stride 2): (N, inputs, S / 32, S / 32) -> (N, W, H, H).
+    """Transposed convolutions (4x4, stride 2): (N, inputs, S / stride, S / stride) -> (N, W, H, H). Three for the
+    paper's trunk, of stride 32.
 
     Used by the context branch, as in the PoseNet (Moon et al. 2019) on which the paper's baseline stands, and by the
     bone-joint block ("uses deconvolution to upsample the featuremaps extracted by the backbone").
     """
 
-    def __init__(self, inputs: int, width: int) -> None:
+    def __init__(self, inputs: int, stride: int, width: int) -> None:
         layers: list[nn.Module] = []
-        for i in range(3):
+        for i in range((stride // 4).bit_length() - 1):
             up = nn.ConvTranspose2d(inputs if i == 0 else width, width, 4, 2, 1, bias=False)
             nn.init.normal_(up.weight, std=(2.0 / (4 * up.in_channels)) ** 0.5)  # four taps reach each pixel
             layers += [up, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
@@ -64,17 +66,17 @@ class BoneJointBlock(nn.Module):
     context (1x1), and two 3x3 convolutions and a 1x1 make the joint heatmaps.
     """
 
-    def __init__(self, inputs: int, width: int, *, bones: bool) -> None:
+    def __init__(self, inputs: int, stride: int, width: int, *, bones: bool) -> None:
         """bones: False leaves the bone heatmaps out (Table 4's "w/ JH")."""
         super().__init__()
-        self.upsampling = Upsampling(inputs, width)
+        self.upsampling = Upsampling(inputs, stride, width)
         self.bones = nn.Conv2d(width, BONES, 1) if bones else None
         self.fusion = convolution(2 * width + (BONES if bones else 0), width, 1)
         self.refinement = nn.Sequential(convolution(width, width), convolution(width, width))
         self.joints = nn.Conv2d(width, JOINTS, 1)
 
     def forward(self, features: Tensor, context: Tensor) -> tuple[Tensor | None, Tensor]:
-        """(N, inputs, S / 32, S / 32), (N, W, H, H) -> bones (N, B, H, H) or None, joints (N, J, H, H)."""
+        """(N, inputs, S / stride, S / stride), (N, W, H, H) -> bones (N, B, H, H) or None, joints (N, J, H, H)."""
         up = self.upsampling(features)
         bones = None if self.bones is None else self.bones(up)
         fused = self.fusion(torch.cat([up, context] if bones is None else [up, context, bones], 1))
@@ -134,6 +136,8 @@ class LiftingBlock(nn.Module):
         self.first = nn.Linear(3 * JOINTS, width)
         self.blocks = nn.ModuleList(_lifting_layers(width, dropout) for _ in range(5))
         self.last = nn.Linear(width, 3 * JOINTS)
+        nn.init.normal_(self.last.weight, std=1e-3)
+        nn.init.zeros_(self.last.bias)
 
     def forward(self, joints: Tensor) -> Tensor:
         """(N, J, 3) x, y, z in voxels -> (N, J, 3) metres, relative to the root, axes of the crop's view."""
@@ -145,9 +149,13 @@ class LiftingBlock(nn.Module):
 
 
 def _lifting_layers(width: int, dropout: float) -> nn.Sequential:
+    """A block that adds little at first: the whole begins near a linear map, which is learned at once, and then learns
+    what that lacks. From torch's own start it takes thousands of steps to get as far."""
     layers: list[nn.Module] = []
     for _ in range(2):
-        layers += [nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU(inplace=True), nn.Dropout(dropout)]
+        normalisation = nn.BatchNorm1d(width)
+        layers += [nn.Linear(width, width), normalisation, nn.ReLU(inplace=True), nn.Dropout(dropout)]
+    nn.init.constant_(normalisation.weight, 0.1)  # not 0: the ReLU behind it would pass no gradient, ever
     return nn.Sequential(*layers)
 
 
@@ -189,7 +197,8 @@ class Cascaded(nn.Module):
         scale_branch: bool = False,
         ordinal: bool = True,
     ) -> None:
-        """The defaults are the paper's size. trunk_width: factor on the trunk's channels. scale_branch: the pose is
+        """The defaults are the paper's size. trunk: a ResNet, or "blazepose". trunk_width: factor on
+        the ResNet's channels. scale_branch: the pose is
         of the size at which neck to knee is 1.077 m, and a branch says how much larger the person is (Eq. 10).
         ordinal: False for a network that is only run.
 
@@ -202,10 +211,12 @@ class Cascaded(nn.Module):
             raise ModelError(f"an input of {input_px} px is not possible: give a multiple of 32")
         self.depth_channels = depth_channels
         self.heatmap_px = input_px // 4
-        self.trunk = ResNet(trunk, width=trunk_width)
-        channels = self.trunk.channels
-        self.context = Upsampling(channels, width)
-        self.bone_joint = BoneJointBlock(channels, width, bones=variant != "jh") if variant != "baseline" else None
+        self.trunk = BlazePoseTrunk() if trunk == "blazepose" else ResNet(trunk, width=trunk_width)
+        channels, stride = self.trunk.channels, self.trunk.stride
+        self.context = Upsampling(channels, stride, width)
+        self.bone_joint = (
+            BoneJointBlock(channels, stride, width, bones=variant != "jh") if variant != "baseline" else None
+        )
         self.depth_centric = DepthCentricBlock(width, depth_channels, ordinal=ordinal) if variant == "full" else None
         joined = width + (JOINTS if self.bone_joint else 0) + (depth_channels if self.depth_centric else 0)
         # Where the branches are joined: a 1x1 convolution to W, and one to J volumes.

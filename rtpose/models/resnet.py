@@ -101,6 +101,8 @@ class ResNet(nn.Module):
         self.layer1, self.layer2, self.layer3, self.layer4 = layers
         self.channels = inputs
         """Of the features."""
+        self.stride = 32
+        """Of the features in pixels of the picture."""
         self.fc = nn.Linear(inputs, classes) if classes else None
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

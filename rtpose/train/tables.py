@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -20,10 +20,11 @@ from rtpose.train.data import EvaluationData, TrainingData
 from rtpose.train.data_folder import BuiltInMotions, DataFolder
 from rtpose.train.datasets import human36m, mpi_inf_3dhp
 from rtpose.train.evaluate import Evaluation, Example, InputKind, evaluate_depth, example, flip_averaging, protocol
-from rtpose.train.loop import Progress, Trained, train
+from rtpose.train.loop import train
 from rtpose.train.methods import METHODS
 from rtpose.train.settings import EXACT, SvmacWeights
 
+RENDERED = "rendered people"
 HUMAN36M, MPI_INF_3DHP = human36m.INFO.name, mpi_inf_3dhp.INFO.name
 PERCENT = {"pck_150": "PCK@150", "auc": "AUC", "p_pck_150": "PCK@150, aligned", "p_auc": "AUC, aligned"}
 """Metrics of which more is better, and which the papers print in per cent."""
@@ -214,7 +215,41 @@ TABLES: dict[str, Table] = {
             Row("Syn + wKCS", "48.3", paper_3dhp="94.9", decisive=True),
         ),
     ),
+    # Trained by rtpose.train.cascaded.ablation.
+    "cascaded-table4": Table(
+        "Cascaded Dimension-Lifting, Table 4: ablation",
+        "cascaded",
+        "mpjpe_mm",
+        "MPJPE in mm",
+        (
+            Row("Baseline", "54.1", {"variant": "baseline"}, decisive=True),
+            Row("w/ JH", "52.0", {"variant": "jh"}, decisive=True),
+            Row("w/ BJ", "50.8", {"variant": "bj"}, decisive=True),
+            Row("Full", "48.7", {"variant": "full"}, decisive=True),
+        ),
+        needs=RENDERED,
+    ),
 }
+
+
+class Step(Protocol):
+    """How far a training is."""
+
+    @property
+    def step(self) -> int: ...
+
+    @property
+    def steps(self) -> int: ...
+
+
+class Data(Protocol):
+    """What a table says of its data."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def subjects(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -224,9 +259,12 @@ class Cell:
     row: Row
     seed: int
     folder: Path
-    trained: Trained
-    training: TrainingData
-    tested: EvaluationData
+    seconds: float
+    """Spent in training."""
+    training: Data
+    tested: Data
+    protocol: str
+    """How the figure was taken."""
     metric: str
     value: float
     """The figure on the test data."""
@@ -268,7 +306,7 @@ def reproduce(
     *,
     seeds: Sequence[int] = (0,),
     overrides: Sequence[str] = (),
-    report: Callable[[str, Progress], None] = lambda label, progress: None,
+    report: Callable[[str, Step], None] = lambda label, progress: None,
 ) -> list[Cell]:
     """Train what the table needs, or take it from `folder` where it is finished, and evaluate on the test data.
 
@@ -278,6 +316,8 @@ def reproduce(
     """
     check_data(name, folders)
     table = TABLES[name]
+    if table.method not in METHODS:
+        raise ConfigError(f"{name} is of pictures, not of lifters")
     kind = METHODS[table.method]
     shared = load_settings(kind.settings, None, overrides, base={"noise": msgspec.to_builtins(EXACT)})
     by_kind = {data.kind: data for data in folders}
@@ -303,7 +343,7 @@ def reproduce(
             continue
         for seed in seeds if row.decisive or not any(other.decisive for other in table.rows) else seeds[:1]:
             settings = msgspec.structs.replace(shared, **row.changes, seed=seed)
-            run = folder / f"{_file_name(row.run or row.label)}-seed{seed}"
+            run = folder / f"{file_name(row.run or row.label)}-seed{seed}"
             tested, given = test(row.test_joints), InputKind.parse(row.test_input)
             data = training(trained_on, row.joints)
             trained = train(
@@ -317,7 +357,9 @@ def reproduce(
             metric = row.metric or table.metric
             cells.append(
                 Cell(
-                    row, seed, run, trained, data, tested, metric,
+                    row, seed, run, trained.seconds, data, tested,
+                    protocol(tested, flip=flip_averaging({"flip_averaging": isinstance(trained.lifter, FlipAveraged)})),
+                    metric,
                     value=_value(results[key], metric, tested, row.action, of_table == HUMAN36M),
                     per_pose=getattr(results[key], metric),
                     example_of=partial(example, trained.lifter, tested, codec, kind=given),
@@ -337,7 +379,8 @@ def _value(result: Evaluation, metric: str, data: EvaluationData, action: str, m
     return float(np.nanmean(per_pose))
 
 
-def _file_name(label: str) -> str:
+def file_name(label: str) -> str:
+    """A row's folder."""
     return "".join(c if c.isalnum() else "-" for c in label.lower()).strip("-")
 
 
@@ -358,7 +401,7 @@ def table_rows(name: str, cells: Sequence[Cell]) -> list[list[str]]:
             continue
         values = np.array([cell.value for cell in mine]) * (100 if mine[0].metric in PERCENT else 1)
         spread = f" ({values.min():.1f} to {values.max():.1f})" if len(values) > 1 else ""
-        minutes = sum(cell.trained.seconds for cell in mine) / 60
+        minutes = sum(cell.seconds for cell in mine) / 60
         rows.append([row.label, f"{values.mean():.1f}{spread}", paper, str(len(mine)), f"{minutes:.1f}"])
     return rows
 
@@ -366,11 +409,9 @@ def table_rows(name: str, cells: Sequence[Cell]) -> list[list[str]]:
 def table_note(cells: Sequence[Cell], overrides: Sequence[str]) -> str:
     """How the figures of `table_rows` were taken, in one line."""
     trained_on = {f"{c.training.name} (subjects {', '.join(c.training.subjects)})" for c in cells}
-    averaged = isinstance(cells[0].trained.lifter, FlipAveraged)
-    flip = flip_averaging({"flip_averaging": averaged})
     of_actions = "figures without an action are the mean of the actions; " if cells[0].tested.name == HUMAN36M else ""
     return (
         f"Trained on {' and '.join(sorted(trained_on))}, with the weights that were best on other subjects than those "
         f"tested on; settings of all rows: {' '.join(overrides) or 'the defaults'}; {of_actions}"
-        f"{protocol(cells[0].tested, flip=flip)}."
+        f"{cells[0].protocol}."
     )

@@ -19,7 +19,6 @@ import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -27,7 +26,6 @@ from rtpose import metrics
 from rtpose.errors import InputError
 from rtpose.estimate.crop_codec import CropCodec
 from rtpose.models.cascaded import Cascaded, resized_places
-from rtpose.models.resnet import load_imagenet
 from rtpose.train.cascaded.losses import (
     coordinate_loss,
     heatmap_loss,
@@ -36,6 +34,7 @@ from rtpose.train.cascaded.losses import (
     pose_loss,
 )
 from rtpose.train.cascaded.pictures import Batch, Example, Pictures, collate, everyone, example, random_example
+from rtpose.train.cascaded.pretrained import load_trunk
 from rtpose.train.cascaded.settings import CascadedSettings, StageSettings
 from rtpose.train.cascaded.targets import (
     bone_heatmaps,
@@ -48,6 +47,7 @@ from rtpose.train.cascaded.targets import (
 )
 from rtpose.train.loop import average_weights, step_seed
 from rtpose.train.run_folder import RunFolder
+from rtpose.types import Float32, Image
 
 TERMS = ("joints", "bones", "volume", "ordinal", "coordinates", "pose", "scale")
 """Of the losses; one that a stage does not have is NaN in the log."""
@@ -108,12 +108,13 @@ def train_cascaded(
     torch.manual_seed(settings.seed)
     device = _device(settings)
     network = build(settings)
-    if settings.imagenet is not None:
-        load_imagenet(network.trunk, Path(settings.imagenet))
+    load_trunk(network.trunk, settings)
     # Channels last is how the convolutions of CPUs and GPUs want their pictures.
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = copy.deepcopy(network).eval().requires_grad_(False)
-    first = network.before_lifting() + (network.of_lifting() if settings.early_lifting else [])
+    first = [p for p in network.before_lifting() if p.requires_grad] + (
+        network.of_lifting() if settings.early_lifting else []
+    )
     optimisers = (torch.optim.Adam(first), torch.optim.Adam(network.of_lifting()))
     parts = {"network": network, "averaged": averaged, "optimiser_1": optimisers[0], "optimiser_2": optimisers[1]}
 
@@ -153,14 +154,14 @@ def train_cascaded(
         seconds += time.monotonic() - began
 
         if step % settings.validate_every == 0 or step == steps:
-            scores, answers = validate(averaged, seen, codec, settings.batch_size, side)
+            scores = validate(averaged, seen, codec, settings.batch_size, side)
             row = {f"loss_{name}": float(terms[name].detach()) if name in terms else math.nan for name in TERMS}
             row |= {"picture_px": side, "learning_rate": learning_rate(at, stage), **scores, "seconds": seconds}
             run.log({"step": step, "stage": 1 + second, **{name: f"{value:.5g}" for name, value in row.items()}})
             for name, value in row.items():
                 writer.add_scalar(name.replace("_", "/", 1), value, step)
-            for i, (one, answer) in enumerate(zip(seen[:SHOWN_PEOPLE], answers, strict=True)):
-                writer.add_image(f"person/{i}", heatmap_picture(one.crop, answer), step, dataformats="HWC")
+            for i, picture in enumerate(heatmap_pictures(averaged, seen[:SHOWN_PEOPLE], codec, side)):
+                writer.add_image(f"person/{i}", picture, step, dataformats="HWC")
             writer.flush()
             if side == codec.input_px and (second or settings.early_lifting) and scores["val_mpjpe_mm"] < best:
                 best = scores["val_mpjpe_mm"]
@@ -266,69 +267,63 @@ def learning_rate(step: int, stage: StageSettings) -> float:
     return stage.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the network says of one crop, for a picture. None for blocks that it does not have."""
-
-    bones: NDArray[np.float32] | None
-    """(B, H, H)"""
-    heatmaps: NDArray[np.float32] | None
-    """(J, H, H)"""
-    joints: NDArray[np.float32]
-    """(J, 3) voxels."""
-
-
 @torch.no_grad()
-def validate(
+def estimated(
     network: Cascaded, people: list[Example], codec: CropCodec, batch_size: int, side: int
-) -> tuple[dict[str, float], list[Answer]]:
-    """Errors on people who were cut out by their true boxes, in full precision, and answers for the first few.
-
-    side: of the pictures, in pixels. MPJPE is root-relative and of the network's own size: nothing true is told to it.
-    """
+) -> tuple[Float32, Float32]:
+    """What the network says of people who were cut out by their true boxes, in full precision: 2.5D joints (N, 17, 3)
+    in voxels, poses (N, 17, 3) in millimetres. side: of the pictures, in pixels."""
     network.eval()
     device = next(network.parameters()).device
-    poses, joints, answers = [], [], []
+    joints, poses = [], []
     for i in range(0, len(people), batch_size):
-        batch = collate(people[i : i + batch_size], codec)
-        image = shrunk(batch.image.to(device), side)
-        out_joints, out_pose, _ = network(image)
-        poses.append(out_pose.cpu().numpy())
+        image = collate(people[i : i + batch_size], codec).image.to(device)
+        out_joints, out_pose, _ = network(shrunk(image, side))
         joints.append(out_joints.cpu().numpy())
-        if i == 0:
-            stages = network.stages(image[:SHOWN_PEOPLE])
-            answers = [
-                Answer(
-                    None if stages.bones is None else stages.bones[k].cpu().numpy(),
-                    None if stages.heatmaps is None else stages.heatmaps[k].cpu().numpy(),
-                    stages.joints[k].cpu().numpy(),
-                )
-                for k in range(len(stages.joints))
-            ]
-    estimate_mm = 1000 * np.concatenate(poses)
+        poses.append(1000 * out_pose.cpu().numpy())
+    return np.concatenate(joints), np.concatenate(poses)
+
+
+def validate(
+    network: Cascaded, people: list[Example], codec: CropCodec, batch_size: int, side: int
+) -> dict[str, float]:
+    """Errors of `estimated`. MPJPE is root-relative and of the network's own size: nothing true is told to it."""
+    joints, estimate_mm = estimated(network, people, codec, batch_size, side)
     truth_mm = 1000 * np.stack([one.pose for one in people])
-    voxels = np.abs(np.concatenate(joints) - np.stack([one.joints for one in people]))
-    scores = {
+    voxels = np.abs(joints - np.stack([one.joints for one in people]))
+    return {
         "val_mpjpe_mm": float(metrics.mpjpe(estimate_mm, truth_mm).mean()),
         "val_p_mpjpe_mm": float(metrics.p_mpjpe(estimate_mm, truth_mm).mean()),
         "val_x_y_voxels": float(voxels[..., :2].mean()),
         "val_z_voxels": float(voxels[..., 2].mean()),
     }
-    return scores, answers
 
 
-def heatmap_picture(crop: NDArray[np.uint8], answer: Answer) -> NDArray[np.uint8]:
-    """(S, K S, 3): the crop with the 2.5D joints, and beside it the strongest bone and joint heatmap of each pixel."""
+@torch.no_grad()
+def heatmap_pictures(network: Cascaded, people: list[Example], codec: CropCodec, side: int) -> list[Image]:
+    """For each person (S, K S, 3): the crop with the 2.5D joints, and beside it the strongest bone and joint heatmap
+    of each pixel, where the network has them."""
+    network.eval()
+    image = collate(people, codec).image.to(next(network.parameters()).device)
+    stages = network.stages(shrunk(image, side))
+    return [
+        _heatmap_picture(
+            one.crop, stages.joints[i], [maps[i] for maps in (stages.bones, stages.heatmaps) if maps is not None]
+        )
+        for i, one in enumerate(people)
+    ]
+
+
+def _heatmap_picture(crop: Image, joints: Tensor, heatmaps: list[Tensor]) -> Image:
     size = len(crop)
     drawn = crop.copy()
-    for x, y in (answer.joints[:, :2] + 0.5) * 4:  # a voxel covers four pixels
-        cv2.circle(drawn, (round(float(x)), round(float(y))), 2, (255, 255, 0), -1)
+    for x, y in joints[:, :2].tolist():
+        cv2.circle(drawn, (round(4 * x + 1.5), round(4 * y + 1.5)), 2, (255, 255, 0), -1)  # a voxel covers four pixels
     panels = [drawn]
-    for maps in (answer.bones, answer.heatmaps):
-        if maps is not None:
-            strength = np.clip(255 * maps.max(0), 0, 255).astype(np.uint8)
-            coloured = cv2.cvtColor(cv2.applyColorMap(strength, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
-            panels.append(cv2.resize(coloured, (size, size), interpolation=cv2.INTER_NEAREST))
+    for maps in heatmaps:
+        strength = (255 * maps.amax(0)).clamp(0, 255).to(torch.uint8).cpu().numpy()
+        coloured = cv2.cvtColor(cv2.applyColorMap(strength, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
+        panels.append(cv2.resize(coloured, (size, size), interpolation=cv2.INTER_NEAREST).astype(np.uint8))
     return np.concatenate(panels, 1)
 
 

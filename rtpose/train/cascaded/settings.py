@@ -18,8 +18,10 @@ class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     input_px: Count = 256
     depth_channels: Count = 64
     """C; heatmaps have a quarter of the input's side."""
-    trunk: Literal["resnet18", "resnet34", "resnet50"] = "resnet50"
+    trunk: Literal["resnet18", "resnet34", "resnet50", "blazepose"] = "resnet50"
+    """blazepose: the first layers of its landmark network, which begin with what they learned on real pictures."""
     trunk_width: Positive = 1.0
+    """Factor on a ResNet's channels."""
     width: Count = 256
     """Channels of the branches; not printed in the paper, its baseline's is 256."""
     lift_width: Count = 1024
@@ -121,7 +123,9 @@ class CascadedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share_2d: Share = 0.5
     """Of each batch, from data with 2D labels alone where `--data-2d` names some; their z loss is zero."""
     imagenet: str | None = None
-    """A file of ImageNet weights for the trunk (.pth or .safetensors, names as torchvision's)."""
+    """A file of ImageNet weights for a ResNet (.pth or .safetensors, names as torchvision's)."""
+    freeze_trunk: bool = False
+    """The trunk's convolutions stay as they were loaded: less to learn, and twice as fast with blazepose."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: a GPU where torch finds one."""
     bf16: Literal["auto", "on", "off"] = "auto"

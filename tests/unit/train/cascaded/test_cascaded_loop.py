@@ -98,7 +98,7 @@ def test_eight_pictures_are_learned_by_heart() -> None:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    scores, _ = validate(network, examples, codec, 8, codec.input_px)
+    scores = validate(network, examples, codec, 8, codec.input_px)
     assert scores["val_mpjpe_mm"] < 10
     assert scores["val_x_y_voxels"] < 0.5  # of 16
     assert scores["val_z_voxels"] < 0.6

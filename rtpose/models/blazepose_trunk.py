@@ -1,0 +1,108 @@
+"""The first layers of BlazePose's landmark network as a trunk that can be trained on.
+
+A picture's features, learned on real pictures of people and free to use (Apache 2.0), where the paper takes ImageNet's.
+Inverted residual blocks as in MobileNetV2 (Sandler et al. 2018), batch normalisation folded into the convolutions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from rtpose.errors import ModelError
+
+_BLOCKS: tuple[tuple[int, int, int, int], ...] = (
+    # expanded, kernel, stride, outputs
+    (64, 3, 2, 24), (144, 3, 1, 24),
+    (144, 5, 2, 32), (192, 5, 1, 32),
+    (192, 3, 2, 64), (384, 3, 1, 64), (384, 3, 1, 64), (384, 5, 1, 88), (528, 5, 1, 88), (528, 5, 1, 88),
+    (528, 5, 2, 144), (864, 5, 1, 144), (864, 5, 1, 144), (864, 5, 1, 144),
+)  # fmt: skip
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def _convolution(
+    inputs: int, outputs: int, size: int, *, stride: int = 1, dilation: int = 1, groups: int = 1
+) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, size, stride, dilation * (size // 2), dilation, groups)
+
+
+class InvertedResidual(nn.Module):
+    """1x1 to more channels, one filter per channel, 1x1 to fewer; a shortcut where the shape stays:
+    (N, inputs, H, W) -> (N, outputs, H / stride, W / stride)."""
+
+    def __init__(self, inputs: int, expanded: int, size: int, stride: int, outputs: int, dilation: int) -> None:
+        super().__init__()
+        self.expand = _convolution(inputs, expanded, 1)
+        self.depthwise = _convolution(expanded, expanded, size, stride=stride, dilation=dilation, groups=expanded)
+        self.project = _convolution(expanded, outputs, 1)
+        self.shortcut = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride)."""
+        y = nn.functional.relu6(self.depthwise(nn.functional.relu6(self.expand(x))))
+        out: Tensor = self.project(y)
+        return out + x if self.shortcut else out
+
+
+class BlazePoseTrunk(nn.Module):
+    """A picture -> features at an eighth of its size.
+
+    BlazePose was trained on squares of 256 px around a person. Pictures of 128 px are enlarged to that, and the last
+    halving is left out: the filters behind it are dilated instead and see the same.
+    """
+
+    channels = 144
+    """Of the features."""
+    stride = 8
+    """Of the features in pixels of the picture."""
+    _ENLARGED = 2
+    _STRIDE = 16  # in pixels of the enlarged picture
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = _convolution(3, 24, 3, stride=2)
+        self.depthwise = _convolution(24, 24, 3, groups=24)
+        self.project = _convolution(24, 16, 1)
+        blocks, inputs, reached, dilation = [], 16, 2, 1
+        for expanded, size, step, outputs in _BLOCKS:
+            if reached * step > self._STRIDE:
+                blocks.append(InvertedResidual(inputs, expanded, size, 1, outputs, 1))
+                dilation *= step
+            else:
+                blocks.append(InvertedResidual(inputs, expanded, size, step, outputs, dilation))
+                reached *= step
+            inputs = outputs
+        self.blocks = nn.Sequential(*blocks)
+        self.normalisation = nn.BatchNorm2d(self.channels)  # BlazePose's features reach into the hundreds
+        # BlazePose wants 0 .. 1, the codec gives ImageNet's normalisation.
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(_STD)[:, None, None], persistent=False)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(N, 3, S, S) -> (N, 144, S / 8, S / 8)."""
+        x = nn.functional.interpolate(x, scale_factor=self._ENLARGED, mode="bilinear")
+        x = nn.functional.relu6(self.stem(x * self.std + self.mean))
+        x = self.project(nn.functional.relu6(self.depthwise(x)))
+        out: Tensor = self.normalisation(self.blocks(x))
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As `features`."""
+        return self.features(x)
+
+    def load(self, weights: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Fill the convolutions in order with (weight, bias) of BlazePose's, of which there may be more.
+
+        Errors: `ModelError` where the shapes are others: another network or version.
+        """
+        layers = [module for module in self.modules() if isinstance(module, nn.Conv2d)]
+        for layer, (weight, bias) in zip(layers, weights, strict=False):
+            if layer.weight.shape != weight.shape or layer.bias is None or layer.bias.shape != bias.shape:
+                raise ModelError("BlazePose's landmark network has other layers than this version knows")
+            layer.weight.data.copy_(weight)
+            layer.bias.data.copy_(bias)

@@ -1,0 +1,57 @@
+"""Weights for the trunk that were learned elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+import torch
+from torch import Tensor, nn
+
+from rtpose import model_files
+from rtpose.backends.openvino import read_network
+from rtpose.models.blazepose_trunk import BlazePoseTrunk
+from rtpose.models.resnet import ResNet, load_imagenet
+from rtpose.train.cascaded.settings import CascadedSettings
+
+_LANDMARKS = "pose_landmark_full.tflite"
+_CONVOLUTIONS = ("Convolution", "GroupConvolution")
+
+
+def load_trunk(trunk: ResNet | BlazePoseTrunk, settings: CascadedSettings) -> None:
+    """Fill the trunk as the settings say, and freeze it if they say so.
+
+    Errors: those of `load_imagenet` and `model_files.ensure`; `ModelError` for another version of BlazePose.
+    """
+    if isinstance(trunk, BlazePoseTrunk):
+        count = sum(isinstance(module, nn.Conv2d) for module in trunk.modules())
+        trunk.load(convolutions(model_files.ensure(_LANDMARKS), count))
+    elif settings.imagenet is not None:
+        load_imagenet(trunk, Path(settings.imagenet))
+    for module in trunk.modules():
+        if isinstance(module, nn.Conv2d):
+            module.requires_grad_(not settings.freeze_trunk)
+
+
+def convolutions(file: Path, count: int) -> list[tuple[Tensor, Tensor]]:
+    """Weight and bias of the first `count` convolutions of a network that OpenVINO reads, in the order in which they
+    are computed, shaped as torch's. Each must be followed by the addition of its bias. Errors: `ModelError`."""
+    found: list[tuple[Tensor, Tensor]] = []
+    for node in read_network(file).get_ordered_ops():
+        if node.get_type_name() in _CONVOLUTIONS and len(found) < count:
+            weight = _constant(node.input_value(1))
+            if node.get_type_name() == "GroupConvolution":
+                weight = weight[:, 0]  # a group has one channel
+            addition = next(iter(node.output(0).get_target_inputs())).get_node()
+            terms = [addition.input_value(i) for i in range(2)]
+            bias = next(term for term in terms if term.get_node().get_friendly_name() != node.get_friendly_name())
+            found.append((torch.from_numpy(weight), torch.from_numpy(_constant(bias).reshape(-1))))
+    return found
+
+
+def _constant(output: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """What an output without inputs comes to: weights are stored as fp16 and turned about."""
+    part = ov.compile_model(ov.Model([output], [], "constant"), "CPU")
+    return np.array(part([])[0], np.float32)
