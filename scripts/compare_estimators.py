@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -41,42 +42,18 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
-    parser.add_argument("--cascaded", default="cascaded", help="a network for pictures (.onnx), or the shipped one")
+    parser.add_argument("--cascaded", help="a network for pictures (.onnx); left out: the shipped one")
     parser.add_argument("--lifter", default="temporal")
     parser.add_argument("--every", type=int, default=1, help="only every N-th frame")
     parser.add_argument("--frames", type=int, help="only the first N of these")
     parser.add_argument("--sheet", type=Path, help="also write this picture")
     options = parser.parse_args()
-    detector = open_detector("blazepose", persons=1)
-    two_stage = TwoStageEstimator(
-        "blazepose", detector, NearestTracker(), NetworkLifter(options.lifter, height_m=HEIGHT_M)
-    )
-    network = CascadedNetwork(cascaded_file(options.cascaded))
-    cascaded = CascadedEstimator(network, PersonFinder(), NearestTracker(), height_m=HEIGHT_M)
+    rows, tiles = compare(options.clips, options.cascaded, options.lifter, options.every, options.frames)
     print(f"{'clip':<32}{'frames':>7}{'lifter':>8}{'cascaded':>10}{'both':>6}{'P-MPJPE mm':>12}{'2D %':>7}")
-    tiles: list[Image] = []
-    for clip in options.clips:
-        two_stage.reset()
-        cascaded.reset()
-        frames = list(islice(frames_of(clip, options.every), options.frames))
-        shown = set(np.linspace(0, len(frames) - 1, SHOWN_PER_CLIP).round().astype(int).tolist())
-        seen, p_mpjpe_mm, apart_percent = np.zeros(2, int), [], []
-        for i, frame in enumerate(frames):
-            camera = camera_from_fov(frame.size)
-            pair = [two_stage.estimate(frame, camera), cascaded.estimate(frame, camera)]
-            seen += [bool(people) for people in pair]
-            if i in shown:
-                tiles.append(tile(frame.image, *pair))
-            if all(pair) and overlap(pair[0][0], pair[1][0]) > 0.3:
-                first, second = pair[0][0], pair[1][0]
-                p_mpjpe_mm.append(1000 * metrics.p_mpjpe(second.pose_3d[None], first.pose_3d[None])[0])
-                tall = np.ptp(first.keypoints_2d[:, 1])
-                apart = np.linalg.norm(first.keypoints_2d[:, :2] - second.keypoints_2d[:, :2], axis=1)
-                apart_percent.append(100 * np.median(apart) / tall)
+    for row in rows:
         print(
-            f"{clip.name:<32}{len(frames):>7}{seen[0]:>8}{seen[1]:>10}{len(p_mpjpe_mm):>6}"
-            f"{_median(p_mpjpe_mm):>12.1f}{_median(apart_percent):>7.1f}",
-            flush=True,
+            f"{row.clip:<32}{row.frames:>7}{row.lifter_sees:>8}{row.cascaded_sees:>10}{row.both:>6}"
+            f"{row.p_mpjpe_mm:>12.1f}{row.apart_percent:>7.1f}"
         )
     if options.sheet is not None:
         columns = min(2, len(tiles))
@@ -84,6 +61,58 @@ def main() -> None:
         sheet = np.vstack([np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)])
         cv2.imwrite(str(options.sheet), np.ascontiguousarray(sheet[..., ::-1]))
         print(options.sheet)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One clip. Counts are of frames; medians are of the frames where both see the same person."""
+
+    clip: str
+    frames: int
+    lifter_sees: int
+    cascaded_sees: int
+    both: int
+    p_mpjpe_mm: float
+    apart_percent: float
+
+
+def compare(
+    clips: list[Path], cascaded: str | None, lifter: str = "temporal", every: int = 1, frames: int | None = None
+) -> tuple[list[Compared], list[Image]]:
+    """The figures of each clip, and tiles of some frames. Arguments as on the command line."""
+    two_stage = TwoStageEstimator(
+        "blazepose", open_detector("blazepose", persons=1), NearestTracker(), NetworkLifter(lifter, height_m=HEIGHT_M)
+    )
+    network = CascadedNetwork(cascaded_file(cascaded))
+    direct = CascadedEstimator(network, PersonFinder(), NearestTracker(), height_m=HEIGHT_M)
+    rows: list[Compared] = []
+    tiles: list[Image] = []
+    for clip in clips:
+        two_stage.reset()
+        direct.reset()
+        seen, count, p_mpjpe_mm, apart_percent = np.zeros(2, int), 0, [], []
+        kept: list[Image] = []
+        for frame in islice(frames_of(clip, every), frames):
+            count += 1
+            camera = camera_from_fov(frame.size)
+            lifted, found = two_stage.estimate(frame, camera), direct.estimate(frame, camera)
+            seen += [bool(lifted), bool(found)]
+            kept.append(tile(frame.image, lifted, found))
+            if lifted and found and overlap(lifted[0], found[0]) > 0.3:
+                first, second = lifted[0], found[0]
+                p_mpjpe_mm.append(1000 * float(metrics.p_mpjpe(second.pose_3d[None], first.pose_3d[None])[0]))
+                tall = np.ptp(first.keypoints_2d[:, 1])
+                apart = np.linalg.norm(first.keypoints_2d[:, :2] - second.keypoints_2d[:, :2], axis=1)
+                apart_percent.append(100 * float(np.median(apart) / tall))
+        rows.append(
+            Compared(
+                clip.name, count, int(seen[0]), int(seen[1]), len(p_mpjpe_mm), _median(p_mpjpe_mm),
+                _median(apart_percent),
+            )
+        )  # fmt: skip
+        shown = sorted(set(np.linspace(0, count - 1, SHOWN_PER_CLIP).round().astype(int).tolist()))
+        tiles += [kept[i] for i in shown]
+    return rows, tiles
 
 
 def frames_of(clip: Path, every: int) -> Iterator[Frame]:

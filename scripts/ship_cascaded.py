@@ -1,0 +1,109 @@
+"""Put a trained `cascaded` into the package, with its card.
+
+    python scripts/ship_cascaded.py runs/cascaded --single FOLDER --group FOLDER ... --clips CLIP ...
+
+FOLDERs hold rendered test people on whom no weights were chosen. Refuses if the shipped network is better on --single, or
+if configs/train/cascaded_small.yaml is not how it was trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from compare_estimators import Compared, compare
+
+from rtpose.config import load_settings
+from rtpose.estimate.cascaded import CascadedNetwork
+from rtpose.train.cascaded.evaluate import evaluate_pictures
+from rtpose.train.cascaded.settings import CascadedSettings
+from rtpose.train.synth.dataset import TEST_SUBJECTS
+from rtpose.train.synth.shards import RenderedFolder
+from rtpose.weights import CASCADED
+
+CONFIG = Path(__file__).resolve().parents[1] / "configs" / "train" / "cascaded_small.yaml"
+TRUNK = (
+    "**Trunk**: the first layers of BlazePose's landmark network (Google, Apache License 2.0), their weights unchanged. "
+    "They were trained on real pictures; all other layers have seen rendered people alone."
+)
+
+
+def main() -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--single", type=Path, required=True)
+    parser.add_argument("--group", type=Path, nargs="*", default=[])
+    parser.add_argument("--clips", type=Path, nargs="*", default=[])
+    args = parser.parse_args()
+    trained = args.run / "cascaded.onnx"
+    facts = CascadedNetwork(trained).facts
+    if load_settings(CascadedSettings, CONFIG) != msgspec.convert(facts["settings"], CascadedSettings):
+        sys.exit(f"{CONFIG} is not how {trained} was trained")
+    single = figures(trained, args.single, "gt")
+    if CASCADED.is_file():
+        old, new = figures(CASCADED, args.single, "gt")["mpjpe_mm"], single["mpjpe_mm"]
+        print(f"rendered test people, MPJPE: shipped {old:.1f} mm, new {new:.1f} mm")
+        if new >= old:
+            sys.exit("the shipped one is better: kept")
+    groups = [(folder, kind, figures(trained, folder, kind)) for folder in args.group for kind in ("gt", "detected")]
+    rows = [(args.single, "gt", single), (args.single, "detected", figures(trained, args.single, "detected")), *groups]
+    clips, _ = compare(args.clips, str(trained))
+    shutil.copyfile(trained, CASCADED)
+    CASCADED.with_suffix(".md").write_text(card(facts, rows, clips, CASCADED.stat().st_size), encoding="utf-8")
+    print(CASCADED)
+
+
+def figures(network: Path, folder: Path, kind: str) -> dict[str, Any]:
+    """As `rtpose eval NETWORK --data rendered:FOLDER --input KIND`."""
+    return evaluate_pictures(str(network), RenderedFolder(folder), name=f"rendered:{folder.name}", input_kind=kind)
+
+
+def card(facts: dict[str, Any], rows: list[tuple[Path, str, dict[str, Any]]], clips: list[Compared], size: int) -> str:
+    """The card's Markdown."""
+    data, settings = facts["training_data"], facts["settings"]
+    rendered = "\n".join(
+        f"| {folder.name} | {kind} | {f['people']['people']} | {f['people']['matched']} | {f['mpjpe_mm']:.1f} | "
+        f"{f['p_mpjpe_mm']:.1f} | {f['people']['pck3d']:.3f} | {f['people']['pck3d_matched']:.3f} | "
+        f"{f['people']['pck3d_absolute']:.3f} | {f['people']['root_error_mm']:.0f} |"
+        for folder, kind, f in rows
+    )
+    real = "\n".join(
+        f"| {c.clip} | {c.frames} | {c.lifter_sees} | {c.cascaded_sees} | {c.both} | {c.p_mpjpe_mm:.1f} | "
+        f"{c.apart_percent:.1f} |"
+        for c in clips
+    )
+    return f"""# cascaded
+
+{facts["paper"]}, at the small size: pictures of {settings["network"]["input_px"]} px, {settings["network"]["depth_channels"]} depth channels.
+
+- **File**: `cascaded.onnx`, {size / 1e6:.1f} MB, weights stored as fp16, computed in fp32; sha256 `{rows[0][2]["weights_sha256"]}`.
+- **Input and output**: {facts["input"]}; {facts["output"]}.
+- {TRUNK}
+- **Trained by**: `rtpose train cascaded --config configs/train/cascaded_small.yaml --data FOLDER --validation FOLDER` at revision
+  `{facts["git_revision"]}`, {facts["training_seconds"] / 60:.0f} minutes on two shared CPU cores; the averaged weights of step {facts["step"]} were best on the validation people.
+- **Data**: {data["pictures"]} rendered pictures (`rtpose data render`, seed 0), motions of {data["train"]["rendered"]["motions"]} without the
+  subjects {", ".join(TEST_SUBJECTS)}. {data["acknowledgement"]}
+
+On rendered people of other motions, bodies, clothes and backgrounds, never trained or chosen on
+(`rtpose eval cascaded --data rendered:FOLDER --input gt|detected`; {rows[0][2]["protocol"]}):
+
+| pictures | boxes | people | matched | MPJPE mm | P-MPJPE mm | 3DPCK | of the matched | absolute | root error mm |
+|---|---|---|---|---|---|---|---|---|---|
+{rendered}
+
+On real clips, beside the default estimator (detector and temporal lifter; `python scripts/compare_estimators.py CLIP ...`).
+Neither is the truth; P-MPJPE is the median distance between the two:
+
+| clip | frames | lifter sees | cascaded sees | both | P-MPJPE mm | 2D, % of the height |
+|---|---|---|---|---|---|---|
+{real}
+"""
+
+
+if __name__ == "__main__":
+    main()
