@@ -63,10 +63,10 @@ class StickPeople:
         return Picture(image, (person,), camera)
 
 
-def write_rendered(folder: Path, people: StickPeople) -> None:
+def write_rendered(folder: Path, people: StickPeople, split: str = "train") -> None:
     """A folder as `rtpose data render` fills it."""
     folder.mkdir()
-    (folder / "pictures.json").write_text(json.dumps({"format": FORMAT}))
+    (folder / "pictures.json").write_text(json.dumps({"format": FORMAT, "split": split}))
     pictures = []
     for i in range(len(people)):
         picture = people[i]

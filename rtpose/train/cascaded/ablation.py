@@ -78,7 +78,7 @@ def reproduce_ablation(
     if len(folders) != 2:
         raise ConfigError(f"{name} needs --data twice: a folder of rendered people and one rendered with --test")
     training, tested = (RenderedFolder(path) for path in folders)
-    if (training.about["split"], tested.about["split"]) != ("train", "test"):
+    if (training.about.get("split"), tested.about.get("split")) != ("train", "test"):
         raise ConfigError(
             f"{name} needs people to train on in {folders[0]} and people made with --test in {folders[1]}"
         )
