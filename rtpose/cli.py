@@ -24,6 +24,7 @@ from rtpose.errors import ConfigError, InputError, MissingExtraError, OutputErro
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from rtpose.bench.report import Agreement, LiveFigures, MachineFigures, NetworkFigures, SideFigures
     from rtpose.config import RunSettings
     from rtpose.pipeline import Pipeline, Summary
     from rtpose.server.server import PoseServer
@@ -543,6 +544,218 @@ def models_import(
         print(path)
 
 
+@app.command()
+def bench(
+    clip: Annotated[Path | None, typer.Argument(help="A video.", show_default="the built-in sample")] = None,
+    settings: Annotated[
+        str, typer.Option(help="What is measured: settings such as lifter=baseline,backend=torch,threads=1.")
+    ] = "default",
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Two such settings, or mediapipe, in turns in one run, and their ratio."),
+    ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="mediapipe=PYTHON", help="Also another program: the Python that has it."),
+    ] = None,
+    people: Annotated[
+        str | None, typer.Option(metavar="N or 1..4", help="The clip with that many people (of 4), side by side.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each side takes its turn.")] = 5,
+    frames: Annotated[int | None, typer.Option(min=2, help="Only the first frames.", show_default="all")] = None,
+    make_1080p: Annotated[bool, typer.Option("--make-1080p", help="Scale the clip to 1920x1080 first.")] = False,
+    roofline: Annotated[
+        bool, typer.Option("--roofline/--no-roofline", help="Measure the machine's limits and each network.")
+    ] = True,
+    minutes: Annotated[
+        float | None, typer.Option(help="Instead: run that long, over and over, and watch the memory.")
+    ] = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="Instead: from a frame's time to its drawing in a browser (extra 'dev').")
+    ] = False,
+    clients: Annotated[
+        str | None, typer.Option(metavar="1,100", help="Instead: the cost of that many pages at once.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """How fast rtpose is on this machine, stage by stage, and how far that is from the machine's limits."""
+    import tempfile
+
+    import msgspec
+    from rich.console import Console
+
+    from rtpose.assets import sample_clip
+    from rtpose.bench import report as figures
+    from rtpose.bench import sides as bench_sides
+    from rtpose.bench.clips import make_1080p as scale_up
+    from rtpose.bench.tables import print_report
+
+    if sum(map(bool, (compare, people, minutes, page or clients))) > 1:
+        raise ConfigError(
+            "--compare, --people, --minutes and --page or --clients each measure something else: give one"
+        )
+    chosen = bench_sides.parse_settings(settings)
+    peers = bench_sides.parse_peers(peer or [])
+    counts = [int(part) for part in (clients or "").split(",") if part.strip().isdecimal()]
+    if clients is not None and len(counts) != len(clients.split(",")):
+        raise ConfigError(f"--clients {clients}: give numbers of pages, as in 1,100")
+    the_clip = clip or sample_clip()
+    _open_file(str(the_clip)).close()  # what is wrong with it is said before any work
+    result = figures.BenchReport(version=__version__, rounds=rounds, machine=figures.machine())
+    with tempfile.TemporaryDirectory(prefix="rtpose-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        if make_1080p:
+            scale_up(the_clip, folder / "1080p.mp4")
+            the_clip = folder / "1080p.mp4"
+        if minutes is not None:
+            samples = bench_sides.watch_memory(bench_sides.make_side(settings, the_clip, peers), 60 * minutes)
+            result.memory = figures.memory_figures(*samples)
+        elif page or counts:
+            result.live = _bench_live(chosen, the_clip, counts, browser=page, rounds=rounds)
+        else:
+            wanted = [(settings, the_clip)]
+            if compare is not None:
+                wanted = [(text, the_clip) for text in compare]
+            elif people is not None:
+                wanted = _crowds(settings, the_clip, people, folder)
+            else:
+                wanted += [(text, the_clip) for text in peers]
+            sides = [bench_sides.make_side(text, its_clip, peers) for text, its_clip in wanted]
+            with _progress(quiet, "rounds") as update:
+                result.sides = bench_sides.run_sides(
+                    sides,
+                    rounds=rounds,
+                    frames=frames,
+                    folder=folder,
+                    report=lambda done, total: update(done, total, ""),
+                )
+            result.ratios = [figures.ratio(result.sides[0], other) for other in result.sides[1:]]
+            result.agreements = _agreements(result.sides, folder)
+        if roofline and result.sides:
+            result.machine, result.networks = _roofline(result.machine, chosen)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
+    else:
+        print_report(result, Console(width=160 if not sys.stdout.isatty() else None))
+
+
+@app.command("bench-worker", hidden=True)
+def bench_worker(settings: str) -> None:
+    """One side of `rtpose bench`; settings: JSON."""
+    import msgspec
+
+    from rtpose.bench.clients import clients
+    from rtpose.bench.worker import serve
+    from rtpose.config import RunSettings
+    from rtpose.sinks.npz import NpzRecorder
+
+    run = _Run(msgspec.json.decode(settings, type=RunSettings))
+
+    def play(
+        clip: str, out: Path | None, page: bool, on_result: Callable[[Result], None], stop: Callable[[], bool]
+    ) -> None:
+        def each(result: Result) -> None:
+            on_result(result)
+            if stop():
+                run.stop()
+
+        meta: dict[str, Any] = {}
+        recorders: list[Sink] = [NpzRecorder(out, overwrite=True, meta=lambda: meta)] if out else []
+        with ExitStack() as stack:
+            server = None
+            if page:
+                server = stack.enter_context(run.serving(source=clip, live=True, port=0))
+                stack.enter_context(clients(server.url, 1))
+            run.play(_open_file(clip), server=server, recorders=recorders, meta=meta, real_time=page, on_result=each)
+
+    serve(play)
+
+
+def _bench_live(
+    settings: RunSettings, clip: Path, counts: Sequence[int], *, browser: bool, rounds: int
+) -> list[LiveFigures]:
+    """One row for the browser, if it is wanted, and one for each number of pages."""
+    from rtpose.bench.live import Drawn, measure_live
+
+    run = _Run(settings)
+    drawn = Drawn()
+    source = _open_file(str(clip))
+    source.close()
+    with run.serving(source=clip.name, live=True, port=0, on_drawn=drawn) as server:
+
+        def play(on_result: Callable[[Result], None]) -> None:
+            run.play(_open_file(str(clip)), server=server, real_time=True, on_result=on_result)
+
+        play(lambda result: None)  # a warm-up
+        wanted = [(1, True)] if browser else []
+        return [
+            measure_live(
+                play, drawn, server.url, pages=pages, browser=in_browser, source_fps=source.info.fps, passes=rounds
+            )
+            for pages, in_browser in [*wanted, *((count, False) for count in counts)]
+        ]
+
+
+def _crowds(settings: str, clip: Path, people: str, folder: Path) -> list[tuple[str, Path]]:
+    """Settings and clip for each number of people."""
+    from rtpose.bench.clips import MOST_PEOPLE, make_crowd
+
+    first, dots, last = people.partition("..")
+    if not first.isdecimal() or (dots and not last.isdecimal()):
+        raise ConfigError(f"--people {people}: give a number, or two as in 1..{MOST_PEOPLE}")
+    numbers = range(int(first), int(last or first) + 1)
+    if not numbers or numbers[0] < 1 or numbers[-1] > MOST_PEOPLE:
+        raise ConfigError(f"--people {people}: give 1 to {MOST_PEOPLE}")
+    wanted = []
+    for number in numbers:
+        crowd = folder / f"{number} of {MOST_PEOPLE}.mp4"
+        make_crowd(clip, crowd, number)
+        own = [] if settings in ("", "default") else [settings]
+        wanted.append((",".join([*own, f"persons={number}"]), crowd))
+    return wanted
+
+
+def _agreements(sides: Sequence[SideFigures], folder: Path) -> list[Agreement]:
+    """The first side's joints beside each other's, where both follow one person."""
+    from rtpose.bench.agreement import agreement, read_joints
+    from rtpose.bench.sides import poses_of
+
+    if len({side.clip for side in sides}) > 1:
+        return []
+    joints = [read_joints(poses_of(folder, index)) for index in range(len(sides))]
+    found = [
+        agreement(side.name, of_side, sides[0].name, joints[0])
+        for side, of_side in zip(sides[1:], joints[1:], strict=True)
+    ]
+    return [one for one in found if one is not None]
+
+
+def _roofline(machine: MachineFigures, settings: RunSettings) -> tuple[MachineFigures, list[NetworkFigures]]:
+    """The machine with its limits, and the networks that the settings use."""
+    import msgspec
+
+    from rtpose import model_files
+    from rtpose.bench.roofline import Network, copy_gb_s, matrix_gflops, measure_network
+    from rtpose.detect.blazepose import LANDMARK_OUTPUTS, PERSON_OUTPUTS
+    from rtpose.weights import cascaded_file, lifter_file
+
+    finder = model_files.path_of("pose_detection.tflite")
+    landmarks = model_files.path_of("pose_landmark_full.tflite")
+    networks = [Network("person detector", finder, PERSON_OUTPUTS, "openvino")]
+    if settings.estimator == "cascaded":
+        networks.append(Network("cascaded", cascaded_file(settings.cascaded), None, settings.backend))
+    else:
+        lifter = lifter_file(settings.lifter)
+        networks.append(Network("landmarks", landmarks, LANDMARK_OUTPUTS, "openvino"))
+        networks.append(Network(f"lifter {lifter.stem}", lifter, None, settings.backend))
+    threads = settings.threads
+    measured = msgspec.structs.replace(
+        machine, matrix_gflops=matrix_gflops(threads), copy_gb_s=copy_gb_s(threads or machine.cores)
+    )
+    return measured, [measure_network(network, measured, threads=threads) for network in networks]
+
+
 TrainData = Annotated[
     Path | None,
     typer.Option(
@@ -841,11 +1054,18 @@ class _Run:
             persons=settings.persons, height_m=height_m,
         )  # fmt: skip
 
+    def stop(self) -> None:
+        """End the source at hand after its frame at hand."""
+        self.stopped = True
+        if self._pipeline is not None:
+            self._pipeline.stop()
+
     @contextmanager
     def serving(
-        self, *, source: str, live: bool, port: int, host: str = "127.0.0.1", token: str | None = None
-    ) -> Iterator[PoseServer]:
-        """The page, for as long as the block lasts."""
+        self, *, source: str, live: bool, port: int, host: str = "127.0.0.1", token: str | None = None,
+        on_drawn: Callable[[int], None] = lambda frame_id: None,
+    ) -> Iterator[PoseServer]:  # fmt: skip
+        """The page, for as long as the block lasts. on_drawn: told of each frame that a page has drawn."""
         from rtpose.server.protocol import hello
         from rtpose.server.server import PoseServer
         from rtpose.skeleton import H36M17
@@ -855,7 +1075,7 @@ class _Run:
             estimator=str(self.estimator.describe()["estimator"]), assumptions=self.assumptions,
             server_ns=time.monotonic_ns(),
         )  # fmt: skip
-        with _started(PoseServer(hello=greeting, host=host, port=port, token=token)) as server:
+        with _started(PoseServer(hello=greeting, host=host, port=port, token=token, on_drawn=on_drawn)) as server:
             yield server
 
     def play(
@@ -904,12 +1124,8 @@ class _Run:
             server.update_hello(source=source.info.name, image_size=list(source.info.size))
             server.set_status("ok")
 
-        def stop() -> None:
-            self.stopped = True
-            pipeline.stop()
-
         try:
-            with _on_signals(stop):
+            with _on_signals(self.stop):
                 summary = pipeline.run()
         finally:
             if show:

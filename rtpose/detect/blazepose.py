@@ -23,6 +23,9 @@ from rtpose.skeleton import BLAZEPOSE33, Skeleton
 from rtpose.stages import stage
 from rtpose.types import Float32, Frame, Image, Person2D
 
+PERSON_OUTPUTS = ("Identity", "Identity_1")
+LANDMARK_OUTPUTS = ("Identity", "Identity_1", "Identity_3")
+"""What is used of the two networks: the rest of them is not run."""
 CROP_SIZE = 256
 HEATMAP_SIZE = 64
 JOINTS = len(BLAZEPOSE33.joints)
@@ -70,7 +73,7 @@ class PersonFinder:
         """Errors: `ModelError` if the network file cannot be had or read."""
         self._network = load_backend(
             "openvino", model_files.ensure("pose_detection.tflite"),
-            outputs=("Identity", "Identity_1"), threads=threads,
+            outputs=PERSON_OUTPUTS, threads=threads,
         )  # fmt: skip
         self._anchors = ssd.anchor_centres()
         # Reused for every frame: allocating them costs about as much as filling them.
@@ -120,7 +123,7 @@ class BlazePose:
         self._finder = PersonFinder(threads=threads)
         self._landmarks = load_backend(
             "openvino", model_files.ensure("pose_landmark_full.tflite"),
-            outputs=("Identity", "Identity_1", "Identity_3"), threads=threads,
+            outputs=LANDMARK_OUTPUTS, threads=threads,
         )  # fmt: skip
         # Reused for every frame: allocating them costs about as much as filling them.
         self._crop_pixels: Image = np.empty((CROP_SIZE, CROP_SIZE, 3), np.uint8)
