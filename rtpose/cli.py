@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rtpose.train.data import EvaluationData, TrainingData
     from rtpose.train.loop import Trained
     from rtpose.train.settings import TrainSettings
-    from rtpose.types import Camera, Estimator, FrameSource, Person3D, Result, Sink
+    from rtpose.types import Camera, Estimator, FrameSource, Person3D, Result, Sink, SourceInfo
 
 app = typer.Typer(
     name="rtpose",
@@ -601,7 +601,7 @@ def bench(
     if clients is not None and len(counts) != len(clients.split(",")):
         raise ConfigError(f"--clients {clients}: give numbers of pages, as in 1,100")
     the_clip = clip or sample_clip()
-    _open_file(str(the_clip)).close()  # what is wrong with it is said before any work
+    _open_and_close(the_clip)  # what is wrong with it is said before any work
     result = figures.BenchReport(version=__version__, rounds=rounds, machine=figures.machine())
     with tempfile.TemporaryDirectory(prefix="rtpose-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -637,7 +637,44 @@ def bench(
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
     else:
-        print_report(result, Console(width=160 if not sys.stdout.isatty() else None))
+        print_report(result, Console(width=160 if not sys.stdout.isatty() else None, markup=False))
+
+
+@app.command()
+def doctor(
+    port: Port = DEFAULT_PORT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """What of rtpose is there on this machine, what is missing, and what to do about it."""
+    import msgspec
+    from rich.console import Console
+
+    from rtpose import doctor as clinic
+
+    def benchmark(seconds: float) -> clinic.Speed:
+        from rtpose.assets import sample_clip
+        from rtpose.config import RunSettings
+
+        run = _Run(RunSettings())
+        frames = 0
+        begin, begin_cpu = time.monotonic(), time.process_time()
+
+        def count(result: Result) -> None:
+            nonlocal frames
+            frames += 1
+            if time.monotonic() - begin >= seconds:
+                run.stop()
+
+        while not run.stopped:
+            run.play(_open_file(str(sample_clip())), on_result=count)
+        return clinic.Speed(frames, time.monotonic() - begin, time.process_time() - begin_cpu)
+
+    lines = list(clinic.examine(clinic.all_checks(port, benchmark)))
+    if as_json:
+        health = clinic.Health(__version__, lines)
+        print(msgspec.json.format(msgspec.json.encode(health), indent=2).decode())
+    else:
+        Console(width=140 if not sys.stdout.isatty() else None).print(clinic.table(lines))
 
 
 @app.command("bench-worker", hidden=True)
@@ -680,8 +717,7 @@ def _bench_live(
 
     run = _Run(settings)
     drawn = Drawn()
-    source = _open_file(str(clip))
-    source.close()
+    fps = _open_and_close(clip).fps
     with run.serving(source=clip.name, live=True, port=0, on_drawn=drawn) as server:
 
         def play(on_result: Callable[[Result], None]) -> None:
@@ -690,16 +726,16 @@ def _bench_live(
         play(lambda result: None)  # a warm-up
         wanted = [(1, True)] if browser else []
         return [
-            measure_live(
-                play, drawn, server.url, pages=pages, browser=in_browser, source_fps=source.info.fps, passes=rounds
-            )
+            measure_live(play, drawn, server.url, pages=pages, browser=in_browser, source_fps=fps, passes=rounds)
             for pages, in_browser in [*wanted, *((count, False) for count in counts)]
         ]
 
 
 def _crowds(settings: str, clip: Path, people: str, folder: Path) -> list[tuple[str, Path]]:
     """Settings and clip for each number of people."""
-    from rtpose.bench.clips import MOST_PEOPLE, make_crowd
+    from rtpose.bench.agreement import read_joints
+    from rtpose.bench.clips import MOST_PEOPLE, box_around, make_crowd
+    from rtpose.bench.sides import make_side, poses_of, working
 
     first, dots, last = people.partition("..")
     if not first.isdecimal() or (dots and not last.isdecimal()):
@@ -707,13 +743,25 @@ def _crowds(settings: str, clip: Path, people: str, folder: Path) -> list[tuple[
     numbers = range(int(first), int(last or first) + 1)
     if not numbers or numbers[0] < 1 or numbers[-1] > MOST_PEOPLE:
         raise ConfigError(f"--people {people}: give 1 to {MOST_PEOPLE}")
+    with working([make_side("default", clip, {})]) as workers:
+        workers[0].run(out=poses_of(folder, 0), details=False)
+    joints = read_joints(poses_of(folder, 0))
+    if joints is None:
+        raise InputError(f"nobody is seen in {clip}: --people needs a clip with one person")
+    box = box_around(joints[0], _open_and_close(clip).size)
     wanted = []
     for number in numbers:
         crowd = folder / f"{number} of {MOST_PEOPLE}.mp4"
-        make_crowd(clip, crowd, number)
+        make_crowd(clip, crowd, number, box)
         own = [] if settings in ("", "default") else [settings]
         wanted.append((",".join([*own, f"persons={number}"]), crowd))
     return wanted
+
+
+def _open_and_close(clip: Path) -> SourceInfo:
+    source = _open_file(str(clip))
+    source.close()
+    return source.info
 
 
 def _agreements(sides: Sequence[SideFigures], folder: Path) -> list[Agreement]:

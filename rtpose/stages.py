@@ -14,6 +14,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+STAGES = (
+    "capture", "decode", "detect", "landmarks", "track", "lift", "smooth", "record", "send", "preview",
+)  # fmt: skip
+"""In the order of a frame's way."""
+
 Item = TypeVar("Item")
 StageTimes = defaultdict[str, list[float]]
 """Name -> seconds of each time that the stage was passed, without the stages inside it."""

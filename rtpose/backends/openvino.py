@@ -37,10 +37,10 @@ class OpenVinoBackend:
 
     def __init__(self, model: Path, *, outputs: Sequence[str] | None = None, threads: int | None = None) -> None:
         """Load the file `model`; arguments and errors as in `rtpose.backends.load_backend`."""
-        network = _read(model)
+        network = read_network(model)
         self.metadata = _metadata(network)
         if outputs is not None:
-            network = _only(network, outputs, model)
+            network = only_outputs(network, outputs, model)
         self.input_shapes = {
             port.get_any_name(): tuple(-1 if d.is_dynamic else d.get_length() for d in port.partial_shape)
             for port in network.inputs
@@ -61,7 +61,8 @@ class OpenVinoBackend:
         return dict(zip(self.output_names, results.to_tuple(), strict=True))
 
 
-def _read(model: Path) -> Any:
+def read_network(model: Path) -> Any:
+    """The file as an `openvino.Model`. Errors: `ModelError`."""
     if not model.is_file():
         raise ModelError(f"no network file at {model}")
     if model.suffix.lower() not in READABLE_SUFFIXES:
@@ -80,7 +81,7 @@ def _read(model: Path) -> Any:
     return network
 
 
-def _only(network: Any, wanted: Sequence[str], model: Path) -> Any:
+def only_outputs(network: Any, wanted: Sequence[str], model: Path) -> Any:
     """The part of the network that the wanted outputs need, in their order."""
     by_name = {name: port for port in network.outputs for name in port.get_names()}
     missing = [name for name in wanted if name not in by_name]

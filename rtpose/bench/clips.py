@@ -8,9 +8,13 @@ from pathlib import Path
 import av
 import numpy as np
 
+from rtpose.types import Float32
+
 HEIGHT, WIDTH = 1080, 1920
 MOST_PEOPLE = 4
 """That a clip can be made of: places of 2 x 2."""
+BOX_MARGIN = 0.1
+"""Of the longer side."""
 
 
 def make_1080p(clip: Path, target: Path) -> None:
@@ -40,17 +44,30 @@ def make_1080p(clip: Path, target: Path) -> None:
         sink.mux(output.encode())
 
 
-def make_crowd(clip: Path, target: Path, people: int) -> None:
-    """`people` (1 to 4) copies of the clip in pictures of twice its size: the other places stay grey, so that
-    pictures and places are the same for any number of people."""
+def box_around(joints_px: Float32, image_size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(x0, y0, x1, y1) px, all even, that holds the joints (T, J, 2) of all frames and a margin. NaN is nobody.
+
+    image_size: width and height of the picture, which the box does not leave.
+    """
+    low, high = np.nanmin(joints_px, axis=(0, 1)), np.nanmax(joints_px, axis=(0, 1))
+    margin = BOX_MARGIN * (high - low).max()
+    x0, y0 = (int(v) // 2 * 2 for v in np.maximum(low - margin, 0))
+    x1, y1 = (int(v) // 2 * 2 for v in np.minimum(high + margin, image_size))
+    return x0, y0, x1, y1
+
+
+def make_crowd(clip: Path, target: Path, people: int, box: tuple[int, int, int, int]) -> None:
+    """`people` (1 to 4) copies of what `box` (as of `box_around`) shows of the clip, in 2 x 2 places: the others stay
+    grey, so that pictures and places are the same for any number of people."""
+    x0, y0, x1, y1 = box
+    width, height = x1 - x0, y1 - y0
     with av.open(str(clip)) as source, av.open(str(target), "w") as sink:
         stream = source.streams.video[0]
-        width, height = stream.width // 2 * 2, stream.height // 2 * 2
         output = sink.add_stream("libx264", rate=stream.average_rate, options={"preset": "veryfast", "crf": "20"})
         output.width, output.height, output.pix_fmt = 2 * width, 2 * height, "yuv420p"
         canvas = np.full((2 * height, 2 * width, 3), 128, np.uint8)
         for frame in source.decode(stream):
-            picture = frame.to_ndarray(format="rgb24")[:height, :width]
+            picture = frame.to_ndarray(format="rgb24")[y0:y1, x0:x1]
             for place in range(people):
                 y, x = divmod(place, 2)
                 canvas[y * height : (y + 1) * height, x * width : (x + 1) * width] = picture

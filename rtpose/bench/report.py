@@ -11,6 +11,8 @@ import msgspec
 import numpy as np
 import psutil
 
+from rtpose.stages import STAGES
+
 FORMAT = 1
 PAGE_STAGES = ("send", "preview")
 
@@ -201,7 +203,8 @@ def side_figures(
         ms = 1000 * sum(times) / count
         stages.append(StageFigures(stage, len(times) / count, spread(times, 1000), ms, _part(ms, ms_per_frame)))
 
-    for stage in dict.fromkeys(stage for one in rounds for stage in one.stages_s):
+    names = dict.fromkeys(stage for one in rounds for stage in one.stages_s)
+    for stage in sorted(names, key=lambda name: STAGES.index(name) if name in STAGES else len(STAGES)):
         add(stage, [seconds for one in rounds for seconds in one.stages_s.get(stage, ())], frames)
     for stage in PAGE_STAGES if with_page else ():
         assert with_page is not None

@@ -14,6 +14,7 @@ import numpy as np
 import openvino as ov
 
 from rtpose.backends import load_backend
+from rtpose.backends.openvino import only_outputs, read_network
 from rtpose.bench.report import MachineFigures, NetworkFigures
 from rtpose.types import Backend
 
@@ -66,10 +67,9 @@ def count_work(file: Path, outputs: Sequence[str] | None = None) -> tuple[float,
     Operations: two for each multiplication of convolutions and matrix products; the rest is little beside them.
     Bytes: weights, inputs and outputs as float32, each once.
     """
-    network = ov.Core().read_model(file)
+    network = read_network(file)
     if outputs is not None:
-        by_name = {name: port for port in network.outputs for name in port.get_names()}
-        network = ov.Model([by_name[name].get_node() for name in outputs], network.get_parameters(), file.stem)
+        network = only_outputs(network, outputs, file)
     network.reshape({port: [1 if d.is_dynamic else d for d in port.partial_shape] for port in network.inputs})
     flop, elements = 0.0, 0
     for node in network.get_ordered_ops():
