@@ -51,8 +51,8 @@ class SideFigures(msgspec.Struct, frozen=True):
     """End to end, file to file: median of the rounds."""
     fps: float
     round_ms_per_frame: list[float]
-    between_frames_ms: Spread
-    """From one finished frame to the next."""
+    between_frames_ms: Spread | None
+    """From one finished frame to the next; None for a single frame."""
     cpu_s_per_frame: float
     """Processor time of the whole process, all threads; median of the rounds."""
     peak_memory_mb: float
@@ -151,8 +151,8 @@ class MemoryFigures(msgspec.Struct, frozen=True):
     """Median of the first fifth after the warm-up."""
     end_mb: float
     """Median of the last fifth."""
-    slope_mb_per_hour: float
-    """Straight line through all samples after the warm-up (the first fifth of the time)."""
+    slope_mb_per_hour: float | None
+    """None of a single sample. Straight line through all samples after the warm-up (the first fifth of the time)."""
 
 
 class BenchReport(msgspec.Struct):
@@ -183,9 +183,7 @@ class Round(msgspec.Struct, frozen=True):
 
 
 def spread(values: Sequence[float], factor: float = 1.0) -> Spread:
-    """Median and 95th percentile (linear between the two nearest) of `values`, times `factor`; NaN of nothing."""
-    if len(values) == 0:
-        return Spread(float("nan"), float("nan"))
+    """Median and 95th percentile (linear between the two nearest) of one or more `values`, times `factor`."""
     median, p95 = np.percentile(values, [50, 95])
     return Spread(float(median) * factor, float(p95) * factor)
 
@@ -200,6 +198,8 @@ def side_figures(
     stages = []
 
     def add(stage: str, times: Sequence[float], count: int) -> None:
+        if not times:
+            return
         ms = 1000 * sum(times) / count
         stages.append(StageFigures(stage, len(times) / count, spread(times, 1000), ms, _part(ms, ms_per_frame)))
 
@@ -209,10 +209,11 @@ def side_figures(
     for stage in PAGE_STAGES if with_page else ():
         assert with_page is not None
         add(stage, with_page.stages_s.get(stage, []), with_page.frames)
+    between = [seconds for one in rounds for seconds in one.between_s]
     return SideFigures(
         name=name, clip=clip, frames=rounds[0].frames, start_s=start_s, ms_per_frame=ms_per_frame,
         fps=_part(1000, ms_per_frame), round_ms_per_frame=of_rounds,
-        between_frames_ms=spread([seconds for one in rounds for seconds in one.between_s], 1000),
+        between_frames_ms=spread(between, 1000) if between else None,
         cpu_s_per_frame=float(np.median([one.cpu_s / one.frames for one in rounds])),
         peak_memory_mb=max(one.peak_bytes for one in rounds) / 1e6,
         people=float(np.mean([one.people for one in rounds])), stages=stages,
@@ -233,11 +234,11 @@ def memory_figures(samples: Sequence[tuple[float, int]], frames: int) -> MemoryF
     times, sizes = np.array(samples, np.float64).T
     after = times >= times[0] + (times[-1] - times[0]) / 5
     times_h, sizes_mb = times[after] / 3600, sizes[after] / 1e6
-    slope = np.polyfit(times_h - times_h[0], sizes_mb, 1)[0] if len(times_h) > 1 else float("nan")
+    slope = float(np.polyfit(times_h - times_h[0], sizes_mb, 1)[0]) if len(times_h) > 1 else None
     fifth = max(1, len(sizes_mb) // 5)
     return MemoryFigures(
         minutes=float(times[-1] - times[0]) / 60, frames=frames, start_mb=float(np.median(sizes_mb[:fifth])),
-        end_mb=float(np.median(sizes_mb[-fifth:])), slope_mb_per_hour=float(slope),
+        end_mb=float(np.median(sizes_mb[-fifth:])), slope_mb_per_hour=slope,
     )  # fmt: skip
 
 

@@ -57,8 +57,8 @@ def sides_table(sides: Sequence[SideFigures], rounds: int) -> Table:
     for side in sides:
         table.add_row(
             side.name, side.clip, str(side.frames), f"{side.ms_per_frame:.2f}", f"{side.fps:.1f}",
-            _spread(side.between_frames_ms), f"{1000 * side.cpu_s_per_frame:.2f}", f"{side.peak_memory_mb:.0f}",
-            f"{side.people:.2f}", f"{side.start_s:.1f}",
+            _spread(side.between_frames_ms) if side.between_frames_ms else "", f"{1000 * side.cpu_s_per_frame:.2f}",
+            f"{side.peak_memory_mb:.0f}", f"{side.people:.2f}", f"{side.start_s:.1f}",
         )  # fmt: skip
     return table
 
@@ -127,9 +127,10 @@ def live_table(rows: Sequence[LiveFigures]) -> Table:
 
 def memory_line(memory: MemoryFigures) -> str:
     """In words."""
+    slope = "not known" if memory.slope_mb_per_hour is None else f"{memory.slope_mb_per_hour:+.1f} MB an hour"
     return (
         f"{memory.minutes:.1f} minutes, {memory.frames} frames: memory from {memory.start_mb:.1f} to "
-        f"{memory.end_mb:.1f} MB, slope {memory.slope_mb_per_hour:+.1f} MB an hour (first fifth left out)"
+        f"{memory.end_mb:.1f} MB, slope {slope} (first fifth left out)"
     )
 
 
