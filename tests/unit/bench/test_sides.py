@@ -20,7 +20,8 @@ for line in sys.stdin:
     frames = order["frames"] or int(sys.argv[3])
     if order["details"]:
         log.write(sys.argv[2] + ("p" if order["page"] else "")); log.flush()
-    stages = {("send" if order["page"] else "lift"): [0.001 + order["page"] / 1000] * frames} if order["details"] else {}
+    name = "send" if order["page"] else "lift"
+    stages = {name: [0.001 + order["page"] / 1000] * frames} if order["details"] else {}
     print(json.dumps({"frames": frames, "wall_s": 0.01 * frames, "between_s": [], "stages_s": stages, "people": 1}),
           flush=True)
 """
