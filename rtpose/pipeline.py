@@ -8,14 +8,13 @@ a viewer's holds only the newest result.
 from __future__ import annotations
 
 import queue
-import statistics
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from rtpose.stages import stage
 from rtpose.types import Camera, Estimator, Frame, FrameSource, Result, Sink, Smoother, SourceStats
 
 DECODE_AHEAD = 4
@@ -33,8 +32,6 @@ class Summary:
     most_people: int = 0
     wall_s: float = 0.0
     stats: SourceStats = field(default_factory=SourceStats)
-    stages_ms: dict[str, float] = field(default_factory=dict)
-    """Median compute time by stage."""
     sink_errors: list[Exception] = field(default_factory=list)
 
     @property
@@ -123,7 +120,6 @@ class Pipeline:
     def run(self) -> Summary:
         """Blocks until the source ends. The source and all sinks are closed whatever happens."""
         summary = Summary(stats=self._source.stats)
-        stages: dict[str, list[float]] = defaultdict(list)
         sinks = [SinkThread(s, lossless=True) for s in self._recorders]
         sinks += [SinkThread(s, lossless=False) for s in self._viewers]
         started = time.monotonic()
@@ -141,8 +137,6 @@ class Pipeline:
                 summary.frames += 1
                 summary.frames_with_people += bool(result.persons)
                 summary.most_people = max(summary.most_people, len(result.persons))
-                for stage, seconds in result.stages_s.items():
-                    stages[stage].append(seconds)
                 self._on_result(result)
                 if self._recorders and all(sink.error for sink in sinks[: len(self._recorders)]):
                     break  # nothing that is computed from here on would be kept
@@ -152,23 +146,19 @@ class Pipeline:
             for sink in sinks:
                 sink.close()
         summary.wall_s = time.monotonic() - started
-        summary.stages_ms = {stage: 1000 * statistics.median(times) for stage, times in stages.items()}
         summary.sink_errors = [sink.error for sink in sinks if sink.error]
         return summary
 
     def _estimate(self, frame: Frame) -> Result:
         camera = self._camera_of(frame.size)
-        t0 = time.perf_counter()
         persons = self._estimator.estimate(frame, camera)
-        t1 = time.perf_counter()
-        persons = self._smoother.smooth(persons, frame.pts_s)
-        t2 = time.perf_counter()
+        with stage("smooth"):
+            persons = self._smoother.smooth(persons, frame.pts_s)
         return Result(
             frame=frame,
             camera=camera,
             persons=tuple(persons),
             t_done_ns=time.monotonic_ns(),
-            stages_s={"estimate": t1 - t0, "smooth": t2 - t1},
         )
 
 

@@ -183,8 +183,6 @@ class Result:
     persons: tuple[Person3D, ...]
     t_done_ns: int
     """When the estimate was finished, `time.monotonic_ns()`."""
-    stages_s: Mapping[str, float] = field(default_factory=dict)
-    """Compute seconds by stage: "detect", "lift", "track", "smooth"."""
 
 
 class Detector(Protocol):

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from rtpose.capture.decoding import ToPicture, find_video, is_unfinished_mp4, open_container, why
 from rtpose.errors import InputError
+from rtpose.stages import stage, staged
 from rtpose.types import Frame, SourceInfo, SourceStats
 
 DEFAULT_FPS = 30.0
@@ -117,7 +118,8 @@ class VideoFile:
         with self._lock:
             if self._ended:
                 return None
-            frame, self._ready = self._ready or next(self._frames, None), None
+            with stage("decode"):
+                frame, self._ready = self._ready or next(self._frames, None), None
             if frame is None or self._closing.is_set():
                 self._release()
                 return None
@@ -253,7 +255,7 @@ class _Decoder:
         bad_reads = 0
         while True:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in staged("capture", self._container.demux(self._stream)):
                     bad_reads = 0
                     yield packet
             except av.FFmpegError as error:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from rtpose.errors import InputError
+from rtpose.stages import stage
 from rtpose.types import Frame, Picture, SourceInfo, SourceStats, picture_size
 
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -107,7 +108,9 @@ class LiveSource:
             make_picture, frame_id, t_ns = self._newest
             self._newest = None
             self.stats.delivered += 1
-        return Frame(make_picture(), frame_id, t_ns, (t_ns - self._start_ns) / 1e9)
+        with stage("decode"):
+            picture = make_picture()
+        return Frame(picture, frame_id, t_ns, (t_ns - self._start_ns) / 1e9)
 
     @property
     def ended(self) -> bool:
@@ -165,7 +168,8 @@ class LiveSource:
         """Move frames into the slot until the connection is lost or the source is closed."""
         while not self._closing.is_set():
             try:
-                make_picture = connection.grab()
+                with stage("capture"):
+                    make_picture = connection.grab()
             except ConnectionLost:
                 self._status = self._lost
                 return

@@ -20,6 +20,7 @@ from rtpose.backends import load_backend
 from rtpose.detect import ssd
 from rtpose.detect.roi import Roi, cut_out
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
+from rtpose.stages import stage
 from rtpose.types import Float32, Frame, Image, Person2D, Picture, picture_size
 
 CROP_SIZE = 256
@@ -211,6 +212,7 @@ class BlazePose:
             for roi, score in found[: self._persons + 2]
         ]
 
+    @stage("landmarks")
     def _landmarks_in(self, picture: Picture, roi: Roi) -> _Seen | None:
         """The person in the square, None if there is nobody."""
         picture_from_crop = roi.picture_from_crop(CROP_SIZE)

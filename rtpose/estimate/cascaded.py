@@ -28,6 +28,7 @@ from rtpose.detect.blazepose import (
 from rtpose.detect.roi import Roi
 from rtpose.errors import ModelError
 from rtpose.estimate.crop_codec import crop_codec_from_facts
+from rtpose.stages import stage
 from rtpose.types import Camera, Float32, Frame, Person3D, Picture, Tracker
 from rtpose.weights import checked_height, read_facts
 
@@ -175,7 +176,9 @@ class CascadedEstimator:
         width, height = frame.size
         seen: list[Person3D] = []
         people: list[_Tracked] = []
-        for found in self._network.look(frame.picture, rois, camera, self._height_m):
+        with stage("lift"):
+            looked = self._network.look(frame.picture, rois, camera, self._height_m)
+        for found in looked:
             sure = float(found.confidence.mean())
             low, high = found.joints_px.min(0), found.joints_px.max(0)
             margin = BBOX_MARGIN * (high - low)
@@ -241,7 +244,8 @@ class CascadedEstimator:
 
         The squares stand upright, as in training.
         """
-        found = self._finder.find(picture, hidden)
+        with stage("detect"):
+            found = self._finder.find(picture, hidden)
         return [replace(roi, angle_rad=0.0) for roi, score in found if score >= SURE_DETECTION_SCORE]
 
 

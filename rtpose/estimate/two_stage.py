@@ -6,6 +6,7 @@ import numpy as np
 
 from rtpose.lift.lifter import NetworkLifter
 from rtpose.skeleton import h36m17_from
+from rtpose.stages import stage
 from rtpose.types import Camera, Detector, Frame, Person3D, Tracker
 
 
@@ -21,12 +22,15 @@ class TwoStageEstimator:
 
     def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
         """See `rtpose.types.Estimator`."""
-        seen = self._detector.detect(frame)
+        with stage("detect"):
+            seen = self._detector.detect(frame)
         if not seen:
             return []  # who stays away is forgotten by time
         keypoints = h36m17_from(self._detector.skeleton, np.stack([person.keypoints for person in seen]))
-        track_ids = self._tracker.update(keypoints, np.stack([person.bbox for person in seen]), frame.pts_s)
-        poses, roots, confidence = self._lifter.lift(keypoints, camera, track_ids, frame.pts_s)
+        with stage("track"):
+            track_ids = self._tracker.update(keypoints, np.stack([person.bbox for person in seen]), frame.pts_s)
+        with stage("lift"):
+            poses, roots, confidence = self._lifter.lift(keypoints, camera, track_ids, frame.pts_s)
         return [
             Person3D(
                 track_id=track_ids[i], bbox=person.bbox, keypoints_2d=keypoints[i],

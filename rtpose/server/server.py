@@ -43,6 +43,7 @@ from rtpose.server.protocol import (
     encode_poses,
     encode_poses_json,
 )
+from rtpose.stages import stage
 from rtpose.types import Result
 
 DEFAULT_PORT = 8765
@@ -304,7 +305,8 @@ class PoseServer:
         def pack(as_json: bool) -> str | bytes:
             if as_json not in packed:  # once for all clients, and only if there is one
                 encode = encode_poses_json if as_json else encode_poses
-                packed[as_json] = encode(result, time.monotonic_ns())
+                with stage("send"):
+                    packed[as_json] = encode(result, time.monotonic_ns())
             return packed[as_json]
 
         self._post("pose", result, pack)
