@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.capture.live import PAUSES_S, ConnectionLost, LiveSource, Picture
+from rtpose.capture.live import PAUSES_S, ConnectionLost, LiveSource, MakePicture
 from rtpose.errors import InputError
 from rtpose.types import Image
 
@@ -74,7 +74,7 @@ class CameraConnection:
             self._capture = capture
             self._undo = undo.pop_all()
 
-    def grab(self) -> Picture | None:
+    def grab(self) -> MakePicture | None:
         """See `Connection`."""
         try:
             if not self._capture.grab():

@@ -7,7 +7,7 @@ detector rests while everybody is tracked, as in `rtpose.detect.blazepose`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,7 +29,7 @@ from rtpose.detect.roi import Roi
 from rtpose.errors import ModelError
 from rtpose.estimate.crop_codec import crop_codec_from_facts
 from rtpose.stages import stage
-from rtpose.types import Camera, Float32, Frame, Image, Person3D, Tracker
+from rtpose.types import Camera, Float32, Frame, Person3D, Picture, Tracker
 from rtpose.weights import checked_height, read_facts
 
 MIN_CONFIDENCE = 0.2
@@ -42,7 +42,7 @@ OUTPUTS = ("joints", "pose", "confidence")
 class Finder(Protocol):
     """Where people are in a picture; `rtpose.detect.blazepose.PersonFinder`."""
 
-    def find(self, image: Image, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
+    def find(self, picture: Picture, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
         """Squares around people, best first, with scores 0..1. hidden: boxes (4,) px that are not to be looked at."""
         ...
 
@@ -84,7 +84,9 @@ class CascadedNetwork:
         architecture = self.facts.get("architecture")
         return not (isinstance(architecture, dict) and architecture.get("variant") == "baseline")
 
-    def look(self, image: Image, rois: Sequence[Roi], camera: Camera, height_m: float | None = None) -> list[CropPose]:
+    def look(
+        self, picture: Picture, rois: Sequence[Roi], camera: Camera, height_m: float | None = None
+    ) -> list[CropPose]:
         """The people in the squares, in one batch.
 
         height_m: their standing height, to which poses are scaled; None keeps the network's own size. The root stands
@@ -93,7 +95,7 @@ class CascadedNetwork:
         if not rois:
             return []
         codec = self.codec
-        crops = np.stack([codec.crop(image, roi) for roi in rois])
+        crops = np.stack([codec.crop(picture, roi) for roi in rois])
         out = self._backend.run({"image": codec.encode(crops)})
         found = []
         for roi, joints, pose, confidence in zip(rois, *(out[name] for name in OUTPUTS), strict=True):
@@ -156,8 +158,13 @@ class CascadedEstimator:
         self._searched_s = -np.inf
         self._size: tuple[int, int] | None = None
 
+    def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
+        """See `rtpose.types.Estimator`: all of it, for the next squares come from the poses."""
+        people = self.estimate(frame, camera)
+        return lambda: people
+
     def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
-        """See `rtpose.types.Estimator`. Everybody's square goes through the network in one batch.
+        """The people of a frame. Everybody's square goes through the network in one batch.
 
         Somebody who was lost or doubted in the frame before is looked for by the person detector, as are new people
         while there is room. Scores of joints outside the picture are at most 0.1.
@@ -170,12 +177,12 @@ class CascadedEstimator:
         rois = [person.roi for person in self._people]
         if self._should_search(frame.pts_s):
             self._searched_s = frame.pts_s
-            rois = self._search(frame.image)
+            rois = self._search(frame.picture)
         width, height = frame.size
         seen: list[Person3D] = []
         people: list[_Tracked] = []
         with stage("lift"):
-            looked = self._network.look(frame.image, rois, camera, self._height_m)
+            looked = self._network.look(frame.picture, rois, camera, self._height_m)
         for found in looked:
             sure = float(found.confidence.mean())
             low, high = found.joints_px.min(0), found.joints_px.max(0)
@@ -219,9 +226,9 @@ class CascadedEstimator:
         waited = not 0 <= now_s - self._searched_s < SEARCH_INTERVAL_S
         return waited and len(self._people) < self._persons
 
-    def _search(self, image: Image) -> list[Roi]:
+    def _search(self, picture: Picture) -> list[Roi]:
         """Squares of the tracked people, those doubted only if they are found again, and of new ones."""
-        found = self._found(image, [person.bbox for person in self._people if not person.doubted])
+        found = self._found(picture, [person.bbox for person in self._people if not person.doubted])
         kept = [
             person.roi
             for person in self._people
@@ -234,16 +241,16 @@ class CascadedEstimator:
                 if len(kept) < self._persons and not any(same_place(roi, other) for other in kept):
                     kept.append(roi)
             more = before < len(kept) < self._persons
-            found = self._found(image, [_box(roi, self._network.codec.margin) for roi in kept]) if more else []
+            found = self._found(picture, [_box(roi, self._network.codec.margin) for roi in kept]) if more else []
         return kept
 
-    def _found(self, image: Image, hidden: list[Float32]) -> list[Roi]:
+    def _found(self, picture: Picture, hidden: list[Float32]) -> list[Roi]:
         """What the person detector is sure of, best first: there is no second network to confirm the rest.
 
         The squares stand upright, as in training.
         """
         with stage("detect"):
-            found = self._finder.find(image, hidden)
+            found = self._finder.find(picture, hidden)
         return [replace(roi, angle_rad=0.0) for roi, score in found if score >= SURE_DETECTION_SCORE]
 
 
