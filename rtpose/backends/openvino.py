@@ -158,7 +158,10 @@ def only_outputs(network: Any, wanted: Sequence[str], model: Path) -> Any:
             f"{model} has no output {', '.join(missing)} (it has {', '.join(sorted(by_name))}): "
             "it is another network or another version"
         )
-    return ov.Model([by_name[name].get_node() for name in wanted], network.get_parameters(), model.stem)
+    part = ov.Model([by_name[name].get_node() for name in wanted], network.get_parameters(), model.stem)
+    for key, value in metadata_of(network).items():
+        part.set_rt_info(value, ["framework", key])
+    return part
 
 
 def metadata_of(network: Any) -> dict[str, str]:
