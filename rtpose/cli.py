@@ -115,7 +115,23 @@ CascadedOption = Annotated[
 ]
 BackendOption = Annotated[
     str | None,
-    typer.Option("--backend", help="Runtime of the lifter or of cascaded: openvino or torch.", show_default="openvino"),
+    typer.Option(
+        "--backend",
+        help="Runtime of the lifter or of cascaded: openvino, onnxruntime, torch, tensorrt, or auto.",
+        show_default="openvino",
+    ),
+]
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        help="fp32, bf16, fp16, int8 (engines of `rtpose export`), or auto: the fastest accepted engines.",
+        show_default="fp32; auto with --backend auto",
+    ),
+]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option("--device", help="Where the backend runs: cpu, gpu, npu, cuda …", show_default="cpu"),
 ]
 Smooth = Annotated[
     str | None,
@@ -144,6 +160,8 @@ def demo(
     lifter: LifterOption = None,
     cascaded: CascadedOption = None,
     backend: BackendOption = None,
+    precision: PrecisionOption = None,
+    device: DeviceOption = None,
     loop: Annotated[
         bool | None,
         typer.Option("--loop/--once", help="Go on showing the clip until Ctrl-C.", show_default="loop on a terminal"),
@@ -156,8 +174,9 @@ def demo(
 
     truth = SampleTruth.load()
     settings = _settings(
-        None, estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, height_m=truth.height_m
-    )
+        None, estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision,
+        device=device, height_m=truth.height_m,
+    )  # fmt: skip
     run = _Run(settings)
     if loop is None:
         loop = sys.stdin.isatty() and sys.stdout.isatty()
@@ -194,6 +213,8 @@ def webcam(
     lifter: LifterOption = None,
     cascaded: CascadedOption = None,
     backend: BackendOption = None,
+    precision: PrecisionOption = None,
+    device: DeviceOption = None,
     smooth: Smooth = None,
     config: ConfigFile = None,
     port: Port = DEFAULT_PORT,
@@ -207,7 +228,7 @@ def webcam(
 
     settings = _settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
-        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, smooth=smooth,
+        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device, smooth=smooth,
     )  # fmt: skip
     run = _Run(settings)
     recorders: list[Sink] = []
@@ -253,6 +274,8 @@ def video(
     lifter: LifterOption = None,
     cascaded: CascadedOption = None,
     backend: BackendOption = None,
+    precision: PrecisionOption = None,
+    device: DeviceOption = None,
     smooth: Smooth = None,
     config: ConfigFile = None,
     port: Port = DEFAULT_PORT,
@@ -262,7 +285,7 @@ def video(
     """3D poses of a video, as a file."""
     settings = _settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
-        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, smooth=smooth,
+        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device, smooth=smooth,
     )  # fmt: skip
     jobs = _video_jobs(inputs, out, overlay)
     _check_outputs(jobs, overwrite=overwrite)
@@ -352,7 +375,7 @@ def evaluate(
     flip: Annotated[bool, typer.Option("--flip", help="Average with the mirrored input's mirrored estimate.")] = False,
     backend: Annotated[
         str | None,
-        typer.Option(help="openvino or torch.", show_default="openvino, for .safetensors torch"),
+        typer.Option(help="openvino, onnxruntime or torch.", show_default="openvino, for .safetensors torch"),
     ] = None,
     smooth: Annotated[bool, typer.Option("--smooth", help="With One-Euro as a live run has by default.")] = False,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
@@ -492,6 +515,95 @@ def reproduce(
     page = folder / "index.html"
     write_page(page, table, cells, note=note)
     print(page)
+
+
+@app.command()
+def export(
+    network: Annotated[
+        str | None, typer.Argument(help="A shipped lifter, cascaded or an .onnx file, to be written as plain ONNX.")
+    ] = None,
+    out: Annotated[Path | None, typer.Argument(metavar="OUT.onnx", help="The plain ONNX file.")] = None,
+    recipe: Annotated[list[str] | None, typer.Option(help="Build this recipe's engine: a name or a .toml file.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Build the engines of all recipes that this machine can.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="The recipes, and what became of their engines.")] = False,
+    source: Annotated[
+        Path | None, typer.Option("--network", help="Build of this file.", show_default="the recipe's network")
+    ] = None,
+    rendered: Annotated[
+        list[Path] | None, typer.Option(help="Folder of `rtpose data render` to calibrate and check on.")
+    ] = None,
+    clips: Annotated[list[str] | None, typer.Option(help="Clip to calibrate and check on.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Inference threads.", show_default="all")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Build again what is there already.")] = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build engines by recipes (INT8, bf16, TensorRT), or write a network as plain ONNX. See docs/engines.md."""
+    from rtpose.engines.recipes import recipe_names
+
+    if listed:
+        _list_recipes()
+    elif every or recipe:
+        if network or out or (every and (recipe or source)):
+            raise ConfigError("--recipe NAME and --all build engines: name no network to write beside them")
+        names = recipe_names() if every else list(recipe or [])
+        _build_engines(names, source, rendered or [], clips or [], threads, force=force, every=every, quiet=quiet)
+    elif network and out:
+        with _needing_train("writing plain ONNX"):
+            from rtpose.engines.plain_onnx import write_plain
+
+        print(write_plain(network, out, overwrite=overwrite))
+    else:
+        raise ConfigError(
+            "nothing to export: --recipe NAME or --all builds engines, --list names them, "
+            "`rtpose export temporal temporal.onnx` writes plain ONNX"
+        )
+
+
+def _build_engines(
+    names: Sequence[str], source: Path | None, rendered: Sequence[Path], clips: Sequence[str], threads: int | None, *,
+    force: bool, every: bool, quiet: bool,
+) -> None:  # fmt: skip
+    from rtpose.engines.build import build_engine
+    from rtpose.engines.recipes import load_recipe
+
+    for name, recipe in map(load_recipe, names):
+        with _progress(quiet, name) as update:
+
+            def report(step: str, done: int, total: int, update: Any = update) -> None:
+                update(done, total or None, step)
+
+            try:
+                built = build_engine(
+                    recipe, source=source, rendered=rendered, clips=clips, threads=threads, force=force, report=report
+                )
+            except RtposeError as error:
+                if not every:
+                    raise
+                print(f"{name}: not built: {error}")
+                continue
+        state = ("kept, it is fresh" if built.fresh else "built") if built.accepted else "refused, fp32 stays"
+        print(f"{name}: {state}: {built.reason}")
+        if built.accepted:
+            print(built.key.file)
+
+
+def _list_recipes() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from rtpose.engines.files import key_of
+    from rtpose.engines.recipes import load_recipe, recipe_names
+
+    table = Table("recipe", "network", "backend", "precision", "engine")
+    for name, recipe in map(load_recipe, recipe_names()):
+        try:
+            report = key_of(recipe.source(), recipe.backend, recipe.device, recipe.precision).report()
+            state = "not built" if report is None else f"{'built' if report['accepted'] else 'refused'}: {report['reason']}"
+        except RtposeError as error:
+            state = f"cannot be built here: {error}"
+        table.add_row(name, recipe.network, f"{recipe.backend}, {recipe.device}", recipe.precision, state)
+    Console(soft_wrap=True).print(table)
 
 
 @models_app.command("list")
@@ -813,12 +925,19 @@ class _Run:
         from rtpose.estimate.two_stage import TwoStageEstimator
         from rtpose.lift.lifter import NetworkLifter
         from rtpose.track.nearest import NearestTracker
+        from rtpose.weights import lifter_file
 
         settings = self.settings
-        lifter = NetworkLifter(settings.lifter, backend=settings.backend, height_m=height_m, threads=settings.threads)
+        backend, precision, told = self._runtime(lifter_file(settings.lifter))
+        lifter = NetworkLifter(
+            settings.lifter, backend=backend, height_m=height_m, threads=settings.threads, precision=precision,
+            device=settings.device,
+        )  # fmt: skip
         if settings.smooth == "auto" and lifter.remembers:
             self.smooth = "root"
-        detector = open_detector(settings.detector, persons=settings.persons, threads=settings.threads)
+        detector = open_detector(
+            settings.detector, persons=settings.persons, threads=settings.threads, precision=self._detector_precision(told)
+        )
         return TwoStageEstimator(settings.detector, detector, NearestTracker(), lifter)
 
     def _cascaded(self, height_m: float) -> Estimator:
@@ -829,7 +948,10 @@ class _Run:
 
         settings = self.settings
         file = cascaded_file(settings.cascaded)
-        network = CascadedNetwork(file, backend=settings.backend, threads=settings.threads)
+        backend, precision, told = self._runtime(file)
+        network = CascadedNetwork(
+            file, backend=backend, threads=settings.threads, precision=precision, device=settings.device
+        )
         if only_rendered(network.facts):
             print(
                 f"rtpose: warning: {file.name} was trained on rendered people only: on real pictures the default "
@@ -837,9 +959,39 @@ class _Run:
                 file=sys.stderr,
             )
         return CascadedEstimator(
-            network, PersonFinder(threads=settings.threads), NearestTracker(),
+            network, PersonFinder(threads=settings.threads, precision=self._detector_precision(told)), NearestTracker(),
             persons=settings.persons, height_m=height_m,
         )  # fmt: skip
+
+    def _runtime(self, source: Path) -> tuple[str, str, list[str]]:
+        """Backend and precision of the lifter or cascaded, and what there is to tell of them."""
+        from rtpose.engines.choose import choose_backend
+        from rtpose.engines.files import choose_engine
+
+        settings = self.settings
+        if settings.backend == "auto":
+            chosen = choose_backend(source)
+            return chosen.backend, chosen.precision, [f"backend auto: {chosen.reason}"]
+        if settings.precision == "fp32":
+            return settings.backend, "fp32", []
+        choice = choose_engine(source, settings.backend, settings.precision, settings.device)
+        return settings.backend, settings.precision, [choice.reason]
+
+    def _detector_precision(self, told: list[str]) -> str:
+        """The detector's, which runs on openvino with engines of its own. Tells everything that was chosen."""
+        from rtpose.engines.files import choose_engine
+        from rtpose.model_files import FILES, ensure
+
+        settings = self.settings
+        precision = "auto" if settings.backend == "auto" else settings.precision
+        if settings.backend not in ("openvino", "auto"):
+            precision = "fp32"
+        if precision != "fp32":
+            names = FILES if settings.estimator == "two-stage" else ("pose_detection.tflite",)
+            told = [*told, *(choose_engine(ensure(name), precision=precision).reason for name in names)]
+        for line in told:
+            print(f"rtpose: {line}", file=sys.stderr)
+        return precision
 
     @contextmanager
     def serving(
