@@ -228,7 +228,8 @@ def webcam(
 
     settings = _settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
-        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device, smooth=smooth,
+        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device,
+        smooth=smooth,
     )  # fmt: skip
     run = _Run(settings)
     recorders: list[Sink] = []
@@ -285,7 +286,8 @@ def video(
     """3D poses of a video, as a file."""
     settings = _settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
-        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device, smooth=smooth,
+        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device,
+        smooth=smooth,
     )  # fmt: skip
     jobs = _video_jobs(inputs, out, overlay)
     _check_outputs(jobs, overwrite=overwrite)
@@ -523,8 +525,12 @@ def export(
         str | None, typer.Argument(help="A shipped lifter, cascaded or an .onnx file, to be written as plain ONNX.")
     ] = None,
     out: Annotated[Path | None, typer.Argument(metavar="OUT.onnx", help="The plain ONNX file.")] = None,
-    recipe: Annotated[list[str] | None, typer.Option(help="Build this recipe's engine: a name or a .toml file.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Build the engines of all recipes that this machine can.")] = False,
+    recipe: Annotated[
+        list[str] | None, typer.Option(help="Build this recipe's engine: a name or a .toml file.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Build the engines of all recipes that this machine can.")
+    ] = False,
     listed: Annotated[bool, typer.Option("--list", help="The recipes, and what became of their engines.")] = False,
     source: Annotated[
         Path | None, typer.Option("--network", help="Build of this file.", show_default="the recipe's network")
@@ -590,20 +596,23 @@ def _build_engines(
 
 def _list_recipes() -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from rtpose.engines.files import key_of
     from rtpose.engines.recipes import load_recipe, recipe_names
 
-    table = Table("recipe", "network", "backend", "precision", "engine")
+    table = Table("recipe", "backend", "precision", "engine")
     for name, recipe in map(load_recipe, recipe_names()):
         try:
             report = key_of(recipe.source(), recipe.backend, recipe.device, recipe.precision).report()
-            state = "not built" if report is None else f"{'built' if report['accepted'] else 'refused'}: {report['reason']}"
+            state = (
+                "not built" if report is None else f"{'built' if report['accepted'] else 'refused'}: {report['reason']}"
+            )
         except RtposeError as error:
             state = f"cannot be built here: {error}"
-        table.add_row(name, recipe.network, f"{recipe.backend}, {recipe.device}", recipe.precision, state)
-    Console(soft_wrap=True).print(table)
+        table.add_row(name, f"{recipe.backend}, {recipe.device}", recipe.precision, escape(state))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 @models_app.command("list")
@@ -936,7 +945,10 @@ class _Run:
         if settings.smooth == "auto" and lifter.remembers:
             self.smooth = "root"
         detector = open_detector(
-            settings.detector, persons=settings.persons, threads=settings.threads, precision=self._detector_precision(told)
+            settings.detector,
+            persons=settings.persons,
+            threads=settings.threads,
+            precision=self._detector_precision(told),
         )
         return TwoStageEstimator(settings.detector, detector, NearestTracker(), lifter)
 

@@ -101,7 +101,9 @@ def check_device(device: str, precision: str) -> None:
             f"install {WHEELS[device]}, or use --device cpu"
         )
     if precision != "fp32" and (precision, device) != ("fp16", "tensorrt"):
-        raise ConfigError(f"onnxruntime on {device} computes in fp32, not {precision}: use the backend openvino for that")
+        raise ConfigError(
+            f"onnxruntime on {device} computes in fp32, not {precision}: use the backend openvino for that"
+        )
 
 
 def devices() -> list[str]:

@@ -16,8 +16,8 @@ from rtpose.errors import ConfigError, ModelError
 
 READABLE_SUFFIXES = (".onnx", ".tflite", ".xml")
 DEVICES = ("cpu", "gpu", "npu")
-HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
-"""What OpenVINO computes in where the file does not say int8."""
+HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+"""What OpenVINO computes in. What an int8 file leaves in floating point: in bf16 where the device has it."""
 NEEDED = {"fp32": "FP32", "bf16": "BF16", "fp16": "FP16", "int8": "INT8"}
 """What a device must say that it is capable of."""
 
@@ -57,7 +57,9 @@ class OpenVinoBackend:
         check_device(device, precision)
         network = read_network(model)
         if precision == "int8" and not is_quantised(network):
-            raise ModelError(f"{model} is not quantised: `rtpose export --recipe NAME` makes the int8 file of a network")
+            raise ModelError(
+                f"{model} is not quantised: `rtpose export --recipe NAME` makes the int8 file of a network"
+            )
         self.metadata = metadata_of(network)
         if outputs is not None:
             network = only_outputs(network, outputs, model)
@@ -66,7 +68,10 @@ class OpenVinoBackend:
             for port in network.inputs
         }
         self.output_names = [port.get_any_name() for port in network.outputs]
-        settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": HINTS[precision]}
+        settings: dict[str, object] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": _hint(device, precision),
+        }
         if threads is not None and device == "cpu":
             settings["INFERENCE_NUM_THREADS"] = threads
         try:
@@ -96,6 +101,12 @@ def check_device(device: str, precision: str) -> None:
     able = _core().get_property(name, "OPTIMIZATION_CAPABILITIES")
     if NEEDED[precision] not in able:
         raise ConfigError(f"this {name} does not compute in {precision}: use --precision fp32 or int8")
+
+
+def _hint(device: str, precision: str) -> str:
+    if precision != "int8":
+        return HINTS[precision]
+    return "bf16" if "BF16" in _core().get_property(device.upper(), "OPTIMIZATION_CAPABILITIES") else "f32"
 
 
 def devices() -> dict[str, tuple[str, tuple[str, ...]]]:

@@ -83,15 +83,20 @@ def check_gpu() -> str:
     except ModuleNotFoundError as error:
         raise MissingExtraError("tensorrt", "the backend 'tensorrt'") from error
     except (ImportError, OSError) as error:  # its libraries do not fit the driver or torch
-        raise ConfigError(f"torch_tensorrt does not start: {error}; install the versions that fit your driver") from error
+        raise ConfigError(
+            f"torch_tensorrt does not start: {error}; install the versions that fit your driver"
+        ) from error
     if not torch.cuda.is_available():
-        reason = "this torch is built without CUDA" if torch.version.cuda is None else "no NVIDIA GPU or driver is found"
+        reason = (
+            "this torch is built without CUDA" if torch.version.cuda is None else "no NVIDIA GPU or driver is found"
+        )
         raise ConfigError(f"the backend tensorrt needs an NVIDIA GPU: {reason}; use --backend openvino")
     return str(torch.cuda.get_device_name())
 
 
 def version() -> str:
-    """Of torch_tensorrt, as it stands in the names of engines."""
+    """Of torch_tensorrt, as it stands in the names of engines. Errors: as of `check_gpu`."""
+    check_gpu()
     import torch_tensorrt
 
     return str(torch_tensorrt.__version__)

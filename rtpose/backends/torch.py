@@ -50,7 +50,9 @@ class TorchBackend:
         self._device = check_device(device or "cpu", precision)
         mode = mode or ("graphs" if self._device == "cuda" else "eager")
         if mode not in MODES or (mode == "graphs" and self._device != "cuda"):
-            raise ConfigError(f"torch on {self._device} has no mode '{mode}': choose eager or compile (graphs is of cuda)")
+            raise ConfigError(
+                f"torch on {self._device} has no mode '{mode}': choose eager or compile (graphs is of cuda)"
+            )
         network = load_network(model)
         self.metadata = network.metadata
         self.input_shapes, self._all_outputs = network.input_shapes, network.output_names
@@ -80,11 +82,15 @@ def check_device(device: str, precision: str) -> str:
         raise ConfigError(f"the backend torch has no device '{device}': choose one of {', '.join(DEVICES)}")
     if device == "cuda" and not torch.cuda.is_available():
         reason = "is built without CUDA" if torch.version.cuda is None else "finds no NVIDIA GPU or driver"
-        raise ConfigError(f"this torch ({torch.__version__}) {reason}: use --device cpu, or install another from pytorch.org")
+        raise ConfigError(
+            f"this torch ({torch.__version__}) {reason}: use --device cpu, or install another from pytorch.org"
+        )
     if device == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("torch sees no Apple GPU here: use --device cpu")
     if precision not in DTYPES:
-        raise ConfigError(f"the backend torch computes in {', '.join(DTYPES)}, not {precision}: use openvino or tensorrt")
+        raise ConfigError(
+            f"the backend torch computes in {', '.join(DTYPES)}, not {precision}: use openvino or tensorrt"
+        )
     return device
 
 
@@ -128,7 +134,7 @@ class _Graphs:
     def _record(self, tensors: Sequence[Tensor]) -> tuple[Any, list[Tensor], tuple[Tensor, ...]]:
         places = [tensor.clone() for tensor in tensors]
         # Runs before the recording, on a stream of their own: libraries choose and allocate in them.
-        stream = torch.cuda.Stream()
+        stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(3):

@@ -10,9 +10,7 @@ from rtpose.types import Detector
 REGISTRY: dict[str, str] = {"blazepose": "rtpose.detect.blazepose:BlazePose"}
 
 
-def open_detector(
-    name: str, *, persons: int = 1, threads: int | None = None, precision: str = "fp32"
-) -> Detector:
+def open_detector(name: str, *, persons: int = 1, threads: int | None = None, precision: str = "fp32") -> Detector:
     """A detector that is ready to run; its network files are downloaded if they are not there yet.
 
     persons: most people to follow at once. threads: inference threads; None lets the runtime decide.

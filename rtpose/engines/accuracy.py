@@ -68,10 +68,10 @@ class Figures:
     """Median over joints of the distance, root-relative."""
     joints_3d_p95_mm: float
     fp32_error_mm: float | None
-    """Of fp32 against the truth: the median person's MPJPE; None where no truth is known."""
+    """Of fp32 against the truth: the mean MPJPE; None where no truth is known."""
     engine_error_mm: float | None
     people_percent: float
-    """Pictures in which somebody is seen by one of the two alone."""
+    """Pictures in which somebody is seen by one of the two alone, or the two see different people."""
     compared: int
     """People compared."""
     fp32_ms: float
@@ -109,7 +109,9 @@ class Figures:
             if limit is not None and value is not None and not value <= limit:  # written so that NaN counts too
                 wrong.append(f"{what.format(f'{value:.2f}')}, limit {limit:g}")
         if self.people_percent > limits.people_percent:
-            wrong.append(f"other people in {self.people_percent:.1f} % of the pictures, limit {limits.people_percent:g}")
+            wrong.append(
+                f"other people in {self.people_percent:.1f} % of the pictures, limit {limits.people_percent:g}"
+            )
         if self.speedup < limits.speedup:
             wrong.append(f"{self.speedup:.2f} x as fast as fp32, to be kept {limits.speedup:g}")
         return "; ".join(wrong) or None
@@ -218,7 +220,7 @@ def compare_pictures(
             a, b = ours.estimate(shot.frame, camera), theirs.estimate(shot.frame, camera)
             pictures += 1
             step(pictures, each * len(places))
-            if bool(a) != bool(b):
+            if bool(a) != bool(b) or (a and shot.truth is not None and _others(a[0], b[0], shot.truth, camera)):
                 differing += 1
             elif a:
                 compared += 1
@@ -228,16 +230,25 @@ def compare_pictures(
                 percent.append(100 * flat / height_px)
                 mm.append(1000 * np.linalg.norm((a[0].pose_3d - b[0].pose_3d)[sure], axis=-1))
                 if shot.truth is not None:
-                    errors.append((_error_mm(a[0], shot.truth, camera), _error_mm(b[0], shot.truth, camera)))
+                    true = shot.truth[_nearest(a[0], shot.truth, camera)]
+                    errors.append((_error_mm(a[0], true), _error_mm(b[0], true)))
     table = np.array(errors, np.float32).reshape(-1, 2)
     return Distances(np.concatenate(mm), np.concatenate(percent), table, pictures, differing, compared)
 
 
-def _error_mm(person: Person3D, truth: Float32, camera: Camera) -> float:
-    """MPJPE against the one of the true people (P, 17, 3) who is nearest in the picture."""
+def _nearest(person: Person3D, truth: Float32, camera: Camera) -> int:
+    """Which of the true people (P, 17, 3) is nearest in the picture."""
     flat = np.linalg.norm(pixels_from_camera(truth, camera) - person.keypoints_2d[:, :2], axis=-1).mean(-1)
-    nearest = truth[int(np.argmin(flat))]
-    return 1000 * float(metrics.mpjpe(person.pose_3d[None], metrics.root_relative(nearest[None]))[0])
+    return int(np.argmin(flat))
+
+
+def _others(a: Person3D, b: Person3D, truth: Float32, camera: Camera) -> bool:
+    return _nearest(a, truth, camera) != _nearest(b, truth, camera)
+
+
+def _error_mm(person: Person3D, true: Float32) -> float:
+    """MPJPE against (17, 3)."""
+    return 1000 * float(metrics.mpjpe(person.pose_3d[None], metrics.root_relative(true[None]))[0])
 
 
 def compare_motions(source: Path, by: Load, count: int, threads: int | None) -> Distances:
@@ -272,7 +283,7 @@ def figures_of(distances: Distances, fp32_ms: float, engine_ms: float) -> Figure
     def percentile(values: NDArray[np.float32] | None, p: int) -> float | None:
         return None if values is None else float(np.percentile(values, p)) if values.size else float("nan")
 
-    errors = np.median(distances.errors_mm, axis=0).tolist() if len(distances.errors_mm) else [None, None]
+    errors = distances.errors_mm.mean(axis=0).tolist() if len(distances.errors_mm) else [None, None]
     return Figures(
         joints_2d_percent=percentile(distances.percent, 50),
         joints_2d_p95_percent=percentile(distances.percent, 95),

@@ -62,8 +62,8 @@ def build_engine(
 ) -> Built:
     """The engine of a recipe, in `engines_dir()`, with its report and the log of its build beside it.
 
-    One that is there for the same weights, version, recipe and calibration is left as it is, unless `force`. Others of the
-    same network, backend, device and precision are removed. Refused engines leave their report alone.
+    One that is there for the same weights, version, recipe and calibration is left as it is, unless `force`. Others of
+    the same network, backend, device and precision are removed. A refused engine leaves its report alone.
     source: another file than the recipe's network.
     Errors: those of the backend if it, its device or an extra is missing; `ModelError`, `InputError`; `OutputError`.
     """
@@ -170,9 +170,7 @@ class _Build:
         self.log.say("comparing with fp32")
         count = self.recipe.calibration.count
         if self.pictures:
-            return compare_pictures(
-                self.source, lambda usual: load(), self.places, count, self.threads, self.log.step
-            )
+            return compare_pictures(self.source, lambda usual: load(), self.places, count, self.threads, self.log.step)
         return compare_motions(self.source, lambda usual: load(), count, self.threads)
 
 

@@ -22,8 +22,8 @@ class BackendChoice:
 
 
 def choose_backend(source: Path) -> BackendChoice:
-    """For a lifter or a network for pictures: a TensorRT engine that was built and accepted, else OpenVINO with the fastest
-    engine that was accepted, else OpenVINO in fp32.
+    """For a lifter or a network for pictures: a TensorRT engine that was built and accepted, else OpenVINO with the
+    fastest engine that was accepted, else OpenVINO in fp32.
 
     torch and onnxruntime are never chosen: on a CPU OpenVINO is faster (docs/engines.md).
     """

@@ -1,8 +1,8 @@
 """Built engines: where they lie, which one a run takes, and why.
 
-An engine `NETWORK-SHA-BACKENDVERSION-DEVICE-PRECISION` carries the first 8 digits of its weights' sha256 and the backend's
-version in its name, so that one of other weights or another version is never taken. Beside it lies `NAME.json`: what it was
-built from, how far its results are from fp32's, how fast it is, and whether it was accepted.
+An engine `NETWORK-SHA-BACKENDVERSION-DEVICE-PRECISION` carries the first 8 digits of its weights' sha256 and the
+backend's version in its name, so that one of other weights or another version is never taken. Beside it lies
+`NAME.json`: what it was built from, how far its results are from fp32's, how fast it is, and whether it was accepted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -105,14 +106,8 @@ def _sha256(file: Path, mtime_ns: int, size: int) -> str:
 
 
 def _version(backend: str) -> str:
-    if backend == "openvino":
-        from rtpose.backends import openvino
-
-        return openvino.version()
-    from rtpose.backends import tensorrt
-
-    tensorrt.check_gpu()
-    return tensorrt.version()
+    # By name, as `load_backend` does: nothing here needs torch.
+    return str(import_module(f"rtpose.backends.{backend}").version())
 
 
 @dataclass(frozen=True)
@@ -125,11 +120,13 @@ class Choice:
     """One line for people: "pose_landmark_full: int8 (2.1 x fp32 ...)"."""
 
 
-def choose_engine(source: Path, backend: str = "openvino", precision: str = "fp32", device: str | None = None) -> Choice:
+def choose_engine(
+    source: Path, backend: str = "openvino", precision: str = "fp32", device: str | None = None
+) -> Choice:
     """The file to run for a network's file, and in which precision.
 
-    precision: `auto` takes the fastest engine that was accepted, else fp32. Any other but fp32 takes that engine; if it was
-    built and refused, fp32.
+    precision: `auto` takes the fastest engine that was accepted, else fp32. Any other but fp32 takes that engine; if it
+    was built and refused, fp32.
     Errors: `ConfigError` for an unknown precision, or if there is no engine: it names the command that builds it.
     """
     if precision not in (*PRECISIONS, AUTO):

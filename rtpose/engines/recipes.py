@@ -36,9 +36,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     joints_3d_mm: Positive | None = None
     """Median distance of 3D joints, root-relative."""
     error_3d_mm: Positive | None = None
-    """How much larger the error against the truth (the median person's MPJPE) may be than fp32's."""
+    """How much larger the error against the truth (the mean MPJPE) may be than fp32's."""
     people_percent: NotNegative = 2.0
-    """Pictures in which somebody is seen by one of the two alone."""
+    """Pictures in which somebody is seen by one of the two alone, or the two see different people."""
     speedup: NotNegative = 1.05
     """An engine that is not so many times as fast as fp32 is not kept."""
 
@@ -53,7 +53,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits
     device: str = "cpu"
     batch: Annotated[tuple[Count, Count, Count], msgspec.Meta(description="smallest, usual, largest")] = (1, 1, 1)
-    """Of a TensorRT engine: smallest, usual and largest batch; all the same: fixed. OpenVINO keeps it as in the file."""
+    """Of a TensorRT engine: smallest, usual and largest batch; all the same: fixed. OpenVINO keeps the file's."""
     keep_float: tuple[str, ...] = ()
     """Regular expressions for names of operations that an INT8 engine computes in floating point."""
     calibration: Calibration = Calibration()
@@ -79,7 +79,9 @@ def load_recipe(name_or_path: str) -> tuple[str, Recipe]:
     try:
         return file.stem, msgspec.toml.decode(file.read_bytes(), type=Recipe)
     except FileNotFoundError:
-        raise ConfigError(f"no recipe {name_or_path}: choose one of {', '.join(recipe_names())}, or a .toml file") from None
+        raise ConfigError(
+            f"no recipe {name_or_path}: choose one of {', '.join(recipe_names())}, or a .toml file"
+        ) from None
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from None
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:

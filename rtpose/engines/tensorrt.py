@@ -1,8 +1,8 @@
 """Building TensorRT engines by torch_tensorrt's dynamo front end.
 
-Written by the documentation of torch_tensorrt 2.12 and NVIDIA ModelOpt. It has not been run: no GPU was at hand. What can
-be checked without one is tested: every network exports without graph breaks, and its operators have documented converters
-(`tensorrt_operators.toml`).
+Written by the documentation of torch_tensorrt 2.12 and NVIDIA ModelOpt. It has not been run: no GPU was at hand.
+What can be checked without one is tested: every network exports without graph breaks, and it is known how each of its
+operators is handled (`tensorrt_operators.toml`).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def build_tensorrt(
         with _export_mode(recipe.precision):
             program = torch.export.export(module, example, dynamic_shapes=dynamic)
             say("TensorRT chooses its kernels: this takes some minutes")
-            # Explicit typing: layers compute in the types that the graph says, which `in_precision` or ModelOpt wrote there.
+            # Explicit typing: layers compute in the types of the graph, where `in_precision` or ModelOpt put them.
             compiled = torch_tensorrt.dynamo.compile(
                 program,
                 inputs=[

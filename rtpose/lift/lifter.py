@@ -43,9 +43,7 @@ class NetworkLifter:
         """
         self.height_m = checked_height(height_m)
         self.file = lifter_file(lifter)
-        self._backend = load_network(
-            self.file, backend=backend, precision=precision, device=device, threads=threads
-        )
+        self._backend = load_network(self.file, backend=backend, precision=precision, device=device, threads=threads)
         self.facts = read_facts(self.file, self._backend.metadata, "lifter")
         self._memory = Memory(_state_shapes(self.file, self._backend))
         self._codec = codec_from_facts(self.facts["normalisation"])
