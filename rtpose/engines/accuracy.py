@@ -195,7 +195,7 @@ class Distances:
     mm: NDArray[np.float32]
     percent: NDArray[np.float32] | None
     errors_mm: NDArray[np.float32]
-    """(N, 2): MPJPE against the truth of both networks, of each person whose truth is known."""
+    """(N, 2): MPJPE of sure joints against the truth, of both networks, for each person whose truth is known."""
     pictures: int
     differing: int
     """Pictures in which somebody is seen by one alone."""
@@ -229,9 +229,9 @@ def compare_pictures(
                 flat = np.linalg.norm((a[0].keypoints_2d - b[0].keypoints_2d)[sure, :2], axis=-1)
                 percent.append(100 * flat / height_px)
                 mm.append(1000 * np.linalg.norm((a[0].pose_3d - b[0].pose_3d)[sure], axis=-1))
-                if shot.truth is not None:
+                if shot.truth is not None and sure.any():
                     true = shot.truth[_nearest(a[0], shot.truth, camera)]
-                    errors.append((_error_mm(a[0], true), _error_mm(b[0], true)))
+                    errors.append((_error_mm(a[0], true, sure), _error_mm(b[0], true, sure)))
     table = np.array(errors, np.float32).reshape(-1, 2)
     return Distances(np.concatenate(mm), np.concatenate(percent), table, pictures, differing, compared)
 
@@ -246,9 +246,9 @@ def _others(a: Person3D, b: Person3D, truth: Float32, camera: Camera) -> bool:
     return _nearest(a, truth, camera) != _nearest(b, truth, camera)
 
 
-def _error_mm(person: Person3D, true: Float32) -> float:
-    """MPJPE against (17, 3)."""
-    return 1000 * float(metrics.mpjpe(person.pose_3d[None], metrics.root_relative(true[None]))[0])
+def _error_mm(person: Person3D, true: Float32, sure: NDArray[np.bool_]) -> float:
+    """MPJPE of the joints `sure` (17,) against (17, 3)."""
+    return 1000 * float(metrics.joint_errors(person.pose_3d[None], metrics.root_relative(true[None]))[0, sure].mean())
 
 
 def compare_motions(source: Path, by: Load, count: int, threads: int | None) -> Distances:

@@ -160,7 +160,9 @@ class _Build:
             from rtpose.engines.int8 import quantise
 
             with self.log.catching():
-                network = quantise(network, recorder.inputs, self.recipe.keep_float)
+                network = quantise(
+                    network, recorder.inputs, first=self.recipe.keep_float_first, small_px=self.recipe.keep_float_px
+                )
         try:
             ov.save_model(network, engine, compress_to_fp16=False)
         except RuntimeError as error:

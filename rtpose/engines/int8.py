@@ -12,11 +12,18 @@ from openvino.passes import ConstantFolding, Manager
 
 from rtpose.errors import MissingExtraError, ModelError
 
+CONVOLUTIONS = ("Convolution", "GroupConvolution")
+IN_BETWEEN = (*CONVOLUTIONS, "Add", "MaxPool")
+"""What NNCF quantises of the networks for pictures."""
 
-def quantise(network: Any, inputs: Sequence[Mapping[str, NDArray[np.float32]]], keep_float: Sequence[str] = ()) -> Any:
+
+def quantise(
+    network: Any, inputs: Sequence[Mapping[str, NDArray[np.float32]]], *, first: int = 0, small_px: int = 0
+) -> Any:
     """An `openvino.Model` with its convolutions and matrix products in int8, ranges from `inputs`.
 
-    keep_float: regular expressions for names of operations that stay in floating point. The given model is changed too.
+    first: so many convolutions at the input stay in floating point. small_px: as do all on maps of at most this side,
+    which are cheap, and whose errors reach the joints undamped. The given model is changed, too.
     Errors: `MissingExtraError` without NNCF, `ModelError` if it cannot quantise this network.
     """
     try:
@@ -25,15 +32,31 @@ def quantise(network: Any, inputs: Sequence[Mapping[str, NDArray[np.float32]]], 
         raise MissingExtraError("int8", "quantising to int8") from error
     nncf.set_log_level(40)  # errors only: it warns of what is done here on purpose
     fold_weights(network)
+    kept = kept_in_float(network, first, small_px)
     try:
         return nncf.quantize(
             network,
             nncf.Dataset(list(inputs)),
             subset_size=len(inputs),
-            ignored_scope=nncf.IgnoredScope(patterns=list(keep_float), validate=False) if keep_float else None,
+            ignored_scope=nncf.IgnoredScope(names=kept, validate=False) if kept else None,
         )
     except Exception as error:  # NNCF's and OpenVINO's own kinds
         raise ModelError(f"NNCF cannot quantise this network: {(str(error).splitlines() or [''])[-1]}") from error
+
+
+def kept_in_float(network: Any, first: int, small_px: int) -> list[str]:
+    """Names of the operations that `quantise` leaves alone. They cannot stand in a recipe: the TFLite reader counts them
+    anew in each process."""
+    names = []
+    convolutions = 0
+    for node in network.get_ordered_ops():
+        kind = node.get_type_name()
+        convolutions += kind in CONVOLUTIONS
+        if kind in IN_BETWEEN and node.get_output_partial_shape(0).rank.get_length() == 4:
+            side = node.get_output_partial_shape(0)[2]  # height or width, whichever layout
+            if convolutions <= first or (side.is_static and side.get_length() <= small_px):
+                names.append(node.get_friendly_name())
+    return names
 
 
 def fold_weights(network: Any) -> None:

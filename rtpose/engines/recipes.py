@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT / "engines" / "recipes", Path(__file__).parent / "recipes")
 """In a checkout, and in an installed wheel, which carries a copy."""
 
+NonNegativeCount = Annotated[int, msgspec.Meta(ge=0)]
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 
@@ -54,8 +55,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device: str = "cpu"
     batch: Annotated[tuple[Count, Count, Count], msgspec.Meta(description="smallest, usual, largest")] = (1, 1, 1)
     """Of a TensorRT engine: smallest, usual and largest batch; all the same: fixed. OpenVINO keeps the file's."""
-    keep_float: tuple[str, ...] = ()
-    """Regular expressions for names of operations that an INT8 engine computes in floating point."""
+    keep_float_first: NonNegativeCount = 0
+    """So many convolutions at the input of an INT8 engine compute in floating point."""
+    keep_float_px: NonNegativeCount = 0
+    """So do those on maps of at most this side."""
     calibration: Calibration = Calibration()
 
     def source(self) -> Path:
