@@ -116,7 +116,23 @@ CascadedOption = Annotated[
 ]
 BackendOption = Annotated[
     str | None,
-    typer.Option("--backend", help="Runtime of the lifter or of cascaded: openvino or torch.", show_default="openvino"),
+    typer.Option(
+        "--backend",
+        help="Runtime of the lifter or of cascaded: openvino, onnxruntime, torch, tensorrt, or auto.",
+        show_default="openvino",
+    ),
+]
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        help="fp32, bf16, fp16, int8 (engines of `rtpose export`), or auto: the fastest accepted engines.",
+        show_default="fp32; auto with --backend auto",
+    ),
+]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option("--device", help="Where the backend runs: cpu, gpu, npu, cuda …", show_default="cpu"),
 ]
 Smooth = Annotated[
     str | None,
@@ -145,6 +161,8 @@ def demo(
     lifter: LifterOption = None,
     cascaded: CascadedOption = None,
     backend: BackendOption = None,
+    precision: PrecisionOption = None,
+    device: DeviceOption = None,
     loop: Annotated[
         bool | None,
         typer.Option("--loop/--once", help="Go on showing the clip until Ctrl-C.", show_default="loop on a terminal"),
@@ -157,8 +175,9 @@ def demo(
 
     truth = SampleTruth.load()
     settings = _settings(
-        None, estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, height_m=truth.height_m
-    )
+        None, estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision,
+        device=device, height_m=truth.height_m,
+    )  # fmt: skip
     run = _Run(settings)
     if loop is None:
         loop = sys.stdin.isatty() and sys.stdout.isatty()
@@ -195,6 +214,8 @@ def webcam(
     lifter: LifterOption = None,
     cascaded: CascadedOption = None,
     backend: BackendOption = None,
+    precision: PrecisionOption = None,
+    device: DeviceOption = None,
     smooth: Smooth = None,
     config: ConfigFile = None,
     port: Port = DEFAULT_PORT,
@@ -208,7 +229,8 @@ def webcam(
 
     settings = _settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
-        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, smooth=smooth,
+        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device,
+        smooth=smooth,
     )  # fmt: skip
     run = _Run(settings)
     recorders: list[Sink] = []
@@ -254,6 +276,8 @@ def video(
     lifter: LifterOption = None,
     cascaded: CascadedOption = None,
     backend: BackendOption = None,
+    precision: PrecisionOption = None,
+    device: DeviceOption = None,
     smooth: Smooth = None,
     config: ConfigFile = None,
     port: Port = DEFAULT_PORT,
@@ -263,7 +287,8 @@ def video(
     """3D poses of a video, as a file."""
     settings = _settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
-        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, smooth=smooth,
+        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device,
+        smooth=smooth,
     )  # fmt: skip
     jobs = _video_jobs(inputs, out, overlay)
     _check_outputs(jobs, overwrite=overwrite)
@@ -353,7 +378,7 @@ def evaluate(
     flip: Annotated[bool, typer.Option("--flip", help="Average with the mirrored input's mirrored estimate.")] = False,
     backend: Annotated[
         str | None,
-        typer.Option(help="openvino or torch.", show_default="openvino, for .safetensors torch"),
+        typer.Option(help="openvino, onnxruntime or torch.", show_default="openvino, for .safetensors torch"),
     ] = None,
     smooth: Annotated[bool, typer.Option("--smooth", help="With One-Euro as a live run has by default.")] = False,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
@@ -493,6 +518,102 @@ def reproduce(
     page = folder / "index.html"
     write_page(page, table, cells, note=note)
     print(page)
+
+
+@app.command()
+def export(
+    network: Annotated[
+        str | None, typer.Argument(help="A shipped lifter, cascaded or an .onnx file, to be written as plain ONNX.")
+    ] = None,
+    out: Annotated[Path | None, typer.Argument(metavar="OUT.onnx", help="The plain ONNX file.")] = None,
+    recipe: Annotated[
+        list[str] | None, typer.Option(help="Build this recipe's engine: a name or a .toml file.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Build the engines of all recipes that this machine can.")
+    ] = False,
+    listed: Annotated[bool, typer.Option("--list", help="The recipes, and what became of their engines.")] = False,
+    source: Annotated[
+        Path | None, typer.Option("--network", help="Build of this file.", show_default="the recipe's network")
+    ] = None,
+    rendered: Annotated[
+        list[Path] | None, typer.Option(help="Folder of `rtpose data render` to calibrate and check on.")
+    ] = None,
+    clips: Annotated[list[str] | None, typer.Option(help="Clip to calibrate and check on.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Inference threads.", show_default="all")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Build again what is there already.")] = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build engines by recipes (INT8, bf16, TensorRT), or write a network as plain ONNX. See docs/engines.md."""
+    from rtpose.engines.recipes import recipe_names
+
+    if listed:
+        _list_recipes()
+    elif every or recipe:
+        if network or out or (every and (recipe or source)):
+            raise ConfigError("--recipe NAME and --all build engines: name no network to write beside them")
+        names = recipe_names() if every else list(recipe or [])
+        _build_engines(names, source, rendered or [], clips or [], threads, force=force, every=every, quiet=quiet)
+    elif network and out:
+        with _needing_train("writing plain ONNX"):
+            from rtpose.engines.plain_onnx import write_plain
+
+        print(write_plain(network, out, overwrite=overwrite))
+    else:
+        raise ConfigError(
+            "nothing to export: --recipe NAME or --all builds engines, --list names them, "
+            "`rtpose export temporal temporal.onnx` writes plain ONNX"
+        )
+
+
+def _build_engines(
+    names: Sequence[str], source: Path | None, rendered: Sequence[Path], clips: Sequence[str], threads: int | None, *,
+    force: bool, every: bool, quiet: bool,
+) -> None:  # fmt: skip
+    from rtpose.engines.build import build_engine
+    from rtpose.engines.recipes import load_recipe
+
+    for name, recipe in map(load_recipe, names):
+        with _progress(quiet, name) as update:
+
+            def report(step: str, done: int, total: int, update: Any = update) -> None:
+                update(done, total or None, step)
+
+            try:
+                built = build_engine(
+                    recipe, source=source, rendered=rendered, clips=clips, threads=threads, force=force, report=report
+                )
+            except RtposeError as error:
+                if not every:
+                    raise
+                print(f"{name}: not built: {error}")
+                continue
+        state = ("kept, it is fresh" if built.fresh else "built") if built.accepted else "refused, fp32 stays"
+        print(f"{name}: {state}: {built.reason}")
+        if built.accepted:
+            print(built.key.file)
+
+
+def _list_recipes() -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from rtpose.engines.files import key_of
+    from rtpose.engines.recipes import load_recipe, recipe_names
+
+    table = Table("recipe", "backend", "precision", "engine")
+    for name, recipe in map(load_recipe, recipe_names()):
+        try:
+            report = key_of(recipe.source(), recipe.backend, recipe.device, recipe.precision).report()
+            state = (
+                "not built" if report is None else f"{'built' if report['accepted'] else 'refused'}: {report['reason']}"
+            )
+        except RtposeError as error:
+            state = f"cannot be built here: {error}"
+        table.add_row(name, f"{recipe.backend}, {recipe.device}", recipe.precision, escape(state))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 @models_app.command("list")
@@ -786,17 +907,24 @@ def _roofline(machine: MachineFigures, settings: RunSettings) -> tuple[MachineFi
     from rtpose import model_files
     from rtpose.bench.roofline import Network, copy_gb_s, matrix_gflops, measure_network
     from rtpose.detect.blazepose import LANDMARK_OUTPUTS, PERSON_OUTPUTS
+    from rtpose.engines.choose import choose_backend
     from rtpose.weights import cascaded_file, lifter_file
 
     finder = model_files.path_of("pose_detection.tflite")
     landmarks = model_files.path_of("pose_landmark_full.tflite")
-    networks = [Network("person detector", finder, PERSON_OUTPUTS, "openvino")]
+    precision = _detector_precision(settings)
+    networks = [Network("person detector", finder, PERSON_OUTPUTS, precision=precision)]
     if settings.estimator == "cascaded":
-        networks.append(Network("cascaded", cascaded_file(settings.cascaded), None, settings.backend))
+        file, name = cascaded_file(settings.cascaded), "cascaded"
     else:
-        lifter = lifter_file(settings.lifter)
-        networks.append(Network("landmarks", landmarks, LANDMARK_OUTPUTS, "openvino"))
-        networks.append(Network(f"lifter {lifter.stem}", lifter, None, settings.backend))
+        file = lifter_file(settings.lifter)
+        name = f"lifter {file.stem}"
+        networks.append(Network("landmarks", landmarks, LANDMARK_OUTPUTS, precision=precision))
+    backend, precision, device = settings.backend, settings.precision, settings.device
+    if backend == "auto":
+        chosen = choose_backend(file)
+        backend, precision, device = chosen.backend, chosen.precision, None
+    networks.append(Network(name, file, None, backend, precision, device))
     threads = settings.threads
     measured = msgspec.structs.replace(
         machine, matrix_gflops=matrix_gflops(threads), copy_gb_s=copy_gb_s(threads or machine.cores)
@@ -1048,6 +1176,13 @@ def _settings(config: Path | None, **given: Any) -> RunSettings:
     return settings
 
 
+def _detector_precision(settings: RunSettings) -> str:
+    """The detector always runs on openvino, with engines of its own."""
+    if settings.backend == "auto":
+        return "auto"
+    return settings.precision if settings.backend == "openvino" else "fp32"
+
+
 class _Run:
     """The estimator of one command, used for one source after the other."""
 
@@ -1074,14 +1209,24 @@ class _Run:
         from rtpose.estimate.two_stage import TwoStageEstimator
         from rtpose.lift.lifter import NetworkLifter
         from rtpose.track.nearest import NearestTracker
+        from rtpose.weights import lifter_file
 
         settings = self.settings
         # A few people's joints are too little work to share out: a second thread costs more than it brings.
         threads = settings.threads or 1
-        lifter = NetworkLifter(settings.lifter, backend=settings.backend, height_m=height_m, threads=threads)
+        backend, precision, told = self._runtime(lifter_file(settings.lifter))
+        lifter = NetworkLifter(
+            settings.lifter, backend=backend, height_m=height_m, threads=threads, precision=precision,
+            device=settings.device,
+        )  # fmt: skip
         if settings.smooth == "auto" and lifter.remembers:
             self.smooth = "root"
-        detector = open_detector(settings.detector, persons=settings.persons, threads=settings.threads)
+        detector = open_detector(
+            settings.detector,
+            persons=settings.persons,
+            threads=settings.threads,
+            precision=self._detector_precision(told),
+        )
         return TwoStageEstimator(settings.detector, detector, NearestTracker(), lifter)
 
     def _cascaded(self, height_m: float) -> Estimator:
@@ -1092,7 +1237,10 @@ class _Run:
 
         settings = self.settings
         file = cascaded_file(settings.cascaded)
-        network = CascadedNetwork(file, backend=settings.backend, threads=settings.threads)
+        backend, precision, told = self._runtime(file)
+        network = CascadedNetwork(
+            file, backend=backend, threads=settings.threads, precision=precision, device=settings.device
+        )
         if only_rendered(network.facts):
             print(
                 f"rtpose: warning: {file.name} was trained on rendered people only: on real pictures the default "
@@ -1100,7 +1248,7 @@ class _Run:
                 file=sys.stderr,
             )
         return CascadedEstimator(
-            network, PersonFinder(threads=settings.threads), NearestTracker(),
+            network, PersonFinder(threads=settings.threads, precision=self._detector_precision(told)), NearestTracker(),
             persons=settings.persons, height_m=height_m,
         )  # fmt: skip
 
@@ -1109,6 +1257,34 @@ class _Run:
         self.stopped = True
         if self._pipeline is not None:
             self._pipeline.stop()
+
+    def _runtime(self, source: Path) -> tuple[str, str, list[str]]:
+        """Backend and precision of the lifter or cascaded, and what there is to tell of them."""
+        from rtpose.engines.choose import choose_backend
+        from rtpose.engines.files import choose_engine
+
+        settings = self.settings
+        if settings.backend == "auto":
+            chosen = choose_backend(source)
+            return chosen.backend, chosen.precision, [f"backend auto: {chosen.reason}"]
+        if settings.precision == "fp32":
+            return settings.backend, "fp32", []
+        choice = choose_engine(source, settings.backend, settings.precision, settings.device)
+        return settings.backend, settings.precision, [choice.reason]
+
+    def _detector_precision(self, told: list[str]) -> str:
+        """The detector's, which runs on openvino with engines of its own. Tells everything that was chosen."""
+        from rtpose.engines.files import choose_engine
+        from rtpose.model_files import FILES, ensure
+
+        settings = self.settings
+        precision = _detector_precision(settings)
+        if precision != "fp32":
+            names = FILES if settings.estimator == "two-stage" else ("pose_detection.tflite",)
+            told = [*told, *(choose_engine(ensure(name), precision=precision).reason for name in names)]
+        for line in told:
+            print(f"rtpose: {line}", file=sys.stderr)
+        return precision
 
     @contextmanager
     def serving(

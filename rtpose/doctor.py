@@ -6,13 +6,13 @@ Nothing is installed, downloaded or changed, and a part that is missing or broke
 from __future__ import annotations
 
 import errno
+import json
 import os
 import platform
 import socket
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module, metadata, resources
-from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -178,12 +178,21 @@ def check_model_files() -> Iterator[Line]:
 
 def check_engines() -> Iterator[Line]:
     """Built engines; without any, networks run in fp32 from their own files."""
-    folder = Path("engines") / "build"
-    names = sorted(file.stem for file in folder.glob("*.json")) if folder.is_dir() else []
-    if names:
-        yield Line("engines", "ok", ", ".join(names))
-    else:
+    from rtpose.engines.files import engines_dir
+
+    folder = engines_dir()
+    reports = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    if not reports:
         yield Line("engines", "missing", "none built: networks run in fp32", "build some: `rtpose export --all`")
+    for file in reports:
+        what = f"engine {file.stem}"
+        try:
+            report = json.loads(file.read_text(encoding="utf-8"))
+            accepted, reason = bool(report["accepted"]), str(report["reason"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            yield Line(what, "problem", f"its report cannot be read: {error}", "build it again: `rtpose export --all`")
+        else:
+            yield Line(what, "ok", reason if accepted else f"refused, fp32 runs instead: {reason}")
 
 
 def check_port(port: int) -> Iterator[Line]:
@@ -248,11 +257,10 @@ def table(lines: Iterable[Line]) -> Table:
 
 
 def _openvino_devices() -> str:
-    import openvino as ov
+    from rtpose.backends import openvino
 
-    core = ov.Core()
-    devices = (f"{name} ({core.get_property(name, 'FULL_DEVICE_NAME')})" for name in core.available_devices)
-    return f"{metadata.version('openvino')}: {', '.join(devices)}"
+    devices = (f"{name} ({about}: {', '.join(able)})" for name, (about, able) in openvino.devices().items())
+    return f"{openvino.version()}: {', '.join(devices)}"
 
 
 def _torch_devices() -> str:

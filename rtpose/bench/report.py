@@ -109,6 +109,7 @@ class NetworkFigures(msgspec.Struct, frozen=True):
 
     name: str
     backend: str
+    precision: str
     gflop: float
     megabytes: float
     """Weights, inputs and outputs as float32: what has to be moved at least."""
@@ -117,7 +118,7 @@ class NetworkFigures(msgspec.Struct, frozen=True):
     ms: float
     """Measured, median."""
     matrix_share: float
-    """Its rate of operations as a part of the machine's matrix product's."""
+    """Its rate of operations as a part of the machine's float32 matrix product's: more than 1 is possible in int8."""
 
 
 class LiveFigures(msgspec.Struct, frozen=True):

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from rtpose.backends import load_backend
 from rtpose.backends.openvino import only_outputs, read_network
 from rtpose.bench.report import MachineFigures, NetworkFigures
+from rtpose.engines.files import load_network
 from rtpose.types import Backend
 
 MATRIX_SIDE = 1536
@@ -32,7 +32,9 @@ class Network:
     file: Path
     outputs: tuple[str, ...] | None
     """Those that are used; what only the others need is neither run nor counted."""
-    backend: str
+    backend: str = "openvino"
+    precision: str = "fp32"
+    device: str | None = None
 
 
 def matrix_gflops(threads: int | None = None) -> float:
@@ -85,18 +87,22 @@ def count_work(file: Path, outputs: Sequence[str] | None = None) -> tuple[float,
 def measure_network(network: Network, machine: MachineFigures, *, threads: int | None = None) -> NetworkFigures:
     """The network on zeros, one person, beside its floor. `machine` must have its limits.
 
-    Errors: those of `load_backend`.
+    Errors: those of `load_network`.
     """
     assert machine.matrix_gflops is not None
     assert machine.copy_gb_s is not None
     flop, moved = count_work(network.file, network.outputs)
-    backend = load_backend(network.backend, network.file, outputs=network.outputs, threads=threads)
+    backend = load_network(
+        network.file, backend=network.backend, precision=network.precision, device=network.device,
+        outputs=network.outputs, threads=threads,
+    )  # fmt: skip
     inputs = zeros_for(backend)
     times = _times_s(lambda: backend.run(inputs))
     median_s = float(np.median(times))
     floor_s = max(flop / machine.matrix_gflops, moved / machine.copy_gb_s) / 1e9
     return NetworkFigures(
-        name=network.name, backend=network.backend, gflop=flop / 1e9, megabytes=moved / 1e6, floor_ms=1000 * floor_s,
+        name=network.name, backend=network.backend, precision=network.precision,
+        gflop=flop / 1e9, megabytes=moved / 1e6, floor_ms=1000 * floor_s,
         ms=1000 * median_s, matrix_share=flop / median_s / 1e9 / machine.matrix_gflops,
     )  # fmt: skip
 

@@ -96,13 +96,14 @@ def agreement_line(found: Agreement) -> str:
 def networks_table(networks: Sequence[NetworkFigures]) -> Table:
     """Each network beside its floor."""
     table = Table(
-        "network", "backend", "GFLOP", "MB", "floor ms", "median ms", "times the floor", "of the matrix rate",
+        "network", "backend", "precision", "GFLOP", "MB", "floor ms", "median ms", "times the floor",
+        "of the matrix rate",
         title="Networks, one person, beside what their operations and bytes take at this machine's own rates",
     )  # fmt: skip
     for one in networks:
         table.add_row(
-            one.name, one.backend, f"{one.gflop:.4f}", f"{one.megabytes:.2f}", f"{one.floor_ms:.3f}", f"{one.ms:.3f}",
-            f"{one.ms / one.floor_ms:.1f}", f"{one.matrix_share:.0%}",
+            one.name, one.backend, one.precision, f"{one.gflop:.4f}", f"{one.megabytes:.2f}", f"{one.floor_ms:.3f}",
+            f"{one.ms:.3f}", f"{one.ms / one.floor_ms:.1f}", f"{one.matrix_share:.0%}",
         )  # fmt: skip
     return table
 

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from rtpose import model_files
-from rtpose.backends import load_backend
 from rtpose.detect import ssd
 from rtpose.detect.roi import Roi, cut_out
+from rtpose.engines.files import load_network
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
 from rtpose.stages import stage
 from rtpose.types import Float32, Frame, Image, Person2D, Picture, picture_size
@@ -69,11 +69,11 @@ class _Seen:
 class PersonFinder:
     """The person detector alone: squares around people. Not for use from several threads at once."""
 
-    def __init__(self, *, threads: int | None = None) -> None:
+    def __init__(self, *, threads: int | None = None, precision: str = "fp32") -> None:
         """Errors: `ModelError` if the network file cannot be had or read."""
-        self._network = load_backend(
-            "openvino", model_files.ensure("pose_detection.tflite"),
-            outputs=PERSON_OUTPUTS, threads=threads,
+        self._network = load_network(
+            model_files.ensure("pose_detection.tflite"),
+            outputs=PERSON_OUTPUTS, threads=threads, precision=precision,
         )  # fmt: skip
         self._anchors = ssd.anchor_centres()
         # Reused for every frame: allocating them costs about as much as filling them.
@@ -113,17 +113,18 @@ class PersonFinder:
 class BlazePose:
     """Detector of 33 joints for up to `persons` people. Not for use from several threads at once."""
 
-    def __init__(self, *, persons: int = 1, threads: int | None = None) -> None:
+    def __init__(self, *, persons: int = 1, threads: int | None = None, precision: str = "fp32") -> None:
         """Loads both networks; the first time they are downloaded.
 
         persons: most people to follow, at least 1. threads: inference threads, None for the runtime's choice.
+        precision: of both networks, see `rtpose.engines.files.choose_engine`.
         Errors: `ModelError` if a network file cannot be had or read.
         """
         self._persons = persons
-        self._finder = PersonFinder(threads=threads)
-        self._landmarks = load_backend(
-            "openvino", model_files.ensure("pose_landmark_full.tflite"),
-            outputs=LANDMARK_OUTPUTS, threads=threads,
+        self._finder = PersonFinder(threads=threads, precision=precision)
+        self._landmarks = load_network(
+            model_files.ensure("pose_landmark_full.tflite"),
+            outputs=LANDMARK_OUTPUTS, threads=threads, precision=precision,
         )  # fmt: skip
         # Reused for every frame: allocating them costs about as much as filling them.
         self._crop_pixels: Image = np.empty((CROP_SIZE, CROP_SIZE, 3), np.uint8)

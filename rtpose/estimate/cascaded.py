@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rtpose.backends import load_backend
 from rtpose.detect import ssd
 from rtpose.detect.blazepose import (
     BBOX_MARGIN,
@@ -26,6 +25,7 @@ from rtpose.detect.blazepose import (
     same_square,
 )
 from rtpose.detect.roi import Roi
+from rtpose.engines.files import load_network
 from rtpose.errors import ModelError
 from rtpose.estimate.crop_codec import crop_codec_from_facts
 from rtpose.stages import stage
@@ -64,10 +64,20 @@ class CropPose:
 class CascadedNetwork:
     """A trained `cascaded` at work: squares of a picture in, poses in camera space out."""
 
-    def __init__(self, file: Path, *, backend: str = "openvino", threads: int | None = None) -> None:
-        """Errors: `ModelError` for a file that is missing, damaged, no such network or of an unknown version."""
+    def __init__(
+        self,
+        file: Path,
+        *,
+        backend: str = "openvino",
+        threads: int | None = None,
+        precision: str = "fp32",
+        device: str | None = None,
+    ) -> None:
+        """precision, device: see `rtpose.engines.files.choose_engine`.
+
+        Errors: `ModelError` for a file that is missing, damaged, no such network or of an unknown version."""
         self.file = file
-        self._backend = load_backend(backend, file, threads=threads)
+        self._backend = load_network(file, backend=backend, precision=precision, device=device, threads=threads)
         self.facts = read_facts(file, self._backend.metadata, "network for pictures")
         self.codec = crop_codec_from_facts(self.facts["normalisation"])
         size = self.codec.input_px

@@ -14,6 +14,7 @@ import pytest
 from rtpose import doctor, model_files
 from rtpose.capture import webcam
 from rtpose.doctor import Line, Speed
+from rtpose.engines.files import ENGINES_DIR_VARIABLE
 from rtpose.errors import InputError, MissingExtraError
 
 
@@ -88,7 +89,8 @@ def test_backends_there_missing_and_broken(monkeypatch: pytest.MonkeyPatch) -> N
 def test_openvino_is_there_with_its_devices() -> None:
     line = next(line for line in doctor.check_backends() if line.what == "backend openvino")
     assert line.state == "ok"
-    assert "CPU (" in line.found
+    assert "cpu (" in line.found
+    assert "fp32" in line.found
 
 
 def test_the_cache_folder(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +121,18 @@ def test_model_files_missing_and_damaged(cache: Path) -> None:
     assert states["pose_landmark_full.tflite"].state == "missing"
     assert states["pose_landmark_full.tflite"].do == "run `rtpose models pull`"
     assert "temporal" in states["lifters"].found
+
+
+def test_engines_accepted_refused_and_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENGINES_DIR_VARIABLE, str(tmp_path))
+    assert only(doctor.check_engines()).state == "missing"
+    (tmp_path / "a.json").write_text('{"accepted": true, "reason": "2.1 times as fast"}')
+    (tmp_path / "b.json").write_text('{"accepted": false, "reason": "1.8 % of the height off"}')
+    (tmp_path / "c.json").write_text("{")
+    accepted, refused, broken = doctor.check_engines()
+    assert accepted == Line("engine a", "ok", "2.1 times as fast")
+    assert refused.found == "refused, fp32 runs instead: 1.8 % of the height off"
+    assert (broken.what, broken.state) == ("engine c", "problem")
 
 
 def test_a_port_that_is_taken_and_one_that_is_free() -> None:

@@ -56,7 +56,7 @@ def test_what_only_other_outputs_need_does_not_count(tmp_path: Path) -> None:
 def test_a_network_beside_its_floor(tmp_path: Path) -> None:
     machine = MachineFigures("p", 2, "s", "3", 0.0, matrix_gflops=1e-3, copy_gb_s=1e-6)
     file = write_network(tmp_path / "small.onnx")
-    found = measure_network(Network("small", file, None, "openvino"), machine, threads=1)
+    found = measure_network(Network("small", file, None), machine, threads=1)
     flop, moved = CONVOLUTIONS + PRODUCT, 4 * (89 + 29 + 199)
     assert found.floor_ms == pytest.approx(1000 * moved / 1e3)  # 1e-6 GB/s are 1000 bytes a second
     assert found.floor_ms > 1000 * flop / 1e6

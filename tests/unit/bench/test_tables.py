@@ -31,7 +31,7 @@ def test_all_parts() -> None:
     report = BenchReport(
         version="1", rounds=1, machine=MachineFigures("Chip", 2, "Linux", "3.11", 0.5, 100.0, 20.0), sides=[fast, slow],
         ratios=[ratio(fast, slow)], agreements=[Agreement("b", "a", 7, Spread(0.5, 1.25), Spread(3, 9))],
-        networks=[NetworkFigures("net", "openvino", 0.5, 8, 5, 10, 0.5)],
+        networks=[NetworkFigures("net", "openvino", "fp32", 0.5, 8, 5, 10, 0.5)],
         live=[
             LiveFigures(1, True, 90, 29.9, 30, Spread(10, 12), Spread(11, 14), 88, 0.015, None),
             LiveFigures(100, False, 90, 29.9, 30, Spread(10, 12), None, 0, None, 28.5),
@@ -45,7 +45,7 @@ def test_all_parts() -> None:
         "a is 2.00 times as fast as b (rounds 2.00 to 2.00), with 0.50 of its processor time",
         "b and a, joints of 7 frames: 0.50 / 1.25 % of the person's height apart, in 3D 3.0 / 9.0 mm",
         "lift 1.00 1.000 1.000 1.000 10.0%",
-        "net openvino 0.5000 8.00 5.000 10.000 2.0 50%",
+        "net openvino fp32 0.5000 8.00 5.000 10.000 2.0 50%",
         "1 in a browser 29.9 30 10.00 / 12.00 11.00 / 14.00 1.40 88 of 90 1.5%",
         "not known here 28.5",
         "9 frames: memory from 100.0 to 100.0 MB, slope not known",
