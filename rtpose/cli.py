@@ -24,13 +24,14 @@ from rtpose.errors import ConfigError, InputError, MissingExtraError, OutputErro
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from rtpose.bench.report import Agreement, LiveFigures, MachineFigures, NetworkFigures, SideFigures
     from rtpose.config import RunSettings
     from rtpose.pipeline import Pipeline, Summary
     from rtpose.server.server import PoseServer
     from rtpose.train.data import EvaluationData, TrainingData
     from rtpose.train.loop import Trained
     from rtpose.train.settings import TrainSettings
-    from rtpose.types import Camera, Estimator, FrameSource, Person3D, Result, Sink
+    from rtpose.types import Camera, Estimator, FrameSource, Person3D, Result, Sink, SourceInfo
 
 app = typer.Typer(
     name="rtpose",
@@ -115,7 +116,23 @@ CascadedOption = Annotated[
 ]
 BackendOption = Annotated[
     str | None,
-    typer.Option("--backend", help="Runtime of the lifter or of cascaded: openvino or torch.", show_default="openvino"),
+    typer.Option(
+        "--backend",
+        help="Runtime of the lifter or of cascaded: openvino, onnxruntime, torch, tensorrt, or auto.",
+        show_default="openvino",
+    ),
+]
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        help="fp32, bf16, fp16, int8 (engines of `rtpose export`), or auto: the fastest accepted engines.",
+        show_default="fp32; auto with --backend auto",
+    ),
+]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option("--device", help="Where the backend runs: cpu, gpu, npu, cuda …", show_default="cpu"),
 ]
 Smooth = Annotated[
     str | None,
@@ -144,6 +161,8 @@ def demo(
     lifter: LifterOption = None,
     cascaded: CascadedOption = None,
     backend: BackendOption = None,
+    precision: PrecisionOption = None,
+    device: DeviceOption = None,
     loop: Annotated[
         bool | None,
         typer.Option("--loop/--once", help="Go on showing the clip until Ctrl-C.", show_default="loop on a terminal"),
@@ -156,8 +175,9 @@ def demo(
 
     truth = SampleTruth.load()
     settings = _settings(
-        None, estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, height_m=truth.height_m
-    )
+        None, estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision,
+        device=device, height_m=truth.height_m,
+    )  # fmt: skip
     run = _Run(settings)
     if loop is None:
         loop = sys.stdin.isatty() and sys.stdout.isatty()
@@ -194,6 +214,8 @@ def webcam(
     lifter: LifterOption = None,
     cascaded: CascadedOption = None,
     backend: BackendOption = None,
+    precision: PrecisionOption = None,
+    device: DeviceOption = None,
     smooth: Smooth = None,
     config: ConfigFile = None,
     port: Port = DEFAULT_PORT,
@@ -207,7 +229,8 @@ def webcam(
 
     settings = _settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
-        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, smooth=smooth,
+        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device,
+        smooth=smooth,
     )  # fmt: skip
     run = _Run(settings)
     recorders: list[Sink] = []
@@ -253,6 +276,8 @@ def video(
     lifter: LifterOption = None,
     cascaded: CascadedOption = None,
     backend: BackendOption = None,
+    precision: PrecisionOption = None,
+    device: DeviceOption = None,
     smooth: Smooth = None,
     config: ConfigFile = None,
     port: Port = DEFAULT_PORT,
@@ -262,7 +287,8 @@ def video(
     """3D poses of a video, as a file."""
     settings = _settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
-        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, smooth=smooth,
+        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device,
+        smooth=smooth,
     )  # fmt: skip
     jobs = _video_jobs(inputs, out, overlay)
     _check_outputs(jobs, overwrite=overwrite)
@@ -352,7 +378,7 @@ def evaluate(
     flip: Annotated[bool, typer.Option("--flip", help="Average with the mirrored input's mirrored estimate.")] = False,
     backend: Annotated[
         str | None,
-        typer.Option(help="openvino or torch.", show_default="openvino, for .safetensors torch"),
+        typer.Option(help="openvino, onnxruntime or torch.", show_default="openvino, for .safetensors torch"),
     ] = None,
     smooth: Annotated[bool, typer.Option("--smooth", help="With One-Euro as a live run has by default.")] = False,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
@@ -499,6 +525,102 @@ def reproduce(
     print(page)
 
 
+@app.command()
+def export(
+    network: Annotated[
+        str | None, typer.Argument(help="A shipped lifter, cascaded or an .onnx file, to be written as plain ONNX.")
+    ] = None,
+    out: Annotated[Path | None, typer.Argument(metavar="OUT.onnx", help="The plain ONNX file.")] = None,
+    recipe: Annotated[
+        list[str] | None, typer.Option(help="Build this recipe's engine: a name or a .toml file.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Build the engines of all recipes that this machine can.")
+    ] = False,
+    listed: Annotated[bool, typer.Option("--list", help="The recipes, and what became of their engines.")] = False,
+    source: Annotated[
+        Path | None, typer.Option("--network", help="Build of this file.", show_default="the recipe's network")
+    ] = None,
+    rendered: Annotated[
+        list[Path] | None, typer.Option(help="Folder of `rtpose data render` to calibrate and check on.")
+    ] = None,
+    clips: Annotated[list[str] | None, typer.Option(help="Clip to calibrate and check on.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Inference threads.", show_default="all")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Build again what is there already.")] = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build engines by recipes (INT8, bf16, TensorRT), or write a network as plain ONNX. See docs/engines.md."""
+    from rtpose.engines.recipes import recipe_names
+
+    if listed:
+        _list_recipes()
+    elif every or recipe:
+        if network or out or (every and (recipe or source)):
+            raise ConfigError("--recipe NAME and --all build engines: name no network to write beside them")
+        names = recipe_names() if every else list(recipe or [])
+        _build_engines(names, source, rendered or [], clips or [], threads, force=force, every=every, quiet=quiet)
+    elif network and out:
+        with _needing_train("writing plain ONNX"):
+            from rtpose.engines.plain_onnx import write_plain
+
+        print(write_plain(network, out, overwrite=overwrite))
+    else:
+        raise ConfigError(
+            "nothing to export: --recipe NAME or --all builds engines, --list names them, "
+            "`rtpose export temporal temporal.onnx` writes plain ONNX"
+        )
+
+
+def _build_engines(
+    names: Sequence[str], source: Path | None, rendered: Sequence[Path], clips: Sequence[str], threads: int | None, *,
+    force: bool, every: bool, quiet: bool,
+) -> None:  # fmt: skip
+    from rtpose.engines.build import build_engine
+    from rtpose.engines.recipes import load_recipe
+
+    for name, recipe in map(load_recipe, names):
+        with _progress(quiet, name) as update:
+
+            def report(step: str, done: int, total: int, update: Any = update) -> None:
+                update(done, total or None, step)
+
+            try:
+                built = build_engine(
+                    recipe, source=source, rendered=rendered, clips=clips, threads=threads, force=force, report=report
+                )
+            except RtposeError as error:
+                if not every:
+                    raise
+                print(f"{name}: not built: {error}")
+                continue
+        state = ("kept, it is fresh" if built.fresh else "built") if built.accepted else "refused, fp32 stays"
+        print(f"{name}: {state}: {built.reason}")
+        if built.accepted:
+            print(built.key.file)
+
+
+def _list_recipes() -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from rtpose.engines.files import key_of
+    from rtpose.engines.recipes import load_recipe, recipe_names
+
+    table = Table("recipe", "backend", "precision", "engine")
+    for name, recipe in map(load_recipe, recipe_names()):
+        try:
+            report = key_of(recipe.source(), recipe.backend, recipe.device, recipe.precision).report()
+            state = (
+                "not built" if report is None else f"{'built' if report['accepted'] else 'refused'}: {report['reason']}"
+            )
+        except RtposeError as error:
+            state = f"cannot be built here: {error}"
+        table.add_row(name, f"{recipe.backend}, {recipe.device}", recipe.precision, escape(state))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
 @models_app.command("list")
 def models_list() -> None:
     """The network files, where they lie and whether they are there."""
@@ -546,6 +668,273 @@ def models_import(
 
     for path in import_file(file):
         print(path)
+
+
+@app.command()
+def bench(
+    clip: Annotated[Path | None, typer.Argument(help="A video.", show_default="the built-in sample")] = None,
+    settings: Annotated[
+        str, typer.Option(help="What is measured: settings such as lifter=baseline,backend=torch,threads=1.")
+    ] = "default",
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Two such settings, or mediapipe, in turns in one run, and their ratio."),
+    ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="mediapipe=PYTHON", help="Also another program: the Python that has it."),
+    ] = None,
+    people: Annotated[
+        str | None, typer.Option(metavar="N or 1..4", help="The clip with that many people (of 4), side by side.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each side takes its turn.")] = 5,
+    frames: Annotated[int | None, typer.Option(min=2, help="Only the first frames.", show_default="all")] = None,
+    make_1080p: Annotated[bool, typer.Option("--make-1080p", help="Scale the clip to 1920x1080 first.")] = False,
+    roofline: Annotated[
+        bool, typer.Option("--roofline/--no-roofline", help="Measure the machine's limits and each network.")
+    ] = True,
+    minutes: Annotated[
+        float | None, typer.Option(help="Instead: run that long, over and over, and watch the memory.")
+    ] = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="Instead: from a frame's time to its drawing in a browser (extra 'dev').")
+    ] = False,
+    clients: Annotated[
+        str | None, typer.Option(metavar="1,100", help="Instead: the cost of that many pages at once.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """How fast rtpose is on this machine, stage by stage, and how far that is from the machine's limits."""
+    import tempfile
+
+    import msgspec
+    from rich.console import Console
+
+    from rtpose.assets import sample_clip
+    from rtpose.bench import report as figures
+    from rtpose.bench import sides as bench_sides
+    from rtpose.bench.clips import make_1080p as scale_up
+    from rtpose.bench.tables import print_report
+
+    if sum(map(bool, (compare, people, minutes, page or clients))) > 1:
+        raise ConfigError(
+            "--compare, --people, --minutes and --page or --clients each measure something else: give one"
+        )
+    chosen = bench_sides.parse_settings(settings)
+    peers = bench_sides.parse_peers(peer or [])
+    counts = [int(part) for part in (clients or "").split(",") if part.strip().isdecimal()]
+    if clients is not None and len(counts) != len(clients.split(",")):
+        raise ConfigError(f"--clients {clients}: give numbers of pages, as in 1,100")
+    the_clip = clip or sample_clip()
+    _open_and_close(the_clip)  # what is wrong with it is said before any work
+    result = figures.BenchReport(version=__version__, rounds=rounds, machine=figures.machine())
+    with tempfile.TemporaryDirectory(prefix="rtpose-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        if make_1080p:
+            scale_up(the_clip, folder / "1080p.mp4")
+            the_clip = folder / "1080p.mp4"
+        if minutes is not None:
+            samples = bench_sides.watch_memory(bench_sides.make_side(settings, the_clip, peers), 60 * minutes)
+            result.memory = figures.memory_figures(*samples)
+        elif page or counts:
+            result.live = _bench_live(chosen, the_clip, counts, browser=page, rounds=rounds)
+        else:
+            wanted = [(settings, the_clip)]
+            if compare is not None:
+                wanted = [(text, the_clip) for text in compare]
+            elif people is not None:
+                wanted = _crowds(settings, the_clip, people, folder)
+            else:
+                wanted += [(text, the_clip) for text in peers]
+            sides = [bench_sides.make_side(text, its_clip, peers) for text, its_clip in wanted]
+            with _progress(quiet, "rounds") as update:
+                result.sides = bench_sides.run_sides(
+                    sides,
+                    rounds=rounds,
+                    frames=frames,
+                    folder=folder,
+                    report=lambda done, total: update(done, total, ""),
+                )
+            result.ratios = [figures.ratio(result.sides[0], other) for other in result.sides[1:]]
+            result.agreements = _agreements(result.sides, folder)
+        if roofline and result.sides:
+            result.machine, result.networks = _roofline(result.machine, chosen)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
+    else:
+        print_report(result, Console(width=160 if not sys.stdout.isatty() else None, markup=False))
+
+
+@app.command()
+def doctor(
+    port: Port = DEFAULT_PORT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """What of rtpose is there on this machine, what is missing, and what to do about it."""
+    import msgspec
+    from rich.console import Console
+
+    from rtpose import doctor as clinic
+
+    def benchmark(seconds: float) -> clinic.Speed:
+        from rtpose.assets import sample_clip
+        from rtpose.config import RunSettings
+
+        run = _Run(RunSettings())
+        frames = 0
+        begin, begin_cpu = time.monotonic(), time.process_time()
+
+        def count(result: Result) -> None:
+            nonlocal frames
+            frames += 1
+            if time.monotonic() - begin >= seconds:
+                run.stop()
+
+        while not run.stopped:
+            run.play(_open_file(str(sample_clip())), on_result=count)
+        return clinic.Speed(frames, time.monotonic() - begin, time.process_time() - begin_cpu)
+
+    lines = list(clinic.examine(clinic.all_checks(port, benchmark)))
+    if as_json:
+        health = clinic.Health(__version__, lines)
+        print(msgspec.json.format(msgspec.json.encode(health), indent=2).decode())
+    else:
+        Console(width=140 if not sys.stdout.isatty() else None).print(clinic.table(lines))
+
+
+@app.command("bench-worker", hidden=True)
+def bench_worker(settings: str) -> None:
+    """One side of `rtpose bench`; settings: JSON."""
+    import msgspec
+
+    from rtpose.bench.clients import clients
+    from rtpose.bench.worker import serve
+    from rtpose.config import RunSettings
+    from rtpose.sinks.npz import NpzRecorder
+
+    run = _Run(msgspec.json.decode(settings, type=RunSettings))
+
+    def play(
+        clip: str, out: Path | None, page: bool, on_result: Callable[[Result], None], stop: Callable[[], bool]
+    ) -> None:
+        def each(result: Result) -> None:
+            on_result(result)
+            if stop():
+                run.stop()
+
+        meta: dict[str, Any] = {}
+        recorders: list[Sink] = [NpzRecorder(out, overwrite=True, meta=lambda: meta)] if out else []
+        with ExitStack() as stack:
+            server = None
+            if page:
+                server = stack.enter_context(run.serving(source=clip, live=True, port=0))
+                stack.enter_context(clients(server.url, 1))
+            run.play(_open_file(clip), server=server, recorders=recorders, meta=meta, real_time=page, on_result=each)
+
+    serve(play)
+
+
+def _bench_live(
+    settings: RunSettings, clip: Path, counts: Sequence[int], *, browser: bool, rounds: int
+) -> list[LiveFigures]:
+    """One row for the browser, if it is wanted, and one for each number of pages."""
+    from rtpose.bench.live import Drawn, measure_live
+
+    run = _Run(settings)
+    drawn = Drawn()
+    fps = _open_and_close(clip).fps
+    with run.serving(source=clip.name, live=True, port=0, on_drawn=drawn) as server:
+
+        def play(on_result: Callable[[Result], None]) -> None:
+            run.play(_open_file(str(clip)), server=server, real_time=True, on_result=on_result)
+
+        play(lambda result: None)  # a warm-up
+        wanted = [(1, True)] if browser else []
+        return [
+            measure_live(play, drawn, server.url, pages=pages, browser=in_browser, source_fps=fps, passes=rounds)
+            for pages, in_browser in [*wanted, *((count, False) for count in counts)]
+        ]
+
+
+def _crowds(settings: str, clip: Path, people: str, folder: Path) -> list[tuple[str, Path]]:
+    """Settings and clip for each number of people."""
+    from rtpose.bench.agreement import read_joints
+    from rtpose.bench.clips import MOST_PEOPLE, box_around, make_crowd
+    from rtpose.bench.sides import make_side, poses_of, working
+
+    first, dots, last = people.partition("..")
+    if not first.isdecimal() or (dots and not last.isdecimal()):
+        raise ConfigError(f"--people {people}: give a number, or two as in 1..{MOST_PEOPLE}")
+    numbers = range(int(first), int(last or first) + 1)
+    if not numbers or numbers[0] < 1 or numbers[-1] > MOST_PEOPLE:
+        raise ConfigError(f"--people {people}: give 1 to {MOST_PEOPLE}")
+    with working([make_side("default", clip, {})]) as workers:
+        workers[0].run(out=poses_of(folder, 0), details=False)
+    joints = read_joints(poses_of(folder, 0))
+    if joints is None:
+        raise InputError(f"nobody is seen in {clip}: --people needs a clip with one person")
+    box = box_around(joints[0], _open_and_close(clip).size)
+    wanted = []
+    for number in numbers:
+        crowd = folder / f"{number} of {MOST_PEOPLE}.mp4"
+        make_crowd(clip, crowd, number, box)
+        own = [] if settings in ("", "default") else [settings]
+        wanted.append((",".join([*own, f"persons={number}"]), crowd))
+    return wanted
+
+
+def _open_and_close(clip: Path) -> SourceInfo:
+    source = _open_file(str(clip))
+    source.close()
+    return source.info
+
+
+def _agreements(sides: Sequence[SideFigures], folder: Path) -> list[Agreement]:
+    """The first side's joints beside each other's, where both follow one person."""
+    from rtpose.bench.agreement import agreement, read_joints
+    from rtpose.bench.sides import poses_of
+
+    if len({side.clip for side in sides}) > 1:
+        return []
+    joints = [read_joints(poses_of(folder, index)) for index in range(len(sides))]
+    found = [
+        agreement(side.name, of_side, sides[0].name, joints[0])
+        for side, of_side in zip(sides[1:], joints[1:], strict=True)
+    ]
+    return [one for one in found if one is not None]
+
+
+def _roofline(machine: MachineFigures, settings: RunSettings) -> tuple[MachineFigures, list[NetworkFigures]]:
+    """The machine with its limits, and the networks that the settings use."""
+    import msgspec
+
+    from rtpose import model_files
+    from rtpose.bench.roofline import Network, copy_gb_s, matrix_gflops, measure_network
+    from rtpose.detect.blazepose import LANDMARK_OUTPUTS, PERSON_OUTPUTS
+    from rtpose.engines.choose import choose_backend
+    from rtpose.weights import cascaded_file, lifter_file
+
+    finder = model_files.path_of("pose_detection.tflite")
+    landmarks = model_files.path_of("pose_landmark_full.tflite")
+    precision = _detector_precision(settings)
+    networks = [Network("person detector", finder, PERSON_OUTPUTS, precision=precision)]
+    if settings.estimator == "cascaded":
+        file, name = cascaded_file(settings.cascaded), "cascaded"
+    else:
+        file = lifter_file(settings.lifter)
+        name = f"lifter {file.stem}"
+        networks.append(Network("landmarks", landmarks, LANDMARK_OUTPUTS, precision=precision))
+    backend, precision, device = settings.backend, settings.precision, settings.device
+    if backend == "auto":
+        chosen = choose_backend(file)
+        backend, precision, device = chosen.backend, chosen.precision, None
+    networks.append(Network(name, file, None, backend, precision, device))
+    threads = settings.threads
+    measured = msgspec.structs.replace(
+        machine, matrix_gflops=matrix_gflops(threads), copy_gb_s=copy_gb_s(threads or machine.cores)
+    )
+    return measured, [measure_network(network, measured, threads=threads) for network in networks]
 
 
 TrainData = Annotated[
@@ -792,6 +1181,13 @@ def _settings(config: Path | None, **given: Any) -> RunSettings:
     return settings
 
 
+def _detector_precision(settings: RunSettings) -> str:
+    """The detector always runs on openvino, with engines of its own."""
+    if settings.backend == "auto":
+        return "auto"
+    return settings.precision if settings.backend == "openvino" else "fp32"
+
+
 class _Run:
     """The estimator of one command, used for one source after the other."""
 
@@ -818,12 +1214,24 @@ class _Run:
         from rtpose.estimate.two_stage import TwoStageEstimator
         from rtpose.lift.lifter import NetworkLifter
         from rtpose.track.nearest import NearestTracker
+        from rtpose.weights import lifter_file
 
         settings = self.settings
-        lifter = NetworkLifter(settings.lifter, backend=settings.backend, height_m=height_m, threads=settings.threads)
+        # A few people's joints are too little work to share out: a second thread costs more than it brings.
+        threads = settings.threads or 1
+        backend, precision, told = self._runtime(lifter_file(settings.lifter))
+        lifter = NetworkLifter(
+            settings.lifter, backend=backend, height_m=height_m, threads=threads, precision=precision,
+            device=settings.device,
+        )  # fmt: skip
         if settings.smooth == "auto" and lifter.remembers:
             self.smooth = "root"
-        detector = open_detector(settings.detector, persons=settings.persons, threads=settings.threads)
+        detector = open_detector(
+            settings.detector,
+            persons=settings.persons,
+            threads=settings.threads,
+            precision=self._detector_precision(told),
+        )
         return TwoStageEstimator(settings.detector, detector, NearestTracker(), lifter)
 
     def _cascaded(self, height_m: float) -> Estimator:
@@ -834,7 +1242,10 @@ class _Run:
 
         settings = self.settings
         file = cascaded_file(settings.cascaded)
-        network = CascadedNetwork(file, backend=settings.backend, threads=settings.threads)
+        backend, precision, told = self._runtime(file)
+        network = CascadedNetwork(
+            file, backend=backend, threads=settings.threads, precision=precision, device=settings.device
+        )
         if only_rendered(network.facts):
             print(
                 f"rtpose: warning: {file.name} was trained on rendered people only: on real pictures the default "
@@ -842,15 +1253,50 @@ class _Run:
                 file=sys.stderr,
             )
         return CascadedEstimator(
-            network, PersonFinder(threads=settings.threads), NearestTracker(),
+            network, PersonFinder(threads=settings.threads, precision=self._detector_precision(told)), NearestTracker(),
             persons=settings.persons, height_m=height_m,
         )  # fmt: skip
 
+    def stop(self) -> None:
+        """End the source at hand after its frame at hand."""
+        self.stopped = True
+        if self._pipeline is not None:
+            self._pipeline.stop()
+
+    def _runtime(self, source: Path) -> tuple[str, str, list[str]]:
+        """Backend and precision of the lifter or cascaded, and what there is to tell of them."""
+        from rtpose.engines.choose import choose_backend
+        from rtpose.engines.files import choose_engine
+
+        settings = self.settings
+        if settings.backend == "auto":
+            chosen = choose_backend(source)
+            return chosen.backend, chosen.precision, [f"backend auto: {chosen.reason}"]
+        if settings.precision == "fp32":
+            return settings.backend, "fp32", []
+        choice = choose_engine(source, settings.backend, settings.precision, settings.device)
+        return settings.backend, settings.precision, [choice.reason]
+
+    def _detector_precision(self, told: list[str]) -> str:
+        """The detector's, which runs on openvino with engines of its own. Tells everything that was chosen."""
+        from rtpose.engines.files import choose_engine
+        from rtpose.model_files import FILES, ensure
+
+        settings = self.settings
+        precision = _detector_precision(settings)
+        if precision != "fp32":
+            names = FILES if settings.estimator == "two-stage" else ("pose_detection.tflite",)
+            told = [*told, *(choose_engine(ensure(name), precision=precision).reason for name in names)]
+        for line in told:
+            print(f"rtpose: {line}", file=sys.stderr)
+        return precision
+
     @contextmanager
     def serving(
-        self, *, source: str, live: bool, port: int, host: str = "127.0.0.1", token: str | None = None
-    ) -> Iterator[PoseServer]:
-        """The page, for as long as the block lasts."""
+        self, *, source: str, live: bool, port: int, host: str = "127.0.0.1", token: str | None = None,
+        on_drawn: Callable[[int], None] = lambda frame_id: None,
+    ) -> Iterator[PoseServer]:  # fmt: skip
+        """The page, for as long as the block lasts. on_drawn: told of each frame that a page has drawn."""
         from rtpose.server.protocol import hello
         from rtpose.server.server import PoseServer
         from rtpose.skeleton import H36M17
@@ -860,7 +1306,7 @@ class _Run:
             estimator=str(self.estimator.describe()["estimator"]), assumptions=self.assumptions,
             server_ns=time.monotonic_ns(),
         )  # fmt: skip
-        with _started(PoseServer(hello=greeting, host=host, port=port, token=token)) as server:
+        with _started(PoseServer(hello=greeting, host=host, port=port, token=token, on_drawn=on_drawn)) as server:
             yield server
 
     def play(
@@ -909,12 +1355,8 @@ class _Run:
             server.update_hello(source=source.info.name, image_size=list(source.info.size))
             server.set_status("ok")
 
-        def stop() -> None:
-            self.stopped = True
-            pipeline.stop()
-
         try:
-            with _on_signals(stop):
+            with _on_signals(self.stop):
                 summary = pipeline.run()
         finally:
             if show:

@@ -44,7 +44,11 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cascaded: str | None = None
     """Path of the estimator cascaded's .onnx file; None: the shipped one."""
     backend: str = "openvino"
-    """Runtime of the lifter or of cascaded; the detector always runs on openvino."""
+    """Runtime of the lifter or of cascaded, or auto; the detector always runs on openvino."""
+    precision: str = "fp32"
+    """Of all networks: fp32, bf16, fp16, int8, or auto for the fastest engines that were built and accepted."""
+    device: str | None = None
+    """Where the backend runs, as it calls it (cpu, gpu, npu, cuda); None: its own choice. The detector runs on cpu."""
     persons: Count = 1
     height_m: float | None = None
     """Standing height of the person; None: 1.70 m is assumed."""

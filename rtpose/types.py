@@ -6,7 +6,7 @@ y down, z away from the camera. See the README, "Coordinates and units".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -20,12 +20,37 @@ Float32 = NDArray[np.float32]
 Image = NDArray[np.uint8]
 
 
+class DecodedPicture(Protocol):
+    """A picture as its decoder left it. What is cut out of it is RGB without the rest ever being converted."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels, as shown."""
+        ...
+
+    def rgb(self) -> Image:
+        """The whole of it: (H, W, 3) uint8, RGB, upright as shown. Made at the first call; any thread may call."""
+        ...
+
+    def cut_out(self, picture_from_crop: NDArray[np.float64], out: Image, *, border: int) -> None:
+        """See `rtpose.detect.roi.cut_out`."""
+        ...
+
+
+Picture = Image | DecodedPicture
+"""(H, W, 3) uint8, RGB, upright as shown; or what can become that."""
+
+
+def picture_size(picture: Picture) -> tuple[int, int]:
+    """(width, height) in pixels."""
+    return (picture.shape[1], picture.shape[0]) if isinstance(picture, np.ndarray) else picture.size
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture with its time. Results carry `frame_id`, `t_ns` and `pts_s` along."""
 
-    image: Image
-    """(H, W, 3) uint8, RGB, upright as shown."""
+    picture: Picture
     frame_id: int
     """Counts every frame that the source delivered, dropped ones too: gaps are dropped frames."""
     t_ns: int
@@ -34,9 +59,15 @@ class Frame:
     """Media time for files, seconds since the start for live sources. Strictly increasing."""
 
     @property
+    def image(self) -> Image:
+        """(H, W, 3) uint8, RGB, upright as shown. Costs a conversion where the decoder's picture is another: who needs
+        a part of it uses `picture`."""
+        return self.picture if isinstance(self.picture, np.ndarray) else self.picture.rgb()
+
+    @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
-        return self.image.shape[1], self.image.shape[0]
+        return picture_size(self.picture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +183,6 @@ class Result:
     persons: tuple[Person3D, ...]
     t_done_ns: int
     """When the estimate was finished, `time.monotonic_ns()`."""
-    stages_s: Mapping[str, float] = field(default_factory=dict)
-    """Compute seconds by stage: "detect", "lift", "track", "smooth"."""
 
 
 class Detector(Protocol):
@@ -191,7 +220,10 @@ class Lifter(Protocol):
 class Estimator(Protocol):
     """Image -> 3D people with their ids."""
 
-    def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]: ...
+    def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
+        """What the next frame's beginning has to wait for. The returned function does the rest; it is called once, in
+        the frames' order, perhaps in another thread while the next frame is begun."""
+        ...
 
     def reset(self) -> None: ...
 

@@ -15,9 +15,9 @@ from itertools import islice
 from pathlib import Path
 
 import av
-import mediapipe_reference
 import numpy as np
 
+from rtpose.bench import peer_mediapipe
 from rtpose.detect import open_detector
 from rtpose.skeleton import BLAZEPOSE33
 from rtpose.types import Frame
@@ -46,13 +46,13 @@ def main() -> None:
     parser.add_argument("--frames", type=int, help="only the first N frames of each clip")
     parser.add_argument("--threads", type=int, help="inference threads of rtpose")
     options = parser.parse_args()
-    python = mediapipe_reference.environment(options.python)
+    python = peer_mediapipe.environment(options.python)
     detector = open_detector("blazepose", persons=1, threads=options.threads)
     print(f"{'clip':<32}{'frames':>7}{'both':>6}{'only rtpose':>12}{'only mp':>9}{'median %':>10}{'p95 %':>8}")
     for clip in options.clips:
         detector.reset()
         distances, only_ours, only_theirs, total = [], 0, 0, 0
-        with mediapipe_reference.reference(python) as theirs:
+        with peer_mediapipe.reference(python) as theirs:
             for frame in islice(frames_of(clip), options.frames):
                 total += 1
                 ours = detector.detect(frame)

@@ -1,8 +1,9 @@
-"""What video files and network streams share: opening with PyAV, and decoded frame -> upright RGB picture."""
+"""What video files and network streams share: opening with PyAV, and decoded frame -> upright picture."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 from typing import Any, cast
 
 import av
@@ -16,8 +17,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from rtpose.capture.yuv import Turn, YuvPicture, is_readable
 from rtpose.errors import InputError
-from rtpose.types import Image
+from rtpose.types import Image, Picture
 
 _WIDEST_PIXEL = 4.0  # beyond this a sample aspect ratio is a damaged header, not a picture
 _NO_VIDEO_FORMATS = {"tty"}  # FFmpeg plays text files as a terminal
@@ -55,11 +57,11 @@ def why(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-class ToRgb:
+class ToPicture:
     """Decoded frames of one stream -> pictures as shown.
 
-    Any pixel format becomes 8-bit RGB, pixels become square, and the display matrix (the phone was held
-    upright) is obeyed, to the nearest quarter turn, mirroring included.
+    Any pixel format becomes 8-bit RGB, the usual ones only when and where somebody looks. Pixels become square, and
+    the display matrix (the phone was held upright) is obeyed, to the nearest quarter turn, mirroring included.
     """
 
     def __init__(self, stream: VideoStream) -> None:
@@ -68,15 +70,23 @@ class ToRgb:
         self._pixel_width = ratio if 1 / _WIDEST_PIXEL <= ratio <= _WIDEST_PIXEL else 1.0
         # One reformatter per stream: `frame.to_ndarray(format=...)` takes half as long again.
         self._reformatter = VideoReformatter()
+        self._reformatting = Lock()
 
-    def __call__(self, frame: VideoFrame) -> Image:
-        """(H, W, 3) uint8 RGB, C-contiguous, the caller's own."""
+    def __call__(self, frame: VideoFrame) -> Picture:
+        """The frame's picture. It stays valid after the stream is closed."""
+        if self._pixel_width == 1 and is_readable(frame):
+            return YuvPicture(frame, _turn(frame), self._rgb)
+        return self._rgb(frame)
+
+    def _rgb(self, frame: VideoFrame) -> Image:
+        """(H, W, 3) uint8 RGB, C-contiguous, the caller's own. For any thread."""
         width, height = frame.width, frame.height
         if self._pixel_width > 1:
             width = round(width * self._pixel_width)
         elif self._pixel_width < 1:
             height = round(height / self._pixel_width)
-        converted = self._reformatter.reformat(frame, width=width, height=height, format="rgb24")
+        with self._reformatting:
+            converted = self._reformatter.reformat(frame, width=width, height=height, format="rgb24")
         image = cast(Image, converted.to_ndarray())
         if converted is frame:  # it was RGB already: the decoder may still need its own copy
             image = image.copy()
@@ -88,8 +98,8 @@ class ToRgb:
         return np.ascontiguousarray(image)  # odd widths come with padded rows
 
 
-def _turn(frame: VideoFrame) -> tuple[bool, bool, bool]:
-    """(transpose, then flip x, then flip y) that the frame's display matrix asks for."""
+def _turn(frame: VideoFrame) -> Turn:
+    """What the frame's display matrix asks for."""
     try:
         data = cast(Any, frame.side_data)[SideDataType.DISPLAYMATRIX]  # PyAV's stub has other types
     except KeyError:

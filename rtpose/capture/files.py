@@ -16,8 +16,9 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from rtpose.capture.decoding import ToRgb, find_video, is_unfinished_mp4, open_container, why
+from rtpose.capture.decoding import ToPicture, find_video, is_unfinished_mp4, open_container, why
 from rtpose.errors import InputError
+from rtpose.stages import stage, staged
 from rtpose.types import Frame, SourceInfo, SourceStats
 
 DEFAULT_FPS = 30.0
@@ -94,7 +95,7 @@ class VideoFile:
             stream = find_video(self._container, self._name)
             stream.thread_type = "AUTO"
             rate = _rate(stream)
-            self._to_rgb = ToRgb(stream)
+            self._to_picture = ToPicture(stream)
             self._times = StrictTimes(1 / (fps or rate or DEFAULT_FPS))
             self._frame_id = 0
             self._frames = self._read_all(self._container, stream)
@@ -117,7 +118,8 @@ class VideoFile:
         with self._lock:
             if self._ended:
                 return None
-            frame, self._ready = self._ready or next(self._frames, None), None
+            with stage("decode"):
+                frame, self._ready = self._ready or next(self._frames, None), None
             if frame is None or self._closing.is_set():
                 self._release()
                 return None
@@ -204,7 +206,7 @@ class VideoFile:
         t_ns = time.monotonic_ns()
         time_base = decoded.time_base
         time_s = None if decoded.pts is None or time_base is None else float(decoded.pts * time_base)
-        frame = Frame(self._to_rgb(decoded), self._frame_id, t_ns, self._times(time_s))
+        frame = Frame(self._to_picture(decoded), self._frame_id, t_ns, self._times(time_s))
         self._frame_id += 1
         return frame
 
@@ -253,7 +255,7 @@ class _Decoder:
         bad_reads = 0
         while True:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in staged("capture", self._container.demux(self._stream)):
                     bad_reads = 0
                     yield packet
             except av.FFmpegError as error:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from rtpose.errors import InputError
+from rtpose.stages import stage
 from rtpose.types import Frame, Image, SourceInfo, SourceStats
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -110,7 +111,8 @@ class ImageFiles:
             index = self._next
             self._next += 1
             try:
-                image = read_image(self._paths[index])
+                with stage("decode"):
+                    image = read_image(self._paths[index])
             except OSError:  # removed or locked since the folder was listed
                 image = None
             if image is not None:

@@ -11,15 +11,16 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from rtpose.errors import InputError
-from rtpose.types import Frame, Image, SourceInfo, SourceStats
+from rtpose.stages import stage
+from rtpose.types import Frame, Picture, SourceInfo, SourceStats, picture_size
 
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Between attempts to reopen; the last one repeats."""
 FIRST_FRAME_S = 10.0
 _CLOSE_WAIT_S = 2.0
 
-Picture = Callable[[], Image]
-"""Makes the RGB picture. Called for the frames that are read, not for those that are dropped."""
+MakePicture = Callable[[], Picture]
+"""Makes the picture. Called for the frames that are read, not for those that are dropped."""
 
 
 class ConnectionLost(Exception):  # noqa: N818 - an event, not an error: the source reopens
@@ -31,7 +32,7 @@ class Connection(Protocol):
 
     fps: float | None
 
-    def grab(self) -> Picture | None:
+    def grab(self) -> MakePicture | None:
         """Wait for the next frame; None for one that was damaged. Raises `ConnectionLost`."""
         ...
 
@@ -70,24 +71,24 @@ class LiveSource:
         self._ended = False
         self._status = "ok"
         self._failure: Exception | None = None
-        self._newest: tuple[Picture, int, int] | None = None  # picture, frame_id, t_ns
+        self._newest: tuple[MakePicture, int, int] | None = None  # its picture, frame_id, t_ns
         self._next_id = 0
         self._last_ns = 0
         self.stats = SourceStats()
 
         connection = connection or connect()
         try:
-            picture = self._first_picture(connection, name)
+            make_picture = self._first_picture(connection, name)
             self._start_ns = time.monotonic_ns()
-            image = picture()
+            picture = make_picture()
             self.info = SourceInfo(
                 name=name,
                 live=True,
-                size=(image.shape[1], image.shape[0]),
+                size=picture_size(picture),
                 fps=connection.fps,
                 frame_count=None,
             )
-            self._put(lambda: image, self._start_ns)
+            self._put(lambda: picture, self._start_ns)
         except BaseException:
             connection.close()
             raise
@@ -104,10 +105,12 @@ class LiveSource:
                 raise self._failure
             if self._newest is None or self._closing.is_set():
                 return None
-            picture, frame_id, t_ns = self._newest
+            make_picture, frame_id, t_ns = self._newest
             self._newest = None
             self.stats.delivered += 1
-        return Frame(picture(), frame_id, t_ns, (t_ns - self._start_ns) / 1e9)
+        with stage("decode"):
+            picture = make_picture()
+        return Frame(picture, frame_id, t_ns, (t_ns - self._start_ns) / 1e9)
 
     @property
     def ended(self) -> bool:
@@ -130,17 +133,17 @@ class LiveSource:
         if self._thread is not threading.current_thread():
             self._thread.join(_CLOSE_WAIT_S)
 
-    def _first_picture(self, connection: Connection, name: str) -> Picture:
+    def _first_picture(self, connection: Connection, name: str) -> MakePicture:
         deadline_s = time.monotonic() + FIRST_FRAME_S
         while time.monotonic() < deadline_s:
             try:
-                picture = connection.grab()
+                make_picture = connection.grab()
             except ConnectionLost as error:
                 raise InputError(
                     f"'{name}' was opened but gives no picture ({error}); check that it is running"
                 ) from error
-            if picture is not None:
-                return picture
+            if make_picture is not None:
+                return make_picture
             self._drop("damaged")
         raise InputError(f"'{name}' gave no picture within {FIRST_FRAME_S:.0f} s; check that it is running")
 
@@ -165,14 +168,15 @@ class LiveSource:
         """Move frames into the slot until the connection is lost or the source is closed."""
         while not self._closing.is_set():
             try:
-                picture = connection.grab()
+                with stage("capture"):
+                    make_picture = connection.grab()
             except ConnectionLost:
                 self._status = self._lost
                 return
-            if picture is None:
+            if make_picture is None:
                 self._drop("damaged")
             else:
-                self._put(picture, time.monotonic_ns())
+                self._put(make_picture, time.monotonic_ns())
                 self._status = "ok"
 
     def _reopen(self) -> Connection | None:
@@ -192,7 +196,7 @@ class LiveSource:
             self.stats.reconnects += 1
             return connection
 
-    def _put(self, picture: Picture, t_ns: int) -> None:
+    def _put(self, make_picture: MakePicture, t_ns: int) -> None:
         with self._changed:
             if self._closing.is_set():
                 return
@@ -200,7 +204,7 @@ class LiveSource:
                 self.stats.drop("consumer busy")
             # Some clocks stand still between two frames (15 ms on Windows), but time must increase.
             self._last_ns = max(t_ns, self._last_ns + 1)
-            self._newest = (picture, self._next_id, self._last_ns)
+            self._newest = (make_picture, self._next_id, self._last_ns)
             self._next_id += 1
             self._changed.notify_all()
 

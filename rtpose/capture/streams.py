@@ -12,9 +12,9 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from rtpose.capture.decoding import ToRgb, find_video, open_container, why
+from rtpose.capture.decoding import ToPicture, find_video, open_container, why
 from rtpose.capture.files import VideoFile
-from rtpose.capture.live import PAUSES_S, ConnectionLost, LiveSource, Picture
+from rtpose.capture.live import PAUSES_S, ConnectionLost, LiveSource, MakePicture
 from rtpose.errors import InputError
 from rtpose.types import FrameSource
 
@@ -61,7 +61,7 @@ class StreamConnection:
             stream = find_video(container, name)
             # Not by frames: each such thread would delay the picture by one frame.
             stream.thread_type = "SLICE"
-            self._to_rgb = ToRgb(stream)
+            self._to_picture = ToPicture(stream)
             rate = float(stream.average_rate or 0)
             self.fps: float | None = rate if 0 < rate < 1000 else None
             self._packets: Iterator[Packet[VideoStream]] = container.demux(stream)
@@ -70,7 +70,7 @@ class StreamConnection:
             raise
         self._decoded: list[VideoFrame] = []
 
-    def grab(self) -> Picture | None:
+    def grab(self) -> MakePicture | None:
         """See `Connection`. Waits at most the read time limit for data."""
         while not self._decoded:
             try:
@@ -82,7 +82,7 @@ class StreamConnection:
                 self._decoded = packet.decode()
             except av.FFmpegError:
                 return None
-        return partial(self._to_rgb, self._decoded.pop(0))
+        return partial(self._to_picture, self._decoded.pop(0))
 
     def close(self) -> None:
         self._container.close()

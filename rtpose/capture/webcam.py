@@ -14,13 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.capture.live import PAUSES_S, ConnectionLost, LiveSource, Picture
+from rtpose.capture.live import PAUSES_S, ConnectionLost, LiveSource, MakePicture
 from rtpose.errors import InputError
 from rtpose.types import Image
 
 SYSFS = Path("/sys/class/video4linux")
 DEV = Path("/dev")
 _PROBED = range(5)
+_USUAL_SIZES = ((640, 480), (1280, 720), (1920, 1080))
 opencv_log = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # it moved with OpenCV 5
 
 
@@ -73,7 +74,7 @@ class CameraConnection:
             self._capture = capture
             self._undo = undo.pop_all()
 
-    def grab(self) -> Picture | None:
+    def grab(self) -> MakePicture | None:
         """See `Connection`."""
         try:
             if not self._capture.grab():
@@ -99,6 +100,32 @@ def list_webcams() -> dict[int, str]:
                 capture.release()
                 found[index] = f"camera {index}"
     return found
+
+
+def camera_modes(number: int) -> list[tuple[int, int, float | None]]:
+    """(width, height, fps) that a camera takes, of the usual sizes; the rate is None if it does not say.
+
+    Opens it for a moment. Errors: `InputError` if it gives no picture.
+    """
+    with quiet_opencv():
+        capture = _open_capture(number)
+        if capture is None:
+            raise _no_picture(number)
+        try:
+            if not capture.grab():
+                capture.release()  # the list of cameras may have to try them
+                raise _no_picture(number)
+            modes = {}
+            for width, height in _USUAL_SIZES:
+                capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+                capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+                capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+                size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+                rate = float(capture.get(cv2.CAP_PROP_FPS))
+                modes[size] = rate if 0 < rate < 1000 else None
+        finally:
+            capture.release()
+    return [(width, height, rate) for (width, height), rate in sorted(modes.items())]
 
 
 @contextmanager

@@ -16,12 +16,16 @@ import cv2
 import numpy as np
 
 from rtpose import model_files
-from rtpose.backends import load_backend
 from rtpose.detect import ssd
 from rtpose.detect.roi import Roi, cut_out
+from rtpose.engines.files import load_network
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
-from rtpose.types import Float32, Frame, Image, Person2D
+from rtpose.stages import stage
+from rtpose.types import Float32, Frame, Image, Person2D, Picture, picture_size
 
+PERSON_OUTPUTS = ("Identity", "Identity_1")
+LANDMARK_OUTPUTS = ("Identity", "Identity_1", "Identity_3")
+"""What is used of the two networks: the rest of them is not run."""
 CROP_SIZE = 256
 HEATMAP_SIZE = 64
 JOINTS = len(BLAZEPOSE33.joints)
@@ -65,25 +69,25 @@ class _Seen:
 class PersonFinder:
     """The person detector alone: squares around people. Not for use from several threads at once."""
 
-    def __init__(self, *, threads: int | None = None) -> None:
+    def __init__(self, *, threads: int | None = None, precision: str = "fp32") -> None:
         """Errors: `ModelError` if the network file cannot be had or read."""
-        self._network = load_backend(
-            "openvino", model_files.ensure("pose_detection.tflite"),
-            outputs=("Identity", "Identity_1"), threads=threads,
+        self._network = load_network(
+            model_files.ensure("pose_detection.tflite"),
+            outputs=PERSON_OUTPUTS, threads=threads, precision=precision,
         )  # fmt: skip
         self._anchors = ssd.anchor_centres()
         # Reused for every frame: allocating them costs about as much as filling them.
         self._pixels: Image = np.empty((ssd.INPUT_SIZE, ssd.INPUT_SIZE, 3), np.uint8)
         self._input: Float32 = np.empty((1, *self._pixels.shape), np.float32)
 
-    def find(self, image: Image, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
+    def find(self, picture: Picture, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
         """The squares around people that the detector takes for sure enough, best first, with their scores.
 
         hidden: boxes of the picture, x0, y0, x1, y1 px, that it must not see.
         """
-        height, width = image.shape[:2]
+        width, height = picture_size(picture)
         whole = Roi(width / 2, height / 2, float(max(width, height)))
-        cut_out(image, whole.picture_from_crop(ssd.INPUT_SIZE), self._pixels, border=cv2.BORDER_CONSTANT)
+        cut_out(picture, whole.picture_from_crop(ssd.INPUT_SIZE), self._pixels, border=cv2.BORDER_CONSTANT)
         corner = np.array([whole.cx, whole.cy], np.float32) - np.float32(whole.side / 2)
         for box in hidden:
             x0, y0, x1, y1 = (
@@ -109,17 +113,18 @@ class PersonFinder:
 class BlazePose:
     """Detector of 33 joints for up to `persons` people. Not for use from several threads at once."""
 
-    def __init__(self, *, persons: int = 1, threads: int | None = None) -> None:
+    def __init__(self, *, persons: int = 1, threads: int | None = None, precision: str = "fp32") -> None:
         """Loads both networks; the first time they are downloaded.
 
         persons: most people to follow, at least 1. threads: inference threads, None for the runtime's choice.
+        precision: of both networks, see `rtpose.engines.files.choose_engine`.
         Errors: `ModelError` if a network file cannot be had or read.
         """
         self._persons = persons
-        self._finder = PersonFinder(threads=threads)
-        self._landmarks = load_backend(
-            "openvino", model_files.ensure("pose_landmark_full.tflite"),
-            outputs=("Identity", "Identity_1", "Identity_3"), threads=threads,
+        self._finder = PersonFinder(threads=threads, precision=precision)
+        self._landmarks = load_network(
+            model_files.ensure("pose_landmark_full.tflite"),
+            outputs=LANDMARK_OUTPUTS, threads=threads, precision=precision,
         )  # fmt: skip
         # Reused for every frame: allocating them costs about as much as filling them.
         self._crop_pixels: Image = np.empty((CROP_SIZE, CROP_SIZE, 3), np.uint8)
@@ -147,11 +152,11 @@ class BlazePose:
             self._size = frame.size
         if 0 in frame.size:
             return []
-        seen = self._look(frame.image, [(roi, MIN_PRESENCE) for roi in self._rois], [])
+        seen = self._look(frame.picture, [(roi, MIN_PRESENCE) for roi in self._rois], [])
         doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
         if doubted or self._should_search(len(seen), frame.pts_s):
             self._searched_s = frame.pts_s
-            seen = self._search(frame.image, seen)
+            seen = self._search(frame.picture, seen)
         self._rois = [one.next_roi for one in seen]
         return sorted((one.person for one in seen), key=lambda person: -person.score)
 
@@ -163,58 +168,59 @@ class BlazePose:
         waited = not 0 <= now_s - self._searched_s < SEARCH_INTERVAL_S
         return tracked == 0 or lost or waited
 
-    def _look(self, image: Image, places: list[tuple[Roi, float]], seen: list[_Seen]) -> list[_Seen]:
+    def _look(self, picture: Picture, places: list[tuple[Roi, float]], seen: list[_Seen]) -> list[_Seen]:
         """`seen` and the people in `places` that are not among them yet, as many as there is room for.
 
         places: square and the presence that it takes.
         """
         seen = list(seen)
-        height, width = image.shape[:2]
+        width, height = picture_size(picture)
         for roi, min_presence in places:
             if len(seen) >= self._persons:
                 break
             if any(same_place(roi, other.next_roi) for other in seen):
                 continue
-            one = self._landmarks_in(image, roi)
+            one = self._landmarks_in(picture, roi)
             if one is None or one.person.score < min_presence or not one.next_roi.is_usable(width, height):
                 continue
             if not any(_same_person(one, other) for other in seen):
                 seen.append(one)
         return seen
 
-    def _search(self, image: Image, seen: list[_Seen]) -> list[_Seen]:
+    def _search(self, picture: Picture, seen: list[_Seen]) -> list[_Seen]:
         """Those of `seen` that stand up to the person detector, and new people while there is room."""
-        found = self._find_people(image, [])
+        found = self._find_people(picture, [])
         sure = [roi for roi, min_presence in found if min_presence < SURE_PRESENCE]
         seen = [
             one
             for one in seen
             if one.person.score >= KEEP_PRESENCE or any(same_square(one.next_roi, roi) for roi in sure)
         ]
-        seen = self._look(image, found, seen)
+        seen = self._look(picture, found, seen)
         # Somebody big makes the person detector blind for smaller people: hide those seen and look again.
         known = 0
         while known < len(seen) < self._persons:
             known = len(seen)
-            seen = self._look(image, self._find_people(image, [one.person.bbox for one in seen]), seen)
+            seen = self._look(picture, self._find_people(picture, [one.person.bbox for one in seen]), seen)
         return seen
 
-    def _find_people(self, image: Image, hidden: list[Float32]) -> list[tuple[Roi, float]]:
+    def _find_people(self, picture: Picture, hidden: list[Float32]) -> list[tuple[Roi, float]]:
         """Where the person detector finds people, best first, and the presence that each then has to have.
 
         hidden: boxes of the picture, x0, y0, x1, y1 px, that it must not see.
         """
-        found = self._finder.find(image, hidden)
+        found = self._finder.find(picture, hidden)
         # A few more than people wanted: some may turn out to be nobody.
         return [
             (roi, MIN_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE)
             for roi, score in found[: self._persons + 2]
         ]
 
-    def _landmarks_in(self, image: Image, roi: Roi) -> _Seen | None:
+    @stage("landmarks")
+    def _landmarks_in(self, picture: Picture, roi: Roi) -> _Seen | None:
         """The person in the square, None if there is nobody."""
         picture_from_crop = roi.picture_from_crop(CROP_SIZE)
-        cut_out(image, picture_from_crop, self._crop_pixels, border=cv2.BORDER_REPLICATE)
+        cut_out(picture, picture_from_crop, self._crop_pixels, border=cv2.BORDER_REPLICATE)
         np.multiply(self._crop_pixels, np.float32(1 / 255), out=self._crop_input[0])
         outputs = self._landmarks.run({"input_1": self._crop_input})
         presence = float(outputs["Identity_1"][0, 0])
@@ -226,7 +232,7 @@ class BlazePose:
         points = (in_crop @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]).astype(np.float32)
         joints = points[:JOINTS]
         scores = ssd.sigmoid(raw[:JOINTS, 3:5].min(axis=1))
-        height, width = image.shape[:2]
+        width, height = picture_size(picture)
         outside = ((joints < 0) | (joints >= (width, height))).any(axis=1)
         scores[outside] = np.minimum(scores[outside], MAX_OUTSIDE_SCORE)
         low, high = joints.min(axis=0), joints.max(axis=0)

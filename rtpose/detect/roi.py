@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.types import Float32, Image
+from rtpose.types import Float32, Image, Picture
+from rtpose.warp import warp
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,12 @@ class Roi:
         return np.array([[c, -s, self.cx - (c - s) * half], [s, c, self.cy - (s + c) * half]])
 
 
-def cut_out(image: Image, picture_from_crop: NDArray[np.float64], out: Image, *, border: int) -> None:
-    """Fill `out` (S, S, 3) with the part of `image` that the matrix (2, 3) names, in one bilinear warp.
+def cut_out(picture: Picture, picture_from_crop: NDArray[np.float64], out: Image, *, border: int) -> None:
+    """Fill `out` (S, S, 3) with the part of `picture` that the matrix (2, 3) names, in one bilinear warp, as RGB.
 
-    border: what lies outside the picture, a cv2.BORDER_... constant.
+    border: what lies outside the picture, a cv2.BORDER_... constant; BORDER_CONSTANT is black.
     """
-    cv2.warpAffine(
-        image,
-        picture_from_crop,
-        (out.shape[1], out.shape[0]),
-        dst=out,
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=border,
-    )
+    if not isinstance(picture, np.ndarray):
+        picture.cut_out(picture_from_crop, out, border=border)
+        return
+    warp(picture, picture_from_crop, (out.shape[1], out.shape[0]), border=border, out=out)

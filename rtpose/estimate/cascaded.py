@@ -7,14 +7,13 @@ detector rests while everybody is tracked, as in `rtpose.detect.blazepose`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from rtpose.backends import load_backend
 from rtpose.detect import ssd
 from rtpose.detect.blazepose import (
     BBOX_MARGIN,
@@ -26,9 +25,11 @@ from rtpose.detect.blazepose import (
     same_square,
 )
 from rtpose.detect.roi import Roi
+from rtpose.engines.files import load_network
 from rtpose.errors import ModelError
 from rtpose.estimate.crop_codec import crop_codec_from_facts
-from rtpose.types import Camera, Float32, Frame, Image, Person3D, Tracker
+from rtpose.stages import stage
+from rtpose.types import Camera, Float32, Frame, Person3D, Picture, Tracker
 from rtpose.weights import checked_height, read_facts
 
 MIN_CONFIDENCE = 0.2
@@ -41,7 +42,7 @@ OUTPUTS = ("joints", "pose", "confidence")
 class Finder(Protocol):
     """Where people are in a picture; `rtpose.detect.blazepose.PersonFinder`."""
 
-    def find(self, image: Image, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
+    def find(self, picture: Picture, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
         """Squares around people, best first, with scores 0..1. hidden: boxes (4,) px that are not to be looked at."""
         ...
 
@@ -63,10 +64,20 @@ class CropPose:
 class CascadedNetwork:
     """A trained `cascaded` at work: squares of a picture in, poses in camera space out."""
 
-    def __init__(self, file: Path, *, backend: str = "openvino", threads: int | None = None) -> None:
-        """Errors: `ModelError` for a file that is missing, damaged, no such network or of an unknown version."""
+    def __init__(
+        self,
+        file: Path,
+        *,
+        backend: str = "openvino",
+        threads: int | None = None,
+        precision: str = "fp32",
+        device: str | None = None,
+    ) -> None:
+        """precision, device: see `rtpose.engines.files.choose_engine`.
+
+        Errors: `ModelError` for a file that is missing, damaged, no such network or of an unknown version."""
         self.file = file
-        self._backend = load_backend(backend, file, threads=threads)
+        self._backend = load_network(file, backend=backend, precision=precision, device=device, threads=threads)
         self.facts = read_facts(file, self._backend.metadata, "network for pictures")
         self.codec = crop_codec_from_facts(self.facts["normalisation"])
         size = self.codec.input_px
@@ -83,7 +94,9 @@ class CascadedNetwork:
         architecture = self.facts.get("architecture")
         return not (isinstance(architecture, dict) and architecture.get("variant") == "baseline")
 
-    def look(self, image: Image, rois: Sequence[Roi], camera: Camera, height_m: float | None = None) -> list[CropPose]:
+    def look(
+        self, picture: Picture, rois: Sequence[Roi], camera: Camera, height_m: float | None = None
+    ) -> list[CropPose]:
         """The people in the squares, in one batch.
 
         height_m: their standing height, to which poses are scaled; None keeps the network's own size. The root stands
@@ -92,7 +105,7 @@ class CascadedNetwork:
         if not rois:
             return []
         codec = self.codec
-        crops = np.stack([codec.crop(image, roi) for roi in rois])
+        crops = np.stack([codec.crop(picture, roi) for roi in rois])
         out = self._backend.run({"image": codec.encode(crops)})
         found = []
         for roi, joints, pose, confidence in zip(rois, *(out[name] for name in OUTPUTS), strict=True):
@@ -155,8 +168,13 @@ class CascadedEstimator:
         self._searched_s = -np.inf
         self._size: tuple[int, int] | None = None
 
+    def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
+        """See `rtpose.types.Estimator`: all of it, for the next squares come from the poses."""
+        people = self.estimate(frame, camera)
+        return lambda: people
+
     def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
-        """See `rtpose.types.Estimator`. Everybody's square goes through the network in one batch.
+        """The people of a frame. Everybody's square goes through the network in one batch.
 
         Somebody who was lost or doubted in the frame before is looked for by the person detector, as are new people
         while there is room. Scores of joints outside the picture are at most 0.1.
@@ -169,11 +187,13 @@ class CascadedEstimator:
         rois = [person.roi for person in self._people]
         if self._should_search(frame.pts_s):
             self._searched_s = frame.pts_s
-            rois = self._search(frame.image)
+            rois = self._search(frame.picture)
         width, height = frame.size
         seen: list[Person3D] = []
         people: list[_Tracked] = []
-        for found in self._network.look(frame.image, rois, camera, self._height_m):
+        with stage("lift"):
+            looked = self._network.look(frame.picture, rois, camera, self._height_m)
+        for found in looked:
             sure = float(found.confidence.mean())
             low, high = found.joints_px.min(0), found.joints_px.max(0)
             margin = BBOX_MARGIN * (high - low)
@@ -216,9 +236,9 @@ class CascadedEstimator:
         waited = not 0 <= now_s - self._searched_s < SEARCH_INTERVAL_S
         return waited and len(self._people) < self._persons
 
-    def _search(self, image: Image) -> list[Roi]:
+    def _search(self, picture: Picture) -> list[Roi]:
         """Squares of the tracked people, those doubted only if they are found again, and of new ones."""
-        found = self._found(image, [person.bbox for person in self._people if not person.doubted])
+        found = self._found(picture, [person.bbox for person in self._people if not person.doubted])
         kept = [
             person.roi
             for person in self._people
@@ -231,15 +251,16 @@ class CascadedEstimator:
                 if len(kept) < self._persons and not any(same_place(roi, other) for other in kept):
                     kept.append(roi)
             more = before < len(kept) < self._persons
-            found = self._found(image, [_box(roi, self._network.codec.margin) for roi in kept]) if more else []
+            found = self._found(picture, [_box(roi, self._network.codec.margin) for roi in kept]) if more else []
         return kept
 
-    def _found(self, image: Image, hidden: list[Float32]) -> list[Roi]:
+    def _found(self, picture: Picture, hidden: list[Float32]) -> list[Roi]:
         """What the person detector is sure of, best first: there is no second network to confirm the rest.
 
         The squares stand upright, as in training.
         """
-        found = self._finder.find(image, hidden)
+        with stage("detect"):
+            found = self._finder.find(picture, hidden)
         return [replace(roi, angle_rad=0.0) for roi, score in found if score >= SURE_DETECTION_SCORE]
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from rtpose.detect.roi import Roi, cut_out
 from rtpose.errors import ModelError
 from rtpose.geometry import camera_from_virtual, rays_from_pixels, standing_height
-from rtpose.types import Camera, Float32, Image
+from rtpose.types import Camera, Float32, Image, Picture
 
 ROOT = 0
 """The root joint's place in h36m17, the first."""
@@ -51,10 +51,10 @@ class CropCodec:
         x0, y0, x1, y1 = (float(v) for v in box_px)
         return Roi((x0 + x1) / 2, (y0 + y1) / 2, self.margin * max(x1 - x0, y1 - y0, 1.0))
 
-    def crop(self, image: Image, roi: Roi) -> Image:
-        """The square of a picture (H, W, 3) as (S, S, 3) uint8; black where it reaches beyond the picture."""
+    def crop(self, picture: Picture, roi: Roi) -> Image:
+        """The square of a picture as (S, S, 3) uint8; black where it reaches beyond the picture."""
         out = np.empty((self.input_px, self.input_px, 3), np.uint8)
-        cut_out(image, roi.picture_from_crop(self.input_px), out, border=cv2.BORDER_CONSTANT)
+        cut_out(picture, roi.picture_from_crop(self.input_px), out, border=cv2.BORDER_CONSTANT)
         return out
 
     def encode(self, crops: NDArray[np.uint8]) -> Float32:

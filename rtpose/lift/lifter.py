@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtpose.backends import load_backend
+from rtpose.engines.files import load_network
 from rtpose.errors import ModelError
 from rtpose.geometry import DEFAULT_HEIGHT_M, camera_from_virtual, rays_from_pixels, standing_height
 from rtpose.lift.codec import ROOT, codec_from_facts
@@ -31,16 +31,19 @@ class NetworkLifter:
         backend: str = "openvino",
         height_m: float = DEFAULT_HEIGHT_M,
         threads: int | None = None,
+        precision: str = "fp32",
+        device: str | None = None,
     ) -> None:
         """lifter: the name of a shipped one, or the path of an .onnx file (of a .safetensors file
         for the backend "torch"). height_m: the person's standing height.
+        precision, device: see `rtpose.engines.files.choose_engine`.
 
         Errors: `ConfigError` for an unknown name or an impossible height; `ModelError` for a file that is
         damaged, of another skeleton or of an unknown version.
         """
         self.height_m = checked_height(height_m)
         self.file = lifter_file(lifter)
-        self._backend = load_backend(backend, self.file, threads=threads)
+        self._backend = load_network(self.file, backend=backend, precision=precision, device=device, threads=threads)
         self.facts = read_facts(self.file, self._backend.metadata, "lifter")
         self._memory = Memory(_state_shapes(self.file, self._backend))
         self._codec = codec_from_facts(self.facts["normalisation"])

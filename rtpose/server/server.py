@@ -43,6 +43,7 @@ from rtpose.server.protocol import (
     encode_poses,
     encode_poses_json,
 )
+from rtpose.stages import stage
 from rtpose.types import Result
 
 DEFAULT_PORT = 8765
@@ -207,6 +208,7 @@ class PoseServer:
     host, port: where to listen; port 0 takes any free one, `url` tells which.
     token: asked of every client; made up if `host` is anything but this machine's loopback and none is given.
     recording: a poses.npz that is served as /recording.npz.
+    on_drawn: told, in the server's thread, of each frame that a client says it has drawn.
     """
 
     def __init__(
@@ -219,6 +221,7 @@ class PoseServer:
         recording: Path | None = None,
         max_clients: int = MAX_CLIENTS,
         stall_timeout_s: float = STALL_TIMEOUT_S,
+        on_drawn: Callable[[int], None] = lambda frame_id: None,
     ) -> None:
         """Errors: `ConfigError` for a port that cannot be."""
         if not 0 <= port <= 65535:
@@ -231,6 +234,7 @@ class PoseServer:
         self._recording = recording
         self._max_clients = max_clients
         self._stall_timeout_s = stall_timeout_s
+        self._on_drawn = on_drawn
 
         self._lock = threading.Lock()
         """Guards what other threads touch: the inbox, the hello and the loop."""
@@ -304,7 +308,8 @@ class PoseServer:
         def pack(as_json: bool) -> str | bytes:
             if as_json not in packed:  # once for all clients, and only if there is one
                 encode = encode_poses_json if as_json else encode_poses
-                packed[as_json] = encode(result, time.monotonic_ns())
+                with stage("send"):
+                    packed[as_json] = encode(result, time.monotonic_ns())
             return packed[as_json]
 
         self._post("pose", result, pack)
@@ -471,6 +476,7 @@ class PoseServer:
                 client.connection.end(POLICY_VIOLATION, "this is no acknowledgement")
                 return
             client.acknowledge(message.ack)
+            self._on_drawn(message.ack)
 
     # Plain HTTP.
 

@@ -13,6 +13,7 @@ from rtpose import __version__
 from rtpose.poses_file import AXES, FORMAT, UNITS, PosesFile, save_poses
 from rtpose.sinks.output_file import OutputFile
 from rtpose.skeleton import H36M17, Skeleton
+from rtpose.stages import stage
 from rtpose.types import Camera, Result
 
 CHUNK_ROWS = 4096
@@ -80,6 +81,7 @@ class NpzRecorder:
         self._count = 0
         self._closed = False
 
+    @stage("record")
     def write(self, result: Result) -> None:
         """Add one row. Every person must have an id of its own, as the tracker gives it."""
         ids = [person.track_id for person in result.persons]

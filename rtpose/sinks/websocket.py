@@ -7,6 +7,7 @@ import time
 import cv2
 
 from rtpose.server.server import PoseServer
+from rtpose.stages import stage
 from rtpose.types import Image, Result
 
 JPEG_QUALITY = 70
@@ -38,6 +39,7 @@ class WebSocketSink:
         """Nothing is held."""
 
 
+@stage("preview")
 def encode_preview(image: Image, width: int) -> bytes:
     """JPEG of the picture, scaled down to `width` px if it is wider. image: (H, W, 3) uint8 RGB."""
     image_height, image_width = image.shape[:2]

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from rtpose.capture import open_source
 from rtpose.capture.files import StrictTimes, VideoFile
+from rtpose.detect.roi import cut_out
 from rtpose.errors import InputError
 from rtpose.types import Frame, FrameSource
 
@@ -134,8 +136,11 @@ def test_rotation_is_obeyed(
     shown = expected(corner_picture())
     source = open_source(str(path))
     assert source.info.size == (shown.shape[1], shown.shape[0])
-    image = read_all(source)[0].image
-    assert np.median(np.abs(image.astype(int) - shown)) < 10
+    frame = read_all(source)[0]
+    assert np.median(np.abs(frame.image.astype(int) - shown)) < 10
+    whole = np.empty_like(frame.image)
+    cut_out(frame.picture, np.eye(2, 3), whole, border=cv2.BORDER_CONSTANT)
+    assert np.median(np.abs(whole.astype(int) - shown)) < 10
 
 
 @pytest.mark.parametrize(("sar", "size"), [(Fraction(2), (128, 48)), (Fraction(1, 2), (64, 96))])

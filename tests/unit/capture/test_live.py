@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from rtpose.capture.live import ConnectionLost, LiveSource, Picture
+from rtpose.capture.live import ConnectionLost, LiveSource, MakePicture
 from rtpose.errors import InputError
 from rtpose.types import FrameSource
 
@@ -26,7 +26,7 @@ class FakeConnection:
         self.closed = 0
         self.converted: list[int] = []
 
-    def grab(self) -> Picture | None:
+    def grab(self) -> MakePicture | None:
         item = self.items.get()
         if item is LOST:
             raise ConnectionLost("gone")

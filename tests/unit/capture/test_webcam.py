@@ -186,3 +186,24 @@ def test_real_opencv_without_camera(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InputError, match="camera"):
         open_camera(93)
     assert capfd.readouterr().err == ""
+
+
+def test_modes_are_what_the_camera_makes_of_the_usual_sizes(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This one knows nothing above 1280x720, and has half the rate there."""
+
+    def answer(self: FakeCapture, prop: int) -> float:
+        wide = machine.asked[cv2.CAP_PROP_FRAME_WIDTH] > 640
+        sizes = {
+            cv2.CAP_PROP_FRAME_WIDTH: (640, 1280),
+            cv2.CAP_PROP_FRAME_HEIGHT: (480, 720),
+            cv2.CAP_PROP_FPS: (30, 15),
+        }
+        return sizes[prop][wide]
+
+    monkeypatch.setattr(FakeCapture, "get", answer)
+    assert webcam.camera_modes(0) == [(640, 480, 30.0), (1280, 720, 15.0)]
+    machine.busy.add(0)
+    with pytest.raises(InputError, match="gives no picture; close other programs"):
+        webcam.camera_modes(0)
+    with pytest.raises(InputError, match="no camera 7"):
+        webcam.camera_modes(7)

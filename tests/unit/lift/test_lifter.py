@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lifter_files import write_lifter, write_temporal_lifter
+from runnable import RUNNABLE
 
-from rtpose.backends import REGISTRY
 from rtpose.errors import ConfigError, ModelError
 from rtpose.geometry import camera_from_fov, pixels_from_camera, standing_height
 from rtpose.lift.lifter import NetworkLifter
@@ -34,7 +34,7 @@ def lifter_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_lifter(tmp_path_factory.mktemp("lifter") / "random.onnx", width=8)
 
 
-@pytest.mark.parametrize("backend", REGISTRY)
+@pytest.mark.parametrize("backend", RUNNABLE)
 def test_poses_project_onto_the_2d_joints(lifter_path: Path, backend: str) -> None:
     keypoints = _people()
     poses, roots, confidence = NetworkLifter(str(lifter_path), backend=backend).lift(keypoints, CAMERA)
@@ -106,7 +106,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, facts: dict[str, obje
         NetworkLifter(str(path))
 
 
-@pytest.mark.parametrize("backend", REGISTRY)
+@pytest.mark.parametrize("backend", RUNNABLE)
 @pytest.mark.parametrize("damage", [b"", b"not a network", None])
 def test_a_damaged_file_is_refused(tmp_path: Path, lifter_path: Path, backend: str, damage: bytes | None) -> None:
     path = tmp_path / "damaged.onnx"

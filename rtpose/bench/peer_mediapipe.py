@@ -1,7 +1,7 @@
-"""mediapipe's own `Pose` in an environment of its own, for comparison. Used by the scripts beside this file.
+"""mediapipe's own `Pose` in an environment of its own, for comparison.
 
 mediapipe brings its own numpy and OpenCV, so it never shares an environment with rtpose. This file is both
-ends: imported, it makes the environment and talks to the worker; run there, it is the worker.
+ends: imported, it makes the environment and talks to the worker; run there (no rtpose is needed), it is the worker.
 """
 
 from __future__ import annotations
@@ -26,19 +26,28 @@ LANDMARKS = 33
 
 
 def environment(python: Path | None) -> Path:
-    """The Python that has mediapipe: `python` if given, else one made in the user's cache."""
+    """The Python that has mediapipe: `python` if given, else one made in the user's cache.
+
+    Errors: `ConfigError` if this Python cannot make one.
+    """
     if python is not None:
         return python
+    from rtpose.errors import ConfigError
     from rtpose.model_files import cache_dir
 
     folder = cache_dir() / "mediapipe-reference"
     own = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "complete").exists():
         if sys.version_info >= (3, 13):
-            sys.exit(f"{REQUIREMENT} needs Python 3.9 to 3.12: name one that has it with --python")
-        print(f"making an environment with {REQUIREMENT} in {folder}", file=sys.stderr)
+            raise ConfigError(
+                f"{REQUIREMENT} needs Python 3.9 to 3.12: name one that has it with --peer mediapipe=/path/to/python"
+            )
+        print(f"rtpose: making an environment with {REQUIREMENT} in {folder}", file=sys.stderr)
         venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([own, "-m", "pip", "install", "--quiet", REQUIREMENT], check=True)
+        done = subprocess.run([own, "-m", "pip", "install", "--quiet", REQUIREMENT], stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            reason = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+            raise ConfigError(f"{REQUIREMENT} cannot be installed in {folder} ({reason}): check the network")
         (folder / "complete").touch()
     return own
 
@@ -48,13 +57,13 @@ class Reference:
 
     def __init__(self, python: Path) -> None:
         self._process = subprocess.Popen(
-            [python, __file__, "serve"],
+            [python, "-I", __file__, "serve"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
 
-    def landmarks(self, image: np.ndarray) -> np.ndarray | None:
+    def landmarks(self, image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
         """(H, W, 3) RGB uint8 -> (33, 3) x px, y px, visibility; None if nobody is seen."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -69,6 +78,7 @@ class Reference:
         return None if np.isnan(values).any() else values * np.array([width, height, 1], np.float32)
 
     def close(self) -> None:
+        """End the process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -86,16 +96,7 @@ def reference(python: Path) -> Iterator[Reference]:
         worker.close()
 
 
-def time_pose(python: Path, clip: Path, frames: int | None, out: Path) -> dict[str, float]:
-    """Decode `clip` and run Pose with its defaults on every frame, in a fresh process.
-
-    Writes the landmarks to `out`. Returns "frames", "start_s" (imports and networks), "decode_s", "pose_s",
-    "total_s" (decode to npz, without the start).
-    """
-    command = [str(python), __file__, "time", str(clip), str(frames or 0), str(out)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
+# The worker's side.
 
 
 def _pose(**settings: Any) -> Any:
@@ -104,7 +105,7 @@ def _pose(**settings: Any) -> Any:
     return mediapipe.solutions.pose.Pose(model_complexity=1, static_image_mode=False, **settings)
 
 
-def _row(result: Any) -> np.ndarray:
+def _row(result: Any) -> np.ndarray[Any, Any]:
     """(33, 3) float32: x, y in 0..1 of the picture, visibility; NaN if nobody is seen."""
     if result.pose_landmarks is None:
         return np.full((LANDMARKS, 3), np.nan, np.float32)
@@ -120,47 +121,63 @@ def _serve(source: BinaryIO, sink: BinaryIO) -> None:
             sink.flush()
 
 
-def _time(clip: str, limit: int, out: str) -> dict[str, float]:
-    start = time.perf_counter()
-    import cv2
+def _bench(source: BinaryIO, sink: BinaryIO) -> None:
+    """See `rtpose.bench.worker`: the same orders, the same answers."""
+
+    def answer(message: dict[str, Any]) -> None:
+        sink.write(json.dumps(message).encode() + b"\n")
+        sink.flush()
 
     with _pose() as pose:
         pose.process(np.zeros((256, 256, 3), np.uint8))  # loads the networks
-        pose.reset()
-        rows, decode_s, pose_s = [], 0.0, 0.0
-        begin = time.perf_counter()
-        video = cv2.VideoCapture(clip)
-        while not limit or len(rows) < limit:
-            t0 = time.perf_counter()
-            good, image = video.read()
-            if not good:
-                break
-            image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-            t1 = time.perf_counter()
-            rows.append(_row(pose.process(image)))
-            decode_s += t1 - t0
-            pose_s += time.perf_counter() - t1
-        video.release()
-        np.savez(out, landmarks=np.array(rows))
-        total_s = time.perf_counter() - begin
+        answer({"ready": True})
+        for line in source:
+            pose.reset()
+            answer(_run_order(pose, json.loads(line)))
+
+
+def _run_order(pose: Any, order: dict[str, Any]) -> dict[str, Any]:
+    """From the file to an npz with `landmarks` (T, 33, 3), as in `_row`, and `image_size`.
+
+    Decodes with OpenCV, which comes with mediapipe and is at least as fast for it as PyAV.
+    """
+    import cv2
+
+    rows: list[np.ndarray[Any, Any]] = []
+    decode_s: list[float] = []
+    pose_s: list[float] = []
+    size = (0, 0)
+    begin = time.perf_counter()
+    video = cv2.VideoCapture(order["clip"])
+    while order["frames"] is None or len(rows) < order["frames"]:
+        t0 = time.perf_counter()
+        good, image = video.read()
+        if not good:
+            break
+        size = (image.shape[1], image.shape[0])
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        t1 = time.perf_counter()
+        rows.append(_row(pose.process(image)))
+        decode_s.append(t1 - t0)
+        pose_s.append(time.perf_counter() - t1)
+    video.release()
+    if order["out"]:
+        np.savez(order["out"], landmarks=np.array(rows), image_size=size)
     return {
         "frames": len(rows),
-        "start_s": begin - start,
-        "decode_s": decode_s,
-        "pose_s": pose_s,
-        "total_s": total_s,
+        "wall_s": time.perf_counter() - begin,
+        "between_s": [a + b for a, b in zip(decode_s, pose_s)][1:],  # noqa: B905  # Python 3.9 has no strict
+        "stages_s": {"decode": decode_s, "pose": pose_s},
+        "people": sum(not np.isnan(row).any() for row in rows) / max(len(rows), 1),
     }
 
 
-def _main(arguments: list[str]) -> None:
-    if arguments[0] == "serve":
-        # mediapipe and its libraries print to stdout at times: keep the real one for the answers.
-        answers = os.fdopen(os.dup(1), "wb")
-        os.dup2(2, 1)
-        _serve(sys.stdin.buffer, answers)
-    elif arguments[0] == "time":
-        print(json.dumps(_time(arguments[1], int(arguments[2]), arguments[3])))
+def _main(task: str) -> None:
+    # mediapipe and its libraries print to stdout at times: keep the real one for the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    {"serve": _serve, "bench": _bench}[task](sys.stdin.buffer, answers)
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1:])
+    _main(sys.argv[1])

@@ -1,0 +1,44 @@
+"""How far the joints of two sides lie apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from rtpose.bench.report import Agreement, spread
+from rtpose.poses_file import load_poses
+from rtpose.skeleton import BLAZEPOSE33, h36m17_from
+from rtpose.types import Float32
+
+Joints = tuple[Float32, Float32 | None]
+"""(T, 17, 2) px, and (T, 17, 3) m relative to the root if there is 3D; NaN where nobody is seen."""
+
+
+def read_joints(file: Path) -> Joints | None:
+    """What a side left behind; None if it followed several people, or never saw one."""
+    with np.load(file) as arrays:
+        if "landmarks" in arrays:
+            landmarks = arrays["landmarks"] * np.array([*arrays["image_size"], 1], np.float32)
+            return h36m17_from(BLAZEPOSE33, landmarks)[..., :2], None
+    poses = load_poses(file)
+    if poses.keypoints_2d.shape[1] != 1:
+        return None
+    return poses.keypoints_2d[:, 0, :, :2], poses.poses_3d[:, 0]
+
+
+def agreement(side: str, joints: Joints | None, than: str, others: Joints | None) -> Agreement | None:
+    """Distances over the frames in which both see the person; None if there is none."""
+    if joints is None or others is None:
+        return None
+    count = min(len(joints[0]), len(others[0]))
+    a, b = joints[0][:count], others[0][:count]
+    both = ~(np.isnan(a).any((1, 2)) | np.isnan(b).any((1, 2)))
+    if not both.any():
+        return None
+    height = np.ptp(b[both, :, 1], axis=1)
+    percent = 100 * np.linalg.norm(a[both] - b[both], axis=2) / np.maximum(height, 1e-6)[:, None]
+    mm = None
+    if joints[1] is not None and others[1] is not None:
+        mm = spread(1000 * np.linalg.norm(joints[1][:count][both] - others[1][:count][both], axis=2).ravel())
+    return Agreement(side, than, int(both.sum()), spread(percent.ravel()), mm)

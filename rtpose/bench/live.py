@@ -1,0 +1,150 @@
+"""From glass to page: a clip at its own speed, with pages that look on.
+
+A frame is on its way from the moment that it is taken (for a clip: its own time) to the moment at which the page's
+word that it is drawn reaches the server. Both are read from one clock, and the way back counts, too.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Protocol
+
+import psutil
+
+from rtpose.bench.clients import clients
+from rtpose.bench.report import LiveFigures, spread
+from rtpose.errors import ConfigError, MissingExtraError
+from rtpose.types import Result
+
+SENDERS = ("rtpose-server", "WebSocketSink")
+"""The names of the threads that feed pages."""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+BROWSER_FLAGS = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+"""WebGL without a graphics card, as headless browsers have none."""
+CPU_SAMPLE_S = 0.5
+
+
+class PlayLive(Protocol):
+    """Plays the clip once at its own speed, for pages."""
+
+    def __call__(self, on_result: Callable[[Result], None]) -> None: ...
+
+
+class Drawn:
+    """Remembers when pages said that they have drawn a frame."""
+
+    def __init__(self) -> None:
+        self._times: dict[int, int] = {}
+
+    def __call__(self, frame_id: int) -> None:
+        """For the server, which calls it in its own thread. The first page's word counts."""
+        self._times.setdefault(frame_id, time.monotonic_ns())
+
+    def take(self) -> dict[int, int]:
+        """frame_id -> ns on the monotonic clock, since the last call."""
+        times, self._times = self._times, {}
+        return times
+
+
+class SenderClock:
+    """Processor time of the threads that feed pages, read while they live."""
+
+    def __init__(self) -> None:
+        self._samples: list[tuple[float, float]] = []
+
+    def sample(self) -> None:
+        """Read, unless that was done just now."""
+        now_s = time.monotonic()
+        if self._samples and now_s - self._samples[-1][0] < CPU_SAMPLE_S:
+            return
+        wanted = {thread.native_id for thread in threading.enumerate() if thread.name in SENDERS}
+        try:
+            times = [t.user_time + t.system_time for t in psutil.Process().threads() if t.id in wanted]
+        except psutil.Error:  # macOS wants rights for it
+            return
+        if len(times) == len(SENDERS):  # elsewhere their numbers may be others
+            self._samples.append((now_s, sum(times)))
+
+    def share(self) -> float | None:
+        """Of one core, between the first sample and the last; None without two."""
+        if len(self._samples) < 2:
+            return None
+        (start_s, before), (end_s, after) = self._samples[0], self._samples[-1]
+        return (after - before) / (end_s - start_s)
+
+
+def measure_live(
+    play: PlayLive, drawn: Drawn, url: str, *, pages: int, browser: bool, source_fps: float | None, passes: int = 1
+) -> LiveFigures:
+    """Play the clip `passes` times with `pages` looking on. play feeds the server at `url`, which tells `drawn`.
+
+    Errors: as of `open_browser`.
+    """
+    compute_s: list[float] = []
+    drawn_s: list[float] = []
+    frames, wall_s = 0, 0.0
+    shares: list[float | None] = []
+    with ExitStack() as stack:
+        lookers = None
+        if browser:
+            stack.enter_context(open_browser(url, pages))
+        elif pages:
+            lookers = stack.enter_context(clients(url, pages))
+        for _ in range(passes):
+            taken: dict[int, int] = {}
+            clock = SenderClock()
+
+            def on_result(result: Result, taken: dict[int, int] = taken, clock: SenderClock = clock) -> None:
+                taken[result.frame.frame_id] = result.frame.t_ns
+                compute_s.append((result.t_done_ns - result.frame.t_ns) / 1e9)
+                clock.sample()
+
+            drawn.take()
+            begin = time.monotonic()
+            play(on_result)
+            wall_s += time.monotonic() - begin
+            frames += len(taken)
+            shares.append(clock.share())
+            time.sleep(0.2)  # for the last page's word
+            # The clip starts with the frame on which the last pass ended: only what comes after its taking is meant.
+            drawn_s += [(t - taken[i]) / 1e9 for i, t in drawn.take().items() if i in taken and t > taken[i]]
+    known = [share for share in shares if share is not None]
+    return LiveFigures(
+        pages=pages, browser=browser, frames=frames, fps=frames / wall_s, source_fps=source_fps,
+        compute_ms=spread(compute_s, 1000), drawn_ms=spread(drawn_s, 1000) if drawn_s else None,
+        drawn_frames=len(drawn_s), sender_cpu=sum(known) / len(known) if known else None,
+        poses_per_page_s=min(lookers.poses_per_s) if lookers and lookers.poses_per_s else None,
+    )  # fmt: skip
+
+
+@contextmanager
+def open_browser(url: str, pages: int) -> Iterator[None]:
+    """A headless Chromium with the page open, drawing.
+
+    Errors: `MissingExtraError` without playwright, `ConfigError` without a browser.
+    """
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ModuleNotFoundError:
+        raise MissingExtraError("dev", "measuring the page in a browser") from None
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    flags = [*BROWSER_FLAGS, *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=found, args=flags)
+        except Error as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ConfigError(f"no browser can be started ({reason}): run `playwright install chromium`") from None
+        try:
+            for _ in range(pages):
+                page = browser.new_page(viewport={"width": 1280, "height": 720})
+                page.goto(url)
+                page.wait_for_selector("body[data-mode]", state="attached")  # the server has greeted it
+            yield
+        finally:
+            browser.close()

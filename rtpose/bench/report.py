@@ -1,0 +1,261 @@
+"""The figures of `rtpose bench`: how they are reckoned, and their form in `--json` (these classes are its schema)."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import psutil
+
+from rtpose.stages import STAGES
+
+FORMAT = 1
+PAGE_STAGES = ("send", "preview")
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """Of one quantity."""
+
+    median: float
+    p95: float
+
+
+class StageFigures(msgspec.Struct, frozen=True):
+    """One stage of a frame's way; what is inside it is counted there, not here."""
+
+    name: str
+    passes_per_frame: float
+    """How often it is passed: "landmarks" once for each person, "detect" always though it seldom has to search."""
+    ms: Spread
+    """Of one pass."""
+    ms_per_frame: float
+    """All passes' time shared out over the frames."""
+    share: float
+    """`ms_per_frame` as a part of the side's. Stages overlap in threads: the sum may be more than 1."""
+
+
+class SideFigures(msgspec.Struct, frozen=True):
+    """One way to do the work."""
+
+    name: str
+    clip: str
+    frames: int
+    """Of one round."""
+    start_s: float
+    """Until it is ready for the first frame; left out of all other figures."""
+    ms_per_frame: float
+    """End to end, file to file: median of the rounds."""
+    fps: float
+    round_ms_per_frame: list[float]
+    between_frames_ms: Spread | None
+    """From one finished frame to the next; None for a single frame."""
+    cpu_s_per_frame: float
+    """Processor time of the whole process, all threads; median of the rounds."""
+    peak_memory_mb: float
+    """Most that the process held in memory, seen 20 times a second."""
+    people: float
+    """Mean of a frame."""
+    stages: list[StageFigures]
+
+
+class Ratio(msgspec.Struct, frozen=True):
+    """How many times as fast one side is as another."""
+
+    side: str
+    than: str
+    speed: float
+    """Of the medians."""
+    lowest: float
+    """Of the rounds, each against the other side's in the same round."""
+    highest: float
+    cpu: float
+    """The first side's processor time for one frame as a part of the other's."""
+
+
+class Agreement(msgspec.Struct, frozen=True):
+    """How far two sides' joints lie apart, over the frames in which both see the person."""
+
+    side: str
+    than: str
+    frames: int
+    percent_of_height: Spread
+    """2D, 17 joints, in percent of the second side's extent from the highest to the lowest joint."""
+    mm: Spread | None
+    """3D relative to the root, if both sides have it."""
+
+
+class MachineFigures(msgspec.Struct, frozen=True):
+    """What ran, and its limits."""
+
+    processor: str
+    cores: int
+    """That this process may use."""
+    system: str
+    python: str
+    load: float
+    """Processes that ran or waited in the last minute before the measuring: more than 0 is others' work."""
+    matrix_gflops: float | None = None
+    """Measured rate of a float32 matrix product."""
+    copy_gb_s: float | None = None
+    """Measured rate of a large copy, read and written bytes together."""
+
+
+class NetworkFigures(msgspec.Struct, frozen=True):
+    """One network for one person, beside what its operations and bytes would take at the machine's own rates."""
+
+    name: str
+    backend: str
+    precision: str
+    gflop: float
+    megabytes: float
+    """Weights, inputs and outputs as float32: what has to be moved at least."""
+    floor_ms: float
+    """The longer of the two times."""
+    ms: float
+    """Measured, median."""
+    matrix_share: float
+    """Its rate of operations as a part of the machine's float32 matrix product's: more than 1 is possible in int8."""
+
+
+class LiveFigures(msgspec.Struct, frozen=True):
+    """A clip played at its own speed with pages looking on."""
+
+    pages: int
+    browser: bool
+    """A real browser that draws; else programs that acknowledge at once."""
+    frames: int
+    fps: float
+    """That were estimated; the clip's own rate is the most there can be."""
+    source_fps: float | None
+    compute_ms: Spread
+    """From a frame's time to its estimate."""
+    drawn_ms: Spread | None
+    """From a frame's time to the page's word that it is drawn."""
+    drawn_frames: int
+    """Frames of which a page said so; the others were replaced by newer ones."""
+    sender_cpu: float | None
+    """Of one core: the server's thread and the one that feeds it; None where threads cannot be told apart."""
+    poses_per_page_s: float | None
+    """That the page worst off received."""
+
+
+class MemoryFigures(msgspec.Struct, frozen=True):
+    """Memory of a long run."""
+
+    minutes: float
+    frames: int
+    start_mb: float
+    """Median of the first fifth after the warm-up."""
+    end_mb: float
+    """Median of the last fifth."""
+    slope_mb_per_hour: float | None
+    """None of a single sample. Straight line through all samples after the warm-up (the first fifth of the time)."""
+
+
+class BenchReport(msgspec.Struct):
+    """Everything that one `rtpose bench` found."""
+
+    version: str
+    rounds: int
+    machine: MachineFigures
+    format: int = FORMAT
+    sides: list[SideFigures] = []
+    ratios: list[Ratio] = []
+    agreements: list[Agreement] = []
+    networks: list[NetworkFigures] = []
+    live: list[LiveFigures] = []
+    memory: MemoryFigures | None = None
+
+
+class Round(msgspec.Struct, frozen=True):
+    """One pass of one side over its clip, as it was measured."""
+
+    frames: int
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int
+    between_s: list[float]
+    stages_s: dict[str, list[float]]
+    people: float
+
+
+def spread(values: Sequence[float], factor: float = 1.0) -> Spread:
+    """Median and 95th percentile (linear between the two nearest) of one or more `values`, times `factor`."""
+    median, p95 = np.percentile(values, [50, 95])
+    return Spread(float(median) * factor, float(p95) * factor)
+
+
+def side_figures(
+    name: str, clip: str, start_s: float, rounds: Sequence[Round], with_page: Round | None = None
+) -> SideFigures:
+    """All rounds of a side as one row. with_page: a pass whose stages that only pages need are added."""
+    of_rounds = [1000 * one.wall_s / one.frames for one in rounds]
+    ms_per_frame = float(np.median(of_rounds))
+    frames = sum(one.frames for one in rounds)
+    stages = []
+
+    def add(stage: str, times: Sequence[float], count: int) -> None:
+        if not times:
+            return
+        ms = 1000 * sum(times) / count
+        stages.append(StageFigures(stage, len(times) / count, spread(times, 1000), ms, _part(ms, ms_per_frame)))
+
+    names = dict.fromkeys(stage for one in rounds for stage in one.stages_s)
+    for stage in sorted(names, key=lambda name: STAGES.index(name) if name in STAGES else len(STAGES)):
+        add(stage, [seconds for one in rounds for seconds in one.stages_s.get(stage, ())], frames)
+    for stage in PAGE_STAGES if with_page else ():
+        assert with_page is not None
+        add(stage, with_page.stages_s.get(stage, []), with_page.frames)
+    between = [seconds for one in rounds for seconds in one.between_s]
+    return SideFigures(
+        name=name, clip=clip, frames=rounds[0].frames, start_s=start_s, ms_per_frame=ms_per_frame,
+        fps=_part(1000, ms_per_frame), round_ms_per_frame=of_rounds,
+        between_frames_ms=spread(between, 1000) if between else None,
+        cpu_s_per_frame=float(np.median([one.cpu_s / one.frames for one in rounds])),
+        peak_memory_mb=max(one.peak_bytes for one in rounds) / 1e6,
+        people=float(np.mean([one.people for one in rounds])), stages=stages,
+    )  # fmt: skip
+
+
+def ratio(side: SideFigures, than: SideFigures) -> Ratio:
+    """`side` against `than`, whose rounds were taken in turns with its own."""
+    pairs = [b / a for a, b in zip(side.round_ms_per_frame, than.round_ms_per_frame, strict=True)]
+    return Ratio(
+        side.name, than.name, than.ms_per_frame / side.ms_per_frame, min(pairs), max(pairs),
+        _part(side.cpu_s_per_frame, than.cpu_s_per_frame),
+    )  # fmt: skip
+
+
+def memory_figures(samples: Sequence[tuple[float, int]], frames: int) -> MemoryFigures:
+    """samples: (seconds since the start, bytes), in order; at least a few after the first fifth of the time."""
+    times, sizes = np.array(samples, np.float64).T
+    after = times >= times[0] + (times[-1] - times[0]) / 5
+    times_h, sizes_mb = times[after] / 3600, sizes[after] / 1e6
+    slope = float(np.polyfit(times_h - times_h[0], sizes_mb, 1)[0]) if len(times_h) > 1 else None
+    fifth = max(1, len(sizes_mb) // 5)
+    return MemoryFigures(
+        minutes=float(times[-1] - times[0]) / 60, frames=frames, start_mb=float(np.median(sizes_mb[:fifth])),
+        end_mb=float(np.median(sizes_mb[-fifth:])), slope_mb_per_hour=slope,
+    )  # fmt: skip
+
+
+def machine() -> MachineFigures:
+    """This machine as it is now, its limits not measured yet."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")  # on Linux `platform` knows the architecture only
+    if cpuinfo.exists():
+        models = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        name = models[0].split(":", 1)[1].strip() if models else name
+    return MachineFigures(
+        processor=name, cores=cores, system=platform.system(), python=platform.python_version(),
+        load=psutil.getloadavg()[0],
+    )  # fmt: skip
+
+
+def _part(value: float, whole: float) -> float:
+    return value / whole if whole > 0 else float("nan")

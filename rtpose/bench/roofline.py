@@ -1,0 +1,159 @@
+"""The machine's limits, and how far each network is from them (the roofline model of Williams et al., 2009)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from rtpose.backends.openvino import only_outputs, read_network
+from rtpose.bench.report import MachineFigures, NetworkFigures
+from rtpose.engines.files import load_network
+from rtpose.types import Backend
+
+MATRIX_SIDE = 1536
+COPY_BYTES = 2**27
+MEASURE_S = 0.5
+_BYTES = 4  # of a float32
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network file to look at."""
+
+    name: str
+    file: Path
+    outputs: tuple[str, ...] | None
+    """Those that are used; what only the others need is neither run nor counted."""
+    backend: str = "openvino"
+    precision: str = "fp32"
+    device: str | None = None
+
+
+def matrix_gflops(threads: int | None = None) -> float:
+    """The best rate of a float32 product of two large square matrices, by OpenVINO and by numpy."""
+    side = MATRIX_SIDE
+    a, b = (np.random.default_rng(seed).normal(size=(side, side)).astype(np.float32) for seed in (0, 1))
+    parameters = [ov.opset13.parameter([side, side], np.float32) for _ in range(2)]
+    product = ov.Model([ov.opset13.matmul(*parameters, False, False)], parameters, "product")
+    settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    if threads is not None:
+        settings["INFERENCE_NUM_THREADS"] = threads
+    request = ov.Core().compile_model(product, "CPU", settings).create_infer_request()
+    best_s = _best_s(lambda: request.infer([a, b], share_inputs=True, share_outputs=True))
+    if threads is None:  # numpy's threads cannot be set from here
+        out = np.empty_like(a)
+        best_s = min(best_s, _best_s(lambda: np.matmul(a, b, out=out)))
+    return 2 * side**3 / best_s / 1e9
+
+
+def copy_gb_s(cores: int) -> float:
+    """The best rate of a copy that fits into no cache, by all cores: read and written bytes together."""
+    source, target = np.ones(COPY_BYTES // 8), np.zeros(COPY_BYTES // 8)
+    parts = list(zip(np.array_split(target, cores), np.array_split(source, cores), strict=True))
+    with ThreadPoolExecutor(cores) as pool:
+        best_s = _best_s(lambda: list(pool.map(lambda part: np.copyto(*part), parts)))
+    return 2 * COPY_BYTES / best_s / 1e9
+
+
+def count_work(file: Path, outputs: Sequence[str] | None = None) -> tuple[float, float]:
+    """(floating-point operations, bytes) of one forward pass with a batch of one.
+
+    Operations: two for each multiplication of convolutions and matrix products; the rest is little beside them.
+    Bytes: weights, inputs and outputs as float32, each once.
+    """
+    network = read_network(file)
+    if outputs is not None:
+        network = only_outputs(network, outputs, file)
+    network.reshape({port: [1 if d.is_dynamic else d for d in port.partial_shape] for port in network.inputs})
+    flop, elements = 0.0, 0
+    for node in network.get_ordered_ops():
+        kind = node.get_type_name()
+        if kind == "Constant" and node.get_element_type().is_real():
+            elements += prod(node.get_output_shape(0))
+        elif kind in _MULTIPLICATIONS:
+            flop += 2 * _MULTIPLICATIONS[kind](node)
+    ports = [*network.inputs, *network.outputs]
+    return flop, float(_BYTES * (elements + sum(prod(port.get_shape()) for port in ports)))
+
+
+def measure_network(network: Network, machine: MachineFigures, *, threads: int | None = None) -> NetworkFigures:
+    """The network on zeros, one person, beside its floor. `machine` must have its limits.
+
+    Errors: those of `load_network`.
+    """
+    assert machine.matrix_gflops is not None
+    assert machine.copy_gb_s is not None
+    flop, moved = count_work(network.file, network.outputs)
+    backend = load_network(
+        network.file, backend=network.backend, precision=network.precision, device=network.device,
+        outputs=network.outputs, threads=threads,
+    )  # fmt: skip
+    inputs = zeros_for(backend)
+    times = _times_s(lambda: backend.run(inputs))
+    median_s = float(np.median(times))
+    floor_s = max(flop / machine.matrix_gflops, moved / machine.copy_gb_s) / 1e9
+    return NetworkFigures(
+        name=network.name, backend=network.backend, precision=network.precision,
+        gflop=flop / 1e9, megabytes=moved / 1e6, floor_ms=1000 * floor_s,
+        ms=1000 * median_s, matrix_share=flop / median_s / 1e9 / machine.matrix_gflops,
+    )  # fmt: skip
+
+
+def zeros_for(backend: Backend) -> dict[str, Any]:
+    """Inputs of one person: free dimensions become 1."""
+    return {
+        name: np.zeros([1 if side < 0 else side for side in shape], np.float32)
+        for name, shape in backend.input_shapes.items()
+    }
+
+
+def _convolution(node: Any) -> float:
+    """Every output element is a sum over the filter: its inputs (of its group) times its window."""
+    kernel = node.get_input_shape(1)
+    grouped = node.get_type_name().startswith("Group")
+    return float(prod(node.get_output_shape(0)) * prod(kernel[2 if grouped else 1 :]))
+
+
+def _transposed_convolution(node: Any) -> float:
+    """Every input element goes to each of the (group's) outputs times the window."""
+    kernel = node.get_input_shape(1)
+    grouped = node.get_type_name().startswith("Group")
+    return float(prod(node.get_input_shape(0)) * prod(kernel[2 if grouped else 1 :]))
+
+
+def _matrix_product(node: Any) -> float:
+    shape = node.get_input_shape(0)
+    inner = shape[-2] if node.get_attributes()["transpose_a"] and len(shape) > 1 else shape[-1]
+    return float(prod(node.get_output_shape(0)) * inner)
+
+
+_MULTIPLICATIONS: dict[str, Callable[[Any], float]] = {
+    "Convolution": _convolution,
+    "GroupConvolution": _convolution,
+    "ConvolutionBackpropData": _transposed_convolution,
+    "GroupConvolutionBackpropData": _transposed_convolution,
+    "MatMul": _matrix_product,
+}
+
+
+def _times_s(work: Callable[[], object]) -> list[float]:
+    """At least 5 times and `MEASURE_S`, after one that does not count."""
+    work()
+    times: list[float] = []
+    while len(times) < 5 or sum(times) < MEASURE_S:
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def _best_s(work: Callable[[], object]) -> float:
+    return min(_times_s(work))

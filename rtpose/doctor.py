@@ -1,0 +1,287 @@
+"""`rtpose doctor`: what of rtpose is there on this machine, what is missing, and what to do about it.
+
+Nothing is installed, downloaded or changed, and a part that is missing or broken is a line like any other.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+import socket
+import webbrowser
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module, metadata, resources
+from typing import Literal
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from rtpose import __version__, model_files
+from rtpose.backends import REGISTRY
+from rtpose.errors import MissingExtraError, RtposeError
+
+FORMAT = 1
+BENCHMARK_S = 5.0
+State = Literal["ok", "missing", "problem"]
+MARKS = {"ok": "green", "missing": "yellow", "problem": "red"}
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One part and how it is."""
+
+    what: str
+    state: State
+    """missing: rtpose works, without what needs it. problem: something is there and does not work."""
+    found: str
+    do: str = ""
+    """What to do about it, if it is not ok."""
+
+
+class Health(msgspec.Struct, frozen=True):
+    """What `rtpose doctor --json` prints."""
+
+    version: str
+    lines: list[Line]
+    format: int = FORMAT
+
+
+class Speed(msgspec.Struct, frozen=True):
+    """What the short benchmark measured."""
+
+    frames: int
+    wall_s: float
+    cpu_s: float
+
+
+Check = Callable[[], Iterable[Line]]
+
+
+def examine(checks: Iterable[tuple[str, Check]]) -> Iterator[Line]:
+    """The lines of all checks; one that breaks is a line that says so. checks: (what, how)."""
+    for what, check in checks:
+        try:
+            yield from check()
+        except RtposeError as error:
+            yield Line(what, "problem", str(error), "see what it says")
+        except Exception as error:  # the seam: whatever is broken, the other checks go on
+            yield Line(what, "problem", f"{type(error).__name__}: {error}", "please report this as a bug")
+
+
+def all_checks(port: int, benchmark: Callable[[float], Speed]) -> list[tuple[str, Check]]:
+    """Those of `rtpose doctor`. benchmark: runs the built-in clip for so many seconds."""
+    return [
+        ("system", check_system),
+        ("cameras", check_cameras),
+        ("backends", check_backends),
+        ("cache", check_cache),
+        ("model files", check_model_files),
+        ("engines", check_engines),
+        ("port", lambda: check_port(port)),
+        ("page", check_page),
+        ("browser", check_browser),
+        ("benchmark", lambda: check_speed(benchmark)),
+    ]
+
+
+def check_system() -> Iterator[Line]:
+    """What everything runs on."""
+    parts = ", ".join(f"{name} {metadata.version(name)}" for name in ("numpy", "av", "openvino"))
+    yield Line(
+        "system", "ok", f"rtpose {__version__}, {platform.platform()}, Python {platform.python_version()}, {parts}"
+    )
+
+
+def check_cameras() -> Iterator[Line]:
+    """Every camera, whether it may be used, and its modes. Opens each for a moment."""
+    from rtpose.capture import list_cameras
+    from rtpose.capture.webcam import camera_modes
+
+    cameras = list_cameras()
+    if not cameras:
+        yield Line(
+            "cameras", "missing", "none found",
+            "plug one in, or allow its use in the system's privacy settings; videos and streams need none",
+        )  # fmt: skip
+    for number, name in cameras.items():
+        what = f"camera {number}"
+        try:
+            modes = camera_modes(number)
+        except RtposeError as error:
+            found, _, do = str(error).partition("; ")
+            yield Line(what, "problem", f"{name}: {found}", do)
+            continue
+        shown = ", ".join(f"{width}x{height}" + (f" at {fps:g} fps" if fps else "") for width, height, fps in modes)
+        yield Line(what, "ok", f"{name}: {shown}")
+
+
+def check_backends() -> Iterator[Line]:
+    """Every runtime that rtpose knows: its version and the devices it sees."""
+    for name, place in REGISTRY.items():
+        what = f"backend {name}"
+        try:
+            import_module(place.partition(":")[0])
+            probe = DEVICES_OF.get(name)
+            yield Line(what, "ok", probe() if probe else "there")
+        except MissingExtraError as error:
+            yield Line(what, "missing", "not installed", str(error).partition(": ")[2])
+        except RtposeError as error:
+            yield Line(what, "problem", str(error), "see what it says")
+        except Exception as error:  # a broken installation or driver fails in its own ways
+            yield Line(
+                what, "problem", f"{type(error).__name__}: {error}", "install it again, or choose another --backend"
+            )
+
+
+def check_cache() -> Iterator[Line]:
+    """The folder of downloaded files: whether it can be read and written."""
+    folder = model_files.cache_dir()
+    do = f"give yourself the rights, or set {model_files.CACHE_DIR_VARIABLE} to another folder"
+    if not folder.exists():
+        parent = next(parent for parent in folder.absolute().parents if parent.exists())
+        if os.access(parent, os.W_OK | os.X_OK):
+            yield Line("cache", "ok", f"{folder}, not made yet")
+        else:
+            yield Line("cache", "problem", f"{folder} cannot be made: {parent} may not be written", do)
+    elif not folder.is_dir():
+        yield Line(
+            "cache", "problem", f"{folder} is no folder", f"move it away, or set {model_files.CACHE_DIR_VARIABLE}"
+        )
+    elif not os.access(folder, os.R_OK | os.X_OK):
+        yield Line("cache", "problem", f"{folder} may not be read", do)
+    elif not os.access(folder, os.W_OK):
+        yield Line("cache", "problem", f"{folder} may not be written", do)
+    else:
+        yield Line("cache", "ok", str(folder))
+
+
+def check_model_files() -> Iterator[Line]:
+    """The detector's files, which are fetched, and the networks that are shipped."""
+    from rtpose.weights import CASCADED, shipped_lifters
+
+    for status in model_files.list_files():
+        if status.state == "ready":
+            yield Line(status.file.name, "ok", status.file.purpose)
+        else:
+            state: State = "missing" if status.state == "missing" else "problem"
+            yield Line(status.file.name, state, status.state, "run `rtpose models pull`")
+    lifters = shipped_lifters()
+    if lifters:
+        yield Line("lifters", "ok", ", ".join(lifters))
+    else:
+        yield Line("lifters", "problem", "none in the package", "reinstall rtpose")
+    if not CASCADED.is_file():
+        yield Line("cascaded", "missing", "no weights are shipped yet", "train some: `rtpose train cascaded --help`")
+
+
+def check_engines() -> Iterator[Line]:
+    """Built engines; without any, networks run in fp32 from their own files."""
+    from rtpose.engines.files import engines_dir
+
+    folder = engines_dir()
+    reports = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    if not reports:
+        yield Line("engines", "missing", "none built: networks run in fp32", "build some: `rtpose export --all`")
+    for file in reports:
+        what = f"engine {file.stem}"
+        try:
+            report = json.loads(file.read_text(encoding="utf-8"))
+            accepted, reason = bool(report["accepted"]), str(report["reason"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            yield Line(what, "problem", f"its report cannot be read: {error}", "build it again: `rtpose export --all`")
+        else:
+            yield Line(what, "ok", reason if accepted else f"refused, fp32 runs instead: {reason}")
+
+
+def check_port(port: int) -> Iterator[Line]:
+    """Whether the page's port is free."""
+    what = f"port {port}"
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        if os.name == "posix":  # elsewhere this would take a port that is in use
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            found = "in use by another program" if error.errno == errno.EADDRINUSE else str(error.strerror or error)
+            yield Line(what, "problem", found, "choose another with --port, or --port 0 for any free one")
+        else:
+            yield Line(what, "ok", "free")
+
+
+def check_page() -> Iterator[Line]:
+    """Whether the page was built into this installation."""
+    page = resources.files("rtpose.server").joinpath("static", "index.html")
+    if page.is_file():
+        yield Line("page", "ok", "built in")
+    else:
+        yield Line(
+            "page", "missing", "not built into this installation", "in a checkout: cd web && npm ci && npm run build"
+        )
+
+
+def check_browser() -> Iterator[Line]:
+    """Whether a browser can be opened from here."""
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        yield Line("browser", "missing", "none can be opened from here", "open the printed address by hand")
+    else:
+        yield Line("browser", "ok", "can be opened")
+
+
+def check_speed(benchmark: Callable[[float], Speed]) -> Iterator[Line]:
+    """A few seconds of real work."""
+    import psutil
+
+    if any(status.state != "ready" for status in model_files.list_files()):
+        yield Line("benchmark", "missing", "not run: the detector's files are not there", "run `rtpose models pull`")
+        return
+    load = psutil.getloadavg()[0]
+    speed = benchmark(BENCHMARK_S)
+    yield Line(
+        "benchmark", "ok",
+        f"{speed.frames / speed.wall_s:.0f} fps, {1000 * speed.cpu_s / speed.frames:.1f} ms of processor time a frame: "
+        f"the built-in clip (640x480, one person) for {speed.wall_s:.0f} s, load before {load:.1f}",
+    )  # fmt: skip
+
+
+def table(lines: Iterable[Line]) -> Table:
+    """For people."""
+    shown = Table("what", "state", "found", "what to do")
+    for line in lines:
+        # As Text: what was found may hold brackets, which rich would read as markup.
+        shown.add_row(Text(line.what), Text(line.state, MARKS[line.state]), Text(line.found), Text(line.do))
+    return shown
+
+
+def _openvino_devices() -> str:
+    from rtpose.backends import openvino
+
+    devices = (f"{name} ({about}: {', '.join(able)})" for name, (about, able) in openvino.devices().items())
+    return f"{openvino.version()}: {', '.join(devices)}"
+
+
+def _torch_devices() -> str:
+    import torch
+
+    devices = ["CPU", *(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))]
+    return f"{torch.__version__}: {', '.join(devices)}"
+
+
+def _onnxruntime_devices() -> str:
+    runtime = import_module("onnxruntime")
+    return f"{runtime.__version__}: {', '.join(runtime.get_available_providers())}"
+
+
+def _tensorrt_devices() -> str:
+    return f"{import_module('torch_tensorrt').__version__}: {_torch_devices()}"
+
+
+DEVICES_OF: dict[str, Callable[[], str]] = {
+    "openvino": _openvino_devices,
+    "torch": _torch_devices,
+    "onnxruntime": _onnxruntime_devices,
+    "tensorrt": _tensorrt_devices,
+}

@@ -1,0 +1,120 @@
+"""`rtpose bench` and `rtpose doctor` as people run them, on the built-in clip. No figure is judged for speed."""
+
+import json
+import socket
+from pathlib import Path
+
+import msgspec
+import pytest
+from command import rtpose
+
+from rtpose.bench.report import BenchReport
+
+STAGES = {"capture", "decode", "detect", "landmarks", "track", "lift", "smooth", "record", "send", "preview"}
+
+
+def bench(*args: str | Path, cwd: Path) -> BenchReport:
+    run = rtpose("bench", "--json", "--quiet", *args, cwd=cwd)
+    assert run.returncode == 0, run.stderr
+    return msgspec.json.decode(run.stdout, type=BenchReport)
+
+
+def test_stages_and_the_distance_from_the_limit(tmp_path: Path) -> None:
+    report = bench("--rounds", "2", "--frames", "20", cwd=tmp_path)
+    (side,) = report.sides
+    assert (side.name, side.clip, side.frames, len(side.round_ms_per_frame)) == ("default", "sample.mp4", 20, 2)
+    assert side.people == 1
+    assert {stage.name for stage in side.stages} == STAGES
+    landmarks = next(stage for stage in side.stages if stage.name == "landmarks")
+    assert landmarks.passes_per_frame >= 1
+    assert side.cpu_s_per_frame > 0
+    assert side.peak_memory_mb > 50
+    assert [network.name for network in report.networks] == ["person detector", "landmarks", "lifter temporal"]
+    assert all(network.ms > 0 and network.floor_ms > 0 and network.gflop > 0 for network in report.networks)
+    assert not list(tmp_path.iterdir())  # nothing is left behind
+
+
+def test_two_settings_in_turns(tmp_path: Path) -> None:
+    report = bench(
+        "--rounds", "1", "--frames", "12", "--no-roofline", "--compare", "lifter=baseline", "lifter=baseline,threads=1",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert [side.name for side in report.sides] == ["lifter=baseline", "lifter=baseline,threads=1"]
+    (ratio,) = report.ratios
+    a, b = report.sides
+    assert ratio.speed == pytest.approx(b.ms_per_frame / a.ms_per_frame)
+    (agreement,) = report.agreements
+    assert agreement.frames == 12
+    assert agreement.percent_of_height.p95 < 0.1  # the same arithmetic, in another order
+    assert agreement.mm is not None
+    assert agreement.mm.p95 < 1
+    assert report.networks == []
+
+
+def test_a_crowd_is_really_followed(short_clip: Path, tmp_path: Path) -> None:
+    report = bench(short_clip, "--rounds", "1", "--frames", "15", "--no-roofline", "--people", "2", cwd=tmp_path)
+    (side,) = report.sides
+    assert (side.name, side.people) == ("persons=2", pytest.approx(2, abs=0.2))
+
+
+def test_pages_receive_every_pose(short_clip: Path, tmp_path: Path) -> None:
+    (row,) = bench(short_clip, "--rounds", "1", "--clients", "2", cwd=tmp_path).live
+    assert (row.pages, row.browser, row.frames, row.source_fps) == (2, False, 30, 30)
+    assert row.drawn_ms is not None
+    assert row.drawn_ms.median >= row.compute_ms.median
+    assert row.poses_per_page_s is not None
+    assert row.poses_per_page_s > 0
+
+
+@pytest.mark.browser
+def test_a_frame_is_drawn_by_a_browser(chromium: str, short_clip: Path, tmp_path: Path) -> None:
+    (row,) = bench(short_clip, "--rounds", "1", "--page", cwd=tmp_path).live
+    assert (row.pages, row.browser) == (1, True)
+    assert 0 < row.drawn_frames <= 30
+
+
+def test_memory_over_a_while(short_clip: Path, tmp_path: Path) -> None:
+    memory = bench(short_clip, "--minutes", "0.02", cwd=tmp_path).memory
+    assert memory is not None
+    assert memory.frames % 30 == 0
+    assert memory.frames > 0
+    assert memory.end_mb > 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--settings", "lifter=nothing"), "no lifter 'nothing'"),
+        (("--people", "5"), "give 1 to 4"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    run = rtpose("bench", "--no-roofline", *arguments, cwd=tmp_path)
+    assert run.returncode == 2
+    assert said in run.stderr
+    assert run.stderr.startswith("rtpose: ")
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_the_doctor_finds_the_port_taken_and_ends_well(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        run = rtpose("doctor", "--json", "--port", str(port), cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    lines = {line["what"]: line for line in json.loads(run.stdout)["lines"]}
+    assert lines[f"port {port}"]["state"] == "problem"
+    assert {"system", "backend openvino", "cache", "page", "browser", "benchmark", "lifters", "engines"} <= set(lines)
+    assert " fps, " in lines["benchmark"]["found"]
+    for line in lines.values():
+        assert line["state"] == "ok" or line["do"], line
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_doctor_without_networks_or_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path / "empty"))
+    run = rtpose("doctor", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "rtpose models pull" in run.stdout
+    assert not (tmp_path / "empty").exists()

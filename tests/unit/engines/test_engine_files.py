@@ -1,0 +1,149 @@
+"""Names, freshness and choice of engines, with reports written by hand."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lifter_files import write_lifter
+
+from rtpose.backends import openvino as openvino_backend
+from rtpose.engines import files
+from rtpose.engines.choose import choose_backend
+from rtpose.engines.files import choose_engine, key_of, load_network, replaced, sha256_of
+from rtpose.errors import ConfigError
+from rtpose.types import Backend
+
+
+@pytest.fixture(autouse=True)
+def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "engines"
+    folder.mkdir()
+    monkeypatch.setenv(files.ENGINES_DIR_VARIABLE, str(folder))
+    return folder
+
+
+@pytest.fixture
+def lifter(tmp_path: Path) -> Path:
+    return write_lifter(tmp_path / "svmac.onnx", width=8)
+
+
+def _report(source: Path, precision: str, *, speedup: float = 2.0, accepted: bool = True) -> files.EngineKey:
+    key = key_of(source, "openvino", "cpu", precision)
+    key.report_file.write_text(
+        json.dumps(
+            {
+                "format": files.FORMAT, "sha256": key.sha256, "accepted": accepted, "reason": f"reason of {precision}",
+                "figures": {"speedup": speedup},
+            }
+        )
+    )  # fmt: skip
+    if accepted:
+        key.file.write_text("an engine")
+    return key
+
+
+def test_a_name_says_everything(lifter: Path, engines: Path) -> None:
+    key = key_of(lifter, "openvino", "cpu", "int8")
+    sha, version = sha256_of(lifter)[:8], openvino_backend.version()
+    assert key.file == engines / f"svmac-{sha}-openvino{version}-cpu-int8.xml"
+    assert version.count(".") == 2
+    assert "-" not in version
+
+
+def test_without_an_engine_the_command_is_named(lifter: Path) -> None:
+    with pytest.raises(ConfigError, match="rtpose export --recipe svmac-int8"):
+        choose_engine(lifter, precision="int8")
+    with pytest.raises(ConfigError, match="no recipe builds one"):
+        choose_engine(lifter, precision="fp16")
+    with pytest.raises(ConfigError, match="no precision 'int4'"):
+        choose_engine(lifter, precision="int4")
+    assert choose_engine(lifter).file == lifter
+    assert choose_engine(lifter, precision="auto").precision == "fp32"
+
+
+def test_a_fresh_engine_is_taken(lifter: Path) -> None:
+    key = _report(lifter, "int8")
+    choice = choose_engine(lifter, precision="int8")
+    assert (choice.file, choice.precision) == (key.file, "int8")
+    assert "reason of int8" in choice.reason
+
+
+def test_a_refused_engine_leaves_fp32_and_says_why(lifter: Path) -> None:
+    _report(lifter, "int8", accepted=False)
+    choice = choose_engine(lifter, precision="int8")
+    assert (choice.file, choice.precision) == (lifter, "fp32")
+    assert "refused: reason of int8" in choice.reason
+
+
+def test_auto_takes_the_fastest_that_was_accepted(lifter: Path) -> None:
+    _report(lifter, "int8", speedup=3.0, accepted=False)
+    assert choose_engine(lifter, precision="auto").precision == "fp32"
+    _report(lifter, "bf16", speedup=1.5)
+    assert choose_engine(lifter, precision="auto").precision == "bf16"
+    _report(lifter, "fp16", speedup=1.7)
+    assert choose_engine(lifter, precision="auto").precision == "fp16"
+
+
+def test_other_weights_make_it_stale(lifter: Path) -> None:
+    old = _report(lifter, "int8")
+    write_lifter(lifter, width=16)
+    with pytest.raises(ConfigError, match="of other weights or another version"):
+        choose_engine(lifter, precision="int8")
+    assert set(key_of(lifter, "openvino", "cpu", "int8").stale()) == {old.file, old.report_file}
+    assert key_of(lifter, "openvino", "cpu", "bf16").stale() == []
+
+
+def test_another_version_makes_it_stale(lifter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _report(lifter, "int8")
+    monkeypatch.setattr(openvino_backend, "version", lambda: "2099.1.0")
+    with pytest.raises(ConfigError, match=r"openvino 2099\.1\.0"):
+        choose_engine(lifter, precision="int8")
+
+
+def test_a_report_of_other_weights_with_the_same_first_digits_is_not_believed(lifter: Path) -> None:
+    key = _report(lifter, "int8")
+    report = json.loads(key.report_file.read_text())
+    key.report_file.write_text(json.dumps({**report, "sha256": key.sha256[:8] + "0" * 56}))
+    assert key.report() is None
+
+
+def test_a_report_without_its_engine_is_not_believed(lifter: Path) -> None:
+    key = _report(lifter, "int8")
+    key.file.unlink()
+    assert key.report() is None
+    key.report_file.write_text("{")
+    assert key.report() is None
+
+
+def test_a_network_can_be_replaced(lifter: Path) -> None:
+    class Doubled:
+        def __init__(self, inner: Backend) -> None:
+            self.inner = inner
+
+        def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return {name: 2 * values for name, values in self.inner.run(inputs).items()}
+
+    points = {"points": np.ones((1, 34), np.float32)}
+    plain = load_network(lifter).run(points)["depth"]
+    with replaced(lifter, lambda load: Doubled(load())):  # type: ignore[arg-type,return-value]
+        assert np.array_equal(load_network(lifter).run(points)["depth"], 2 * plain)
+    assert np.array_equal(load_network(lifter).run(points)["depth"], plain)
+
+
+def test_backend_auto_says_what_and_why(lifter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    chosen = choose_backend(lifter)
+    assert (chosen.backend, chosen.precision) == ("openvino", "auto")
+    assert "svmac: fp32" in chosen.reason
+    assert "no NVIDIA GPU" in chosen.reason
+    _report(lifter, "int8")
+    assert "int8 engine, reason of int8" in choose_backend(lifter).reason
+
+
+def test_engines_lie_in_the_checkout_or_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(files.ENGINES_DIR_VARIABLE)
+    assert files.engines_dir() == files.ROOT / "engines" / "build"
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path / "cache"))
+    assert files.engines_dir() == tmp_path / "cache" / "engines"
