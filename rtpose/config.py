@@ -48,7 +48,7 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     precision: str = "fp32"
     """Of all networks: fp32, bf16, fp16, int8, or auto for the fastest engines that were built and accepted."""
     device: str | None = None
-    """Where the backend runs, as it calls it (cpu, gpu, npu, cuda); None: its own choice. The detector runs on cpu."""
+    """Where the backend runs (cpu, gpu, npu, cuda); None: its first choice. The detector is on the cpu."""
     persons: Count = 1
     height_m: float | None = None
     """Standing height of the person; None: 1.70 m is assumed."""

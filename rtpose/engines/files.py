@@ -126,7 +126,7 @@ def choose_engine(
     """The file to run for a network's file, and in which precision.
 
     precision: `auto` takes the fastest engine that was accepted, else fp32. Any other but fp32 takes that engine; if it
-    was built and refused, fp32.
+    was built and refused, or no recipe builds one, fp32.
     Errors: `ConfigError` for an unknown precision, or if there is no engine: it names the command that builds it.
     """
     if precision not in (*PRECISIONS, AUTO):
@@ -142,6 +142,8 @@ def choose_engine(
     key = key_of(source, backend, where, precision)
     report = key.report()
     if report is None:
+        if backend == "openvino" and recipe_for(key.network, backend, where, precision) is None:
+            return Choice(source, "fp32", f"{source.stem}: fp32, no recipe builds a {precision} engine of it")
         raise ConfigError(_how_to_build(key))
     if not report["accepted"]:
         return Choice(source, "fp32", f"{source.stem}: fp32, because {precision} was refused: {report['reason']}")
@@ -166,8 +168,8 @@ def _how_to_build(key: EngineKey) -> str:
     if key.stale():
         what += " (there is one of other weights or another version)"
     if recipe is None:
-        return f"{what}, and no recipe builds one: write one (docs/engines.md), or use --precision auto"
-    return f"{what}: build it with `rtpose export --recipe {recipe}`, or use --precision auto"
+        return f"{what}, and no recipe builds one: write one (docs/engines.md), or use --backend openvino"
+    return f"{what}: build it with `rtpose export --recipe {recipe}` (--all builds every one), or use --precision auto"
 
 
 _REPLACED: dict[Path, Callable[[Callable[[], Backend]], Backend]] = {}

@@ -45,8 +45,8 @@ def quantise(
 
 
 def kept_in_float(network: Any, first: int, small_px: int) -> list[str]:
-    """Names of the operations that `quantise` leaves alone. They cannot stand in a recipe: the TFLite reader
-    counts them anew in each process."""
+    """Names of the operations that `quantise` leaves alone. They cannot stand in a recipe: OpenVINO's TFLite reader
+    numbers them anew each time."""
     names = []
     convolutions = 0
     for node in network.get_ordered_ops():

@@ -3,11 +3,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from lifter_files import write_lifter
 from onnx import TensorProto, helper
 
 from rtpose.backends import load_backend
-from rtpose.errors import ModelError
+from rtpose.backends.torch import TorchBackend
+from rtpose.errors import ConfigError, ModelError
 from rtpose.lift.lifter import NetworkLifter
 
 
@@ -54,3 +56,21 @@ def test_an_architecture_that_is_not_the_files(tmp_path: Path, facts: dict[str, 
 def test_an_output_that_is_not_there(lifter: Path) -> None:
     with pytest.raises(ModelError, match=r"outputs depth, not colour"):
         load_backend("torch", lifter, outputs=["colour"])
+
+
+def test_precision_and_device(lifter: Path) -> None:
+    points = np.random.default_rng(0).normal(size=(7, 34)).astype(np.float32)
+    whole, half = (
+        load_backend("torch", lifter, precision=p).run({"points": points})["depth"] for p in ("fp32", "bf16")
+    )
+    assert half.dtype == np.float32
+    assert 0 < np.abs(half - whole).mean() < 0.1 * whole.std()
+    with pytest.raises(ConfigError, match="no device 'tpu'"):
+        load_backend("torch", lifter, device="tpu")
+    with pytest.raises(ConfigError, match="not int8"):
+        load_backend("torch", lifter, precision="int8")
+    with pytest.raises(ConfigError, match="no mode 'graphs'"):
+        TorchBackend(lifter, mode="graphs")
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="--device cpu"):
+            load_backend("torch", lifter, device="cuda")

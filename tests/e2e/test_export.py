@@ -1,0 +1,43 @@
+"""`rtpose export`, and what `--precision` says without an engine."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import write_clip
+from command import rtpose
+
+from rtpose import model_files
+from rtpose.engines.files import ENGINES_DIR_VARIABLE
+
+
+@pytest.fixture(autouse=True)
+def _engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENGINES_DIR_VARIABLE, str(tmp_path / "engines"))
+
+
+def test_plain_onnx(tmp_path: Path) -> None:
+    done = rtpose("export", "svmac", "svmac.onnx", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "points (N, 34) -> depth (N, 17)" in done.stdout
+    assert (tmp_path / "svmac.onnx").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["export"], "nothing to export: --recipe NAME or --all"),
+        (["export", "--recipe", "nothing"], "no recipe nothing: choose one of baseline-int8"),
+        (["export", "svmac", "out.onnx", "--all"], "name no network"),
+        (["video", "in.mp4", "--precision", "int8"], "rtpose export --recipe temporal-int8"),
+        (["video", "in.mp4", "--device", "gpus"], "choose one of cpu, gpu, npu"),
+    ],
+)
+def test_one_line_says_what_to_do(tmp_path: Path, arguments: list[str], said: str) -> None:
+    if not all(status.state == "ready" for status in model_files.list_files()):
+        pytest.skip("the detector's files are not in the cache: `rtpose models pull`")
+    write_clip(tmp_path / "in.mp4", [np.zeros((64, 64, 3), np.uint8)] * 2)
+    done = rtpose(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
