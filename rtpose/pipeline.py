@@ -1,8 +1,9 @@
 """capture → estimate → smooth → sinks. Threads, mailboxes and lifecycle; knows protocols, no concrete part.
 
 Files: a reader thread decodes a few frames ahead, every frame is estimated. Live sources keep the newest frame by
-themselves. Each sink has a thread and a queue of its own: a recorder's loses nothing and may slow the estimate down,
-a viewer's holds only the newest result.
+themselves. A thread begins each frame's estimate while the pipeline's own finishes the one before. Each sink has a
+thread and a queue of its own: a recorder's loses nothing and may slow the estimate down, a viewer's holds only the
+newest result.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeVar
 
 from rtpose.stages import stage
-from rtpose.types import Camera, Estimator, Frame, FrameSource, Result, Sink, Smoother, SourceStats
+from rtpose.types import Camera, Estimator, Frame, FrameSource, Person3D, Result, Sink, Smoother, SourceStats
 
 DECODE_AHEAD = 4
 """Frames of a file that wait for the estimator."""
+BEGUN_AHEAD = 1
+"""Frames whose estimate is begun before that of the last one is finished: one, so that a live picture never waits."""
 RECORDER_QUEUE = 8
 """Results that wait for a recorder before the estimator waits for it."""
+
+Item = TypeVar("Item")
 
 
 @dataclass
@@ -101,7 +107,8 @@ class Pipeline:
         on_status: Callable[[str], None] = lambda status: None,
     ) -> None:
         """camera_of: image size -> camera. real_time: show a file's frames at their own times, not as fast as
-        possible. on_result, on_status: called in the pipeline's thread, for progress bars and state."""
+        possible. on_result: called in the pipeline's thread, on_status: in one of its threads, for progress bars and
+        state."""
         self._source = source
         self._estimator = estimator
         self._smoother = smoother
@@ -123,15 +130,10 @@ class Pipeline:
         sinks = [SinkThread(s, lossless=True) for s in self._recorders]
         sinks += [SinkThread(s, lossless=False) for s in self._viewers]
         started = time.monotonic()
-        frames = _frames(self._source, self._stop, self._on_status)
+        begun = _ahead(self._begin_all(started), BEGUN_AHEAD, self._stop)
         try:
-            for frame in frames:
-                if self._real_time:
-                    delay = started + frame.pts_s - time.monotonic()
-                    if delay > 0 and self._stop.wait(delay):
-                        break
-                    frame = replace(frame, t_ns=time.monotonic_ns())  # it was decoded ahead of its time
-                result = self._estimate(frame)
+            for frame, camera, finish in begun:
+                result = self._finish(frame, camera, finish)
                 for sink in sinks:
                     sink.put(result)
                 summary.frames += 1
@@ -141,7 +143,8 @@ class Pipeline:
                 if self._recorders and all(sink.error for sink in sinks[: len(self._recorders)]):
                     break  # nothing that is computed from here on would be kept
         finally:
-            frames.close()
+            self._stop.set()  # of the threads, too
+            begun.close()
             self._source.close()
             for sink in sinks:
                 sink.close()
@@ -149,9 +152,28 @@ class Pipeline:
         summary.sink_errors = [sink.error for sink in sinks if sink.error]
         return summary
 
-    def _estimate(self, frame: Frame) -> Result:
-        camera = self._camera_of(frame.size)
-        persons = self._estimator.estimate(frame, camera)
+    def _begin_all(self, started_s: float) -> Generator[tuple[Frame, Camera, Callable[[], list[Person3D]]], None, None]:
+        """Frames with their estimates begun, and what finishes them."""
+        live = self._source.info.live
+        frames = (
+            _live_frames(self._source, self._stop, self._on_status)
+            if live
+            else _ahead(_file_frames(self._source), DECODE_AHEAD, self._stop)
+        )
+        try:
+            for frame in frames:
+                if self._real_time:
+                    delay = started_s + frame.pts_s - time.monotonic()
+                    if delay > 0 and self._stop.wait(delay):
+                        return
+                    frame = replace(frame, t_ns=time.monotonic_ns())  # it was decoded ahead of its time
+                camera = self._camera_of(frame.size)
+                yield frame, camera, self._estimator.begin(frame, camera)
+        finally:
+            frames.close()
+
+    def _finish(self, frame: Frame, camera: Camera, finish: Callable[[], list[Person3D]]) -> Result:
+        persons = finish()
         with stage("smooth"):
             persons = self._smoother.smooth(persons, frame.pts_s)
         return Result(
@@ -160,12 +182,6 @@ class Pipeline:
             persons=tuple(persons),
             t_done_ns=time.monotonic_ns(),
         )
-
-
-def _frames(
-    source: FrameSource, stop: threading.Event, on_status: Callable[[str], None]
-) -> Generator[Frame, None, None]:
-    return _live_frames(source, stop, on_status) if source.info.live else _file_frames(source, stop)
 
 
 def _live_frames(
@@ -179,42 +195,46 @@ def _live_frames(
             yield frame
 
 
-def _file_frames(source: FrameSource, stop: threading.Event) -> Generator[Frame, None, None]:
-    """Every frame, decoded ahead by a thread."""
-    ahead: queue.Queue[Frame | Exception | None] = queue.Queue(DECODE_AHEAD)
-    done = threading.Event()
+def _file_frames(source: FrameSource) -> Generator[Frame, None, None]:
+    while not source.ended:
+        frame = source.read()
+        if frame is not None:
+            yield frame
 
-    def put(item: Frame | Exception | None) -> None:
-        while not done.is_set():
-            try:
-                ahead.put(item, timeout=0.1)
-                return
-            except queue.Full:
-                continue
 
-    def decode() -> None:
+def _ahead(items: Generator[Item, None, None], room: int, stop: threading.Event) -> Generator[Item, None, None]:
+    """`items` up to the stop, made in a thread. It begins none before there is room for it, so that a waiting item is
+    never older than it must be. Closing this generator ends the thread and closes `items`."""
+    free = threading.Semaphore(room)
+    made: queue.SimpleQueue[tuple[Item] | Exception | None] = queue.SimpleQueue()
+    closing = threading.Event()
+
+    def make() -> None:
         try:
-            while not done.is_set() and not source.ended:
-                frame = source.read()
-                if frame is not None:
-                    put(frame)
-            put(None)
-        except Exception as error:  # handed to the pipeline's thread, which raises it
-            put(error)
+            while free.acquire() and not closing.is_set():
+                made.put((next(items),))
+        except StopIteration:
+            made.put(None)
+        except Exception as error:  # handed to the thread that takes the items, which raises it
+            made.put(error)
+        finally:
+            items.close()
 
-    thread = threading.Thread(target=decode, name="decode", daemon=True)
+    thread = threading.Thread(target=make, daemon=True)
     thread.start()
     try:
         while not stop.is_set():
             try:
-                item = ahead.get(timeout=0.1)
+                item = made.get(timeout=0.1)
             except queue.Empty:
                 continue
             if item is None:
                 return
             if isinstance(item, Exception):
                 raise item
-            yield item
+            free.release()
+            yield item[0]
     finally:
-        done.set()
+        closing.set()
+        free.release()
         thread.join()

@@ -6,7 +6,7 @@ y down, z away from the camera. See the README, "Coordinates and units".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -220,7 +220,10 @@ class Lifter(Protocol):
 class Estimator(Protocol):
     """Image -> 3D people with their ids."""
 
-    def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]: ...
+    def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
+        """What the next frame's beginning has to wait for. The returned function does the rest; it is called once, in
+        the frames' order, perhaps in another thread while the next frame is begun."""
+        ...
 
     def reset(self) -> None: ...
 

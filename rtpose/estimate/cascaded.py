@@ -7,7 +7,7 @@ detector rests while everybody is tracked, as in `rtpose.detect.blazepose`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -158,8 +158,13 @@ class CascadedEstimator:
         self._searched_s = -np.inf
         self._size: tuple[int, int] | None = None
 
+    def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
+        """See `rtpose.types.Estimator`: all of it, for the next squares come from the poses."""
+        people = self.estimate(frame, camera)
+        return lambda: people
+
     def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
-        """See `rtpose.types.Estimator`. Everybody's square goes through the network in one batch.
+        """The people of a frame. Everybody's square goes through the network in one batch.
 
         Somebody who was lost or doubted in the frame before is looked for by the person detector, as are new people
         while there is room. Scores of joints outside the picture are at most 0.1.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from rtpose.lift.lifter import NetworkLifter
 from rtpose.skeleton import h36m17_from
 from rtpose.stages import stage
-from rtpose.types import Camera, Detector, Frame, Person3D, Tracker
+from rtpose.types import Camera, Detector, Frame, Person2D, Person3D, Tracker
 
 
 class TwoStageEstimator:
@@ -20,10 +23,17 @@ class TwoStageEstimator:
         self._tracker = tracker
         self._lifter = lifter
 
-    def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
-        """See `rtpose.types.Estimator`."""
+    def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
+        """See `rtpose.types.Estimator`: the detector's part, which remembers where people are."""
         with stage("detect"):
             seen = self._detector.detect(frame)
+        return partial(self._lift, seen, frame, camera)
+
+    def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
+        """All of it at once."""
+        return self.begin(frame, camera)()
+
+    def _lift(self, seen: list[Person2D], frame: Frame, camera: Camera) -> list[Person3D]:
         if not seen:
             return []  # who stays away is forgotten by time
         keypoints = h36m17_from(self._detector.skeleton, np.stack([person.keypoints for person in seen]))

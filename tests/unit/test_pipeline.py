@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -47,7 +47,10 @@ class Source:
 
 
 class Estimator:
-    def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
+    def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
+        return lambda: self.people(frame)
+
+    def people(self, frame: Frame) -> list[Person3D]:
         zeros = np.zeros((17, 3), np.float32)
         box = np.zeros(4, np.float32)
         person = Person3D(-1, box, zeros, zeros, np.zeros(3, np.float32), np.ones(17, np.float32))
@@ -155,3 +158,74 @@ def test_real_time_keeps_to_the_frames_own_times() -> None:
 
 def test_fps_of_nothing() -> None:
     assert Summary().fps == 0.0
+
+
+class Overlapping(Estimator):
+    """Finishes no frame before the next one is begun, and notes what happens."""
+
+    def __init__(self, count: int) -> None:
+        self.begun = [threading.Event() for _ in range(count + 1)]
+        self.begun[count].set()
+        self.notes: list[str] = []
+
+    def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
+        self.notes.append(f"begin {frame.frame_id}")
+        self.begun[frame.frame_id].set()
+
+        def finish() -> list[Person3D]:
+            assert self.begun[frame.frame_id + 1].wait(10)
+            self.notes.append(f"finish {frame.frame_id}")
+            return []
+
+        return finish
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_the_next_frame_is_begun_while_one_is_finished_and_no_other(live: bool) -> None:
+    estimator, recorder = Overlapping(5), Collect()
+    Pipeline(Source(5, live=live), estimator, Pass(), camera_of=camera_from_fov, recorders=[recorder]).run()
+    assert recorder.frames == [0, 1, 2, 3, 4]
+    for i in range(5):
+        finished = estimator.notes.index(f"finish {i}")
+        assert sum(note.startswith("begin") for note in estimator.notes[:finished]) == min(i + 2, 5)
+
+
+@pytest.mark.parametrize("half", ["begin", "people"])
+def test_an_error_of_either_half_reaches_the_caller(half: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = getattr(Estimator, half)
+
+    def broken(self: Estimator, frame: Frame, *rest: Camera) -> object:
+        if frame.frame_id == 3:
+            raise RuntimeError("torn")
+        return whole(self, frame, *rest)
+
+    monkeypatch.setattr(Estimator, half, broken)
+    source, recorder = Source(10), Collect()
+    with pytest.raises(RuntimeError, match="torn"):
+        pipeline(source, recorders=[recorder]).run()
+    assert recorder.frames == [0, 1, 2]
+    assert (recorder.closed, source.closed) == (1, 1)
+
+
+def test_a_live_source_that_gives_nothing_more_does_not_hold_up_the_end() -> None:
+    class Silent(Source):
+        """Two frames, then a camera that hangs."""
+
+        def read(self, timeout_s: float = 1.0) -> Frame | None:
+            frame = super().read() if self._next < 2 else None
+            if frame is None:
+                time.sleep(0.01)
+            return frame
+
+    summary = pipeline(
+        Silent(1000, live=True), recorders=[Collect(fail_at=0)], on_result=lambda r: time.sleep(0.1)
+    ).run()
+    assert summary.frames <= 2
+    assert len(summary.sink_errors) == 1
+
+
+def test_no_thread_is_left_behind() -> None:
+    before = threading.active_count()
+    pipeline(Source(10_000), recorders=[Collect(fail_at=0)]).run()
+    pipeline(Source(5)).run()
+    assert threading.active_count() == before
