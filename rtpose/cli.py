@@ -815,7 +815,9 @@ class _Run:
         from rtpose.track.nearest import NearestTracker
 
         settings = self.settings
-        lifter = NetworkLifter(settings.lifter, backend=settings.backend, height_m=height_m, threads=settings.threads)
+        # A few people's joints are too little work to share out: a second thread costs more than it brings.
+        threads = settings.threads or 1
+        lifter = NetworkLifter(settings.lifter, backend=settings.backend, height_m=height_m, threads=threads)
         if settings.smooth == "auto" and lifter.remembers:
             self.smooth = "root"
         detector = open_detector(settings.detector, persons=settings.persons, threads=settings.threads)

@@ -116,11 +116,16 @@ class TemporalLifter(nn.Module):
     def _each_frame(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 2 J) -> what goes through time (N, C), and what is filtered (N, 3 J + 1): points, the trunk's depth, and
         a one, which tells frames that were seen from the zeros before them."""
-        hidden = self.trunk.layers[:-1](points)
+        asked = points
+        if self.flip_averaging:  # both at once: for one person the time goes into reading the weights
+            asked = torch.stack([points, mirrored(points)], dim=1).flatten(0, 1)
+        hidden = self.trunk.layers[:-1](asked)
         depth = self.trunk.layers[-1](hidden)
         depth = depth - depth[:, :1]
         if self.flip_averaging:
-            depth = (depth + mirrored_depth(self.trunk(mirrored(points)))) / 2
+            hidden = torch.unflatten(hidden, 0, (-1, 2))[:, 0]
+            of_points, of_mirrored = torch.unflatten(depth, 0, (-1, 2)).unbind(1)
+            depth = (of_points + mirrored_depth(of_mirrored)) / 2
         features = self.join(torch.cat([hidden, points * POINT_SCALE, depth], dim=1))
         return features, torch.cat([points, depth, torch.ones_like(depth[:, :1])], dim=1)
 

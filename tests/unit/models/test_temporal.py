@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from rtpose.models.temporal import TemporalLifter
+from rtpose.models.flip import flip_averaged
+from rtpose.models.temporal import POINT_SCALE, TemporalLifter
 
 
 def network(**changes: object) -> TemporalLifter:
@@ -74,3 +75,18 @@ def test_a_filter_averages_what_was_seen() -> None:
     points[0, :, 10] = torch.tensor([0.3, 0.0, 0.6, 0.9])
     corrected = lifter.sequence(points)[1][0, :, 10]
     torch.testing.assert_close(corrected, torch.tensor([0.3, 0.1, 0.3, 0.5]))
+
+
+def test_both_flips_go_through_the_trunk_at_once_and_say_what_two_passes_would() -> None:
+    lifter = network(flip_averaging=True)
+    for last in (lifter.filters, lifter.correction):
+        torch.nn.init.zeros_(last.weight)
+        torch.nn.init.zeros_(last.bias)
+    points = torch.randn(3, 4, 34, dtype=torch.float64)
+    depth, _ = lifter.sequence(points)
+    expected = flip_averaged(lifter.trunk)(points.flatten(0, 1)).view(3, 4, 17)
+    torch.testing.assert_close(depth, expected)
+    # What goes on in time is of the points as they are seen.
+    hidden = lifter.trunk.layers[:-1](points[0])
+    features = lifter.join(torch.cat([hidden, points[0] * POINT_SCALE, expected[0]], dim=1))
+    torch.testing.assert_close(lifter._each_frame(points[0])[0], features)
