@@ -71,14 +71,24 @@ class ToPicture:
         # One reformatter per stream: `frame.to_ndarray(format=...)` takes half as long again.
         self._reformatter = VideoReformatter()
         self._reformatting = Lock()
+        self._turn: Turn = (False, False, False)
+        self._rotation: int | None = None
 
     def __call__(self, frame: VideoFrame) -> Picture:
         """The frame's picture. It stays valid after the stream is closed."""
         if self._pixel_width == 1 and is_readable(frame):
-            return YuvPicture(frame, _turn(frame), self._rgb)
-        return self._rgb(frame)
+            turn = self._turn_of(frame)
+            return YuvPicture(frame, turn, lambda frame: self._rgb(frame, turn))
+        return self._rgb(frame, self._turn_of(frame))
 
-    def _rgb(self, frame: VideoFrame) -> Image:
+    def _turn_of(self, frame: VideoFrame) -> Turn:
+        """Read again only when it changes: a frame whose side data was looked at stays in memory, picture and all,
+        until Python looks for unused cycles."""
+        if frame.rotation != self._rotation:
+            self._rotation, self._turn = frame.rotation, _turn(frame)
+        return self._turn
+
+    def _rgb(self, frame: VideoFrame, turn: Turn) -> Image:
         """(H, W, 3) uint8 RGB, C-contiguous, the caller's own. For any thread."""
         width, height = frame.width, frame.height
         if self._pixel_width > 1:
@@ -90,7 +100,7 @@ class ToPicture:
         image = cast(Image, converted.to_ndarray())
         if converted is frame:  # it was RGB already: the decoder may still need its own copy
             image = image.copy()
-        transpose, flip_x, flip_y = _turn(frame)
+        transpose, flip_x, flip_y = turn
         if transpose:
             image = cv2.transpose(image)
         if flip_x or flip_y:

@@ -1,3 +1,4 @@
+import gc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -135,3 +136,16 @@ def test_several_threads_share_one_conversion() -> None:
         images = list(pool.map(lambda _: picture.rgb(), range(16)))
     assert len(calls) == 1
     assert all(image is images[0] for image in images)
+
+
+def test_a_picture_that_nobody_keeps_is_gone_at_once(write_video: Callable[..., Path]) -> None:
+    """Not only when Python looks for unused cycles: by then there may be hundreds."""
+    source = VideoFile(write_video("a.mp4", count=60))
+    gc.collect()
+    gc.disable()
+    try:
+        while source.read() is not None:
+            pass
+        assert sum(isinstance(thing, VideoFrame) for thing in gc.get_objects()) < 20
+    finally:
+        gc.enable()

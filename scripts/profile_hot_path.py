@@ -1,0 +1,137 @@
+"""Where the processor's time of `rtpose video` goes, part by part.
+
+    python scripts/profile_hot_path.py CLIP [--persons N] [--rounds N] [--functions]
+
+One frame after the other and every network on one thread, so that each part's processor time is its own; the decoder,
+which has threads of its own, is measured in a pass without the rest. `rtpose bench` measures the real program, whose
+parts overlap. Medians over the rounds. --functions: Python's own profile of one round instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rtpose.capture import open_source
+from rtpose.detect import blazepose, open_detector
+from rtpose.estimate.two_stage import TwoStageEstimator
+from rtpose.geometry import camera_from_fov
+from rtpose.lift.lifter import NetworkLifter
+from rtpose.smooth.one_euro import OneEuroSmoother
+from rtpose.track.nearest import NearestTracker
+
+
+class Parts:
+    """Processor seconds by part, without the parts inside it."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._inside: list[float] = []
+
+    def watch(self, owner: Any, name: str, part: str) -> None:
+        """Count the time of the function `owner.name` as `part`."""
+        function: Callable[..., Any] = getattr(owner, name)
+
+        def watched(*arguments: Any, **options: Any) -> Any:
+            self._inside.append(0.0)
+            begin = time.thread_time()
+            try:
+                return function(*arguments, **options)
+            finally:
+                whole = time.thread_time() - begin
+                self.seconds[part] += whole - self._inside.pop()
+                if self._inside:
+                    self._inside[-1] += whole
+
+        setattr(owner, name, watched)
+
+
+class Program:
+    """What `rtpose video` puts together, in one thread."""
+
+    def __init__(self, persons: int) -> None:
+        self.detector = open_detector("blazepose", persons=persons, threads=1)
+        self.tracker, self.lifter = NearestTracker(), NetworkLifter(threads=1)
+        self.estimator = TwoStageEstimator("blazepose", self.detector, self.tracker, self.lifter)
+        self.smoother = OneEuroSmoother(joints=False)
+
+    def play(self, clip: Path) -> tuple[int, float]:
+        """Frames, and this thread's processor seconds without those of reading."""
+        self.estimator.reset()
+        self.smoother.reset()
+        frames, seconds = 0, 0.0
+        source = open_source(str(clip))
+        camera = camera_from_fov(source.info.size)
+        while (frame := source.read()) is not None:
+            begin = time.thread_time()
+            self.smoother.smooth(self.estimator.estimate(frame, camera), frame.pts_s)
+            seconds += time.thread_time() - begin
+            frames += 1
+        source.close()
+        return frames, seconds
+
+    def watched(self, parts: Parts) -> None:
+        """Let `parts` see the parts."""
+        detector: Any = self.detector
+        parts.watch(detector, "detect", "joints: the rest of the detector")
+        parts.watch(blazepose, "cut_out", "squares cut out of the planes")
+        parts.watch(detector._finder._network, "run", "person network")
+        parts.watch(detector._landmarks, "run", "landmark network")
+        parts.watch(self.tracker, "update", "track")
+        parts.watch(self.lifter, "lift", "lift: before and behind the network")
+        parts.watch(self.lifter._backend, "run", "lifter's network")
+        parts.watch(self.smoother, "smooth", "smooth")
+
+
+def reading(clip: Path) -> float:
+    """Processor seconds of a frame for reading and decoding alone, all threads."""
+    source = open_source(str(clip))
+    begin, frames = time.process_time(), 0
+    while source.read() is not None:
+        frames += 1
+    source.close()
+    return (time.process_time() - begin) / frames
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clip", type=Path, metavar="CLIP")
+    parser.add_argument("--persons", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--functions", action="store_true")
+    options = parser.parse_args()
+    program = Program(options.persons)
+    program.play(options.clip)
+    if options.functions:
+        with cProfile.Profile() as profile:
+            program.play(options.clip)
+        pstats.Stats(profile).sort_stats("tottime").print_stats(25)
+        return
+    parts = Parts()
+    program.watched(parts)
+    rounds: dict[str, list[float]] = defaultdict(list)
+    for _ in range(options.rounds):
+        parts.seconds.clear()
+        read_ms = 1000 * reading(options.clip)
+        frames, seconds = program.play(options.clip)
+        for part, of_part in parts.seconds.items():
+            rounds[part].append(1000 * of_part / frames)
+        rounds["the rest"].append(1000 * (seconds - sum(parts.seconds.values())) / frames)
+        rounds["read and decode"].append(read_ms)
+        rounds["a frame"].append(1000 * seconds / frames + read_ms)
+    whole = median(rounds["a frame"])
+    print("| part | ms of processor time a frame | share |\n|---|---|---|")
+    for part, times in sorted(rounds.items(), key=lambda entry: -median(entry[1])):
+        print(f"| {part} | {median(times):.2f} | {median(times) / whole:.0%} |")
+
+
+if __name__ == "__main__":
+    main()
