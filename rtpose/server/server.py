@@ -19,6 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
 from importlib import resources
@@ -27,8 +28,8 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
+from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
+from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 
@@ -57,6 +58,7 @@ MAX_FRAMES_PER_S = 500
 MAX_FRAGMENTS = 64
 SEND_BUFFER_BYTES = 256 * 1024
 """Asked of the system for each connection: what lies there is already old when it arrives."""
+RECEIVE_BYTES = 8 * 1024
 MAX_UNSENT_BYTES = 4 * 1024 * 1024
 STALL_TIMEOUT_S = 20.0
 REQUEST_TIMEOUT_S = 10.0
@@ -83,8 +85,14 @@ _quiet = logging.Logger("rtpose.server.websockets", level=logging.CRITICAL + 1)
 _HOST_HEADER = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
 
-class _Connection(ServerConnection):
-    """A connection that looks after itself: counts, limits, deadlines."""
+class _Connection(ServerConnection, asyncio.BufferedProtocol):
+    """A connection that looks after itself: counts, limits, deadlines, and what comes in.
+
+    Messages are read where they arrive: with many clients, a queue and a task that waits on it cost more than all else.
+    """
+
+    client: _Client | None = None
+    """Once the socket is open."""
 
     def __init__(self, all_connections: set[_Connection], max_connections: int, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -92,6 +100,9 @@ class _Connection(ServerConnection):
         self._max_connections = max_connections
         self._window_start_s = 0.0
         self._window_frames = 0
+        self._parts: list[bytes] = []
+        """Of a message that has not ended."""
+        self._received = bytearray(RECEIVE_BYTES)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -106,6 +117,8 @@ class _Connection(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         self._all_connections.discard(self)
         super().connection_lost(exc)
+        if self.client is not None:
+            self.client.wake()
 
     def _abort_without_request(self) -> None:
         if self.request is None:
@@ -120,13 +133,42 @@ class _Connection(ServerConnection):
             if self._window_frames > MAX_FRAMES_PER_S:
                 self.end(POLICY_VIOLATION, "too many messages")
                 return
-        super().process_event(event)
+        if isinstance(event, Frame) and event.opcode in DATA_OPCODES:
+            self._read(event)
+        else:
+            super().process_event(event)
+
+    def _read(self, frame: Frame) -> None:
+        # The limit of a message's size does not limit how many empty parts it has.
+        if frame.opcode is Opcode.BINARY or len(self._parts) == MAX_FRAGMENTS:
+            self.end(POLICY_VIOLATION, "only short text is understood")
+            return
+        self._parts.append(bytes(frame.data))
+        if not frame.fin:
+            return
+        text, self._parts = b"".join(self._parts), []
+        try:
+            message = decode_client_message(text)
+        except InputError:
+            self.end(POLICY_VIOLATION, "this is no acknowledgement")
+            return
+        if self.client is not None and self.state is State.OPEN:
+            self.client.acknowledge(message.ack)
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        # Else asyncio has 256 KiB mapped and unmapped for each acknowledgement, which takes longer than to read it.
+        return self._received
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self._received[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         # Pongs are written without waiting: someone who only pings and never reads would fill the memory.
         if self.state is State.OPEN and self.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             self.transport.abort()
+        if self.state is not State.OPEN and self.client is not None:
+            self.client.wake()
 
     def end(self, code: int, reason: str) -> None:
         """Send a close frame and listen no more."""
@@ -139,9 +181,10 @@ class _Connection(ServerConnection):
 class _Client:
     """One place for each kind of message; the newest takes it."""
 
-    def __init__(self, connection: _Connection, as_json: bool) -> None:
-        self.connection = connection
+    def __init__(self, connection: _Connection, as_json: bool, on_drawn: Callable[[int], None]) -> None:
         self.as_json = as_json
+        self._connection = connection
+        self._on_drawn = on_drawn
         # Replacing a waiting message keeps its place in the queue, so no kind starves another.
         self._waiting: dict[Slot, tuple[int, Pack]] = {}
         self._wake = asyncio.Event()
@@ -150,10 +193,10 @@ class _Client:
         self._last_pose_s = 0.0
 
     def put(self, slot: Slot, frame_id: int, pack: Pack) -> None:
+        """Let a message wait for `flush`."""
         if slot == "picture" and self.as_json:
             return
         self._waiting[slot] = (frame_id, pack)
-        self._wake.set()
 
     def acknowledge(self, frame_id: int) -> None:
         """The client has drawn this frame, and with it all that were sent before."""
@@ -161,41 +204,63 @@ class _Client:
         if frame_id in self._in_flight:
             while self._in_flight.popleft() != frame_id:
                 pass
-        self._wake.set()
+        if self._waiting:
+            self.flush()
+        self._on_drawn(frame_id)
 
-    def _take(self, now_s: float) -> tuple[Slot, int, Pack] | None:
+    def flush(self) -> None:
+        """Send what may go out now; `attend` is left the rest."""
+        self._send()
+        if self._waiting or self._connection.transport.get_write_buffer_size():
+            self._wake.set()
+
+    def _send(self) -> None:
+        """One message after another, as long as the system has taken all of the last."""
+        transport = self._connection.transport
+        while self._waiting and not transport.get_write_buffer_size() and not transport.is_closing():
+            taken = self._take(self._connection.loop.time())
+            if taken is None:
+                break
+            try:
+                broadcast([self._connection], taken(self.as_json))
+            except Exception:  # a bug, which must not be mistaken for a lost connection
+                _log.exception("a message could not be sent")
+                transport.abort()
+
+    def _take(self, now_s: float) -> Pack | None:
         full = self._acknowledges and len(self._in_flight) == MAX_IN_FLIGHT
         may_pose = not full or now_s - self._last_pose_s >= ACK_TIMEOUT_S
         for slot in self._waiting:
             if may_pose or slot in ("hello", "status"):
                 frame_id, pack = self._waiting.pop(slot)
-                return slot, frame_id, pack
+                if slot == "pose":
+                    self._in_flight.append(frame_id)
+                    self._last_pose_s = now_s
+                return pack
         return None
 
-    async def write(self, stall_timeout_s: float) -> None:
-        """Send what is newest whenever the socket has taken the last message. Ends with the connection."""
-        loop = asyncio.get_running_loop()
-        while True:
+    def wake(self) -> None:
+        """The connection's state has changed."""
+        self._wake.set()
+
+    async def attend(self, stall_timeout_s: float) -> None:
+        """Send what `flush` had to leave, as soon as that is possible. Ends with the connection."""
+        while self._connection.state is State.OPEN:
             self._wake.clear()
-            taken = self._take(loop.time())
-            if taken is None:
-                timeout_s = ACK_TIMEOUT_S / 4 if self._waiting else None
-                try:
-                    async with asyncio.timeout(timeout_s):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
-                continue
-            slot, frame_id, pack = taken
-            if slot == "pose":
-                self._in_flight.append(frame_id)
-                self._last_pose_s = loop.time()
             try:
                 async with asyncio.timeout(stall_timeout_s):
-                    await self.connection.send(pack(self.as_json))
-            except TimeoutError:  # it does not read: a close frame would not get through, either
-                self.connection.transport.abort()
+                    await self._connection.drain()
+            except (OSError, TimeoutError):  # gone, or it does not read: a close frame would not get through, either
+                self._connection.transport.abort()
                 return
+            self._send()
+            if self._connection.transport.get_write_buffer_size():
+                continue
+            # What waits although there is room waits for an acknowledgement, but not for ever.
+            timeout_s = ACK_TIMEOUT_S / 4 if self._waiting else None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._wake.wait()
 
 
 class PoseServer:
@@ -424,6 +489,7 @@ class PoseServer:
                 self._greet(client)
             for slot, (frame_id, _, pack) in inbox.items():
                 client.put(slot, frame_id, pack)
+            client.flush()
 
     def _greet(self, client: _Client) -> None:
         """The hello, and after it what a client has missed: for the page a hello is a fresh start."""
@@ -434,49 +500,20 @@ class PoseServer:
                 client.put(slot, frame_id, pack)
 
     async def _handle(self, connection: _Connection) -> None:
-        client = _Client(connection, as_json=_query(connection.request).get("format") == "json")
+        as_json = _query(connection.request).get("format") == "json"
+        client = connection.client = _Client(connection, as_json, self._on_drawn)
         self._greet(client)
+        client.flush()
         self._clients.add(client)
-        writer = asyncio.create_task(self._write(client))
         try:
-            await self._read(client)
-        except ConnectionClosed:
-            pass
+            await client.attend(self._stall_timeout_s)
         finally:
             self._clients.discard(client)
-            writer.cancel()
-            await asyncio.wait([writer])
 
     def _picture_is_old(self) -> bool:
         """Pictures are made only while someone looks; the last one may be of long ago."""
         pose, picture = self._latest.get("pose"), self._latest["picture"]
         return pose is None or abs(pose[1] - picture[1]) > 1e9
-
-    async def _write(self, client: _Client) -> None:
-        try:
-            await client.write(self._stall_timeout_s)
-        except ConnectionClosed:
-            pass
-        except Exception:  # a bug, which must not be mistaken for a lost connection
-            _log.exception("a message could not be sent")
-            client.connection.transport.abort()
-
-    async def _read(self, client: _Client) -> None:
-        while True:
-            parts: list[str] = []
-            # In parts, because the limit of a message's size does not limit how many empty parts it has.
-            async for part in client.connection.recv_streaming():
-                if isinstance(part, bytes) or len(parts) == MAX_FRAGMENTS:
-                    client.connection.end(POLICY_VIOLATION, "only short text is understood")
-                    return
-                parts.append(part)
-            try:
-                message = decode_client_message("".join(parts))
-            except InputError:
-                client.connection.end(POLICY_VIOLATION, "this is no acknowledgement")
-                return
-            client.acknowledge(message.ack)
-            self._on_drawn(message.ack)
 
     # Plain HTTP.
 
