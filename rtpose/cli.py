@@ -628,13 +628,14 @@ def models_list() -> None:
     from rich.table import Table
 
     from rtpose.model_files import list_files
-    from rtpose.weights import lifter_file, shipped_lifters
+    from rtpose.weights import CASCADED, shipped_files
 
     table = Table("file", "what", "state", "path")
     for status in list_files():
         table.add_row(status.file.name, status.file.purpose, status.state, str(status.path))
-    for name in shipped_lifters():
-        table.add_row(f"{name}.onnx", "lifter: 2D joints to 3D", "shipped", str(lifter_file(name)))
+    for file in shipped_files():
+        purpose = "estimator: picture to 3D" if file == CASCADED else "lifter: 2D joints to 3D"
+        table.add_row(file.name, purpose, "shipped", str(file))
     Console(soft_wrap=True).print(table)
 
 
@@ -653,10 +654,11 @@ def models_path(
 ) -> None:
     """Print where a file lies."""
     from rtpose.model_files import path_of
-    from rtpose.weights import lifter_file, shipped_lifters
+    from rtpose.weights import shipped_files
 
     stem = name.removesuffix(".onnx")
-    print(lifter_file(stem) if stem in shipped_lifters() else path_of(name))
+    shipped = {file.stem: file for file in shipped_files()}
+    print(shipped[stem] if stem in shipped else path_of(name))
 
 
 @models_app.command("import")

@@ -22,7 +22,12 @@ CASCADED = FOLDER / "cascaded.onnx"
 
 def shipped_lifters() -> list[str]:
     """Names of the lifters in this folder."""
-    return sorted(file.stem for file in FOLDER.glob("*.onnx") if file != CASCADED)
+    return sorted(file.stem for file in shipped_files() if file != CASCADED)
+
+
+def shipped_files() -> list[Path]:
+    """All network files in this folder."""
+    return sorted(FOLDER.glob("*.onnx"))
 
 
 def cascaded_file(path: str | None = None) -> Path:
