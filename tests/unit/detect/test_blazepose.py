@@ -101,10 +101,10 @@ class PretendedNetwork:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
 
-    def load(name: str, model: Path, *, outputs: Sequence[str], threads: int | None) -> PretendedNetwork:
+    def load(model: Path, *, precision: str, outputs: Sequence[str], threads: int | None) -> PretendedNetwork:
         return PretendedNetwork(world.find if "detection" in model.name else world.look)
 
-    monkeypatch.setattr(blazepose, "load_backend", load)
+    monkeypatch.setattr(blazepose, "load_network", load)
     monkeypatch.setattr(model_files, "ensure", Path)
     return world
 
