@@ -28,7 +28,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
-from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
+from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
@@ -68,8 +68,8 @@ CHUNK_BYTES = 64 * 1024
 POLICY_VIOLATION = 1008
 
 Slot = Literal["hello", "status", "pose", "picture"]
-Pack = Callable[[bool], str | bytes]
-"""Makes the message when a client is ready for it. Its argument: as JSON."""
+Pack = Callable[[bool], bytes]
+"""Makes the message, as a frame of the socket, when a client is ready for it. Its argument: as JSON."""
 
 NOT_BUILT = (
     "<!doctype html><meta charset=utf-8><title>rtpose</title>"
@@ -164,10 +164,11 @@ class _Connection(ServerConnection, asyncio.BufferedProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        # Pongs are written without waiting: someone who only pings and never reads would fill the memory.
-        if self.state is State.OPEN and self.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            self.transport.abort()
-        if self.state is not State.OPEN and self.client is not None:
+        if self.state is State.OPEN:
+            # Pongs are written without waiting: someone who only pings and never reads would fill the memory.
+            if self.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+                self.transport.abort()
+        elif self.client is not None:
             self.client.wake()
 
     def end(self, code: int, reason: str) -> None:
@@ -217,15 +218,17 @@ class _Client:
     def _send(self) -> None:
         """One message after another, as long as the system has taken all of the last."""
         transport = self._connection.transport
-        while self._waiting and not transport.get_write_buffer_size() and not transport.is_closing():
+        while self._waiting and not transport.get_write_buffer_size() and self._connection.state is State.OPEN:
             taken = self._take(self._connection.loop.time())
             if taken is None:
                 break
             try:
-                broadcast([self._connection], taken(self.as_json))
+                frame = taken(self.as_json)
             except Exception:  # a bug, which must not be mistaken for a lost connection
                 _log.exception("a message could not be sent")
                 transport.abort()
+                return
+            transport.write(frame)
 
     def _take(self, now_s: float) -> Pack | None:
         full = self._acknowledges and len(self._in_flight) == MAX_IN_FLIGHT
@@ -368,13 +371,13 @@ class PoseServer:
 
     def publish(self, result: Result) -> None:
         """The newest poses, for every client that is ready for them."""
-        packed: dict[bool, str | bytes] = {}
+        packed: dict[bool, bytes] = {}
 
-        def pack(as_json: bool) -> str | bytes:
+        def pack(as_json: bool) -> bytes:
             if as_json not in packed:  # once for all clients, and only if there is one
                 encode = encode_poses_json if as_json else encode_poses
                 with stage("send"):
-                    packed[as_json] = encode(result, time.monotonic_ns())
+                    packed[as_json] = _frame(encode(result, time.monotonic_ns()))
             return packed[as_json]
 
         self._post("pose", result, pack)
@@ -385,15 +388,15 @@ class PoseServer:
 
         def pack(as_json: bool) -> bytes:
             if not packed:
-                packed.append(encode_picture(result, jpeg, time.monotonic_ns()))
+                packed.append(_frame(encode_picture(result, jpeg, time.monotonic_ns())))
             return packed[0]
 
         self._post("picture", result, pack)
 
     def set_status(self, text: str, ended: bool = False) -> None:
         """The state of the source, for people."""
-        message = encode_json(Status(text=text, ended=ended))
-        self._post("status", None, lambda as_json: message)
+        frame = _frame(encode_json(Status(text=text, ended=ended)))
+        self._post("status", None, lambda as_json: frame)
 
     def update_hello(self, **changes: Any) -> None:
         """Change fields of the hello. Clients that are connected get it again."""
@@ -401,10 +404,10 @@ class PoseServer:
             self._hello = msgspec.structs.replace(self._hello, **changes)
         self._post("hello", None, self._pack_hello)
 
-    def _pack_hello(self, as_json: bool) -> str:
+    def _pack_hello(self, as_json: bool) -> bytes:
         with self._lock:
             hello = self._hello
-        return encode_json(msgspec.structs.replace(hello, server_ns=time.monotonic_ns()))
+        return _frame(encode_json(msgspec.structs.replace(hello, server_ns=time.monotonic_ns())))
 
     def _post(self, slot: Slot, result: Result | None, pack: Pack) -> None:
         frame = None if result is None else result.frame
@@ -612,6 +615,13 @@ class PoseServer:
             pass
         transport.abort()
         await connection.wait_closed()
+
+
+def _frame(message: str | bytes) -> bytes:
+    """A message on the wire: the same bytes for every client, as there is no compression."""
+    if isinstance(message, str):
+        return Frame(Opcode.TEXT, message.encode()).serialize(mask=False)
+    return Frame(Opcode.BINARY, message).serialize(mask=False)
 
 
 def _is_loopback(host: str) -> bool:

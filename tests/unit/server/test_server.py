@@ -341,6 +341,94 @@ def test_rubbish_on_the_wire(
     assert capfd.readouterr().err == ""
 
 
+def test_whoever_stops_reading_goes_on_with_the_newest(make_server: MakeServer, make_result: MakeResult) -> None:
+    """Fed at once while it reads; what comes while it does not waits in one place, behind what is half sent."""
+    server = make_server()
+    pictures = {i: bytes([i % 251]) * 200_000 for i in range(1, 41)}
+    with client(server, max_size=None, max_queue=1) as ws:
+        server.publish(make_result(0))
+        assert pose_id(ws.recv(WAIT_S)) == 0
+        connection = next(iter(server._connections.copy()))
+        for frame_id, picture in pictures.items():
+            server.publish(make_result(frame_id))
+            server.publish_picture(make_result(frame_id), picture)
+            wait_until(lambda: not server._delivery_is_due)
+        assert connection.transport.get_write_buffer_size() > 0, "it has read all the time"
+        server.set_status("marker")
+        poses, shown, states = [], [], []
+        while not (poses and shown and states and poses[-1] == shown[-1] == 40):
+            message = ws.recv(WAIT_S)
+            if isinstance(message, str):
+                states.append(json.loads(message)["text"])
+            elif HEADER.unpack_from(message)[1] == KIND_PICTURE:
+                picture = decode_picture(message)
+                shown.append(picture["frame_id"])
+                assert picture["jpeg"] == pictures[shown[-1]], "one message inside another"
+            else:
+                poses.append(pose_id(message))
+        server.publish(make_result(41))
+        assert pose_id(ws.recv(WAIT_S)) == 41
+    assert states == ["marker"]
+    for ids in (poses, shown):
+        assert ids == sorted(set(ids)), "older after newer, or twice"
+        assert len(ids) < 40, "nothing was left out"
+
+
+def test_kinds_keep_their_order_behind_a_half_sent_message(make_server: MakeServer, make_result: MakeResult) -> None:
+    server = make_server()
+    with client(server, max_size=None, max_queue=1) as ws:
+        connection = next(iter(server._connections.copy()))
+        sent = 0
+        while connection.transport.get_write_buffer_size() == 0:
+            sent += 1
+            server.publish_picture(make_result(sent), bytes(200_000))
+            wait_until(lambda: not server._delivery_is_due)
+        server.update_hello(image_size=[640, 480])
+        server.publish(make_result(10**6))
+        server.set_status("the end", ended=True)
+        wait_until(lambda: not server._delivery_is_due)
+        for _ in range(sent):
+            assert HEADER.unpack_from(ws.recv(WAIT_S))[1] == KIND_PICTURE
+        assert json.loads(ws.recv(WAIT_S))["image_size"] == [640, 480]
+        assert json.loads(ws.recv(WAIT_S)) == {"type": "status", "text": "the end", "ended": True}
+        assert pose_id(ws.recv(WAIT_S)) == 10**6
+
+
+def test_the_last_pose_reaches_whoever_falls_silent(
+    make_server: MakeServer, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No later frame and no acknowledgement comes to push it out."""
+    monkeypatch.setattr(server_module, "ACK_TIMEOUT_S", 0.2)
+    server = make_server()
+    with client(server) as ws:
+        ws.send('{"ack": 0}')
+        ws.ping().wait(WAIT_S)
+        for frame_id in range(1, 11):
+            server.publish(make_result(frame_id))
+            wait_until(lambda: not server._delivery_is_due)
+        seen = [1]
+        while seen[-1] != 10:
+            seen.append(pose_id(ws.recv(WAIT_S)))
+
+
+def test_an_acknowledgement_in_parts_counts(make_server: MakeServer, make_result: MakeResult) -> None:
+    drawn: list[int] = []
+    server = make_server(on_drawn=drawn.append)
+    with client(server) as ws:
+        ws.send(['{"ac', 'k": ', "", "7}"])
+        ws.send('{"ack": 8}')
+        wait_until(lambda: len(drawn) == 2)
+    assert drawn == [7, 8]
+
+
+def test_whoever_says_goodbye_and_stays_is_let_go(make_server: MakeServer) -> None:
+    server = make_server()
+    with raw_socket(server) as sock:
+        wait_until(lambda: server.client_count == 1)
+        sock.sendall(Frame(Opcode.CLOSE, struct.pack(">H", 1000)).serialize(mask=True))
+        wait_until(lambda: not server._connections)
+
+
 def test_someone_who_never_reads_is_let_go_and_holds_up_nobody(
     make_server: MakeServer, make_result: MakeResult
 ) -> None:
