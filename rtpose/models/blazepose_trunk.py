@@ -42,7 +42,7 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride)."""
-        y = nn.functional.relu6(self.depthwise(nn.functional.relu6(self.expand(x))))
+        y = self.depthwise(self.expand(x).clamp(0, 6)).clamp(0, 6)
         out: Tensor = self.project(y)
         return out + x if self.shortcut else out
 
@@ -86,8 +86,8 @@ class BlazePoseTrunk(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """(N, 3, S, S) -> (N, 144, S / 8, S / 8)."""
         x = nn.functional.interpolate(x, scale_factor=self._ENLARGED, mode="bilinear")
-        x = nn.functional.relu6(self.stem(x * self.std + self.mean))
-        x = self.project(nn.functional.relu6(self.depthwise(x)))
+        x = self.stem(x * self.std + self.mean).clamp(0, 6)
+        x = self.project(self.depthwise(x).clamp(0, 6))
         out: Tensor = self.normalisation(self.blocks(x))
         return out
 

@@ -146,6 +146,6 @@ def test_a_picture_that_nobody_keeps_is_gone_at_once(write_video: Callable[..., 
     try:
         while source.read() is not None:
             pass
-        assert sum(isinstance(thing, VideoFrame) for thing in gc.get_objects()) < 20
+        assert sum(type(thing) is VideoFrame for thing in gc.get_objects()) < 20
     finally:
         gc.enable()

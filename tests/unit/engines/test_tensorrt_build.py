@@ -34,9 +34,10 @@ def test_every_lifter_exports_in_one_piece_of_known_operators(lifter: str) -> No
     assert operators <= set(known_operators())
 
 
-def test_cascaded_exports_in_one_piece_of_known_operators() -> None:
+@pytest.mark.parametrize("trunk", ["resnet18", "blazepose"])
+def test_cascaded_exports_in_one_piece_of_known_operators(trunk: str) -> None:
     module = Cascaded(
-        input_px=64, depth_channels=16, trunk="resnet18", trunk_width=0.125, width=8, lift_width=16,
+        input_px=64, depth_channels=16, trunk=trunk, trunk_width=0.125, width=8, lift_width=16,
         ordinal=False, scale_branch=True,
     ).eval()  # fmt: skip
     operators = exported_operators(module, (torch.zeros(2, 3, 64, 64),), free_batch(1, 1, 8, module))

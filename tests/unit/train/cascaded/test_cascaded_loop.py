@@ -208,7 +208,7 @@ def test_the_exported_network_is_equal_in_every_backend(tmp_path: Path) -> None:
         expected = trained.network(torch.from_numpy(image))
     for name in ("openvino", "torch"):
         backend = load_backend(name, path)
-        assert backend.output_names == ["joints", "pose", "confidence"]
+        assert list(backend.output_names) == ["joints", "pose", "confidence"]
         for output, value in zip(backend.output_names, expected, strict=True):
             np.testing.assert_allclose(backend.run({"image": image})[output], value.numpy(), atol=0.05, rtol=0.02)
         codec = crop_codec_from_facts(msgspec.json.decode(backend.metadata["normalisation"]))
