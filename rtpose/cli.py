@@ -1250,8 +1250,8 @@ class _Run:
         )
         if only_rendered(network.facts):
             print(
-                f"rtpose: warning: {file.name} was trained on rendered people only: on real pictures the default "
-                "estimator is better",
+                f"rtpose: warning: {file.name} was trained on rendered people only: the default estimator is more "
+                "accurate",
                 file=sys.stderr,
             )
         return CascadedEstimator(

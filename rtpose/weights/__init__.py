@@ -17,7 +17,7 @@ SUFFIXES = (".onnx", ".safetensors")
 
 
 CASCADED = FOLDER / "cascaded.onnx"
-"""The network for pictures; not shipped yet."""
+"""The network for pictures."""
 
 
 def shipped_lifters() -> list[str]:
@@ -31,13 +31,9 @@ def shipped_files() -> list[Path]:
 
 
 def cascaded_file(path: str | None = None) -> Path:
-    """The file of the network for pictures that was named, or the shipped one. Errors: `ModelError` without one."""
+    """The file of the network for pictures that was named, or the shipped one. Errors: `ModelError` for a path that
+    does not exist."""
     if path is None:
-        if not CASCADED.is_file():
-            raise ModelError(
-                "no weights of cascaded are shipped yet: train some with `rtpose train cascaded` and name the file "
-                "that it writes"
-            )
         return CASCADED
     if not Path(path).is_file():
         raise ModelError(f"{path} does not exist: name a cascaded.onnx that `rtpose train cascaded` wrote")
