@@ -167,13 +167,14 @@ def check_model_files() -> Iterator[Line]:
         else:
             state: State = "missing" if status.state == "missing" else "problem"
             yield Line(status.file.name, state, status.state, "run `rtpose models pull`")
-    lifters = shipped_lifters()
-    if lifters:
-        yield Line("lifters", "ok", ", ".join(lifters))
-    else:
-        yield Line("lifters", "problem", "none in the package", "reinstall rtpose")
-    if not CASCADED.is_file():
-        yield Line("cascaded", "missing", "no weights are shipped yet", "train some: `rtpose train cascaded --help`")
+    for name, shipped in (
+        ("lifters", shipped_lifters()),
+        ("cascaded", ["the network for pictures"] * CASCADED.is_file()),
+    ):
+        if shipped:
+            yield Line(name, "ok", ", ".join(shipped))
+        else:
+            yield Line(name, "problem", "none in the package", "reinstall rtpose")
 
 
 def check_engines() -> Iterator[Line]:
