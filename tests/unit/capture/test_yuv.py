@@ -72,7 +72,8 @@ def test_cutting_planes_is_cutting_the_converted_picture(
     cut_out(whole, roi.picture_from_crop(48), of_rgb, border=cv2.BORDER_REPLICATE)
     difference = np.abs(of_planes.astype(int) - of_rgb)
     assert difference.max() <= 8  # FFmpeg repeats the colour where this interpolates
-    assert difference.mean() < 2  # and cuts fractions off
+    # It cuts fractions off three terms of each colour: up to three levels where a small square has but one colour.
+    assert difference.mean() < 3
 
 
 @pytest.mark.parametrize("color_range", [LIMITED, FULL])
