@@ -59,7 +59,7 @@ def test_the_wheel_runs_outside_the_checkout(wheel: Path, tmp_path: Path) -> Non
         archive.extractall(site)
     (site / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
     run = subprocess.run(
-        [home / "python", "-m", "rtpose.cli", "demo", "--once", "--no-browser", "--port", "0"],
+        [home / "python", "-m", "rtpose", "demo", "--once", "--no-browser", "--port", "0"],
         cwd=tmp_path, env=environment(PATH=str(home), PYTHONPATH=""), capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr

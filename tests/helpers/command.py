@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LIMIT_S = 120
-COMMAND = (sys.executable, "-m", "rtpose.cli")
+COMMAND = (sys.executable, "-m", "rtpose")
 
 
 def environment(**changes: str) -> dict[str, str]:

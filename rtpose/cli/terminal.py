@@ -1,0 +1,166 @@
+"""What a command says on the terminal: errors, progress, the state of a live run; and how it is interrupted."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rtpose.errors import MissingExtraError, RtposeError
+
+if TYPE_CHECKING:
+    from rtpose.pipeline import Summary
+    from rtpose.server.server import PoseServer
+    from rtpose.types import Result
+
+
+debugging = False
+"""Show an error as a traceback. Set by `--debug`."""
+
+
+def report_error(error: RtposeError, *, fatal: bool) -> None:
+    """One of several inputs failed: say so and go on, unless it is the only one."""
+    if fatal or debugging:
+        raise error
+    print(f"rtpose: {error}", file=sys.stderr)
+
+
+@contextmanager
+def needing_train(purpose: str) -> Iterator[None]:
+    """Around imports that need the extra `train`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] in (
+            "torch",
+            "lightning_fabric",
+            "onnx",
+            "onnxscript",
+            "safetensors",
+            "tensorboard",
+        ):
+            raise MissingExtraError("train", purpose) from error
+        raise
+
+
+def summary_line(summary: Summary, out: Path | None = None) -> str:
+    drops = sum(summary.stats.dropped.values())
+    people = "nobody seen" if summary.most_people == 0 else f"up to {summary.most_people} people"
+    if summary.most_people == 1:
+        people = "1 person"
+    share = summary.frames_with_people / summary.frames if summary.frames else 0.0
+    line = (
+        f"{summary.frames} frames in {summary.wall_s:.1f} s ({summary.fps:.1f} fps), {people} "
+        f"in {share:.0%} of the frames, {drops} dropped"
+    )
+    return f"{line} -> {out}" if out else line
+
+
+class StatusLine:
+    """One line on the terminal that follows a live run."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.status import Status
+
+        self._console = Console(stderr=True)
+        self._status = Status("waiting for the first picture", console=self._console)
+        self._source = "ok"
+        self._times: list[int] = []
+        if self._console.is_terminal:
+            self._status.start()
+
+    def status(self, text: str) -> None:
+        self._source = text
+        if text != "ok":
+            self._console.print(f"rtpose: {text}")
+
+    def result(self, result: Result) -> None:
+        now = time.monotonic_ns()
+        self._times = [t for t in self._times if now - t < 2e9] + [now]
+        latency_ms = (result.t_done_ns - result.frame.t_ns) / 1e6
+        self._status.update(
+            f"{len(self._times) / 2:.0f} fps, {latency_ms:.0f} ms from camera to pose, {len(result.persons)} people; "
+            "Ctrl-C ends it"
+        )
+
+    def end(self) -> None:
+        self._status.stop()
+
+
+def when_changed(report: Callable[[str], None]) -> Callable[[str], None]:
+    """Call `report` only for a text that differs from the last."""
+    last: list[str] = ["ok"]
+
+    def check(text: str) -> None:
+        if text != last[0]:
+            last[0] = text
+            report(text)
+
+    return check
+
+
+@contextmanager
+def progress_bar(quiet: bool, what: str) -> Iterator[Callable[[int, int | None, str], None]]:
+    """A progress bar on stderr: `update(done, total, note)`."""
+    if quiet:
+        yield lambda done, total, note: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
+    )  # fmt: skip
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None, rate="", note="")
+        started = time.monotonic()
+
+        def update(done: int, total: int | None, note: str) -> None:
+            rate = f"{done / max(time.monotonic() - started, 1e-6):.0f}/s"
+            bar.update(task, completed=done, total=total, rate=rate, note=note)
+
+        yield update
+
+
+@contextmanager
+def started(server: PoseServer) -> Iterator[PoseServer]:
+    server.start()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def open_page(server: PoseServer, browser: bool) -> None:
+    print(f"The page: {server.url}", flush=True)
+    if browser:
+        webbrowser.open(server.url)
+
+
+@contextmanager
+def on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM ask once to finish; a second one ends the program at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: object) -> None:
+        for restored, old in before.items():
+            signal.signal(restored, old)
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
