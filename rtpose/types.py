@@ -57,6 +57,8 @@ class Frame:
     """When it was captured (live) or decoded (file): `time.monotonic_ns()`."""
     pts_s: float
     """Media time for files, seconds since the start for live sources. Strictly increasing."""
+    source: int = 0
+    """Which source it is of, where a run has several: their frames are counted and timed each by itself."""
 
     @property
     def image(self) -> Image:

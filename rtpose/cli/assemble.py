@@ -115,9 +115,12 @@ class Run:
                 file=sys.stderr,
             )
         return CascadedEstimator(
-            network, PersonFinder(threads=settings.threads, precision=self._tell_detector_precision(told)), NearestTracker(),
-            persons=settings.persons, height_m=height_m,
-        )  # fmt: skip
+            network,
+            PersonFinder(threads=settings.threads, precision=self._tell_detector_precision(told)),
+            NearestTracker(),
+            persons=settings.persons,
+            height_m=height_m,
+        )
 
     def stop(self) -> None:
         """End the source at hand after its frame at hand."""
@@ -164,7 +167,7 @@ class Run:
         from rtpose.skeleton import H36M17
 
         greeting = hello(
-            server_version=__version__, skeleton=H36M17, source=source, live=live, image_size=(0, 0),
+            server_version=__version__, skeleton=H36M17, sources=[(source, (0, 0))], live=live,
             estimator=str(self.estimator.describe()["estimator"]), assumptions=self.assumptions,
             server_ns=time.monotonic_ns(),
         )  # fmt: skip
@@ -184,6 +187,7 @@ class Run:
     ) -> Summary:
         """Run one source to its end, or to Ctrl-C. `meta` is filled in for the recorders before they close."""
         from rtpose.pipeline import Pipeline
+        from rtpose.server.protocol import Source
         from rtpose.sinks.websocket import WebSocketSink
         from rtpose.smooth.one_euro import NoSmoother, OneEuroSmoother
 
@@ -214,7 +218,7 @@ class Run:
         )  # fmt: skip
         self._pipeline = pipeline
         if server is not None:
-            server.update_hello(source=source.info.name, image_size=list(source.info.size))
+            server.update_hello(sources=[Source(source.info.name, list(source.info.size))])
             server.set_status("ok")
 
         try:

@@ -154,8 +154,8 @@ def view(
     recording = load_poses(poses)
     server = PoseServer(
         hello=hello(
-            server_version=__version__, skeleton=H36M17, source=poses.name, live=False,
-            image_size=recording.image_size, estimator=str(recording.meta.get("estimator") or "unknown"),
+            server_version=__version__, skeleton=H36M17, sources=[(poses.name, recording.image_size)],
+            live=False, estimator=str(recording.meta.get("estimator") or "unknown"),
             assumptions=[str(text) for text in recording.meta.get("assumptions") or []],
             server_ns=time.monotonic_ns(), recording="/recording.npz",
         ),

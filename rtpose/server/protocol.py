@@ -7,8 +7,10 @@
      `x y z confidence`: metres, camera axes, relative to the root joint.
    - KIND_PICTURE: `person_count` persons, each an int32 id and joint_count rows of float32 `x y score` (px of
      the picture as shown), then the preview as JPEG bytes to the end of the message.
-3. The client sends JSON text: `{"ack": frame_id}` after it has drawn a frame.
-4. A state of the source is JSON text, too: `{"type": "status", "text": "ok"}`.
+3. The client sends JSON text: `{"ack": frame_id, "source": 0}` after it has drawn a frame of a source, and
+   `{"record": true}` or `false` to begin or end a recording, where the hello says that it may.
+4. States are JSON text, too: of the source `{"type": "status", "text": "ok"}`, of the recording
+   `{"type": "recording", "file": "name or null", "text": ""}`.
 
 With `?format=json` the poses come as JSON text with the same fields, and no pictures.
 The page's TypeScript types are generated from the tables in this file by `python -m rtpose.server.protocol`.
@@ -27,7 +29,7 @@ from rtpose.errors import InputError
 from rtpose.skeleton import Skeleton
 from rtpose.types import Result
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 KIND_POSES = 1
 KIND_PICTURE = 2
 
@@ -37,7 +39,7 @@ HEADER_FIELDS: tuple[tuple[str, str, str], ...] = (
     ("kind", "B", "KIND_POSES or KIND_PICTURE"),
     ("person_count", "H", "persons in this message"),
     ("joint_count", "H", "joints of each person"),
-    ("reserved", "H", "0"),
+    ("source", "H", "index into the hello's sources"),
     ("frame_id", "q", "frame of the source"),
     ("capture_ns", "q", "server's monotonic clock when the frame was captured"),
     ("estimate_ns", "q", "the same when the estimate was done"),
@@ -57,6 +59,14 @@ MAX_CLIENT_MESSAGE_BYTES = 4096
 """A client has only short things to say; anything longer ends its connection."""
 
 
+class Source(msgspec.Struct):
+    """One camera or video."""
+
+    name: str
+    image_size: list[int]
+    """width, height as shown; [0, 0] while no frame has come."""
+
+
 class Hello(msgspec.Struct, tag_field="type", tag="hello"):
     """The first message: all that is needed to read the others."""
 
@@ -70,17 +80,18 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello"):
     """Hex colour of each joint."""
     units: str
     axes: str
-    source: str
+    sources: list[Source]
+    """At least one."""
     live: bool
     """False for a recording that the page plays by itself (see `recording`)."""
-    image_size: list[int]
-    """width, height as shown; [0, 0] while no frame has come."""
     estimator: str
     assumptions: list[str]
     server_ns: int
     """The server's monotonic clock now, to relate the times in the headers to the page's clock."""
     recording: str | None = None
     """Path on this server of a poses.npz to play, for `rtpose view`."""
+    can_record: bool = False
+    """Whether the page may begin and end recordings. They are written where the program runs."""
 
 
 class Status(msgspec.Struct, tag_field="type", tag="status"):
@@ -92,25 +103,44 @@ class Status(msgspec.Struct, tag_field="type", tag="status"):
     """True once no frame will come any more."""
 
 
+class Recording(msgspec.Struct, tag_field="type", tag="recording"):
+    """Whether the run is recorded at this moment."""
+
+    file: str | None
+    """The name of the file that is being written, without its folder."""
+    text: str = ""
+    """For people: what was written, or what is wrong."""
+
+
 class Ack(msgspec.Struct):
     """The client has drawn this frame."""
 
     ack: int
+    source: int = 0
+
+
+class Record(msgspec.Struct):
+    """The client wants a recording begun (true) or ended."""
+
+    record: bool
+
+
+ClientMessage = Ack | Record
 
 
 def hello(
     *,
     server_version: str,
     skeleton: Skeleton,
-    source: str,
+    sources: Sequence[tuple[str, tuple[int, int]]],
     live: bool,
-    image_size: tuple[int, int],
     estimator: str,
     assumptions: Sequence[str],
     server_ns: int,
     recording: str | None = None,
+    can_record: bool = False,
 ) -> Hello:
-    """The `hello` for a skeleton. `server_ns`: `time.monotonic_ns()`."""
+    """The `hello` for a skeleton. sources: name and (width, height) of each; server_ns: `time.monotonic_ns()`."""
     return Hello(
         protocol=PROTOCOL_VERSION,
         server_version=server_version,
@@ -120,17 +150,17 @@ def hello(
         colors=list(skeleton.colors),
         units="metres",
         axes="camera: x right, y down, z away from the camera",
-        source=source,
+        sources=[Source(name, list(size)) for name, size in sources],
         live=live,
-        image_size=list(image_size),
         estimator=estimator,
         assumptions=list(assumptions),
         server_ns=server_ns,
         recording=recording,
+        can_record=can_record,
     )
 
 
-def encode_json(message: Hello | Status) -> str:
+def encode_json(message: Hello | Status | Recording) -> str:
     """A text message."""
     return msgspec.json.encode(message).decode()
 
@@ -138,7 +168,7 @@ def encode_json(message: Hello | Status) -> str:
 def _header(result: Result, kind: int, send_ns: int) -> bytes:
     joint_count = len(result.persons[0].pose_3d) if result.persons else 0
     return HEADER.pack(
-        PROTOCOL_VERSION, kind, len(result.persons), joint_count, 0,
+        PROTOCOL_VERSION, kind, len(result.persons), joint_count, result.frame.source,
         result.frame.frame_id, result.frame.t_ns, result.t_done_ns, send_ns,
     )  # fmt: skip
 
@@ -177,6 +207,7 @@ def encode_poses_json(result: Result, send_ns: int) -> str:
     message = {
         "type": "poses",
         "version": PROTOCOL_VERSION,
+        "source": result.frame.source,
         "frame_id": result.frame.frame_id,
         "capture_ns": result.frame.t_ns,
         "estimate_ns": result.t_done_ns,
@@ -244,12 +275,14 @@ def _decode_header(data: bytes, kind: int) -> dict[str, Any]:
     return header
 
 
-def decode_client_message(text: str | bytes) -> Ack:
+def decode_client_message(text: str | bytes) -> ClientMessage:
     """What a client says. Errors: `InputError` for rubbish."""
     try:
+        if b"record" in (text.encode() if isinstance(text, str) else text):
+            return msgspec.json.decode(text, type=Record)
         return msgspec.json.decode(text, type=Ack)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise InputError(f"a client sent something that is no acknowledgement: {error}") from None
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError, RecursionError) as error:
+        raise InputError(f"a client sent something that is not understood: {error}") from None
 
 
 _TYPESCRIPT_TYPES = {"str": "string", "int": "number", "bool": "boolean"}
@@ -263,7 +296,8 @@ def _typescript_type(annotation: Any) -> str:
         return " | ".join(_typescript_type(a) for a in annotation.__args__)
     if annotation is type(None):
         return "null"
-    return _TYPESCRIPT_TYPES[annotation.__name__]
+    name: str = annotation.__name__
+    return _TYPESCRIPT_TYPES.get(name, name)
 
 
 def typescript() -> str:
@@ -287,10 +321,11 @@ def typescript() -> str:
             lines.append(f"  {name}: {offset},")
             offset += struct.calcsize("<" + code)
         lines += ["} as const;", ""]
-    for struct_type in (Hello, Status):
+    for struct_type in (Source, Hello, Status, Recording):
         config = struct_type.__struct_config__
         lines.append(f"export interface {struct_type.__name__} {{")
-        lines.append(f'  type: "{config.tag}";')
+        if config.tag is not None:
+            lines.append(f'  type: "{config.tag}";')
         for field in msgspec.structs.fields(struct_type):
             lines.append(f"  {field.encode_name}: {_typescript_type(field.type)};")
         lines += ["}", ""]

@@ -36,7 +36,9 @@ from websockets.protocol import Event, State
 from rtpose.errors import ConfigError, InputError, ServerError
 from rtpose.server.protocol import (
     MAX_CLIENT_MESSAGE_BYTES,
+    Ack,
     Hello,
+    Recording,
     Status,
     decode_client_message,
     encode_json,
@@ -67,7 +69,9 @@ CHUNK_BYTES = 64 * 1024
 
 POLICY_VIOLATION = 1008
 
-Slot = Literal["hello", "status", "pose", "picture"]
+Kind = Literal["hello", "status", "recording", "pose", "picture"]
+Slot = tuple[Kind, int]
+"""A kind of message, and the source that it is of (0 for what is of no source)."""
 Pack = Callable[[bool], bytes]
 """Makes the message, as a frame of the socket, when a client is ready for it. Its argument: as JSON."""
 
@@ -150,10 +154,14 @@ class _Connection(ServerConnection, asyncio.BufferedProtocol):
         try:
             message = decode_client_message(text)
         except InputError:
-            self.end(POLICY_VIOLATION, "this is no acknowledgement")
+            self.end(POLICY_VIOLATION, "this is not understood")
             return
-        if self.client is not None and self.state is State.OPEN:
-            self.client.acknowledge(message.ack)
+        if self.client is None or self.state is not State.OPEN:
+            return
+        if isinstance(message, Ack):
+            self.client.acknowledge(message.source, message.ack)
+        else:
+            self.client.on_record(message.record)
 
     def get_buffer(self, sizehint: int) -> bytearray:
         # Else asyncio has 256 KiB mapped and unmapped for each acknowledgement, which takes longer than to read it.
@@ -182,28 +190,37 @@ class _Connection(ServerConnection, asyncio.BufferedProtocol):
 class _Client:
     """One place for each kind of message; the newest takes it."""
 
-    def __init__(self, connection: _Connection, as_json: bool, on_drawn: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        connection: _Connection,
+        as_json: bool,
+        on_drawn: Callable[[int], None],
+        on_record: Callable[[bool], None],
+    ) -> None:
         self.as_json = as_json
+        self.on_record = on_record
         self._connection = connection
         self._on_drawn = on_drawn
         # Replacing a waiting message keeps its place in the queue, so no kind starves another.
         self._waiting: dict[Slot, tuple[int, Pack]] = {}
         self._wake = asyncio.Event()
         self._acknowledges = False
-        self._in_flight: deque[int] = deque(maxlen=MAX_IN_FLIGHT)
-        self._last_pose_s = 0.0
+        self._in_flight: dict[int, deque[int]] = {}
+        """source -> frames that were sent and not acknowledged."""
+        self._last_pose_s: dict[int, float] = {}
 
     def put(self, slot: Slot, frame_id: int, pack: Pack) -> None:
         """Let a message wait for `flush`."""
-        if slot == "picture" and self.as_json:
+        if slot[0] == "picture" and self.as_json:
             return
         self._waiting[slot] = (frame_id, pack)
 
-    def acknowledge(self, frame_id: int) -> None:
-        """The client has drawn this frame, and with it all that were sent before."""
+    def acknowledge(self, source: int, frame_id: int) -> None:
+        """The client has drawn this frame, and with it all of its source that were sent before."""
         self._acknowledges = True
-        if frame_id in self._in_flight:
-            while self._in_flight.popleft() != frame_id:
+        in_flight = self._in_flight.get(source, ())
+        if frame_id in in_flight:
+            while self._in_flight[source].popleft() != frame_id:
                 pass
         if self._waiting:
             self.flush()
@@ -231,16 +248,20 @@ class _Client:
             transport.write(frame)
 
     def _take(self, now_s: float) -> Pack | None:
-        full = self._acknowledges and len(self._in_flight) == MAX_IN_FLIGHT
-        may_pose = not full or now_s - self._last_pose_s >= ACK_TIMEOUT_S
         for slot in self._waiting:
-            if may_pose or slot in ("hello", "status"):
-                frame_id, pack = self._waiting.pop(slot)
-                if slot == "pose":
-                    self._in_flight.append(frame_id)
-                    self._last_pose_s = now_s
-                return pack
+            kind, source = slot
+            if kind in ("pose", "picture") and not self._may_show(source, now_s):
+                continue
+            frame_id, pack = self._waiting.pop(slot)
+            if kind == "pose":
+                self._in_flight.setdefault(source, deque(maxlen=MAX_IN_FLIGHT)).append(frame_id)
+                self._last_pose_s[source] = now_s
+            return pack
         return None
+
+    def _may_show(self, source: int, now_s: float) -> bool:
+        full = self._acknowledges and len(self._in_flight.get(source, ())) == MAX_IN_FLIGHT
+        return not full or now_s - self._last_pose_s[source] >= ACK_TIMEOUT_S
 
     def wake(self) -> None:
         """The connection's state has changed."""
@@ -277,6 +298,7 @@ class PoseServer:
     token: asked of every client; made up if `host` is anything but this machine's loopback and none is given.
     recording: a poses.npz that is served as /recording.npz.
     on_drawn: told, in the server's thread, of each frame that a client says it has drawn.
+    on_record: told, in the server's thread, when a client wants a recording begun (True) or ended.
     """
 
     def __init__(
@@ -290,6 +312,7 @@ class PoseServer:
         max_clients: int = MAX_CLIENTS,
         stall_timeout_s: float = STALL_TIMEOUT_S,
         on_drawn: Callable[[int], None] = lambda frame_id: None,
+        on_record: Callable[[bool], None] = lambda wanted: None,
     ) -> None:
         """Errors: `ConfigError` for a port that cannot be."""
         if not 0 <= port <= 65535:
@@ -303,6 +326,7 @@ class PoseServer:
         self._max_clients = max_clients
         self._stall_timeout_s = stall_timeout_s
         self._on_drawn = on_drawn
+        self._on_record = on_record
 
         self._lock = threading.Lock()
         """Guards what other threads touch: the inbox, the hello and the loop."""
@@ -398,6 +422,11 @@ class PoseServer:
         frame = _frame(encode_json(Status(text=text, ended=ended)))
         self._post("status", None, lambda as_json: frame)
 
+    def set_recording(self, file: str | None, text: str = "") -> None:
+        """Whether the run is recorded: see `Recording`."""
+        frame = _frame(encode_json(Recording(file, text)))
+        self._post("recording", None, lambda as_json: frame)
+
     def update_hello(self, **changes: Any) -> None:
         """Change fields of the hello. Clients that are connected get it again."""
         with self._lock:
@@ -409,9 +438,10 @@ class PoseServer:
             hello = self._hello
         return _frame(encode_json(msgspec.structs.replace(hello, server_ns=time.monotonic_ns())))
 
-    def _post(self, slot: Slot, result: Result | None, pack: Pack) -> None:
+    def _post(self, kind: Kind, result: Result | None, pack: Pack) -> None:
         frame = None if result is None else result.frame
         with self._lock:
+            slot = kind, frame.source if frame else 0
             self._inbox[slot] = (frame.frame_id, frame.t_ns, pack) if frame else (-1, 0, pack)
             if self._loop is not None and not self._delivery_is_due:
                 self._delivery_is_due = True
@@ -483,12 +513,12 @@ class PoseServer:
         with self._lock:
             inbox, self._inbox = self._inbox, {}
             self._delivery_is_due = False
-        if "hello" in inbox:  # another source: its people are not those of the last one
-            for slot in ("pose", "picture"):
-                self._latest.pop(slot, None)
+        greeting: Slot = ("hello", 0)
+        if greeting in inbox:  # other sources: their people are not those of the last ones
+            self._latest = {slot: said for slot, said in self._latest.items() if slot[0] not in ("pose", "picture")}
         self._latest.update(inbox)
         for client in self._clients:
-            if "hello" in inbox:
+            if greeting in inbox:
                 self._greet(client)
             for slot, (frame_id, _, pack) in inbox.items():
                 client.put(slot, frame_id, pack)
@@ -496,15 +526,14 @@ class PoseServer:
 
     def _greet(self, client: _Client) -> None:
         """The hello, and after it what a client has missed: for the page a hello is a fresh start."""
-        client.put("hello", -1, self._pack_hello)
-        for slot in ("status", "pose", "picture"):
-            if slot in self._latest and not (slot == "picture" and self._picture_is_old()):
-                frame_id, _, pack = self._latest[slot]
+        client.put(("hello", 0), -1, self._pack_hello)
+        for slot, (frame_id, _, pack) in self._latest.items():
+            if slot[0] != "hello" and not (slot[0] == "picture" and self._picture_is_old(slot[1])):
                 client.put(slot, frame_id, pack)
 
     async def _handle(self, connection: _Connection) -> None:
         as_json = _query(connection.request).get("format") == "json"
-        client = connection.client = _Client(connection, as_json, self._on_drawn)
+        client = connection.client = _Client(connection, as_json, self._on_drawn, self._on_record)
         self._greet(client)
         client.flush()
         self._clients.add(client)
@@ -513,9 +542,9 @@ class PoseServer:
         finally:
             self._clients.discard(client)
 
-    def _picture_is_old(self) -> bool:
+    def _picture_is_old(self, source: int) -> bool:
         """Pictures are made only while someone looks; the last one may be of long ago."""
-        pose, picture = self._latest.get("pose"), self._latest["picture"]
+        pose, picture = self._latest.get(("pose", source)), self._latest["picture", source]
         return pose is None or abs(pose[1] - picture[1]) > 1e9
 
     # Plain HTTP.

@@ -42,7 +42,7 @@ def test_camera_dies_and_comes_back(camera: MjpegStream, tmp_path: Path) -> None
     with running(*WEBCAM, camera.url, "--record", "poses.npz", cwd=tmp_path) as command:
         with looking_at(command.page()) as viewer:
             before = viewer.poses(30)
-            assert viewer.hello["source"] == camera.url
+            assert viewer.hello["sources"][0]["name"] == camera.url
             assert viewer.hello["live"] is True
             assert viewer.hello["image_size"] == [640, 480]
             ids = [pose["frame_id"] for pose in before]

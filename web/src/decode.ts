@@ -10,6 +10,7 @@ import {
   POSE_COLUMNS,
   PROTOCOL_VERSION,
   type Hello,
+  type Recording,
   type Status,
 } from "./protocol.generated";
 import type { Person, Person2D, PoseFrame } from "./pose";
@@ -28,10 +29,10 @@ export interface PictureMessage {
   jpeg: Blob;
 }
 
-/** A text message; what is neither a hello nor a status is an error. */
-export function decodeText(text: string): Hello | Status {
-  const message = JSON.parse(text) as Hello | Status;
-  if (message.type !== "hello" && message.type !== "status") {
+/** A text message; one of an unknown type is an error. */
+export function decodeText(text: string): Hello | Status | Recording {
+  const message = JSON.parse(text) as Hello | Status | Recording;
+  if (message.type !== "hello" && message.type !== "status" && message.type !== "recording") {
     throw new Error("a message of an unknown type");
   }
   return message;

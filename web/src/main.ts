@@ -86,6 +86,7 @@ function start(stage: Stage): void {
 
   const loadRecording = async (path: string, hello: Hello, colorOf: Map<string, string>): Promise<void> => {
     const mine = session;
+    const source = hello.sources[0]!;
     showState("loading");
     try {
       const response = await fetch(onServer(path));
@@ -97,17 +98,18 @@ function start(stage: Stage): void {
       view.reset(skeleton);
       overlay.reset(skeleton, loaded.imageSize);
       const assumptions = hello.assumptions.length > 0 ? hello.assumptions : loaded.assumptions;
-      showSource(hello.source, hello.estimator || (loaded.estimator ?? ""), assumptions);
+      showSource(source.name, hello.estimator || (loaded.estimator ?? ""), assumptions);
       player.load(loaded);
       showFilled(true);
       showState("recording");
     } catch (error) {
-      if (mine === session) showState("unreadable", `${hello.source}: ${(error as Error).message}.`);
+      if (mine === session) showState("unreadable", `${source.name}: ${(error as Error).message}.`);
     }
   };
 
   const link = new Link(socketUrl(), {
     onHello(hello) {
+      const source = hello.sources[0]!;
       session++;
       frames = pictures = people = 0;
       dataset["frames"] = dataset["pictures"] = dataset["persons"] = "0";
@@ -122,11 +124,11 @@ function start(stage: Stage): void {
       const colorOf = new Map(hello.joints.map((joint, i) => [joint, hello.colors[i]!]));
       const skeleton = makeSkeleton(hello.joints, hello.parents, colorOf);
       view.reset(skeleton);
-      overlay.reset(skeleton, [hello.image_size[0]!, hello.image_size[1]!]);
+      overlay.reset(skeleton, [source.image_size[0]!, source.image_size[1]!]);
       element("picture-title").textContent = hello.recording === null ? "Picture" : "2D joints";
       showFilled(false);
       showPeople([]);
-      showSource(hello.source, hello.estimator, hello.assumptions);
+      showSource(source.name, hello.estimator, hello.assumptions);
       if (hello.recording === null) showStatus();
       else void loadRecording(hello.recording, hello, colorOf);
     },

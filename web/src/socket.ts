@@ -64,7 +64,7 @@ export class Link {
       if (typeof data === "string") {
         const message = decodeText(data);
         if (message.type === "hello") this.greet(message);
-        else this.events.onStatus(message);
+        else if (message.type === "status") this.events.onStatus(message);
       } else if (this.hello) {
         const message = decodeBinary(data, this.hello.joints.length);
         if (message.kind === "poses") this.events.onPoses(message);

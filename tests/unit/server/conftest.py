@@ -12,7 +12,7 @@ from rtpose.skeleton import H36M17
 from rtpose.types import Camera, Frame, Person3D, Result
 
 HELLO = protocol.hello(
-    server_version="1", skeleton=H36M17, source="test", live=True, image_size=(64, 48), estimator="none",
+    server_version="1", skeleton=H36M17, sources=[("test", (64, 48))], live=True, estimator="none",
     assumptions=[], server_ns=0,
 )  # fmt: skip
 
@@ -34,8 +34,9 @@ def make_server() -> Iterator[Callable[..., PoseServer]]:
 
 @pytest.fixture
 def make_result() -> Callable[[int], Result]:
-    def make(frame_id: int, people: int = 1) -> Result:
-        frame = Frame(np.zeros((48, 64, 3), np.uint8), frame_id, t_ns=frame_id, pts_s=frame_id / 30)
+    def make(frame_id: int, people: int = 1, source: int = 0) -> Result:
+        picture = np.zeros((48, 64, 3), np.uint8)
+        frame = Frame(picture, frame_id, t_ns=frame_id, pts_s=frame_id / 30, source=source)
         zeros = np.zeros((17, 3), np.float32)
         person = Person3D(1, np.zeros(4, np.float32), zeros, zeros, np.ones(3, np.float32), zeros[:, 0])
         return Result(frame, Camera(1, 1, 0, 0), (person,) * people, t_done_ns=frame_id + 1)

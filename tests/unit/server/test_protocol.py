@@ -64,13 +64,16 @@ def test_json_says_the_same_as_bytes() -> None:
         np.testing.assert_array_equal(np.float32(a["joints"]), b["joints"])
 
 
-@given(st.binary(max_size=200) | st.binary(max_size=400).map(lambda b: b"\x01\x01" + b))
+@given(
+    st.binary(max_size=200)
+    | st.binary(max_size=400).map(lambda b: bytes([protocol.PROTOCOL_VERSION, protocol.KIND_POSES]) + b)
+)
 def test_decode_poses_takes_anything(data: bytes) -> None:
     with suppress(InputError):
         protocol.decode_poses(data)
 
 
-@given(st.binary(max_size=400).map(lambda b: b"\x01\x02" + b))
+@given(st.binary(max_size=400).map(lambda b: bytes([protocol.PROTOCOL_VERSION, protocol.KIND_PICTURE]) + b))
 def test_decode_picture_takes_anything(data: bytes) -> None:
     with suppress(InputError):
         protocol.decode_picture(data)
@@ -89,7 +92,8 @@ def test_a_damaged_message_is_refused_or_read(data: st.DataObject) -> None:
 @given(st.text(max_size=200) | st.binary(max_size=200))
 def test_rubbish_of_a_client_is_an_input_error(message: str | bytes) -> None:
     with suppress(InputError):
-        assert isinstance(protocol.decode_client_message(message).ack, int)
+        said = protocol.decode_client_message(message)
+        assert isinstance(said.ack, int) if isinstance(said, protocol.Ack) else isinstance(said.record, bool)
 
 
 @pytest.mark.parametrize(
@@ -103,12 +107,19 @@ def test_what_is_no_acknowledgement(message: str) -> None:
 
 
 def test_an_acknowledgement() -> None:
-    assert protocol.decode_client_message('{"ack": 12, "more": [1]}').ack == 12
+    assert protocol.decode_client_message('{"ack": 12, "more": [1]}') == protocol.Ack(12, source=0)
+    assert protocol.decode_client_message('{"ack": 12, "source": 3}') == protocol.Ack(12, source=3)
+
+
+def test_a_wish_to_record() -> None:
+    assert protocol.decode_client_message(b'{"record": true}') == protocol.Record(True)
+    with pytest.raises(InputError):
+        protocol.decode_client_message('{"record": "session.rtpose"}')
 
 
 def test_hello_names_every_joint() -> None:
     hello = protocol.hello(
-        server_version="1", skeleton=H36M17, source="x", live=True, image_size=(6, 4), estimator="e",
+        server_version="1", skeleton=H36M17, sources=[("x", (6, 4))], live=True, estimator="e",
         assumptions=["a"], server_ns=3,
     )  # fmt: skip
     back = msgspec.json.decode(protocol.encode_json(hello), type=protocol.Hello)

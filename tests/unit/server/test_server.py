@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from rtpose.errors import ConfigError, ServerError
 from rtpose.server import server as server_module
-from rtpose.server.protocol import HEADER, KIND_PICTURE, decode_picture, decode_poses
+from rtpose.server.protocol import HEADER, KIND_PICTURE, Source, decode_picture, decode_poses
 from rtpose.server.server import PoseServer
 from rtpose.types import Result
 
@@ -107,13 +107,13 @@ def test_a_changed_hello_is_a_fresh_start(make_server: MakeServer, make_result: 
     server.publish(make_result(3))
     with client(server) as ws:
         assert pose_id(ws.recv(WAIT_S)) == 3
-        server.update_hello(image_size=[640, 480])
-        assert json.loads(ws.recv(WAIT_S))["image_size"] == [640, 480]
+        server.update_hello(sources=[Source("test", [640, 480])])
+        assert json.loads(ws.recv(WAIT_S))["sources"] == [{"name": "test", "image_size": [640, 480]}]
         assert json.loads(ws.recv(WAIT_S))["type"] == "status"
         server.publish(make_result(4))
         assert pose_id(ws.recv(WAIT_S)) == 4  # and not the last one of the old source
     with connect(f"ws://127.0.0.1:{server.port}/socket") as ws:
-        assert json.loads(ws.recv(WAIT_S))["image_size"] == [640, 480]
+        assert json.loads(ws.recv(WAIT_S))["sources"] == [{"name": "test", "image_size": [640, 480]}]
 
 
 def test_json_clients_get_text_and_no_pictures(make_server: MakeServer, make_result: MakeResult) -> None:
@@ -217,6 +217,40 @@ def test_who_acknowledges_has_few_poses_on_the_way(
         assert json.loads(ws.recv(WAIT_S))["text"] == "states are not held back"
         ws.send('{"ack": 5}')
         assert pose_id(ws.recv(WAIT_S)) == 50, "what came meanwhile is dropped, but for the newest"
+
+
+def test_each_source_has_a_place_of_its_own(
+    make_server: MakeServer, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "ACK_TIMEOUT_S", 3600.0)
+    server = make_server()
+    server.publish(make_result(7, source=0))
+    server.publish(make_result(9, source=1))
+    with client(server) as ws:
+        first = [decode_poses(ws.recv(WAIT_S)) for _ in range(2)]
+        assert {(pose["source"], pose["frame_id"]) for pose in first} == {(0, 7), (1, 9)}
+        ws.send('{"ack": 7, "source": 0}')
+        ws.ping().wait(WAIT_S)
+        for frame_id in range(10, 13):
+            server.publish(make_result(frame_id, source=1))
+            assert pose_id(ws.recv(WAIT_S)) == frame_id
+        server.publish(make_result(13, source=1))  # four of source 1 are on the way: it waits
+        server.publish(make_result(8, source=0))
+        assert decode_poses(ws.recv(WAIT_S))["source"] == 0
+        ws.send('{"ack": 12, "source": 1}')
+        assert pose_id(ws.recv(WAIT_S)) == 13
+
+
+def test_a_page_asks_for_a_recording_and_is_told_of_it(make_server: MakeServer) -> None:
+    asked: list[bool] = []
+    server = make_server(on_record=asked.append)
+    with client(server) as ws:
+        ws.send('{"record": true}')
+        wait_until(lambda: asked == [True])
+        server.set_recording("session.rtpose")
+        assert json.loads(ws.recv(WAIT_S)) == {"type": "recording", "file": "session.rtpose", "text": ""}
+    with client(server) as later:
+        assert json.loads(later.recv(WAIT_S))["file"] == "session.rtpose"
 
 
 def test_who_falls_silent_gets_a_pose_now_and_then(
@@ -383,13 +417,13 @@ def test_kinds_keep_their_order_behind_a_half_sent_message(make_server: MakeServ
             sent += 1
             server.publish_picture(make_result(sent), bytes(200_000))
             wait_until(lambda: not server._delivery_is_due)
-        server.update_hello(image_size=[640, 480])
+        server.update_hello(sources=[Source("test", [640, 480])])
         server.publish(make_result(10**6))
         server.set_status("the end", ended=True)
         wait_until(lambda: not server._delivery_is_due)
         for _ in range(sent):
             assert HEADER.unpack_from(ws.recv(WAIT_S))[1] == KIND_PICTURE
-        assert json.loads(ws.recv(WAIT_S))["image_size"] == [640, 480]
+        assert json.loads(ws.recv(WAIT_S))["sources"] == [{"name": "test", "image_size": [640, 480]}]
         assert json.loads(ws.recv(WAIT_S)) == {"type": "status", "text": "the end", "ended": True}
         assert pose_id(ws.recv(WAIT_S)) == 10**6
 
