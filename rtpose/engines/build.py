@@ -161,7 +161,11 @@ class _Build:
 
             with self.log.catching():
                 network = quantise(
-                    network, recorder.inputs, first=self.recipe.keep_float_first, small_px=self.recipe.keep_float_px
+                    network,
+                    recorder.inputs,
+                    first=self.recipe.keep_float_first,
+                    small_px=self.recipe.keep_float_px,
+                    convolutions_only=self.recipe.convolutions_only,
                 )
         try:
             ov.save_model(network, engine, compress_to_fp16=False)

@@ -13,17 +13,24 @@ from openvino.passes import ConstantFolding, Manager
 from rtpose.errors import MissingExtraError, ModelError
 
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
+NO_WORK = ("Parameter", "Constant", "Result")
 IN_BETWEEN = (*CONVOLUTIONS, "Add", "MaxPool")
 """What NNCF quantises of the networks for pictures."""
 
 
 def quantise(
-    network: Any, inputs: Sequence[Mapping[str, NDArray[np.float32]]], *, first: int = 0, small_px: int = 0
+    network: Any,
+    inputs: Sequence[Mapping[str, NDArray[np.float32]]],
+    *,
+    first: int = 0,
+    small_px: int = 0,
+    convolutions_only: bool = False,
 ) -> Any:
     """An `openvino.Model` with its convolutions and matrix products in int8, ranges from `inputs`.
 
     first: so many convolutions at the input stay in floating point. small_px: as do all on maps of at most this side,
-    which are cheap, and whose errors reach the joints undamped. The given model is changed, too.
+    which are cheap, and whose errors reach the joints undamped. convolutions_only: as does all behind the last
+    convolution: a soft-argmax adds up thousands of shares too small for 8 bits. The given model is changed, too.
     Errors: `MissingExtraError` without NNCF, `ModelError` if it cannot quantise this network.
     """
     try:
@@ -32,7 +39,7 @@ def quantise(
         raise MissingExtraError("int8", "quantising to int8") from error
     nncf.set_log_level(40)  # errors only: it warns of what is done here on purpose
     fold_weights(network)
-    kept = kept_in_float(network, first, small_px)
+    kept = kept_in_float(network, first, small_px, convolutions_only)
     try:
         return nncf.quantize(
             network,
@@ -44,12 +51,17 @@ def quantise(
         raise ModelError(f"NNCF cannot quantise this network: {(str(error).splitlines() or [''])[-1]}") from error
 
 
-def kept_in_float(network: Any, first: int, small_px: int) -> list[str]:
+def kept_in_float(network: Any, first: int, small_px: int, convolutions_only: bool) -> list[str]:
     """Names of the operations that `quantise` leaves alone. They cannot stand in a recipe: OpenVINO's TFLite reader
     numbers them anew each time."""
     names = []
+    nodes = [node for node in network.get_ordered_ops() if node.get_type_name() not in NO_WORK]
+    if convolutions_only:
+        last = max((i for i, node in enumerate(nodes) if node.get_type_name() in CONVOLUTIONS), default=-1)
+        nodes, behind = nodes[: last + 1], nodes[last + 1 :]
+        names += [node.get_friendly_name() for node in behind]
     convolutions = 0
-    for node in network.get_ordered_ops():
+    for node in nodes:
         kind = node.get_type_name()
         convolutions += kind in CONVOLUTIONS
         if kind in IN_BETWEEN and node.get_output_partial_shape(0).rank.get_length() == 4:

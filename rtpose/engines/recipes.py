@@ -59,6 +59,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """So many convolutions at the input of an INT8 engine compute in floating point."""
     keep_float_px: NonNegativeCount = 0
     """So do those on maps of at most this side."""
+    convolutions_only: bool = False
+    """So does all behind the last convolution."""
     calibration: Calibration = Calibration()
 
     def source(self) -> Path:

@@ -101,7 +101,7 @@ def test_folding_changes_no_result(lifter: Path) -> None:
     fold_weights(network)
     assert not any(node.get_type_name() == "Convert" for node in network.get_ops())
     np.testing.assert_allclose(ov.Core().compile_model(network, "CPU")({"points": points})["depth"], before, atol=1e-5)
-    assert kept_in_float(network, 3, 8) == []  # no maps in a lifter
+    assert kept_in_float(network, 3, 8, False) == []  # no maps in a lifter
 
 
 def test_what_stays_in_float() -> None:
@@ -112,8 +112,10 @@ def test_what_stays_in_float() -> None:
     first = op.convolution(x, np.ones((4, 3, 1, 1), np.float32), [2, 2], [0, 0], [0, 0], [1, 1], name="first")  # 8 x 8
     second = op.convolution(first, np.ones((4, 4, 1, 1), np.float32), [1, 1], [0, 0], [0, 0], [1, 1], name="second")
     third = op.convolution(second, np.ones((4, 4, 1, 1), np.float32), [2, 2], [0, 0], [0, 0], [1, 1], name="third")
-    network = ov.Model([third], [x], "three")
-    assert kept_in_float(network, 0, 0) == []
-    assert kept_in_float(network, 1, 0) == ["first"]
-    assert kept_in_float(network, 0, 4) == ["third"]
-    assert kept_in_float(network, 1, 4) == ["first", "third"]
+    shares = op.softmax(third, 1, name="shares")
+    network = ov.Model([op.multiply(shares, np.float32(2), name="twice")], [x], "three")
+    assert kept_in_float(network, 0, 0, False) == []
+    assert kept_in_float(network, 1, 0, False) == ["first"]
+    assert kept_in_float(network, 0, 4, False) == ["third"]
+    assert kept_in_float(network, 1, 4, False) == ["first", "third"]
+    assert kept_in_float(network, 1, 0, True) == ["shares", "twice", "first"]
