@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import threading
 import time
@@ -154,6 +155,9 @@ class VideoFile:
         if self._container is not None:
             self._container.close()
             self._container = None
+            # The first frame's side data was looked at, so it stays, and with it all of the decoder's pictures, until
+            # Python looks for unused cycles. Of those it sees few and small objects: many videos would fill the memory.
+            gc.collect()
 
     def _read_all(self, container: InputContainer, stream: VideoStream) -> Generator[Frame]:
         """All frames of the file; counts what is lost."""

@@ -145,13 +145,15 @@ def test_a_picture_that_nobody_keeps_is_gone_at_once(write_video: Callable[..., 
     def alive() -> int:
         return sum(type(thing) is VideoFrame for thing in gc.get_objects())
 
-    source = VideoFile(write_video("a.mp4", count=60))
     gc.collect()
     before = alive()  # other tests' are none of ours
     gc.disable()
     try:
-        while source.read() is not None:
-            pass
+        source = VideoFile(write_video("a.mp4", count=60))
+        for _ in range(55):
+            assert source.read() is not None
         assert alive() - before < 20
+        source.close()
+        assert alive() == before
     finally:
         gc.enable()
