@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from rtpose import __version__
 from rtpose.errors import InputError
 from rtpose.skeleton import H36M17
 from rtpose.types import Camera, Float32
@@ -68,6 +70,24 @@ _ARRAYS: dict[str, tuple[type[np.generic], tuple[str | int, ...]]] = {
     "camera": (np.float64, (4,)),
     "meta": (np.str_, ()),
 }
+
+
+def recording_meta(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a new recording: those `given`, None for those that are not, and what every file says."""
+    return {
+        "source": None,
+        "fps": None,
+        "estimator": None,
+        "weights_sha256": None,
+        "smoothing": None,
+        "assumptions": [],
+        "drops": {},
+        **given,
+        "format": FORMAT,
+        "rtpose": __version__,
+        "axes": AXES,
+        "units": UNITS,
+    }
 
 
 def save_poses(file: BinaryIO, poses: PosesFile) -> None:
