@@ -119,6 +119,12 @@ def load_poses(path: Path) -> PosesFile:
     return _checked(path, arrays)
 
 
+def check_skeleton(path: Path, names: tuple[str, ...], parents: NDArray[Any]) -> None:
+    """Errors: `InputError` for any but the exchange skeleton."""
+    if names != H36M17.joints or not np.array_equal(parents, H36M17.parents):
+        raise InputError(f"{path} has another skeleton than {H36M17.name}: {', '.join(map(str, names))}")
+
+
 def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> PosesFile:
     def wrong(what: str) -> InputError:
         return InputError(f"{path} is not a poses.npz: {what}")
@@ -149,8 +155,7 @@ def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> PosesFile:
             wanted = ", ".join(str(length) for length in shape)
             raise wrong(f"{key} has shape {array.shape}, which does not fit ({wanted})")
     names = tuple(str(name) for name in arrays["joint_names"])
-    if names != H36M17.joints or not np.array_equal(arrays["parents"], H36M17.parents):
-        raise InputError(f"{path} has another skeleton than {H36M17.name}: {', '.join(names)}")
+    check_skeleton(path, names, arrays["parents"])
     if not (np.diff(arrays["timestamps_s"]) > 0).all():
         raise wrong("its timestamps do not increase")
     if not np.isnan(arrays["poses_3d"][arrays["track_ids"] < 0]).all():
