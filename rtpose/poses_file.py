@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from rtpose import __version__
 from rtpose.errors import InputError
 from rtpose.skeleton import H36M17
 from rtpose.types import Camera, Float32
@@ -70,6 +72,24 @@ _ARRAYS: dict[str, tuple[type[np.generic], tuple[str | int, ...]]] = {
 }
 
 
+def recording_meta(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a new recording: those `given`, None for those that are not, and what every file says."""
+    return {
+        "source": None,
+        "fps": None,
+        "estimator": None,
+        "weights_sha256": None,
+        "smoothing": None,
+        "assumptions": [],
+        "drops": {},
+        **given,
+        "format": FORMAT,
+        "rtpose": __version__,
+        "axes": AXES,
+        "units": UNITS,
+    }
+
+
 def save_poses(file: BinaryIO, poses: PosesFile) -> None:
     """Write a recording. Errors: `OSError` as the file gives it."""
     arrays: dict[str, Any] = {field.name: getattr(poses, field.name) for field in fields(poses)}
@@ -97,6 +117,12 @@ def load_poses(path: Path) -> PosesFile:
         # All of these come out of numpy and zipfile for damaged files.
         raise InputError(f"{path} is not a poses.npz, or it is damaged: {error}") from None
     return _checked(path, arrays)
+
+
+def check_skeleton(path: Path, names: tuple[str, ...], parents: NDArray[Any]) -> None:
+    """Errors: `InputError` for any but the exchange skeleton."""
+    if names != H36M17.joints or not np.array_equal(parents, H36M17.parents):
+        raise InputError(f"{path} has another skeleton than {H36M17.name}: {', '.join(map(str, names))}")
 
 
 def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> PosesFile:
@@ -129,8 +155,7 @@ def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> PosesFile:
             wanted = ", ".join(str(length) for length in shape)
             raise wrong(f"{key} has shape {array.shape}, which does not fit ({wanted})")
     names = tuple(str(name) for name in arrays["joint_names"])
-    if names != H36M17.joints or not np.array_equal(arrays["parents"], H36M17.parents):
-        raise InputError(f"{path} has another skeleton than {H36M17.name}: {', '.join(names)}")
+    check_skeleton(path, names, arrays["parents"])
     if not (np.diff(arrays["timestamps_s"]) > 0).all():
         raise wrong("its timestamps do not increase")
     if not np.isnan(arrays["poses_3d"][arrays["track_ids"] < 0]).all():

@@ -159,9 +159,10 @@ class Run:
     @contextmanager
     def serving(
         self, *, source: str, live: bool, port: int, host: str = "127.0.0.1", token: str | None = None,
-        on_drawn: Callable[[int], None] = lambda frame_id: None,
+        on_drawn: Callable[[int], None] = lambda frame_id: None, on_record: Callable[[bool], None] | None = None,
     ) -> Iterator[PoseServer]:  # fmt: skip
-        """The page, for as long as the block lasts. on_drawn: told of each frame that a page has drawn."""
+        """The page, for as long as the block lasts. on_drawn: told of each frame that a page has drawn. on_record:
+        told when a page wants a recording begun or ended; None: it may not."""
         from rtpose.server.protocol import hello
         from rtpose.server.server import PoseServer
         from rtpose.skeleton import H36M17
@@ -169,9 +170,13 @@ class Run:
         greeting = hello(
             server_version=__version__, skeleton=H36M17, sources=[(source, (0, 0))], live=live,
             estimator=str(self.estimator.describe()["estimator"]), assumptions=self.assumptions,
-            server_ns=time.monotonic_ns(),
+            server_ns=time.monotonic_ns(), can_record=on_record is not None,
         )  # fmt: skip
-        with started(PoseServer(hello=greeting, host=host, port=port, token=token, on_drawn=on_drawn)) as server:
+        server = PoseServer(
+            hello=greeting, host=host, port=port, token=token, on_drawn=on_drawn,
+            on_record=on_record or (lambda wanted: None),
+        )  # fmt: skip
+        with started(server):
             yield server
 
     def play(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,6 +33,7 @@ from rtpose.cli.options import (
     PrecisionOption,
     Smooth,
 )
+from rtpose.cli.recording import LiveRecording
 from rtpose.cli.terminal import (
     on_signals,
     open_page,
@@ -41,7 +43,7 @@ from rtpose.cli.terminal import (
 from rtpose.errors import InputError
 
 if TYPE_CHECKING:
-    from rtpose.types import Person3D, Result, Sink
+    from rtpose.types import Person3D, Result
 
 
 def demo(
@@ -93,7 +95,14 @@ def webcam(
     camera: Annotated[
         str, typer.Option(help="Number of the camera, a device such as /dev/video2, or a stream's URL.")
     ] = "0",
-    record: Annotated[Path | None, typer.Option(help="Also write a poses.npz.")] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Also write the poses: .rtpose, which loses nothing if the program dies, or .npz."),
+    ] = None,
+    record_video: Annotated[
+        Path | None, typer.Option(help="Also write the camera's picture, on the same clock: .mp4, .mkv, .mov.")
+    ] = None,
+    record_folder: Annotated[Path, typer.Option(help="Where recordings go that are begun from the page.")] = Path("."),
     overwrite: Overwrite = False,
     persons: Persons = None,
     height: Height = None,
@@ -114,20 +123,22 @@ def webcam(
 ) -> None:
     """Your own skeleton, live in the browser."""
     from rtpose.capture import open_camera, open_source
-    from rtpose.sinks.npz import NpzRecorder
 
     settings = run_settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
         estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device,
         smooth=smooth,
     )  # fmt: skip
-    run = Run(settings)
-    recorders: list[Sink] = []
-    meta: dict[str, Any] = {}
-    if record is not None:
-        recorders.append(NpzRecorder(record, overwrite=overwrite, meta=lambda: meta))
+    recording = LiveRecording(record, record_video, record_folder, overwrite=overwrite)
     with ExitStack() as stack:
-        server = stack.enter_context(run.serving(source=camera, live=True, port=port, host=host, token=token))
+        stack.callback(recording.close)
+        run = Run(settings)
+        server = stack.enter_context(
+            run.serving(
+                source=camera, live=True, port=port, host=host, token=token, on_record=recording.switched.switch
+            )
+        )
+        recording.show_on(server)
         if "://" in camera:
             source = open_source(camera)
         elif Path(camera).is_file():
@@ -135,35 +146,42 @@ def webcam(
         else:
             source = open_camera(int(camera) if camera.isdigit() else camera)
         open_page(server, browser)
-        summary = run.play(source, server=server, recorders=recorders, meta=meta, status_line=True)
+        summary = run.play(source, server=server, recorders=recording.sinks, meta=recording.meta, status_line=True)
     print(summary_line(summary, record))
 
 
 def view(
-    poses: Annotated[Path, typer.Argument(metavar="POSES.npz", help="A file that `rtpose video` wrote.")],
+    poses: Annotated[Path, typer.Argument(metavar="RECORDING", help="A poses.npz or a .rtpose recording.")],
     port: Port = DEFAULT_PORT,
     host: Host = "127.0.0.1",
     browser: Browser = True,
 ) -> None:
-    """Play a poses.npz on the page."""
-    from rtpose.poses_file import load_poses
+    """Play a recording on the page."""
+    from rtpose.poses_file import save_poses
+    from rtpose.recording_file import is_recording, read_poses
     from rtpose.server.protocol import hello
     from rtpose.server.server import PoseServer
     from rtpose.skeleton import H36M17
 
-    recording = load_poses(poses)
-    server = PoseServer(
-        hello=hello(
-            server_version=__version__, skeleton=H36M17, sources=[(poses.name, recording.image_size)],
-            live=False, estimator=str(recording.meta.get("estimator") or "unknown"),
-            assumptions=[str(text) for text in recording.meta.get("assumptions") or []],
-            server_ns=time.monotonic_ns(), recording="/recording.npz",
-        ),
-        host=host, port=port, recording=poses,
-    )  # fmt: skip
-    stop = threading.Event()
-    with on_signals(stop.set), started(server):
-        open_page(server, browser)
-        print("Ctrl-C ends it.")
-        while not stop.wait(0.2):  # a wait without a time limit would not see Ctrl-C on Windows
-            pass
+    recording = read_poses(poses)
+    with tempfile.TemporaryDirectory(prefix="rtpose-") as folder:
+        served = poses
+        if is_recording(poses):  # the page is served one kind of file
+            served = Path(folder) / "recording.npz"
+            with served.open("wb") as file:
+                save_poses(file, recording)
+        server = PoseServer(
+            hello=hello(
+                server_version=__version__, skeleton=H36M17, sources=[(poses.name, recording.image_size)],
+                live=False, estimator=str(recording.meta.get("estimator") or "unknown"),
+                assumptions=[str(text) for text in recording.meta.get("assumptions") or []],
+                server_ns=time.monotonic_ns(), recording="/recording.npz",
+            ),
+            host=host, port=port, recording=served,
+        )  # fmt: skip
+        stop = threading.Event()
+        with on_signals(stop.set), started(server):
+            open_page(server, browser)
+            print("Ctrl-C ends it.")
+            while not stop.wait(0.2):  # a wait without a time limit would not see Ctrl-C on Windows
+                pass
