@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rtpose.errors import InputError
 from rtpose.skeleton import H36M17
-from rtpose.types import Camera, Float32
+from rtpose.types import Camera, Float32, Person3D
 
 FORMAT = 1
 AXES = "camera: x right, y down, z away from the camera"
@@ -93,6 +93,24 @@ def read_figures(path: Path) -> tuple[int, int, int]:
         raise InputError(f"{path} is not a poses.npz: keys are missing")
     people = (arrays["track_ids"] >= 0).sum(axis=1)
     return len(people), int((people > 0).sum()), int(people.max(initial=0))
+
+
+def persons_of(poses: PosesFile, frame: int) -> list[Person3D]:
+    """The people of row `frame`. Their boxes, which the file does not hold, are those of their 2D joints."""
+    persons = []
+    for column in np.flatnonzero(poses.track_ids[frame] >= 0):
+        keypoints = poses.keypoints_2d[frame, column]
+        persons.append(
+            Person3D(
+                track_id=int(poses.track_ids[frame, column]),
+                bbox=np.concatenate([keypoints[:, :2].min(0), keypoints[:, :2].max(0)]),
+                keypoints_2d=keypoints,
+                pose_3d=poses.poses_3d[frame, column],
+                root_3d=poses.root_3d[frame, column],
+                confidence=poses.confidence[frame, column],
+            )
+        )
+    return persons
 
 
 def _read(path: Path, keys: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:

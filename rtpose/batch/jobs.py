@@ -7,7 +7,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
@@ -194,7 +194,7 @@ def made_folders(jobs: Sequence[Job]) -> Iterator[None]:
         yield
     finally:
         for folder in reversed(made):
-            if not any(folder.iterdir()):
+            with suppress(OSError):  # something is in it
                 folder.rmdir()
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rtpose import __version__
-from rtpose.cli.assemble import Run, run_settings
+from rtpose.cli.assemble import Run, open_window, run_settings
 from rtpose.cli.options import (
     DEFAULT_PORT,
     BackendOption,
@@ -31,6 +31,8 @@ from rtpose.cli.options import (
     Port,
     PrecisionOption,
     Smooth,
+    Viewer,
+    ViewerOption,
 )
 from rtpose.cli.terminal import (
     on_signals,
@@ -41,6 +43,7 @@ from rtpose.cli.terminal import (
 from rtpose.errors import InputError
 
 if TYPE_CHECKING:
+    from rtpose.poses_file import PosesFile
     from rtpose.types import Person3D, Result, Sink
 
 
@@ -107,12 +110,13 @@ def webcam(
     device: DeviceOption = None,
     smooth: Smooth = None,
     config: ConfigFile = None,
+    viewer: ViewerOption = Viewer.BROWSER,
     port: Port = DEFAULT_PORT,
     host: Host = "127.0.0.1",
     token: Annotated[str | None, typer.Option(help="What a page must know to connect.")] = None,
     browser: Browser = True,
 ) -> None:
-    """Your own skeleton, live in the browser."""
+    """Your own skeleton, live in the browser or in a window."""
     from rtpose.capture import open_camera, open_source
     from rtpose.sinks.npz import NpzRecorder
 
@@ -127,15 +131,22 @@ def webcam(
     if record is not None:
         recorders.append(NpzRecorder(record, overwrite=overwrite, meta=lambda: meta))
     with ExitStack() as stack:
-        server = stack.enter_context(run.serving(source=camera, live=True, port=port, host=host, token=token))
+        server, window = None, None
+        if viewer == Viewer.OPEN3D:
+            window = stack.enter_context(open_window(camera))
+        else:
+            server = stack.enter_context(run.serving(source=camera, live=True, port=port, host=host, token=token))
         if "://" in camera:
             source = open_source(camera)
         elif Path(camera).is_file():
             raise InputError(f"{camera} is a file, no camera: rtpose video {camera}")
         else:
             source = open_camera(int(camera) if camera.isdigit() else camera)
-        open_page(server, browser)
-        summary = run.play(source, server=server, recorders=recorders, meta=meta, status_line=True)
+        if server is not None:
+            open_page(server, browser)
+        summary = run.play(
+            source, server=server, window=window, recorders=recorders, meta=meta, status_line=True
+        )  # fmt: skip
     print(summary_line(summary, record))
 
 
@@ -144,14 +155,18 @@ def view(
     port: Port = DEFAULT_PORT,
     host: Host = "127.0.0.1",
     browser: Browser = True,
+    viewer: ViewerOption = Viewer.BROWSER,
 ) -> None:
-    """Play a poses.npz on the page."""
+    """Play a poses.npz on the page or in a window."""
     from rtpose.poses_file import load_poses
     from rtpose.server.protocol import hello
     from rtpose.server.server import PoseServer
     from rtpose.skeleton import H36M17
 
     recording = load_poses(poses)
+    if viewer == Viewer.OPEN3D:
+        _play_in_window(recording, poses.name)
+        return
     server = PoseServer(
         hello=hello(
             server_version=__version__, skeleton=H36M17, sources=[(poses.name, recording.image_size)],
@@ -167,3 +182,23 @@ def view(
         print("Ctrl-C ends it.")
         while not stop.wait(0.2):  # a wait without a time limit would not see Ctrl-C on Windows
             pass
+
+
+def _play_in_window(recording: PosesFile, name: str) -> None:
+    """Over and over, at its own times, until the window is closed or Ctrl-C."""
+    import numpy as np
+
+    from rtpose.poses_file import persons_of
+
+    if len(recording.timestamps_s) == 0:
+        raise InputError(f"{name} has no frames to show")
+    times_s = recording.timestamps_s - recording.timestamps_s[0]
+    length_s = float(times_s[-1]) + 1 / 30
+    stop = threading.Event()
+    started_s = time.monotonic()
+    with on_signals(stop.set), open_window(name) as window:
+        print("Closing the window or Ctrl-C ends it.")
+        while window.draw() and not stop.wait(1 / 60):
+            t_s = (time.monotonic() - started_s) % length_s
+            frame = int(np.searchsorted(times_s, t_s, side="right")) - 1
+            window.show(persons_of(recording, frame), float(times_s[frame]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtpose.cli.assemble import Run, run_settings
+from rtpose.cli.assemble import Run, open_window, run_settings
 from rtpose.cli.options import (
     DEFAULT_PORT,
     BackendOption,
@@ -30,6 +30,7 @@ from rtpose.cli.options import (
     PrecisionOption,
     Quiet,
     Smooth,
+    Viewer,
 )
 from rtpose.cli.terminal import (
     on_signals,
@@ -69,6 +70,9 @@ def video(
         typer.Option(help="Also write the video with the skeleton on it; a folder for several inputs."),
     ] = None,
     view: Annotated[bool, typer.Option("--view", help="Show the page while it is computed.")] = False,
+    viewer: Annotated[
+        Viewer | None, typer.Option(help="Show it on the page (as --view), or in a window of this machine.")
+    ] = None,
     overwrite: Overwrite = False,
     persons: Persons = None,
     height: Height = None,
@@ -108,10 +112,14 @@ def video(
         estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device,
         smooth=smooth,
     )  # fmt: skip
-    if view and (workers is not None or cluster is not None):
-        raise ConfigError("--view shows one video after the other: leave out --workers and --cluster")
+    viewer = viewer or (Viewer.BROWSER if view else None)
+    if viewer and (workers is not None or cluster is not None):
+        raise ConfigError("a viewer shows one video after the other: leave out --workers and --cluster")
     wanted = plan(inputs, out, overlay)
     check_outputs(wanted, overwrite=overwrite)
+    many = wanted.several or workers is not None or cluster is not None or report is not None
+    if many:
+        settings = _for_anywhere(settings)
     with ExitStack() as stack:
 
         def page(run: Run, job: Job) -> PoseServer:
@@ -119,8 +127,12 @@ def video(
             open_page(server, browser)
             return server
 
-        here = VideoWork(settings, page if view else None)
-        if wanted.several or workers is not None or cluster is not None or report is not None:
+        here = VideoWork(
+            settings,
+            page=page if viewer == Viewer.BROWSER else None,
+            window=stack.enter_context(open_window("video")) if viewer == Viewer.OPEN3D else None,
+        )
+        if many:
             _many(here, wanted, settings, workers, cluster, overwrite=overwrite, report_to=report, quiet=quiet)
         else:
             _alone(here, wanted.jobs[0], overwrite=overwrite, quiet=quiet)
@@ -209,17 +221,19 @@ def _executor(
         return Processes(StartVideoWork(shared), count, _say), count
     from rtpose.batch.ray_cluster import RayCluster
 
-    shared = msgspec.structs.replace(
-        settings, threads=settings.threads or 1,
-        **{name: _absolute(getattr(settings, name)) for name in ("lifter", "cascaded", "calibration")},
-    )  # fmt: skip
-    ray = RayCluster(StartVideoWork(shared), cluster, threads=shared.threads or 1, count=workers)
+    threads = settings.threads or 1
+    shared = msgspec.structs.replace(settings, threads=threads)
+    ray = RayCluster(StartVideoWork(shared), cluster, threads=threads, count=workers)
     return ray, min(ray.count, jobs)
 
 
-def _absolute(file: str | None) -> str | None:
-    """The path of a file for those who stand elsewhere; other names as they are."""
-    return str(Path(file).absolute()) if file is not None and Path(file).is_file() else file
+def _for_anywhere(settings: RunSettings) -> RunSettings:
+    """With whole paths of files, for workers that stand elsewhere; the outputs, which name some, are then the same."""
+    import msgspec
+
+    files = {name: getattr(settings, name) for name in ("lifter", "cascaded", "calibration")}
+    whole = {name: str(Path(file).absolute()) for name, file in files.items() if file and Path(file).is_file()}
+    return msgspec.structs.replace(settings, **whole)
 
 
 @contextmanager

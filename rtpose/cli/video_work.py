@@ -17,6 +17,7 @@ from rtpose.errors import InputError, RtposeError
 if TYPE_CHECKING:
     from rtpose.pipeline import Summary
     from rtpose.server.server import PoseServer
+    from rtpose.sinks.open3d_window import Open3DWindow
     from rtpose.types import FrameSource, Result, Sink
 
 
@@ -33,10 +34,17 @@ class StartVideoWork:
 class VideoWork:
     """See `rtpose.batch.executors.Work`. The networks are loaded once there is a video to run them on."""
 
-    def __init__(self, settings: RunSettings, page: Callable[[Run, Job], PoseServer] | None = None) -> None:
-        """page: called once, makes the page that shows each video while it is done."""
+    def __init__(
+        self,
+        settings: RunSettings,
+        *,
+        page: Callable[[Run, Job], PoseServer] | None = None,
+        window: Open3DWindow | None = None,
+    ) -> None:
+        """page: called once, makes the page that shows each video while it is done. window: shows it, too."""
         self._settings = settings
         self._page = page
+        self._window = window
         self._run: Run | None = None
         self._server: PoseServer | None = None
         self.stopped = False
@@ -106,7 +114,9 @@ class VideoWork:
             if self.stopped:  # also where that was said before there was anything to stop
                 run.stop()
 
-        summary = run.play(source, server=self._server, recorders=recorders, meta=meta, on_result=count)
+        summary = run.play(
+            source, server=self._server, window=self._window, recorders=recorders, meta=meta, on_result=count
+        )
         self.stopped |= run.stopped
         if summary.frames == 0 and not self.stopped:
             raise InputError(f"{job.name} has no readable frame: nothing is written")

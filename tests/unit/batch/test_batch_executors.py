@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from batch_work import FakeWork, StartFakeWork, fake_jobs
@@ -70,6 +71,17 @@ def test_what_no_process_can_do_ends_all(tmp_path: Path) -> None:
 def test_a_cluster_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'rtpose\[cluster\]'"):
+        RayCluster(StartFakeWork(), "auto", threads=1)
+
+
+def test_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**_: object) -> None:
+        raise ConnectionError("Could not find any running Ray instance.\nPlease specify one")
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    with pytest.raises(
+        RtposeError, match=r"no Ray cluster at 'auto' \(Could not find any.*\): start one with `ray start"
+    ):
         RayCluster(StartFakeWork(), "auto", threads=1)
 
 
