@@ -26,8 +26,7 @@ MOST_IN_A_ROW = 4 * MOST_DEATHS
 
 
 def threads_each(workers: int) -> int:
-    """Inference threads of each process: together they fill the processor once. More of them, of one process or of
-    several, are slower (docs/many-videos.md)."""
+    """Inference threads of each process: together they fill the processor once."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return max(1, cores // workers)
 

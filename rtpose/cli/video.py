@@ -93,7 +93,7 @@ def video(
         int | None,
         typer.Option(
             min=1,
-            help="Processes that share out several inputs; one for each processor core is the fastest.",
+            help="Processes that share out several inputs: best one for each processor core.",
             show_default="1; with --cluster all of it",
         ),
     ] = None,
