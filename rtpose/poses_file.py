@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rtpose import __version__
 from rtpose.errors import InputError
 from rtpose.skeleton import H36M17
-from rtpose.types import Camera, Float32
+from rtpose.types import Camera, Float32, Person3D
 
 FORMAT = 1
 AXES = "camera: x right, y down, z away from the camera"
@@ -102,12 +102,44 @@ def save_poses(file: BinaryIO, poses: PosesFile) -> None:
 
 def load_poses(path: Path) -> PosesFile:
     """Read a recording. Errors: `InputError` if there is none, or one that this version cannot read."""
+    return _checked(path, _read(path))
+
+
+def read_figures(path: Path) -> tuple[int, int, int]:
+    """Frames, frames with people, most people at once; only that is read. Errors: `InputError` as `load_poses`."""
+    arrays = _read(path, ("track_ids", "meta"))
+    if set(arrays) != {"track_ids", "meta"} or arrays["track_ids"].ndim != 2:
+        raise InputError(f"{path} is not a poses.npz: keys are missing")
+    people = (arrays["track_ids"] >= 0).sum(axis=1)
+    return len(people), int((people > 0).sum()), int(people.max(initial=0))
+
+
+def persons_of(poses: PosesFile, frame: int) -> list[Person3D]:
+    """The people of row `frame`. Their boxes, which the file does not hold, are those of their 2D joints."""
+    persons = []
+    for column in np.flatnonzero(poses.track_ids[frame] >= 0):
+        keypoints = poses.keypoints_2d[frame, column]
+        persons.append(
+            Person3D(
+                track_id=int(poses.track_ids[frame, column]),
+                bbox=np.concatenate([keypoints[:, :2].min(0), keypoints[:, :2].max(0)]),
+                keypoints_2d=keypoints,
+                pose_3d=poses.poses_3d[frame, column],
+                root_3d=poses.root_3d[frame, column],
+                confidence=poses.confidence[frame, column],
+            )
+        )
+    return persons
+
+
+def _read(path: Path, keys: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+    """The file's arrays, or those of `keys` that it has."""
     try:
         with path.open("rb") as file:  # numpy forgets to close what it opens itself and cannot read
             npz = np.load(file, allow_pickle=False)
             if isinstance(npz, np.ndarray):
                 raise InputError(f"{path} is not a poses.npz: it is a single array")
-            arrays = {key: npz[key] for key in npz.files}
+            return {key: npz[key] for key in npz.files if keys is None or key in keys}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: give a poses.npz that rtpose wrote") from None
     except OSError as error:
@@ -116,7 +148,6 @@ def load_poses(path: Path) -> PosesFile:
             RuntimeError, SyntaxError, TypeError) as error:  # fmt: skip
         # All of these come out of numpy and zipfile for damaged files.
         raise InputError(f"{path} is not a poses.npz, or it is damaged: {error}") from None
-    return _checked(path, arrays)
 
 
 def check_skeleton(path: Path, names: tuple[str, ...], parents: NDArray[Any]) -> None:

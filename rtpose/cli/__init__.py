@@ -39,7 +39,8 @@ app.add_typer(learn.data_app, name="data")
 def main() -> None:
     """Entry point: a user's error is one line and exit code 2; `--debug` before the command shows the traceback."""
     try:
-        app()
+        # click would expand patterns on Windows, where no shell does; `rtpose video` does it everywhere, and better.
+        app(windows_expand_args=False)
     except RtposeError as error:
         if terminal.debugging:
             raise

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rtpose.config import RunSettings
     from rtpose.pipeline import Pipeline, Summary
     from rtpose.server.server import PoseServer
+    from rtpose.sinks.open3d_window import Open3DWindow
     from rtpose.types import Camera, Estimator, FrameSource, Result, Sink, SourceInfo
 
 
@@ -184,13 +185,15 @@ class Run:
         source: FrameSource,
         *,
         server: PoseServer | None = None,
+        window: Open3DWindow | None = None,
         recorders: Sequence[Sink] = (),
         meta: dict[str, Any] | None = None,
         real_time: bool = False,
         on_result: Callable[[Result], None] = lambda result: None,
         status_line: bool = False,
     ) -> Summary:
-        """Run one source to its end, or to Ctrl-C. `meta` is filled in for the recorders before they close."""
+        """Run one source to its end, to Ctrl-C or until the user closes the window. `meta` is filled in for the
+        recorders before they close."""
         from rtpose.pipeline import Pipeline
         from rtpose.server.protocol import Source
         from rtpose.sinks.websocket import WebSocketSink
@@ -218,7 +221,7 @@ class Run:
             source, self.estimator,
             NoSmoother() if self.smooth == "off" else smoother,
             camera_of=self.camera_of, recorders=recorders,
-            viewers=[WebSocketSink(server)] if server else [],
+            viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else [])],
             real_time=real_time, on_result=on_each, on_status=when_changed(on_status),
         )  # fmt: skip
         self._pipeline = pipeline
@@ -228,7 +231,7 @@ class Run:
 
         try:
             with on_signals(self.stop):
-                summary = pipeline.run()
+                summary = window.beside(pipeline.run, self.stop) if window else pipeline.run()
         finally:
             if show:
                 show.end()
@@ -283,6 +286,13 @@ def _camera(settings: RunSettings) -> tuple[Callable[[tuple[int, int]], Camera],
     said = "assumed" if settings.fov_deg is None else "as given"
     text = f"field of view {fov:g} degrees across the longer side, {said}"
     return lambda size: camera_from_fov(size, fov), text
+
+
+def open_window(source: str) -> Open3DWindow:
+    """The Open3D window, as a `with` block. In the main thread."""
+    from rtpose.sinks.open3d_window import Open3DWindow
+
+    return Open3DWindow(f"rtpose: {source}")
 
 
 def open_file(name: str) -> FrameSource:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtpose import __version__
-from rtpose.cli.assemble import Run, run_settings
+from rtpose.cli.assemble import Run, open_window, run_settings
 from rtpose.cli.options import (
     DEFAULT_PORT,
     BackendOption,
@@ -32,6 +32,8 @@ from rtpose.cli.options import (
     Port,
     PrecisionOption,
     Smooth,
+    Viewer,
+    ViewerOption,
 )
 from rtpose.cli.recording import LiveRecording
 from rtpose.cli.terminal import (
@@ -43,6 +45,7 @@ from rtpose.cli.terminal import (
 from rtpose.errors import InputError
 
 if TYPE_CHECKING:
+    from rtpose.poses_file import PosesFile
     from rtpose.types import Person3D, Result
 
 
@@ -116,12 +119,13 @@ def webcam(
     device: DeviceOption = None,
     smooth: Smooth = None,
     config: ConfigFile = None,
+    viewer: ViewerOption = Viewer.BROWSER,
     port: Port = DEFAULT_PORT,
     host: Host = "127.0.0.1",
     token: Annotated[str | None, typer.Option(help="What a page must know to connect.")] = None,
     browser: Browser = True,
 ) -> None:
-    """Your own skeleton, live in the browser."""
+    """Your own skeleton, live in the browser or in a window."""
     from rtpose.capture import open_camera, open_source
 
     settings = run_settings(
@@ -133,20 +137,27 @@ def webcam(
     with ExitStack() as stack:
         stack.callback(recording.close)
         run = Run(settings)
-        server = stack.enter_context(
-            run.serving(
-                source=camera, live=True, port=port, host=host, token=token, on_record=recording.switched.switch
+        server, window = None, None
+        if viewer == Viewer.OPEN3D:
+            window = stack.enter_context(open_window(camera))
+        else:
+            server = stack.enter_context(
+                run.serving(
+                    source=camera, live=True, port=port, host=host, token=token, on_record=recording.switched.switch
+                )
             )
-        )
-        recording.show_on(server)
+            recording.show_on(server)
         if "://" in camera:
             source = open_source(camera)
         elif Path(camera).is_file():
             raise InputError(f"{camera} is a file, no camera: rtpose video {camera}")
         else:
             source = open_camera(int(camera) if camera.isdigit() else camera)
-        open_page(server, browser)
-        summary = run.play(source, server=server, recorders=recording.sinks, meta=recording.meta, status_line=True)
+        if server is not None:
+            open_page(server, browser)
+        summary = run.play(
+            source, server=server, window=window, recorders=recording.sinks, meta=recording.meta, status_line=True
+        )
     print(summary_line(summary, record))
 
 
@@ -155,8 +166,9 @@ def view(
     port: Port = DEFAULT_PORT,
     host: Host = "127.0.0.1",
     browser: Browser = True,
+    viewer: ViewerOption = Viewer.BROWSER,
 ) -> None:
-    """Play a recording on the page."""
+    """Play a recording on the page or in a window."""
     from rtpose.poses_file import save_poses
     from rtpose.recording_file import is_recording, read_poses
     from rtpose.server.protocol import hello
@@ -164,6 +176,9 @@ def view(
     from rtpose.skeleton import H36M17
 
     recording = read_poses(poses)
+    if viewer == Viewer.OPEN3D:
+        _play_in_window(recording, poses.name)
+        return
     with tempfile.TemporaryDirectory(prefix="rtpose-") as folder:
         served = poses
         if is_recording(poses):  # the page is served one kind of file
@@ -185,3 +200,23 @@ def view(
             print("Ctrl-C ends it.")
             while not stop.wait(0.2):  # a wait without a time limit would not see Ctrl-C on Windows
                 pass
+
+
+def _play_in_window(recording: PosesFile, name: str) -> None:
+    """Over and over, at its own times, until the window is closed or Ctrl-C."""
+    import numpy as np
+
+    from rtpose.poses_file import persons_of
+
+    if len(recording.timestamps_s) == 0:
+        raise InputError(f"{name} has no frames to show")
+    times_s = recording.timestamps_s - recording.timestamps_s[0]
+    length_s = float(times_s[-1]) + 1 / 30
+    stop = threading.Event()
+    started_s = time.monotonic()
+    with on_signals(stop.set), open_window(name) as window:
+        print("Closing the window or Ctrl-C ends it.")
+        while window.draw() and not stop.wait(1 / 60):
+            t_s = (time.monotonic() - started_s) % length_s
+            frame = int(np.searchsorted(times_s, t_s, side="right")) - 1
+            window.show(persons_of(recording, frame), float(times_s[frame]))

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Viewer(StrEnum):
+    """Where people are looked at."""
+
+    BROWSER = "browser"
+    OPEN3D = "open3d"
+
 
 Persons = Annotated[int | None, typer.Option(help="Most people to follow at once.", show_default="1")]
 Height = Annotated[
@@ -68,6 +77,9 @@ TrainOverrides = Annotated[
 ]
 Port = Annotated[int, typer.Option(help="Port of the page; 0 takes any free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on. Anything but this machine asks for a token.")]
+ViewerOption = Annotated[
+    Viewer, typer.Option("--viewer", help="The page, or a window of this machine drawn by Open3D.")
+]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace output files that exist.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 import time
 import webbrowser
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtpose.errors import MissingExtraError, RtposeError
+from rtpose.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from rtpose.pipeline import Summary
@@ -22,13 +21,6 @@ if TYPE_CHECKING:
 
 debugging = False
 """Show an error as a traceback. Set by `--debug`."""
-
-
-def report_error(error: RtposeError, *, fatal: bool) -> None:
-    """One of several inputs failed: say so and go on, unless it is the only one."""
-    if fatal or debugging:
-        raise error
-    print(f"rtpose: {error}", file=sys.stderr)
 
 
 @contextmanager

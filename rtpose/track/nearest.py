@@ -28,12 +28,12 @@ class NearestTracker:
     """Greedy matching of 2D joints, nearest pairs first."""
 
     def __init__(self) -> None:
-        self._tracks: list[_Track] = []
-        self._next_id = 0
+        self.reset()
 
     def reset(self) -> None:
-        """Forget everybody; ids go on counting."""
-        self._tracks = []
+        """Forget everybody, and count from 0 again: what a file says of a video shall not hang on those before it."""
+        self._tracks: list[_Track] = []
+        self._next_id = 0
 
     def update(self, keypoints_2d: Float32, bboxes: Float32, t_s: float) -> list[int]:
         """See `rtpose.types.Tracker`."""

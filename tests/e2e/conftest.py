@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -51,6 +52,15 @@ def chromium() -> str:
     if not Path(own).is_file():
         missing("no Chromium on this machine: install it, or run `playwright install chromium`")
     return own
+
+
+@pytest.fixture(scope="session")
+def open3d_and_display() -> None:
+    """Open3D is installed, and a virtual display can be made."""
+    if find_spec("open3d") is None:
+        missing("the extra open3d is not installed")
+    if shutil.which("Xvfb") is None:
+        missing("no virtual display on this machine: apt install xvfb")
 
 
 @pytest.fixture(scope="session")

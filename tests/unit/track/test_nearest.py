@@ -40,6 +40,13 @@ def test_a_short_absence_is_forgiven_and_a_long_one_is_not() -> None:
     assert ids(tracker, [person(120)], 2.5 * MAX_GAP_S) == [1]
 
 
+def test_another_source_begins_with_the_first_id() -> None:
+    tracker = NearestTracker()
+    ids(tracker, [person(100), person(900)], 0.0)
+    tracker.reset()
+    assert ids(tracker, [person(900)], 0.1) == [0]
+
+
 def test_far_away_is_someone_else() -> None:
     tracker = NearestTracker()
     ids(tracker, [person(100)], 0.0)
