@@ -20,8 +20,11 @@ from rtpose.cli.terminal import (
 from rtpose.errors import ConfigError, InputError, OutputError, RtposeError
 
 if TYPE_CHECKING:
+    import ssl
+
     from rtpose.config import RunSettings
     from rtpose.pipeline import Pipeline, Summary
+    from rtpose.server.camera import CameraFeed
     from rtpose.server.server import PoseServer
     from rtpose.types import Camera, Estimator, FrameSource, Result, Sink, SourceInfo
 
@@ -160,8 +163,9 @@ class Run:
     def serving(
         self, *, source: str, live: bool, port: int, host: str = "127.0.0.1", token: str | None = None,
         on_drawn: Callable[[int], None] = lambda frame_id: None,
+        camera: CameraFeed | None = None, tls: ssl.SSLContext | None = None,
     ) -> Iterator[PoseServer]:  # fmt: skip
-        """The page, for as long as the block lasts. on_drawn: told of each frame that a page has drawn."""
+        """The page, for as long as the block lasts. on_drawn, camera, tls: see `PoseServer`."""
         from rtpose.server.protocol import hello
         from rtpose.server.server import PoseServer
         from rtpose.skeleton import H36M17
@@ -169,9 +173,12 @@ class Run:
         greeting = hello(
             server_version=__version__, skeleton=H36M17, sources=[(source, (0, 0))], live=live,
             estimator=str(self.estimator.describe()["estimator"]), assumptions=self.assumptions,
-            server_ns=time.monotonic_ns(),
+            server_ns=time.monotonic_ns(), takes_camera=camera is not None,
         )  # fmt: skip
-        with started(PoseServer(hello=greeting, host=host, port=port, token=token, on_drawn=on_drawn)) as server:
+        server = PoseServer(
+            hello=greeting, host=host, port=port, token=token, on_drawn=on_drawn, camera=camera, tls=tls
+        )
+        with started(server):
             yield server
 
     def play(
@@ -203,7 +210,13 @@ class Run:
             if show:
                 show.status(text)
 
+        size = source.info.size
+
         def on_each(result: Result) -> None:
+            nonlocal size
+            if server is not None and result.frame.size != size:  # a phone was turned, or was not there before
+                size = result.frame.size
+                server.update_hello(sources=[Source(source.info.name, list(size))])
             on_result(result)
             if show:
                 show.result(result)

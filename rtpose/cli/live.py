@@ -31,8 +31,13 @@ from rtpose.cli.options import (
     Port,
     PrecisionOption,
     Smooth,
+    Tls,
+    TlsCert,
+    TlsKey,
+    Token,
 )
 from rtpose.cli.terminal import (
+    https,
     on_signals,
     open_page,
     started,
@@ -41,7 +46,7 @@ from rtpose.cli.terminal import (
 from rtpose.errors import InputError
 
 if TYPE_CHECKING:
-    from rtpose.types import Person3D, Result, Sink
+    from rtpose.types import FrameSource, Person3D, Result, Sink
 
 
 def demo(
@@ -91,7 +96,11 @@ def demo(
 
 def webcam(
     camera: Annotated[
-        str, typer.Option(help="Number of the camera, a device such as /dev/video2, or a stream's URL.")
+        str,
+        typer.Option(
+            help="Number of the camera, a device such as /dev/video2, a stream's URL, or browser: that of a page, "
+            "also on a phone."
+        ),
     ] = "0",
     record: Annotated[Path | None, typer.Option(help="Also write a poses.npz.")] = None,
     overwrite: Overwrite = False,
@@ -109,11 +118,14 @@ def webcam(
     config: ConfigFile = None,
     port: Port = DEFAULT_PORT,
     host: Host = "127.0.0.1",
-    token: Annotated[str | None, typer.Option(help="What a page must know to connect.")] = None,
+    token: Token = None,
+    tls: Tls = False,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     browser: Browser = True,
 ) -> None:
     """Your own skeleton, live in the browser."""
-    from rtpose.capture import open_camera, open_source
+    from rtpose.capture.browser import BrowserCamera
     from rtpose.sinks.npz import NpzRecorder
 
     settings = run_settings(
@@ -122,21 +134,38 @@ def webcam(
         smooth=smooth,
     )  # fmt: skip
     run = Run(settings)
+    feed = BrowserCamera() if camera == "browser" else None
     recorders: list[Sink] = []
     meta: dict[str, Any] = {}
     if record is not None:
         recorders.append(NpzRecorder(record, overwrite=overwrite, meta=lambda: meta))
     with ExitStack() as stack:
-        server = stack.enter_context(run.serving(source=camera, live=True, port=port, host=host, token=token))
-        if "://" in camera:
-            source = open_source(camera)
-        elif Path(camera).is_file():
-            raise InputError(f"{camera} is a file, no camera: rtpose video {camera}")
-        else:
-            source = open_camera(int(camera) if camera.isdigit() else camera)
+        server = stack.enter_context(
+            run.serving(
+                source=camera, live=True, port=port, host=host, token=token, camera=feed,
+                tls=https(tls, tls_cert, tls_key),
+            )
+        )  # fmt: skip
+        source = feed or open_live(camera)
         open_page(server, browser)
+        if feed is not None and not server.url_is_secure:
+            print(
+                "rtpose: warning: browsers give their camera only to https pages and to pages of their own computer: "
+                "for a phone add --tls",
+                file=sys.stderr,
+            )
         summary = run.play(source, server=server, recorders=recorders, meta=meta, status_line=True)
     print(summary_line(summary, record))
+
+
+def open_live(camera: str) -> FrameSource:
+    from rtpose.capture import open_camera, open_source
+
+    if "://" in camera:
+        return open_source(camera)
+    if Path(camera).is_file():
+        raise InputError(f"{camera} is a file, no camera: rtpose video {camera}")
+    return open_camera(int(camera) if camera.isdigit() else camera)
 
 
 def view(

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from rtpose.errors import MissingExtraError, RtposeError
 
 if TYPE_CHECKING:
+    import ssl
+
     from rtpose.pipeline import Summary
     from rtpose.server.server import PoseServer
     from rtpose.types import Result
@@ -140,10 +142,33 @@ def started(server: PoseServer) -> Iterator[PoseServer]:
         server.close()
 
 
+def https(own: bool, certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """What `--tls`, `--tls-cert` and `--tls-key` ask for. Errors: see `tls_context`."""
+    if not own and certificate is None and key is None:
+        return None
+    from rtpose.server.tls import CERTIFICATE, own_certificate, tls_context
+
+    if certificate is None and key is None:
+        file = own_certificate().with_name(CERTIFICATE)
+        print(f"Browsers will warn of its own certificate: {file}", flush=True)
+    return tls_context(certificate, key)
+
+
 def open_page(server: PoseServer, browser: bool) -> None:
     print(f"The page: {server.url}", flush=True)
+    if server.token is not None and sys.stdout.isatty():
+        _print_as_picture(server.url)
     if browser:
         webbrowser.open(server.url)
+
+
+def _print_as_picture(url: str) -> None:
+    """A QR code, for phones, where the library for it is installed."""
+    try:
+        import segno
+    except ModuleNotFoundError:
+        return
+    segno.make(url, error="l").terminal(compact=True)
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 // Puts the parts together: what comes from the server goes to the scene, the picture and the figures.
+import { connectCamera } from "./camera";
 import type { PoseMessage } from "./decode";
 import { Labels } from "./labels";
 import { Overlay } from "./overlay";
@@ -34,8 +35,8 @@ function onServer(path: string): URL {
   return url;
 }
 
-function socketUrl(): URL {
-  const url = onServer("socket");
+function socketUrl(path: string): URL {
+  const url = onServer(path);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url;
 }
@@ -54,6 +55,7 @@ function start(stage: Stage): void {
   /** Counts hellos, so that a recording of an older one that arrives late is not shown. */
   let session = 0;
 
+  const offerCamera = connectCamera(socketUrl("camera"));
   const labels = new Labels(element("labels"), stage);
   const view = new PeopleView(stage, labels);
   const noSkeleton = makeSkeleton([], [], new Map());
@@ -80,6 +82,7 @@ function start(stage: Stage): void {
 
   const showStatus = (): void => {
     if (status.ended) showState("ended", status.text === "ok" ? undefined : status.text);
+    else if (status.text.startsWith("waiting")) showState("waiting", status.text);
     else if (status.text !== "ok") showState("problem", status.text);
     else showState(frames > 0 ? "live" : "waiting");
   };
@@ -107,10 +110,11 @@ function start(stage: Stage): void {
     }
   };
 
-  const link = new Link(socketUrl(), {
+  const link = new Link(socketUrl("socket"), {
     onHello(hello) {
       const source = hello.sources[0]!;
       session++;
+      offerCamera(hello.takes_camera);
       frames = pictures = people = 0;
       dataset["frames"] = dataset["pictures"] = dataset["persons"] = "0";
       dataset["latencyMs"] = "";
