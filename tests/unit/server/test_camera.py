@@ -60,12 +60,15 @@ def taken(socket: ClientConnection) -> int:
 
 def closed(socket: ClientConnection) -> tuple[int, str]:
     """What the server says when it ends the connection."""
-    try:
-        while True:
-            socket.recv(WAIT_S)
-    except ConnectionClosed as error:
-        assert error.rcvd is not None
-        return error.rcvd.code, error.rcvd.reason
+    with pytest.raises(ConnectionClosed) as error:
+        read_to_the_end(socket)
+    assert error.value.rcvd is not None
+    return error.value.rcvd.code, error.value.rcvd.reason
+
+
+def read_to_the_end(socket: ClientConnection) -> None:
+    while True:
+        socket.recv(WAIT_S)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
