@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,14 +37,16 @@ from rtpose.cli.options import (
     TlsKey,
     Token,
 )
+from rtpose.cli.sources import SourceBoard, check_all, numbered, play_together
 from rtpose.cli.terminal import (
+    StatusLine,
     https,
     on_signals,
     open_page,
     started,
     summary_line,
 )
-from rtpose.errors import InputError
+from rtpose.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from rtpose.types import FrameSource, Person3D, Result, Sink
@@ -96,13 +99,16 @@ def demo(
 
 def webcam(
     camera: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             help="Number of the camera, a device such as /dev/video2, a stream's URL, or browser: that of a page, "
-            "also on a phone."
+            "also on a phone. May be given several times.",
+            show_default="0",
         ),
-    ] = "0",
-    record: Annotated[Path | None, typer.Option(help="Also write a poses.npz.")] = None,
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Also write a poses.npz; of several cameras NAME-0.npz, NAME-1.npz …")
+    ] = None,
     overwrite: Overwrite = False,
     persons: Persons = None,
     height: Height = None,
@@ -133,20 +139,29 @@ def webcam(
         estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device,
         smooth=smooth,
     )  # fmt: skip
-    run = Run(settings)
-    feed = BrowserCamera() if camera == "browser" else None
-    recorders: list[Sink] = []
-    meta: dict[str, Any] = {}
-    if record is not None:
-        recorders.append(NpzRecorder(record, overwrite=overwrite, meta=lambda: meta))
+    cameras = camera or ["0"]
+    if twice := {name for name in cameras if cameras.count(name) > 1}:
+        raise ConfigError(f"--camera {twice.pop()} is given twice: each camera is one source")
+    count = len(cameras)
+    run = Run(settings, sources=count)
+    feed = BrowserCamera() if "browser" in cameras else None
+    files = [numbered(record, number, count) for number in range(count)]
+    metas: list[dict[str, Any]] = [{} for _ in cameras]
+    recorders: list[list[Sink]] = [
+        [NpzRecorder(file, overwrite=overwrite, meta=meta.copy)] if file else []
+        for file, meta in zip(files, metas, strict=True)
+    ]
     with ExitStack() as stack:
         server = stack.enter_context(
             run.serving(
-                source=camera, live=True, port=port, host=host, token=token, camera=feed,
+                source=", ".join(map(shown, cameras)), live=True, port=port, host=host, token=token, camera=feed,
                 tls=https(tls, tls_cert, tls_key),
             )
         )  # fmt: skip
-        source = feed or open_live(camera)
+        sources: list[FrameSource] = []
+        for name in cameras:
+            sources.append(feed if feed is not None and name == "browser" else open_live(name))
+            stack.callback(sources[-1].close)  # if the next cannot be opened
         open_page(server, browser)
         if feed is not None and not server.url_is_secure:
             print(
@@ -154,8 +169,25 @@ def webcam(
                 "for a phone add --tls",
                 file=sys.stderr,
             )
-        summary = run.play(source, server=server, recorders=recorders, meta=meta, status_line=True)
-    print(summary_line(summary, record))
+        line = stack.enter_context(StatusLine())
+        board = SourceBoard([source.info for source in sources], server, line)
+        plays = [
+            partial(
+                run.play, sources[number], server=server, recorders=recorders[number], meta=metas[number],
+                status_line=line, board=board, number=number,
+            )
+            for number in range(count)
+        ]  # fmt: skip
+        summaries = check_all(play_together(plays, board, run.stop))
+    for source, summary, file in zip(sources, summaries, files, strict=True):
+        print((f"{source.info.name}: " if count > 1 else "") + summary_line(summary, file))
+
+
+def shown(camera: str) -> str:
+    """What may be seen of `--camera`."""
+    from rtpose.capture.streams import without_password
+
+    return without_password(camera) if "://" in camera else camera
 
 
 def open_live(camera: str) -> FrameSource:

@@ -65,7 +65,7 @@ def summary_line(summary: Summary, out: Path | None = None) -> str:
 
 
 class StatusLine:
-    """One line on the terminal that follows a live run."""
+    """One line on the terminal that follows a live run while its block lasts. Any thread may tell it something."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -73,27 +73,30 @@ class StatusLine:
 
         self._console = Console(stderr=True)
         self._status = Status("waiting for the first picture", console=self._console)
-        self._source = "ok"
+        self._lock = threading.Lock()
         self._times: list[int] = []
+
+    def __enter__(self) -> StatusLine:
         if self._console.is_terminal:
             self._status.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._status.stop()
 
     def status(self, text: str) -> None:
-        self._source = text
         if text != "ok":
             self._console.print(f"rtpose: {text}")
 
     def result(self, result: Result) -> None:
         now = time.monotonic_ns()
-        self._times = [t for t in self._times if now - t < 2e9] + [now]
+        with self._lock:
+            self._times = [t for t in self._times if now - t < 2e9] + [now]
         latency_ms = (result.t_done_ns - result.frame.t_ns) / 1e6
         self._status.update(
             f"{len(self._times) / 2:.0f} fps, {latency_ms:.0f} ms from camera to pose, {len(result.persons)} people; "
             "Ctrl-C ends it"
         )
-
-    def end(self) -> None:
-        self._status.stop()
 
 
 def when_changed(report: Callable[[str], None]) -> Callable[[str], None]:

@@ -37,6 +37,7 @@ from rtpose.cli.terminal import (
     report_error,
     summary_line,
 )
+from rtpose.cli.together import videos_together
 from rtpose.errors import InputError, OutputError, RtposeError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def video(
         typer.Option(help="Also write the video with the skeleton on it; a folder for several inputs."),
     ] = None,
     view: Annotated[bool, typer.Option("--view", help="Show the page while it is computed.")] = False,
+    together: Annotated[bool, typer.Option("--together", help="All inputs at once, on one page.")] = False,
     overwrite: Overwrite = False,
     persons: Persons = None,
     height: Height = None,
@@ -85,6 +87,9 @@ def video(
     )  # fmt: skip
     jobs = _video_jobs(inputs, out, overlay)
     _check_outputs(jobs, overwrite=overwrite)
+    if together and len(jobs) > 1:
+        videos_together(settings, jobs, view=view, port=port, browser=browser, overwrite=overwrite, quiet=quiet)
+        return
     run: Run | None = None
     server: PoseServer | None = None
     failed = 0

@@ -27,9 +27,11 @@ class _Track:
 class NearestTracker:
     """Greedy matching of 2D joints, nearest pairs first."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_id: int = 0, step: int = 1) -> None:
+        """Ids are first_id, first_id + step, …: so several trackers' are kept apart."""
         self._tracks: list[_Track] = []
-        self._next_id = 0
+        self._next_id = first_id
+        self._step = step
 
     def reset(self) -> None:
         """Forget everybody; ids go on counting."""
@@ -48,7 +50,7 @@ class NearestTracker:
             if i not in owner:
                 owner[i] = _Track(self._next_id, keypoints, size_px, t_s)
                 self._tracks.append(owner[i])
-                self._next_id += 1
+                self._next_id += self._step
             track = owner[i]
             track.keypoints, track.size_px, track.t_s = keypoints, size_px, t_s
         return [owner[i].track_id for i in range(len(keypoints_2d))]
