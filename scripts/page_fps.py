@@ -10,6 +10,7 @@ machine does: a picture every 16.7 ms is possible where it fits into the cores t
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -76,7 +77,7 @@ def main() -> None:
             browser.close()
     finally:
         feed.stop()
-    gaps = sorted(b - a for a, b in zip(times, times[1:], strict=False))
+    gaps = sorted(b - a for a, b in itertools.pairwise(times))
     each = {kind: 1000 * (after[kind] - before[kind]) / max(1, len(times)) for kind in after}
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(f"{args.people} people, {args.style}, {args.size}, {'GPU' if args.gpu else 'software'}")

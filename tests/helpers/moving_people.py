@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -62,11 +62,12 @@ def people_at(
     return tuple(people)
 
 
-def result_at(number: int, count: int = 1, source: int = 0, **options: Any) -> Result:
-    """The same as a result whose estimate took 20 ms and has just ended."""
+def result_at(number: int, count: int = 1, source: int = 0, *, pose: int | None = None, **options: Any) -> Result:
+    """Frame `number` as a result whose estimate took 20 ms and has just ended. pose: of the motion, if not `number`."""
     now_ns = time.monotonic_ns()
     frame = Frame(np.zeros((SIZE[1], SIZE[0], 3), np.uint8), number, now_ns - 20_000_000, number / FPS, source)
-    return Result(frame, CAMERA, people_at(number, count, source, **options), now_ns)
+    people = people_at(number if pose is None else pose, count, source, **options)
+    return Result(frame, CAMERA, people, now_ns)
 
 
 def picture(source: int = 0) -> bytes:
@@ -77,15 +78,16 @@ def picture(source: int = 0) -> bytes:
 
 
 class Feed:
-    """A server, and a thread that sends it people until it is stopped."""
+    """A server, and a thread that sends it people until it is stopped; slowly, as each picture costs the browser work."""
 
-    def __init__(self, sources: Sequence[str] = ("room.mp4",), *, people: int = 1, fps: float = FPS, **options: Any):
-        """options: of `PoseServer`; can_record: of the hello; guess: of `people_at`."""
+    def __init__(self, sources: Sequence[str] = ("room.mp4",), *, people: int = 1, fps: float = 12, **options: Any):
+        """options: of `PoseServer`; can_record: of the hello."""
         self.people = people
         self.paused = False
         self.number = 0
+        self._sent = 0
+        self.guess = False
         self._sources, self._fps = sources, fps
-        self._guess = options.pop("guess", False)
         self._hello = protocol.hello(
             server_version=__version__, skeleton=H36M17, sources=[(name, SIZE) for name in sources], live=True,
             estimator="synthetic", assumptions=["height 1.70 m, assumed"], server_ns=0,
@@ -99,12 +101,13 @@ class Feed:
     def url(self) -> str:
         return self.server.url
 
-    def send(self, number: int) -> None:
-        """One frame of each source; every third with a picture."""
+    def send(self) -> None:
+        """Frame `number` of the motion, of each source; every third with a picture."""
+        self._sent += 1
         for k in range(len(self._sources)):
-            result = result_at(number, self.people, k, guess=self._guess)
+            result = result_at(self._sent, self.people, k, pose=self.number, guess=self.guess)
             self.server.publish(result)
-            if number % 3 == 0:
+            if self._sent % 3 == 0:
                 self.server.publish_picture(result, picture(k))
 
     def _run(self) -> None:
@@ -113,7 +116,7 @@ class Feed:
         while not self._stop.wait(max(0.0, begin_s + sent / self._fps - time.monotonic())):
             sent += 1
             if not self.paused:
-                self.send(self.number)
+                self.send()
                 self.number += 1
 
     def start(self) -> None:
@@ -136,6 +139,3 @@ def feeding(*args: Any, **options: Any) -> Iterator[Feed]:
         yield feed
     finally:
         feed.stop()
-
-
-Feeder = Callable[..., Feed]

@@ -1,6 +1,7 @@
 // Joint angles as numbers and small plots.
 import { ANGLES, SIDES, type AngleSample } from "./angles";
 import { WINDOW_S, type AngleWindow } from "./angle-source";
+import { context2D } from "./device";
 import { SURE_CONFIDENCE } from "./pose";
 import { element } from "./ui";
 
@@ -80,7 +81,7 @@ function drawPlot(canvas: HTMLCanvasElement, { samples, fromS, toS, nowS }: Angl
   const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
   if (width === 0) return;
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-  const context = canvas.getContext("2d")!;
+  const context = context2D(canvas);
   const style = getComputedStyle(canvas);
   const x = (timeS: number): number => ((timeS - fromS) / (toS - fromS)) * width;
   const y = (degrees: number): number => height - ratio - (Math.min(degrees, most) / most) * (height - 2 * ratio);

@@ -1,8 +1,12 @@
 // Many copies of one shape in one call to the graphics card, refilled for every frame.
 import { Color, DynamicDrawUsage, InstancedMesh, Matrix4, MeshPhongMaterial, type BufferGeometry } from "three";
+import { DRAWS_IN_SOFTWARE } from "./device";
 import { SURE_CONFIDENCE } from "./pose";
 
 const FAINT_OPACITY = 0.26;
+
+/** Segments around a shape. */
+export const ROUND = DRAWS_IN_SOFTWARE ? 14 : 20;
 
 /** Copies of a shape: those that are sure throw a shadow, those that are a guess are faint. */
 export class Batch {

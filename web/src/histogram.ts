@@ -1,4 +1,5 @@
 // Latency by stage: a histogram for each, on one logarithmic axis so that they can be compared.
+import { context2D } from "./device";
 import { STAGES } from "./stats";
 import { element } from "./ui";
 
@@ -61,7 +62,7 @@ function draw(canvas: HTMLCanvasElement, values: readonly number[]): void {
   const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
   if (width === 0) return;
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-  const context = canvas.getContext("2d")!;
+  const context = context2D(canvas);
   const style = getComputedStyle(canvas);
   context.clearRect(0, 0, width, height);
   context.fillStyle = style.getPropertyValue("--line");

@@ -1,6 +1,6 @@
 // People as jointed wooden figures. Hands, feet and the trunk's thickness are drawn, not measured.
 import { Color, Group, LatheGeometry, Matrix4, SphereGeometry, Vector2, Vector3, type BufferGeometry } from "three";
-import { Batch } from "./batch";
+import { Batch, ROUND } from "./batch";
 import type { Figures } from "./figures";
 import { LEAST_CONFIDENCE, personColor, type PlacedPerson } from "./pose";
 import type { Skeleton } from "./skeleton";
@@ -52,7 +52,7 @@ export class Mannequins implements Figures {
     this.limbs = LIMBS.map(([, , , outline]) => new Batch(makeLathe(outline), 2 * mostPeople));
     this.chest = new Batch(makeLathe(CHEST), mostPeople);
     this.waist = new Batch(makeLathe(WAIST), mostPeople);
-    this.balls = new Batch(new SphereGeometry(1, 20, 14), 20 * mostPeople);
+    this.balls = new Batch(new SphereGeometry(1, ROUND, Math.round(0.7 * ROUND)), 20 * mostPeople);
     this.object.add(...this.batches.flatMap((batch) => batch.meshes));
   }
 
@@ -142,5 +142,5 @@ function frameOf(along: Vector3, side: Vector3, width: number, depth: number): M
 }
 
 function makeLathe(outline: Outline): BufferGeometry {
-  return new LatheGeometry(outline.map(([along, radius]) => new Vector2(radius, along)), 18);
+  return new LatheGeometry(outline.map(([along, radius]) => new Vector2(radius, along)), ROUND);
 }

@@ -1,4 +1,5 @@
 // The picture with the 2D joints over it; the joints alone where there is no picture.
+import { context2D } from "./device";
 import { LEAST_CONFIDENCE, personColor, SURE_CONFIDENCE, type Person2D } from "./pose";
 import type { Skeleton } from "./skeleton";
 
@@ -20,7 +21,7 @@ export class Overlay {
     private readonly skeleton: Skeleton,
     private size: readonly [number, number],
   ) {
-    this.context = canvas.getContext("2d")!;
+    this.context = context2D(canvas);
     this.setSize(size);
     this.sizes.observe(canvas);
   }

@@ -21,6 +21,10 @@ export function connectShortcuts(shortcuts: readonly Shortcut[]): void {
     event.preventDefault(); // a focused button or slider would act on the key, too
     shortcut.act(event);
   });
+  // A button that was pressed with the pointer keeps no focus: Space is then for the page.
+  addEventListener("click", ({ detail, target }) => {
+    if (detail > 0 && target instanceof Element) target.closest("button")?.blur();
+  });
   element("help-keys").replaceChildren(
     ...shortcuts.map(({ shown, meaning }) => {
       const row = document.createElement("div");
@@ -43,5 +47,5 @@ function isPlainKey(event: KeyboardEvent): boolean {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return false;
   if (!(target instanceof HTMLElement)) return true;
   if (target.matches("select, [type=text]") || target.closest("dialog")) return false;
-  return !(event.key === " " && target.matches("button:focus-visible:not(#play)"));
+  return !(event.key === " " && target.matches("button:not(#play)"));
 }

@@ -14,6 +14,7 @@ import {
   WebGLRenderer,
 } from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
+import { DRAWS_IN_SOFTWARE } from "./device";
 import { Ground } from "./ground";
 import type { Palette } from "./theme";
 
@@ -80,8 +81,8 @@ export class Stage {
   private askedMs = 0;
   private lastMs = 0;
   private waitMs = 0;
-  private readonly software = drawsInSoftware();
-  private pixelRatio = this.software ? 1 : Math.min(devicePixelRatio, 2);
+  /** In software edges are not smoothed and pixels not doubled. */
+  private pixelRatio = DRAWS_IN_SOFTWARE ? 1 : Math.min(devicePixelRatio, 2);
 
   /**
    * coveredEdges: what lies over the canvas now.
@@ -92,9 +93,9 @@ export class Stage {
     private readonly coveredEdges: () => Edges,
   ) {
     this.canvas = canvas;
-    this.renderer = new WebGLRenderer({ canvas, antialias: !this.software });
+    this.renderer = new WebGLRenderer({ canvas, antialias: !DRAWS_IN_SOFTWARE });
     this.renderer.shadowMap.enabled = true;
-    this.renderer.shadowMap.type = this.software ? BasicShadowMap : PCFShadowMap;
+    this.renderer.shadowMap.type = DRAWS_IN_SOFTWARE ? BasicShadowMap : PCFShadowMap;
     this.scene.add(this.people, this.ground.object, this.sky);
     this.addLights();
 
@@ -256,7 +257,7 @@ export class Stage {
 
   private addLights(): void {
     this.key.castShadow = true;
-    this.key.shadow.mapSize.set(1024, 1024);
+    this.key.shadow.mapSize.setScalar(DRAWS_IN_SOFTWARE ? 512 : 1024);
     this.key.shadow.camera.near = 0.5;
     this.key.shadow.camera.far = 14;
     this.key.shadow.normalBias = 0.02;
@@ -318,13 +319,4 @@ export class Stage {
     this.waitMs = 0;
     this.resize();
   }
-}
-
-/** Whether the browser draws in software: edges are not smoothed and pixels not doubled then. */
-function drawsInSoftware(): boolean {
-  const context = document.createElement("canvas").getContext("webgl2");
-  const names = context?.getExtension("WEBGL_debug_renderer_info");
-  const renderer: unknown = names && context?.getParameter(names.UNMASKED_RENDERER_WEBGL);
-  context?.getExtension("WEBGL_lose_context")?.loseContext();
-  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(String(renderer));
 }

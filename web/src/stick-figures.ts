@@ -1,6 +1,6 @@
 // People as bones and joints: thin rods with beads, or capsules as thick as limbs.
 import { Color, CylinderGeometry, Group, Matrix4, Quaternion, SphereGeometry, Vector3 } from "three";
-import { Batch } from "./batch";
+import { Batch, ROUND } from "./batch";
 import type { Figures } from "./figures";
 import { LEAST_CONFIDENCE, personColor, type PlacedPerson } from "./pose";
 import type { Skeleton } from "./skeleton";
@@ -27,8 +27,8 @@ export class StickFigures implements Figures {
     mostPeople: number,
   ) {
     const count = mostPeople * skeleton.joints.length;
-    this.bones = new Batch(new CylinderGeometry(thin ? 1 : TAPER, 1, 1, thin ? 10 : 18, 1, true), count);
-    this.joints = new Batch(new SphereGeometry(1, 22, 14), count);
+    this.bones = new Batch(new CylinderGeometry(thin ? 1 : TAPER, 1, 1, thin ? 8 : ROUND, 1, true), count);
+    this.joints = new Batch(new SphereGeometry(1, ROUND, Math.round(0.7 * ROUND)), count);
     this.sideColors = skeleton.colors.map((color) => new Color(color));
     this.boneRadius = thin ? skeleton.joints.map(() => ROD_M) : skeleton.boneRadius;
     this.jointRadius = thin

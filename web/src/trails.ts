@@ -113,7 +113,10 @@ export class Trails {
     const { geometry } = this.object;
     geometry.instanceCount = segment;
     for (const name of ["instanceStart", "instanceColorStart"]) {
-      (geometry.attributes[name] as InterleavedBufferAttribute).data.needsUpdate = true;
+      const { data } = geometry.attributes[name] as InterleavedBufferAttribute;
+      data.clearUpdateRanges();
+      data.addUpdateRange(0, 6 * segment);
+      data.needsUpdate = true;
     }
   }
 }
