@@ -267,7 +267,7 @@ def test_picture_figures_and_latency_by_stage(open_page: OpenPage, keep: Keep, f
 
 def test_screenshot_and_motion_can_be_saved(open_page: OpenPage, keep: Keep, feed: Feed, tmp_path: Path) -> None:
     feed.people = 2
-    page = open_page(feed.url, settings={"trails": False})
+    page = open_page(feed.url, settings=STILL)
     wait_for_people(page, 2)
     page.wait_for_timeout(1500)
     stop_at(feed, page, 80)
@@ -279,7 +279,9 @@ def test_screenshot_and_motion_can_be_saved(open_page: OpenPage, keep: Keep, fee
     saved = cv2.imread(str(tmp_path / "scene.png"))
     assert saved is not None
     assert saved.shape == (720, 1280, 3)
-    assert changed_pixels(saved, scene(page)) < 8000, "it is not what the page shows"
+    # The page may draw with fewer pixels than the file has: fine lines differ.
+    here, there = (cv2.GaussianBlur(p, (0, 0), 5).astype(np.uint8) for p in (saved, scene(page)))
+    assert changed_pixels(here, there) < 1000, "it is not what the page shows"
     assert changed_pixels(saved, np.full_like(saved, saved[0, 0])) > 5000, "it is empty"
 
     with page.expect_download() as download:

@@ -78,7 +78,7 @@ def picture(source: int = 0) -> bytes:
 
 
 class Feed:
-    """A server, and a thread that sends it people until it is stopped; slowly, as each picture costs the browser work."""
+    """A server, and a thread that sends it people until it is stopped; slowly, for drawing is work."""
 
     def __init__(self, sources: Sequence[str] = ("room.mp4",), *, people: int = 1, fps: float = 12, **options: Any):
         """options: of `PoseServer`; can_record: of the hello."""

@@ -1,5 +1,15 @@
 // Many copies of one shape in one call to the graphics card, refilled for every frame.
-import { Color, DynamicDrawUsage, InstancedMesh, Matrix4, MeshPhongMaterial, type BufferGeometry } from "three";
+import {
+  Color,
+  DoubleSide,
+  DynamicDrawUsage,
+  InstancedMesh,
+  Matrix4,
+  MeshBasicMaterial,
+  MeshPhongMaterial,
+  type BufferGeometry,
+  type Material,
+} from "three";
 import { DRAWS_IN_SOFTWARE } from "./device";
 import { SURE_CONFIDENCE } from "./pose";
 
@@ -8,12 +18,22 @@ const FAINT_OPACITY = 0.26;
 /** Segments around a shape. */
 export const ROUND = DRAWS_IN_SOFTWARE ? 14 : 20;
 
-/** Copies of a shape: those that are sure throw a shadow, those that are a guess are faint. */
+/** Of all shadows; the theme gives its colour. Under people, over the ground, whatever their depths. */
+export const SHADOW = new MeshBasicMaterial({ side: DoubleSide, depthTest: false, depthWrite: false });
+const SHADOW_ORDER = -0.5;
+
+/** Copies of a shape: those that are sure have a shadow, those that are a guess are faint. */
 export class Batch {
   readonly meshes: readonly [InstancedMesh, InstancedMesh];
+  /** The sure ones once more, to be pressed flat on the ground. */
+  readonly shadow: InstancedMesh;
 
   constructor(geometry: BufferGeometry, capacity: number) {
     this.meshes = [makeMesh(geometry, capacity, false), makeMesh(geometry, capacity, true)];
+    this.shadow = new InstancedMesh(geometry, SHADOW, capacity);
+    this.shadow.instanceMatrix = this.meshes[0].instanceMatrix;
+    this.shadow.frustumCulled = false;
+    this.shadow.renderOrder = SHADOW_ORDER;
   }
 
   clear(): void {
@@ -35,14 +55,17 @@ export class Batch {
       mesh.instanceMatrix.needsUpdate = true;
       mesh.instanceColor!.needsUpdate = true;
     }
+    this.shadow.count = this.meshes[0].count;
+    this.shadow.visible = this.shadow.count > 0;
   }
 
   dispose(): void {
     for (const mesh of this.meshes) {
       mesh.geometry.dispose();
-      (mesh.material as MeshPhongMaterial).dispose();
+      (mesh.material as Material).dispose();
       mesh.dispose();
     }
+    this.shadow.dispose();
   }
 }
 
@@ -57,7 +80,6 @@ function makeMesh(geometry: BufferGeometry, capacity: number, faint: boolean): I
   mesh.instanceMatrix.setUsage(DynamicDrawUsage);
   mesh.setColorAt(0, new Color()); // makes the colours' buffer
   mesh.count = 0;
-  mesh.castShadow = !faint;
   mesh.frustumCulled = false;
   return mesh;
 }

@@ -11,6 +11,8 @@ const MOST_PEOPLE = 16;
 
 export interface Figures {
   readonly object: Group;
+  /** The same, to be pressed flat on the ground. */
+  readonly shadow: Group;
   update(people: readonly PlacedPerson[]): void;
   dispose(): void;
 }

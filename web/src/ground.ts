@@ -1,5 +1,6 @@
-// The ground: 1 m squares that fade into the background, and the shadows of people. Lines and two small discs instead
-// of a shader over half the screen, because that is what software rendering can draw at the speed of a camera.
+// The ground: 1 m squares that fade into the background. Lines and a disc instead of a shader over half the screen,
+// because that is what software rendering can draw at the speed of a camera. Shadows are people pressed flat, for the
+// same reason.
 import {
   BufferGeometry,
   CircleGeometry,
@@ -9,16 +10,20 @@ import {
   LineBasicMaterial,
   LineSegments,
   Mesh,
+  Matrix4,
   MeshBasicMaterial,
-  ShadowMaterial,
 } from "three";
+import { SHADOW } from "./batch";
 import type { Palette } from "./theme";
 
 const REACH_M = 11;
+/** Where the light comes from: so far to the right and to the front for each metre up. */
+export const [LIGHT_X, LIGHT_Z] = [0.4, 0.47];
+/** Presses what is in the scene flat on the ground, away from the light. */
+export const SHADOW_FROM_SCENE = new Matrix4().set(1, -LIGHT_X, 0, 0, 0, 0, 0, 0, 0, -LIGHT_Z, 1, 0, 0, 0, 0, 1);
 
 export class Ground {
   readonly object = new Group();
-  private readonly shade = new Mesh(new CircleGeometry(1, 48), new ShadowMaterial({ depthWrite: false }));
   private readonly disc = new Mesh(
     new CircleGeometry(REACH_M, 48),
     new MeshBasicMaterial({ vertexColors: true, depthWrite: false }),
@@ -29,9 +34,8 @@ export class Ground {
   );
 
   constructor() {
-    this.shade.receiveShadow = true;
     // Drawn one over the other without depth, so that nothing flickers.
-    const layers = [this.disc, this.grid, this.shade];
+    const layers = [this.disc, this.grid];
     for (const [order, layer] of layers.entries()) layer.renderOrder = order - layers.length;
     this.object.add(...layers);
     this.object.rotation.x = -Math.PI / 2;
@@ -41,15 +45,12 @@ export class Ground {
     const background = new Color(palette.background);
     fade(this.disc.geometry, background, new Color(palette.ground));
     fade(this.grid.geometry, background, new Color(palette.line));
-    this.shade.material.color.set(palette.shadow);
-    this.shade.material.opacity = palette.shadowOpacity;
+    SHADOW.color.set(palette.shadow);
   }
 
   /** Lie under the people: the squares stay where they are in the world, the fading moves along. */
-  place(x: number, z: number, shadowRadius: number): void {
+  place(x: number, z: number): void {
     this.object.position.set(Math.round(x), 0, Math.round(z));
-    this.shade.position.set(x - Math.round(x), -(z - Math.round(z)), 0);
-    this.shade.scale.setScalar(shadowRadius);
   }
 }
 

@@ -1,8 +1,9 @@
 // One source's part of the scene: its people, trails and floor, and the sign of its camera. The cameras of several
 // sources are not calibrated to each other, so each has a lane of its own beside the others.
-import { BufferGeometry, Float32BufferAttribute, Group, LineBasicMaterial, LineSegments, Vector3 } from "three";
+import { BufferGeometry, Float32BufferAttribute, Group, LineBasicMaterial, LineSegments, Matrix4, Vector3 } from "three";
 import { makeFigures, type Figures } from "./figures";
 import { Floor } from "./floor";
+import { SHADOW_FROM_SCENE } from "./ground";
 import type { Mark } from "./labels";
 import { LEAST_CONFIDENCE, placePerson, type PlacedPerson, type PoseFrame } from "./pose";
 import type { Values } from "./settings";
@@ -27,6 +28,7 @@ export class Lane {
   readonly offset = new Vector3();
 
   private figures: Figures;
+  private readonly shadow = new Group();
   private readonly trails: Trails;
   private readonly floor: Floor;
   private readonly sign = makeCameraSign();
@@ -46,7 +48,9 @@ export class Lane {
     this.figures = makeFigures(style, skeleton);
     this.trails = new Trails(skeleton);
     this.floor = new Floor(skeleton);
-    this.object.add(this.figures.object, this.trails.object, this.sign);
+    this.shadow.matrixAutoUpdate = false;
+    this.shadow.add(this.figures.shadow);
+    this.object.add(this.figures.object, this.shadow, this.trails.object, this.sign);
     this.paint(palette);
   }
 
@@ -64,10 +68,12 @@ export class Lane {
 
   set style(style: Values["style"]) {
     this.object.remove(this.figures.object);
+    this.shadow.remove(this.figures.shadow);
     this.figures.dispose();
     this.figures = makeFigures(style, this.skeleton);
     this.figures.update(this.people);
     this.object.add(this.figures.object);
+    this.shadow.add(this.figures.shadow);
   }
 
   set trailsShown(shown: boolean) {
@@ -93,6 +99,9 @@ export class Lane {
     this.offset.y = -this.floor.height;
     if (this.count > 1) moving = this.keepPlace(seconds) || moving;
     this.object.position.copy(this.offset);
+    // To the scene, flat on its ground, and back: the lane moves all that is in it.
+    const { x, y, z } = this.offset;
+    this.shadow.matrix.makeTranslation(-x, -y, -z).multiply(SHADOW_FROM_SCENE).multiply(new Matrix4().makeTranslation(x, y, z));
     this.sign.visible = camera.distanceTo(this.offset) > SIGN_DISTANCE_M;
     return moving;
   }

@@ -33,6 +33,7 @@ const NEEDED = ["root", "spine", "thorax", "head", ...LIMBS.flatMap(([a, b]) => 
 
 export class Mannequins implements Figures {
   readonly object = new Group();
+  readonly shadow = new Group();
   private readonly limbs: readonly Batch[];
   private readonly chest: Batch;
   private readonly waist: Batch;
@@ -54,6 +55,7 @@ export class Mannequins implements Figures {
     this.waist = new Batch(makeLathe(WAIST), mostPeople);
     this.balls = new Batch(new SphereGeometry(1, ROUND, Math.round(0.7 * ROUND)), 20 * mostPeople);
     this.object.add(...this.batches.flatMap((batch) => batch.meshes));
+    this.shadow.add(...this.batches.map((batch) => batch.shadow));
   }
 
   update(people: readonly PlacedPerson[]): void {

@@ -157,9 +157,9 @@ export class PeopleView {
     return Math.max(moveLeft, Math.abs(taller), Math.abs(wider)) > 0.01;
   }
 
-  /** Light and scale go where the people are. */
+  /** Ground and scale go where the people are. */
   private surround(): void {
-    this.stage.light(this.centre!, this.extent.width);
+    this.stage.centre(this.centre!);
     this.scale.place(this.centre!, this.extent.width);
   }
 

@@ -1,12 +1,10 @@
 // The 3D scene that people stand in: renderer, lights, floor, camera. Draws only when something has changed, because
 // the same computer is busy with finding people.
 import {
-  BasicShadowMap,
   Color,
   DirectionalLight,
   Group,
   HemisphereLight,
-  PCFShadowMap,
   PerspectiveCamera,
   Scene,
   Spherical,
@@ -15,7 +13,7 @@ import {
 } from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { DRAWS_IN_SOFTWARE } from "./device";
-import { Ground } from "./ground";
+import { Ground, LIGHT_X, LIGHT_Z } from "./ground";
 import type { Palette } from "./theme";
 
 export type View = "front" | "side" | "top";
@@ -68,7 +66,6 @@ export class Stage {
   private readonly renderer: WebGLRenderer;
   private readonly scene = new Scene();
   private readonly controls: OrbitControls;
-  private readonly key = new DirectionalLight("#fff3e0", 2.6);
   private readonly sky = new HemisphereLight();
   private readonly ground = new Ground();
   private readonly updaters: Updater[] = [];
@@ -94,8 +91,6 @@ export class Stage {
   ) {
     this.canvas = canvas;
     this.renderer = new WebGLRenderer({ canvas, antialias: !DRAWS_IN_SOFTWARE });
-    this.renderer.shadowMap.enabled = true;
-    this.renderer.shadowMap.type = DRAWS_IN_SOFTWARE ? BasicShadowMap : PCFShadowMap;
     this.scene.add(this.people, this.ground.object, this.sky);
     this.addLights();
 
@@ -204,17 +199,9 @@ export class Stage {
     this.draw();
   }
 
-  /** The part of the scene where shadows fall. */
-  light(centre: Vector3, radius: number): void {
-    const reach = Math.ceil(radius + 1.5);
-    this.ground.place(centre.x, centre.z, radius + 1);
-    this.key.target.position.set(centre.x, 0, centre.z);
-    this.key.position.set(centre.x + 2.2, 5.5, centre.z + 2.6);
-    const box = this.key.shadow.camera;
-    if (box.right !== reach) {
-      [box.left, box.right, box.top, box.bottom] = [-reach, reach, reach, -reach];
-      box.updateProjectionMatrix();
-    }
+  /** The ground reaches as far from there to all sides. */
+  centre(point: Vector3): void {
+    this.ground.place(point.x, point.z);
   }
 
   /** From where all of it is in the free part of the screen. depth: half of what it measures towards the camera. */
@@ -256,16 +243,11 @@ export class Stage {
   }
 
   private addLights(): void {
-    this.key.castShadow = true;
-    this.key.shadow.mapSize.setScalar(DRAWS_IN_SOFTWARE ? 512 : 1024);
-    this.key.shadow.camera.near = 0.5;
-    this.key.shadow.camera.far = 14;
-    this.key.shadow.normalBias = 0.02;
-    this.key.shadow.radius = 3;
-    this.light(new Vector3(0, 0, -3), 1.5);
+    const key = new DirectionalLight("#fff3e0", 2.6);
+    key.position.set(LIGHT_X, 1, LIGHT_Z);
     const rim = new DirectionalLight("#7da7ff", 1.4);
     rim.position.set(-4, 3, -6);
-    this.scene.add(this.key, this.key.target, rim);
+    this.scene.add(key, rim);
   }
 
   private resize(): void {

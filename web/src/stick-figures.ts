@@ -15,6 +15,7 @@ const [ROD_M, BEAD_M, HEAD_M] = [0.014, 0.027, 0.075];
 
 export class StickFigures implements Figures {
   readonly object = new Group();
+  readonly shadow = new Group();
   private readonly bones: Batch;
   private readonly joints: Batch;
   private readonly sideColors: Color[];
@@ -35,6 +36,7 @@ export class StickFigures implements Figures {
       ? skeleton.joints.map((_, joint) => (joint === skeleton.head ? HEAD_M : BEAD_M))
       : skeleton.jointRadius;
     this.object.add(...this.bones.meshes, ...this.joints.meshes);
+    this.shadow.add(this.bones.shadow, this.joints.shadow);
   }
 
   update(people: readonly PlacedPerson[]): void {

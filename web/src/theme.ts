@@ -8,7 +8,6 @@ export interface Palette {
   ground: string;
   line: string;
   shadow: string;
-  shadowOpacity: number;
   /** Light from all around: from above, from below, how much. */
   sky: string;
   bounce: string;
@@ -19,11 +18,11 @@ export interface Palette {
 }
 
 export const DARK: Palette = {
-  dark: true, background: "#0b0e15", ground: "#1b2438", line: "#41517a", shadow: "#000208", shadowOpacity: 0.62,
+  dark: true, background: "#0b0e15", ground: "#1b2438", line: "#41517a", shadow: "#0a0e18",
   sky: "#c9dcff", bounce: "#4a3f5c", ambient: 1.5, sign: "#55617c", scale: ["#aab6cf", "#4d5a78"],
 };
 const LIGHT: Palette = {
-  dark: false, background: "#e6eaf2", ground: "#fbfcfe", line: "#aab6cc", shadow: "#1c2a4a", shadowOpacity: 0.3,
+  dark: false, background: "#e6eaf2", ground: "#fbfcfe", line: "#aab6cc", shadow: "#bac4d6",
   sky: "#ffffff", bounce: "#b9bfd0", ambient: 1.7, sign: "#7b88a3", scale: ["#4d5a78", "#c3ccdd"],
 };
 

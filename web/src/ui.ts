@@ -26,7 +26,7 @@ const SHORT: Record<State, string> = {
   gone: "Server gone",
   refused: "Stopped",
   loading: "Loading",
-  recording: "Recording",
+  recording: "Playback",
   unreadable: "Not readable",
 };
 
