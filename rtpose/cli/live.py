@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,21 +33,28 @@ from rtpose.cli.options import (
     Port,
     PrecisionOption,
     Smooth,
+    Tls,
+    TlsCert,
+    TlsKey,
+    Token,
     Viewer,
     ViewerOption,
 )
 from rtpose.cli.recording import LiveRecording
+from rtpose.cli.sources import SourceBoard, check_all, play_together
 from rtpose.cli.terminal import (
+    StatusLine,
+    https,
     on_signals,
     open_page,
     started,
     summary_line,
 )
-from rtpose.errors import InputError
+from rtpose.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from rtpose.poses_file import PosesFile
-    from rtpose.types import Person3D, Result
+    from rtpose.types import FrameSource, Person3D, Result
 
 
 def demo(
@@ -96,11 +104,19 @@ def demo(
 
 def webcam(
     camera: Annotated[
-        str, typer.Option(help="Number of the camera, a device such as /dev/video2, or a stream's URL.")
-    ] = "0",
+        list[str] | None,
+        typer.Option(
+            help="Number of the camera, a device such as /dev/video2, a stream's URL, or browser: that of a page, "
+            "also on a phone. May be given several times.",
+            show_default="0",
+        ),
+    ] = None,
     record: Annotated[
         Path | None,
-        typer.Option(help="Also write the poses: .rtpose, which loses nothing if the program dies, or .npz."),
+        typer.Option(
+            help="Also write the poses: .rtpose, which loses nothing if the program dies, or .npz; of several cameras "
+            "NAME-0, NAME-1 …"
+        ),
     ] = None,
     record_video: Annotated[
         Path | None, typer.Option(help="Also write the camera's picture, on the same clock: .mp4, .mkv, .mov.")
@@ -122,43 +138,85 @@ def webcam(
     viewer: ViewerOption = Viewer.BROWSER,
     port: Port = DEFAULT_PORT,
     host: Host = "127.0.0.1",
-    token: Annotated[str | None, typer.Option(help="What a page must know to connect.")] = None,
+    token: Token = None,
+    tls: Tls = False,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     browser: Browser = True,
 ) -> None:
     """Your own skeleton, live in the browser or in a window."""
-    from rtpose.capture import open_camera, open_source
+    from rtpose.capture.browser import BrowserCamera
 
     settings = run_settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
         estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device,
         smooth=smooth,
     )  # fmt: skip
-    recording = LiveRecording(record, record_video, record_folder, overwrite=overwrite)
+    cameras = camera or ["0"]
+    if twice := {name for name in cameras if cameras.count(name) > 1}:
+        raise ConfigError(f"--camera {twice.pop()} is given twice: each camera is one source")
+    count = len(cameras)
+    if viewer == Viewer.OPEN3D and (count > 1 or "browser" in cameras):
+        raise ConfigError("a window shows one camera of this machine: leave out --viewer open3d, the page shows all")
+    recording = LiveRecording(record, record_video, record_folder, sources=count, overwrite=overwrite)
+    feed = BrowserCamera() if "browser" in cameras else None
+    names = ", ".join(map(shown, cameras))
     with ExitStack() as stack:
         stack.callback(recording.close)
-        run = Run(settings)
+        run = Run(settings, sources=count)
         server, window = None, None
         if viewer == Viewer.OPEN3D:
-            window = stack.enter_context(open_window(camera))
+            window = stack.enter_context(open_window(names))
         else:
             server = stack.enter_context(
                 run.serving(
-                    source=camera, live=True, port=port, host=host, token=token, on_record=recording.switched.switch
+                    source=names, live=True, port=port, host=host, token=token, on_record=recording.switch,
+                    camera=feed, tls=https(tls, tls_cert, tls_key),
                 )
-            )
+            )  # fmt: skip
             recording.show_on(server)
-        if "://" in camera:
-            source = open_source(camera)
-        elif Path(camera).is_file():
-            raise InputError(f"{camera} is a file, no camera: rtpose video {camera}")
-        else:
-            source = open_camera(int(camera) if camera.isdigit() else camera)
+        sources: list[FrameSource] = []
+        for name in cameras:
+            sources.append(feed if feed is not None and name == "browser" else open_live(name))
+            stack.callback(sources[-1].close)  # if the next cannot be opened
         if server is not None:
             open_page(server, browser)
-        summary = run.play(
-            source, server=server, window=window, recorders=recording.sinks, meta=recording.meta, status_line=True
-        )
-    print(summary_line(summary, record))
+            if feed is not None and not server.url_is_secure:
+                print(
+                    "rtpose: warning: browsers give their camera only to https pages and to pages of their own "
+                    "computer: for a phone add --tls",
+                    file=sys.stderr,
+                )
+        line = stack.enter_context(StatusLine())
+        board = SourceBoard([source.info for source in sources], server, line)
+        plays = [
+            partial(
+                run.play, source, server=server, window=window, recorders=recording.sinks[number],
+                meta=recording.metas[number], status_line=line, board=board, number=number,
+            )
+            for number, source in enumerate(sources)
+        ]  # fmt: skip
+        # A window is drawn in the main thread.
+        summaries = [plays[0]()] if window else check_all(play_together(plays, board, run.stop))
+    for source, summary, file in zip(sources, summaries, recording.files, strict=True):
+        print((f"{source.info.name}: " if count > 1 else "") + summary_line(summary, file))
+
+
+def shown(camera: str) -> str:
+    """What may be seen of `--camera`."""
+    from rtpose.capture.streams import without_password
+
+    return without_password(camera) if "://" in camera else camera
+
+
+def open_live(camera: str) -> FrameSource:
+    from rtpose.capture import open_camera, open_source
+
+    if "://" in camera:
+        return open_source(camera)
+    if Path(camera).is_file():
+        raise InputError(f"{camera} is a file, no camera: rtpose video {camera}")
+    return open_camera(int(camera) if camera.isdigit() else camera)
 
 
 def view(

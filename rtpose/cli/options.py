@@ -81,6 +81,12 @@ ViewerOption = Annotated[
     Viewer, typer.Option("--viewer", help="The page, or a window of this machine drawn by Open3D.")
 ]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")]
+Token = Annotated[str | None, typer.Option(help="What a page must know to connect.")]
+Tls = Annotated[
+    bool, typer.Option("--tls", help="https with a certificate of rtpose's own: phones want it for their camera.")
+]
+TlsCert = Annotated[Path | None, typer.Option("--tls-cert", help="https with this certificate (PEM).")]
+TlsKey = Annotated[Path | None, typer.Option("--tls-key", help="Its key, if it is in another file.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace output files that exist.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 DEFAULT_PORT = 8765

@@ -38,6 +38,7 @@ from rtpose.cli.terminal import (
     progress_bar,
     summary_line,
 )
+from rtpose.cli.together import videos_together
 from rtpose.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def video(
     viewer: Annotated[
         Viewer | None, typer.Option(help="Show it on the page (as --view), or in a window of this machine.")
     ] = None,
+    together: Annotated[bool, typer.Option("--together", help="All inputs at once, on one page.")] = False,
     overwrite: Overwrite = False,
     persons: Persons = None,
     height: Height = None,
@@ -117,6 +119,14 @@ def video(
         raise ConfigError("a viewer shows one video after the other: leave out --workers and --cluster")
     wanted = plan(inputs, out, overlay)
     check_outputs(wanted, overwrite=overwrite)
+    if together and len(wanted.jobs) > 1:
+        if workers is not None or cluster is not None or report is not None or viewer == Viewer.OPEN3D:
+            raise ConfigError("--together plays all on one page: leave out --workers, --cluster, --report and --viewer")
+        videos_together(
+            settings, wanted.jobs, view=viewer == Viewer.BROWSER, port=port, browser=browser, overwrite=overwrite,
+            quiet=quiet,
+        )  # fmt: skip
+        return
     many = wanted.several or workers is not None or cluster is not None or report is not None
     if many:
         settings = _for_anywhere(settings)
