@@ -593,9 +593,9 @@ class PoseServer:
             return
         as_json = _query(connection.request).get("format") == "json"
         client = connection.client = _Client(connection, as_json, self._on_drawn, self._on_record)
+        self._clients.add(client)  # who has read the hello is counted
         self._greet(client)
         client.flush()
-        self._clients.add(client)
         try:
             await client.attend(self._stall_timeout_s)
         finally:

@@ -132,13 +132,14 @@ def test_the_ground_fades_and_has_a_line_every_metre() -> None:
 
 
 def test_the_page_and_the_window_look_alike() -> None:
-    pose, skeleton, stage = ((WEB / f"{name}.ts").read_text(encoding="utf-8") for name in ("pose", "skeleton", "stage"))
+    pose, skeleton, theme = ((WEB / f"{name}.ts").read_text(encoding="utf-8") for name in ("pose", "skeleton", "theme"))
     listed = re.search(r"PERSON_COLORS = \[(.*?)\]", pose, re.S)
     assert listed is not None
     assert tuple(re.findall(r'"(#\w+)"', listed[1])) == bodies.PERSON_COLORS
     assert f"LEAST_CONFIDENCE = {bodies.LEAST_CONFIDENCE};" in pose
     assert f"SURE_CONFIDENCE = {bodies.SURE_CONFIDENCE};" in pose
-    assert f'new Color("{bodies.BACKGROUND}")' in stage
+    colours = f'background: "{bodies.BACKGROUND}", ground: "{bodies.GROUND}", line: "{bodies.GROUND_LINES}"'
+    assert colours in theme
     radii = {
         word.split("_")[-1]: (float(a), float(b))
         for word, a, b in re.findall(r'\["(\w+)", ([\d.]+), ([\d.]+)\]', skeleton)
