@@ -180,6 +180,7 @@ class Run:
         *,
         server: PoseServer | None = None,
         recorders: Sequence[Sink] = (),
+        streams: Sequence[Sink] = (),
         meta: dict[str, Any] | None = None,
         real_time: bool = False,
         on_result: Callable[[Result], None] = lambda result: None,
@@ -213,7 +214,7 @@ class Run:
             source, self.estimator,
             NoSmoother() if self.smooth == "off" else smoother,
             camera_of=self.camera_of, recorders=recorders,
-            viewers=[WebSocketSink(server)] if server else [],
+            viewers=[*([WebSocketSink(server)] if server else []), *streams],
             real_time=real_time, on_result=on_each, on_status=when_changed(on_status),
         )  # fmt: skip
         self._pipeline = pipeline

@@ -30,6 +30,7 @@ from rtpose.cli.options import (
     Persons,
     Port,
     PrecisionOption,
+    Send,
     Smooth,
 )
 from rtpose.cli.terminal import (
@@ -37,6 +38,7 @@ from rtpose.cli.terminal import (
     open_page,
     started,
     summary_line,
+    warn,
 )
 from rtpose.errors import InputError
 
@@ -95,6 +97,7 @@ def webcam(
     ] = "0",
     record: Annotated[Path | None, typer.Option(help="Also write a poses.npz.")] = None,
     overwrite: Overwrite = False,
+    send: Send = None,
     persons: Persons = None,
     height: Height = None,
     fov: Fov = None,
@@ -115,6 +118,7 @@ def webcam(
     """Your own skeleton, live in the browser."""
     from rtpose.capture import open_camera, open_source
     from rtpose.sinks.npz import NpzRecorder
+    from rtpose.sinks.streams import open_streams
 
     settings = run_settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
@@ -127,6 +131,7 @@ def webcam(
     if record is not None:
         recorders.append(NpzRecorder(record, overwrite=overwrite, meta=lambda: meta))
     with ExitStack() as stack:
+        streams = stack.enter_context(open_streams(send or (), warn))
         server = stack.enter_context(run.serving(source=camera, live=True, port=port, host=host, token=token))
         if "://" in camera:
             source = open_source(camera)
@@ -135,7 +140,7 @@ def webcam(
         else:
             source = open_camera(int(camera) if camera.isdigit() else camera)
         open_page(server, browser)
-        summary = run.play(source, server=server, recorders=recorders, meta=meta, status_line=True)
+        summary = run.play(source, server=server, recorders=recorders, streams=streams, meta=meta, status_line=True)
     print(summary_line(summary, record))
 
 

@@ -70,6 +70,15 @@ Port = Annotated[int, typer.Option(help="Port of the page; 0 takes any free one.
 Host = Annotated[str, typer.Option(help="Address to listen on. Anything but this machine asks for a token.")]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace output files that exist.")]
+Send = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--send",
+        metavar="ADDRESS",
+        help="Also send the poses to another program: vmc://HOST:PORT, osc://HOST:PORT, udp://HOST:PORT, lsl://NAME. "
+        "May be given several times.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 DEFAULT_PORT = 8765
 DataJoints = Annotated[str, typer.Option("--joints", help="2D joints of Human3.6M: gt, sh or cpn.")]

@@ -31,6 +31,11 @@ def report_error(error: RtposeError, *, fatal: bool) -> None:
     print(f"rtpose: {error}", file=sys.stderr)
 
 
+def warn(text: str) -> None:
+    """Something that a person should know, while all goes on."""
+    print(f"rtpose: {text}", file=sys.stderr)
+
+
 @contextmanager
 def needing_train(purpose: str) -> Iterator[None]:
     """Around imports that need the extra `train`."""

@@ -29,6 +29,7 @@ from rtpose.cli.options import (
     Port,
     PrecisionOption,
     Quiet,
+    Send,
     Smooth,
 )
 from rtpose.cli.terminal import (
@@ -36,6 +37,7 @@ from rtpose.cli.terminal import (
     progress_bar,
     report_error,
     summary_line,
+    warn,
 )
 from rtpose.errors import InputError, OutputError, RtposeError
 
@@ -60,6 +62,7 @@ def video(
         typer.Option(help="Also write the video with the skeleton on it; a folder for several inputs."),
     ] = None,
     view: Annotated[bool, typer.Option("--view", help="Show the page while it is computed.")] = False,
+    send: Send = None,
     overwrite: Overwrite = False,
     persons: Persons = None,
     height: Height = None,
@@ -78,6 +81,8 @@ def video(
     quiet: Quiet = False,
 ) -> None:
     """3D poses of a video, as a file."""
+    from rtpose.sinks.streams import open_streams
+
     settings = run_settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
         estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device,
@@ -85,6 +90,8 @@ def video(
     )  # fmt: skip
     jobs = _video_jobs(inputs, out, overlay)
     _check_outputs(jobs, overwrite=overwrite)
+    with open_streams(send or (), warn):
+        pass  # what is wrong with an address is said before any work
     run: Run | None = None
     server: PoseServer | None = None
     failed = 0
@@ -103,7 +110,7 @@ def video(
                         server = stack.enter_context(run.serving(source=job.name, live=True, port=port))
                         open_page(server, browser)
                 try:
-                    _video_job(run, source, job, overwrite=overwrite, server=server, quiet=quiet)
+                    _video_job(run, source, job, overwrite=overwrite, server=server, send=send or (), quiet=quiet)
                 except RtposeError as error:
                     source.close()
                     failed += 1
@@ -164,10 +171,18 @@ def _check_outputs(jobs: Sequence[_VideoJob], *, overwrite: bool) -> None:
 
 
 def _video_job(
-    run: Run, source: FrameSource, job: _VideoJob, *, overwrite: bool, server: PoseServer | None, quiet: bool
+    run: Run,
+    source: FrameSource,
+    job: _VideoJob,
+    *,
+    overwrite: bool,
+    server: PoseServer | None,
+    send: Sequence[str],
+    quiet: bool,
 ) -> None:
     from rtpose.sinks.npz import NpzRecorder
     from rtpose.sinks.overlay import OverlayVideo
+    from rtpose.sinks.streams import open_streams
 
     run.camera_of(source.info.size)  # a calibration of another shape is said before any file is touched
     for file in filter(None, (job.out, job.overlay)):
@@ -177,7 +192,7 @@ def _video_job(
     if job.overlay is not None:
         recorders.append(OverlayVideo(job.overlay, overwrite=overwrite, fps=source.info.fps))
     total = source.info.frame_count
-    with progress_bar(quiet, source.info.name) as update:
+    with open_streams(send, warn) as streams, progress_bar(quiet, source.info.name) as update:
         done = 0
 
         def count(result: Result) -> None:
@@ -185,7 +200,11 @@ def _video_job(
             done += 1
             update(done, max(total, done) if total else None, "")
 
-        summary = run.play(source, server=server, recorders=recorders, meta=meta, on_result=count)
+        # Other programs follow it live: at the clip's own speed, and not as fast as it can be computed.
+        summary = run.play(
+            source, server=server, recorders=recorders, streams=streams, meta=meta, on_result=count,
+            real_time=bool(streams) and not source.info.live,
+        )  # fmt: skip
     if summary.frames == 0:
         if run.stopped:
             return
