@@ -38,6 +38,17 @@ _ROOT, _THORAX, _SPINE, _LEFT_HIP, _RIGHT_HIP, _LEFT_SHOULDER, _RIGHT_SHOULDER =
 )
 
 
+def _levels() -> list[NDArray[np.intp]]:
+    depth: list[int] = []
+    for parent in H36M17.parents.tolist():
+        depth.append(depth[parent] + 1 if parent >= 0 else 0)
+    return [np.flatnonzero(np.equal(depth, level)) for level in range(1, max(depth) + 1)]
+
+
+_LEVELS = _levels()
+"""Bones by their number of ancestors: those of a level are turned together, after their parents."""
+
+
 def bone_rotations(positions: ArrayLike) -> Float64:
     """How each bone is turned out of its rest pose.
 
@@ -53,16 +64,16 @@ def bone_rotations(positions: ArrayLike) -> Float64:
     spine = _into(pelvis, joints[..., _SPINE, :] - joints[..., _ROOT, :])
     turned[..., _ROOT, :, :] = pelvis @ _about_x(np.arctan2(spine[..., 2], spine[..., 1]))
 
-    for bone, parent in enumerate(H36M17.parents.tolist()):
-        if parent < 0:
-            continue
-        above = turned[..., parent, :, :]
-        swung = above @ _swing(REST_DIRECTIONS[bone], _into(above, joints[..., bone, :] - joints[..., parent, :]))
-        if bone == _THORAX:
+    for bones in _LEVELS:
+        parents = H36M17.parents[bones]
+        above = turned[..., parents, :, :]
+        along = _into(above, joints[..., bones, :] - joints[..., parents, :])
+        turned[..., bones, :, :] = above @ _swing(REST_DIRECTIONS[bones], along)
+        if _THORAX in bones:
             # Chest: then about itself until the shoulders' line lies in the plane z = 0.
-            line = _into(swung, joints[..., _LEFT_SHOULDER, :] - joints[..., _RIGHT_SHOULDER, :])
-            swung = swung @ _about_y(np.arctan2(-line[..., 2], line[..., 0]))
-        turned[..., bone, :, :] = swung
+            chest = turned[..., _THORAX, :, :]
+            line = _into(chest, joints[..., _LEFT_SHOULDER, :] - joints[..., _RIGHT_SHOULDER, :])
+            turned[..., _THORAX, :, :] = chest @ _about_y(np.arctan2(-line[..., 2], line[..., 0]))
     return turned
 
 
@@ -72,9 +83,8 @@ def local_rotations(bones: Float64) -> Float64:
     The pelvis, which has no parent, stays as it is; rotating all positions changes it alone.
     """
     local = bones.copy()
-    for bone, parent in enumerate(H36M17.parents.tolist()):
-        if parent >= 0:
-            local[..., bone, :, :] = np.swapaxes(bones[..., parent, :, :], -1, -2) @ bones[..., bone, :, :]
+    below = np.flatnonzero(H36M17.parents >= 0)
+    local[..., below, :, :] = np.swapaxes(bones[..., H36M17.parents[below], :, :], -1, -2) @ bones[..., below, :, :]
     return local
 
 
@@ -98,7 +108,7 @@ def quaternions(rotations: Float64) -> Float64:
 
 
 def _swing(rest: Float64, directions: Float64) -> Float64:
-    """The smallest rotations that turn the unit vector `rest` (3,) to `directions` (..., 3), of any length."""
+    """The smallest rotations that turn unit vectors `rest` (..., 3) to `directions` (..., 3), of any length."""
     length = np.linalg.norm(directions, axis=-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         unit = np.where(length <= _NO_LENGTH, rest, directions / length)

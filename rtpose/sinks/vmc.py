@@ -52,6 +52,9 @@ BONES = (
     ),
 )  # fmt: skip
 """Those whose rotation the joints tell, parents first. Hands, feet and face are left to the receiver."""
+_STARTS = H36M17.indices(*(bone.starts_at for bone in BONES))
+_ENDS = H36M17.indices(*(bone.ends_at for bone in BONES))
+_PARENTS = [next((i for i, bone in enumerate(BONES) if bone.name == child.parent), -1) for child in BONES]
 
 
 class VmcStream:
@@ -95,14 +98,12 @@ class VmcStream:
             root, feet = joints[H36M17.index_of["root"]], joints[H36M17.indices("left_foot", "right_foot")]
             ankle_m = ANKLE_SHARE * float(standing_height(person.pose_3d))
             self._floor = person.track_id, np.array([root[0], feet[:, 1].min() - ankle_m, root[2]])
-        turned = bone_rotations(joints)
-        axes: dict[str | None, Float64] = {None: np.eye(3)}
-        starts: dict[str | None, Float64] = {None: self._floor[1]}
-        for bone in BONES:
-            axes[bone.name] = turned[H36M17.index_of[bone.ends_at]]
-            starts[bone.name] = joints[H36M17.index_of[bone.starts_at]]
-            into_parent = axes[bone.parent].T
-            place = unity_from_viewer(into_parent @ (starts[bone.name] - starts[bone.parent]))
-            # The mirror image of a rotation: the part of its axis across the mirror stays, the others turn round.
-            x, y, z, w = quaternions(into_parent @ axes[bone.name]).tolist()
-            yield "/VMC/Ext/Bone/Pos", "sfffffff", (bone.name, *place.tolist(), x, -y, -z, w)
+        # One row more than there are bones: the world, in which the hips are.
+        axes = np.concatenate([bone_rotations(joints)[_ENDS], np.eye(3)[None]])
+        starts = np.concatenate([joints[_STARTS], self._floor[1][None]])
+        into_parents = np.swapaxes(axes[_PARENTS], -1, -2)
+        places = unity_from_viewer((into_parents @ (starts[:-1] - starts[_PARENTS])[..., None])[..., 0])
+        # The mirror image of a rotation: the part of its axis across the mirror stays, the others turn round.
+        turns = quaternions(into_parents @ axes[:-1]) * (1, -1, -1, 1)
+        for bone, place, turn in zip(BONES, places.tolist(), turns.tolist(), strict=True):
+            yield "/VMC/Ext/Bone/Pos", "sfffffff", (bone.name, *place, *turn)
