@@ -32,6 +32,8 @@ from rtpose.server.server import PoseServer
 from rtpose.skeleton import H36M17
 from rtpose.types import Camera, Frame, Person3D, Result
 
+# The server draws random numbers for its pings in its own thread; hypothesis takes them for its own while it draws one.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module:Warning")
 WAIT_S = 20.0
 finite = st.floats(-1e6, 1e6, width=32)
 ids = st.integers(-(2**31), 2**31 - 1)
