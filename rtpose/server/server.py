@@ -116,10 +116,11 @@ class _Connection(ServerConnection, asyncio.BufferedProtocol):
         # Beyond the limit there is a polite answer (503) for some, and none for a flood.
         if len(self._all_connections) > 2 * self._max_connections:
             self.transport.abort()
-        self.loop.call_later(REQUEST_TIMEOUT_S, self._abort_without_request)
+        self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self._abort_without_request)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._all_connections.discard(self)
+        self._deadline.cancel()  # else it would keep everyone who comes and goes in memory until then
         super().connection_lost(exc)
         if self.client is not None:
             self.client.wake()
