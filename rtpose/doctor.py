@@ -84,6 +84,7 @@ def all_checks(port: int, benchmark: Callable[[float], Speed]) -> list[tuple[str
         ("port", lambda: check_port(port)),
         ("page", check_page),
         ("browser", check_browser),
+        ("open3d window", check_window),
         ("benchmark", lambda: check_speed(benchmark)),
     ]
 
@@ -246,6 +247,22 @@ def check_browser() -> Iterator[Line]:
         yield Line("browser", "missing", "none can be opened from here", "open the printed address by hand")
     else:
         yield Line("browser", "ok", "can be opened")
+
+
+def check_window() -> Iterator[Line]:
+    """Whether `--viewer open3d` can open its window."""
+    from rtpose.sinks.open3d_window import check_display, import_open3d
+
+    try:
+        open3d = import_open3d()
+        check_display()
+    except MissingExtraError as error:
+        yield Line("open3d window", "missing", "not installed", str(error).partition(": ")[2])
+    except RtposeError as error:
+        found, _, do = str(error).partition(": ")
+        yield Line("open3d window", "problem" if "lacks" in found else "missing", found, do)
+    else:
+        yield Line("open3d window", "ok", f"Open3D {open3d.__version__}")
 
 
 def check_speed(benchmark: Callable[[float], Speed]) -> Iterator[Line]:

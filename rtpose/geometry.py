@@ -6,6 +6,7 @@ Camera space: metres, x right, y down, z away from the camera (OpenCV). World sp
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from rtpose.errors import ConfigError
 from rtpose.skeleton import H36M17
 from rtpose.types import Camera, Float32
+
+Points = TypeVar("Points", NDArray[np.float32], NDArray[np.float64])
 
 DEFAULT_FOV_DEG = 60.0
 """Assumed across the longer side of the picture where nothing is known about the camera."""
@@ -23,9 +26,9 @@ VIEWER_FROM_CAMERA: NDArray[np.float32] = np.diag([1.0, -1.0, -1.0]).astype(np.f
 """(3, 3): camera axes (x right, y down, z away) to the viewer's (x right, y up, z towards the viewer)."""
 
 
-def viewer_from_camera(points: Float32) -> Float32:
+def viewer_from_camera(points: Points) -> Points:
     """(..., 3) camera axes -> the viewer's axes: x right, y up, z towards the viewer."""
-    return points @ VIEWER_FROM_CAMERA.T
+    return points @ VIEWER_FROM_CAMERA.T.astype(points.dtype)
 
 
 def camera_from_viewer(points: Float32) -> Float32:

@@ -103,12 +103,13 @@ class Pipeline:
         recorders: Sequence[Sink] = (),
         viewers: Sequence[Sink] = (),
         real_time: bool = False,
+        number: int = 0,
         on_result: Callable[[Result], None] = lambda result: None,
         on_status: Callable[[str], None] = lambda status: None,
     ) -> None:
         """camera_of: image size -> camera. real_time: show a file's frames at their own times, not as fast as
-        possible. on_result: called in the pipeline's thread, on_status: in one of its threads, for progress bars and
-        state."""
+        possible. number: which of several sources it is, `Frame.source`. on_result: called in the
+        pipeline's thread, on_status: in one of its threads, for progress bars and state."""
         self._source = source
         self._estimator = estimator
         self._smoother = smoother
@@ -116,6 +117,7 @@ class Pipeline:
         self._recorders = recorders
         self._viewers = viewers
         self._real_time = real_time
+        self._number = number
         self._on_result = on_result
         self._on_status = on_status
         self._stop = threading.Event()
@@ -162,6 +164,7 @@ class Pipeline:
         )
         try:
             for frame in frames:
+                frame = replace(frame, source=self._number)
                 if self._real_time:
                     delay = started_s + frame.pts_s - time.monotonic()
                     if delay > 0 and self._stop.wait(delay):

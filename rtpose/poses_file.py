@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,9 +16,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from rtpose import __version__
 from rtpose.errors import InputError
 from rtpose.skeleton import H36M17
-from rtpose.types import Camera, Float32
+from rtpose.types import Camera, Float32, Person3D
 
 FORMAT = 1
 AXES = "camera: x right, y down, z away from the camera"
@@ -70,6 +72,24 @@ _ARRAYS: dict[str, tuple[type[np.generic], tuple[str | int, ...]]] = {
 }
 
 
+def recording_meta(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a new recording: those `given`, None for those that are not, and what every file says."""
+    return {
+        "source": None,
+        "fps": None,
+        "estimator": None,
+        "weights_sha256": None,
+        "smoothing": None,
+        "assumptions": [],
+        "drops": {},
+        **given,
+        "format": FORMAT,
+        "rtpose": __version__,
+        "axes": AXES,
+        "units": UNITS,
+    }
+
+
 def save_poses(file: BinaryIO, poses: PosesFile) -> None:
     """Write a recording. Errors: `OSError` as the file gives it."""
     arrays: dict[str, Any] = {field.name: getattr(poses, field.name) for field in fields(poses)}
@@ -82,12 +102,44 @@ def save_poses(file: BinaryIO, poses: PosesFile) -> None:
 
 def load_poses(path: Path) -> PosesFile:
     """Read a recording. Errors: `InputError` if there is none, or one that this version cannot read."""
+    return _checked(path, _read(path))
+
+
+def read_figures(path: Path) -> tuple[int, int, int]:
+    """Frames, frames with people, most people at once; only that is read. Errors: `InputError` as `load_poses`."""
+    arrays = _read(path, ("track_ids", "meta"))
+    if set(arrays) != {"track_ids", "meta"} or arrays["track_ids"].ndim != 2:
+        raise InputError(f"{path} is not a poses.npz: keys are missing")
+    people = (arrays["track_ids"] >= 0).sum(axis=1)
+    return len(people), int((people > 0).sum()), int(people.max(initial=0))
+
+
+def persons_of(poses: PosesFile, frame: int) -> list[Person3D]:
+    """The people of row `frame`. Their boxes, which the file does not hold, are those of their 2D joints."""
+    persons = []
+    for column in np.flatnonzero(poses.track_ids[frame] >= 0):
+        keypoints = poses.keypoints_2d[frame, column]
+        persons.append(
+            Person3D(
+                track_id=int(poses.track_ids[frame, column]),
+                bbox=np.concatenate([keypoints[:, :2].min(0), keypoints[:, :2].max(0)]),
+                keypoints_2d=keypoints,
+                pose_3d=poses.poses_3d[frame, column],
+                root_3d=poses.root_3d[frame, column],
+                confidence=poses.confidence[frame, column],
+            )
+        )
+    return persons
+
+
+def _read(path: Path, keys: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+    """The file's arrays, or those of `keys` that it has."""
     try:
         with path.open("rb") as file:  # numpy forgets to close what it opens itself and cannot read
             npz = np.load(file, allow_pickle=False)
             if isinstance(npz, np.ndarray):
                 raise InputError(f"{path} is not a poses.npz: it is a single array")
-            arrays = {key: npz[key] for key in npz.files}
+            return {key: npz[key] for key in npz.files if keys is None or key in keys}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: give a poses.npz that rtpose wrote") from None
     except OSError as error:
@@ -96,7 +148,12 @@ def load_poses(path: Path) -> PosesFile:
             RuntimeError, SyntaxError, TypeError) as error:  # fmt: skip
         # All of these come out of numpy and zipfile for damaged files.
         raise InputError(f"{path} is not a poses.npz, or it is damaged: {error}") from None
-    return _checked(path, arrays)
+
+
+def check_skeleton(path: Path, names: tuple[str, ...], parents: NDArray[Any]) -> None:
+    """Errors: `InputError` for any but the exchange skeleton."""
+    if names != H36M17.joints or not np.array_equal(parents, H36M17.parents):
+        raise InputError(f"{path} has another skeleton than {H36M17.name}: {', '.join(map(str, names))}")
 
 
 def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> PosesFile:
@@ -129,8 +186,7 @@ def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> PosesFile:
             wanted = ", ".join(str(length) for length in shape)
             raise wrong(f"{key} has shape {array.shape}, which does not fit ({wanted})")
     names = tuple(str(name) for name in arrays["joint_names"])
-    if names != H36M17.joints or not np.array_equal(arrays["parents"], H36M17.parents):
-        raise InputError(f"{path} has another skeleton than {H36M17.name}: {', '.join(names)}")
+    check_skeleton(path, names, arrays["parents"])
     if not (np.diff(arrays["timestamps_s"]) > 0).all():
         raise wrong("its timestamps do not increase")
     if not np.isnan(arrays["poses_3d"][arrays["track_ids"] < 0]).all():

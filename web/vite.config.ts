@@ -14,6 +14,7 @@ export default defineConfig({
   server: {
     proxy: {
       "/socket": { target: "ws://127.0.0.1:8765", ws: true },
+      "/camera": { target: "ws://127.0.0.1:8765", ws: true },
       "/recording.npz": { target: "http://127.0.0.1:8765" },
     },
   },

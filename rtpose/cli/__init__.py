@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rtpose import __version__
-from rtpose.cli import learn, live, measure, networks, terminal, video
+from rtpose.cli import files, learn, live, measure, networks, terminal, video
 from rtpose.errors import RtposeError
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app.command()(live.demo)
 app.command()(live.webcam)
 app.command()(video.video)
 app.command()(live.view)
+app.command()(files.convert)
+app.command()(files.recover)
 app.command("eval")(learn.evaluate)
 app.command()(learn.reproduce)
 app.command()(networks.export)
@@ -37,7 +39,8 @@ app.add_typer(learn.data_app, name="data")
 def main() -> None:
     """Entry point: a user's error is one line and exit code 2; `--debug` before the command shows the traceback."""
     try:
-        app()
+        # click would expand patterns on Windows, where no shell does; `rtpose video` does it everywhere, and better.
+        app(windows_expand_args=False)
     except RtposeError as error:
         if terminal.debugging:
             raise

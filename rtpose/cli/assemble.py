@@ -6,11 +6,12 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtpose import __version__
+from rtpose.cli.sources import SourceBoard
 from rtpose.cli.terminal import (
     StatusLine,
     on_signals,
@@ -20,10 +21,14 @@ from rtpose.cli.terminal import (
 from rtpose.errors import ConfigError, InputError, OutputError, RtposeError
 
 if TYPE_CHECKING:
+    import ssl
+
     from rtpose.config import RunSettings
     from rtpose.pipeline import Pipeline, Summary
+    from rtpose.server.camera import CameraFeed
     from rtpose.server.server import PoseServer
-    from rtpose.types import Camera, Estimator, FrameSource, Result, Sink, SourceInfo
+    from rtpose.sinks.open3d_window import Open3DWindow
+    from rtpose.types import Camera, Estimator, FrameSource, Result, Sink, SourceInfo, Tracker
 
 
 def run_settings(config: Path | None, **given: Any) -> RunSettings:
@@ -51,31 +56,37 @@ def detector_precision(settings: RunSettings) -> str:
 
 
 class Run:
-    """The estimator of one command, used for one source after the other."""
+    """The estimators of one command, each used for one source after the other."""
 
-    def __init__(self, settings: RunSettings) -> None:
+    def __init__(self, settings: RunSettings, *, sources: int = 1) -> None:
+        """sources: how many are played at once. They share the networks and nothing else."""
+        from rtpose.engines.files import shared_networks
         from rtpose.geometry import DEFAULT_HEIGHT_M
+        from rtpose.track.nearest import NearestTracker
 
         self.settings = settings
         self.stopped = False
-        self._pipeline: Pipeline | None = None
+        self._pipelines: dict[int, Pipeline] = {}
+        self._told: set[str] = set()
         self.camera_of, camera_text = _camera(settings)
         height, said = settings.height_m, "as given"
         if height is None:
             height, said = DEFAULT_HEIGHT_M, "assumed"
         self.assumptions = [f"standing height {height:.2f} m, {said}", camera_text]
         self.smooth = "one-euro" if settings.smooth == "auto" else settings.smooth
-        self.estimator: Estimator
-        if settings.estimator == "cascaded":
-            self.estimator = self._cascaded(height)
-        else:
-            self.estimator = self._two_stage(height)
+        make = self._cascaded if settings.estimator == "cascaded" else self._two_stage
+        with shared_networks() if sources > 1 else nullcontext():
+            self.estimators = [make(height, NearestTracker(number, sources)) for number in range(sources)]
 
-    def _two_stage(self, height_m: float) -> Estimator:
+    @property
+    def estimator(self) -> Estimator:
+        """That of the only source, or of the first."""
+        return self.estimators[0]
+
+    def _two_stage(self, height_m: float, tracker: Tracker) -> Estimator:
         from rtpose.detect import open_detector
         from rtpose.estimate.two_stage import TwoStageEstimator
         from rtpose.lift.lifter import NetworkLifter
-        from rtpose.track.nearest import NearestTracker
         from rtpose.weights import lifter_file
 
         settings = self.settings
@@ -94,12 +105,11 @@ class Run:
             threads=settings.threads,
             precision=self._tell_detector_precision(told),
         )
-        return TwoStageEstimator(settings.detector, detector, NearestTracker(), lifter)
+        return TwoStageEstimator(settings.detector, detector, tracker, lifter)
 
-    def _cascaded(self, height_m: float) -> Estimator:
+    def _cascaded(self, height_m: float, tracker: Tracker) -> Estimator:
         from rtpose.detect.blazepose import PersonFinder
         from rtpose.estimate.cascaded import CascadedEstimator, CascadedNetwork, only_rendered
-        from rtpose.track.nearest import NearestTracker
         from rtpose.weights import cascaded_file
 
         settings = self.settings
@@ -109,24 +119,28 @@ class Run:
             file, backend=backend, threads=settings.threads, precision=precision, device=settings.device
         )
         if only_rendered(network.facts):
-            print(
-                f"rtpose: warning: {file.name} was trained on rendered people only: the default estimator is more "
-                "accurate",
-                file=sys.stderr,
+            self._tell(
+                f"warning: {file.name} was trained on rendered people only: the default estimator is more accurate"
             )
         return CascadedEstimator(
             network,
             PersonFinder(threads=settings.threads, precision=self._tell_detector_precision(told)),
-            NearestTracker(),
+            tracker,
             persons=settings.persons,
             height_m=height_m,
         )
 
     def stop(self) -> None:
-        """End the source at hand after its frame at hand."""
+        """End the sources at hand after their frames at hand."""
         self.stopped = True
-        if self._pipeline is not None:
-            self._pipeline.stop()
+        for pipeline in list(self._pipelines.values()):
+            pipeline.stop()
+
+    def _tell(self, line: str) -> None:
+        """Once, however many sources it is true of."""
+        if line not in self._told:
+            self._told.add(line)
+            print(f"rtpose: {line}", file=sys.stderr)
 
     def _runtime(self, source: Path) -> tuple[str, str, list[str]]:
         """Backend and precision of the lifter or cascaded, and what there is to tell of them."""
@@ -153,15 +167,17 @@ class Run:
             names = FILES if settings.estimator == "two-stage" else ("pose_detection.tflite",)
             told = [*told, *(choose_engine(ensure(name), precision=precision).reason for name in names)]
         for line in told:
-            print(f"rtpose: {line}", file=sys.stderr)
+            self._tell(line)
         return precision
 
     @contextmanager
     def serving(
         self, *, source: str, live: bool, port: int, host: str = "127.0.0.1", token: str | None = None,
-        on_drawn: Callable[[int], None] = lambda frame_id: None,
+        on_drawn: Callable[[int], None] = lambda frame_id: None, on_record: Callable[[bool], None] | None = None,
+        camera: CameraFeed | None = None, tls: ssl.SSLContext | None = None,
     ) -> Iterator[PoseServer]:  # fmt: skip
-        """The page, for as long as the block lasts. on_drawn: told of each frame that a page has drawn."""
+        """The page, for as long as the block lasts. on_drawn, camera, tls: see `PoseServer`. on_record: told when a
+        page wants a recording begun or ended; None: it may not."""
         from rtpose.server.protocol import hello
         from rtpose.server.server import PoseServer
         from rtpose.skeleton import H36M17
@@ -169,9 +185,13 @@ class Run:
         greeting = hello(
             server_version=__version__, skeleton=H36M17, sources=[(source, (0, 0))], live=live,
             estimator=str(self.estimator.describe()["estimator"]), assumptions=self.assumptions,
-            server_ns=time.monotonic_ns(),
+            server_ns=time.monotonic_ns(), can_record=on_record is not None, takes_camera=camera is not None,
         )  # fmt: skip
-        with started(PoseServer(hello=greeting, host=host, port=port, token=token, on_drawn=on_drawn)) as server:
+        server = PoseServer(
+            hello=greeting, host=host, port=port, token=token, on_drawn=on_drawn,
+            on_record=on_record or (lambda wanted: None), camera=camera, tls=tls,
+        )  # fmt: skip
+        with started(server):
             yield server
 
     def play(
@@ -179,57 +199,54 @@ class Run:
         source: FrameSource,
         *,
         server: PoseServer | None = None,
+        window: Open3DWindow | None = None,
         recorders: Sequence[Sink] = (),
         streams: Sequence[Sink] = (),
         meta: dict[str, Any] | None = None,
         real_time: bool = False,
         on_result: Callable[[Result], None] = lambda result: None,
-        status_line: bool = False,
+        status_line: StatusLine | None = None,
+        board: SourceBoard | None = None,
+        number: int = 0,
     ) -> Summary:
-        """Run one source to its end, or to Ctrl-C. `meta` is filled in for the recorders before they close."""
+        """Run one source to its end, to Ctrl-C or until the user closes the window. `meta` is filled in for the
+        recorders before they close.
+
+        board, number: of several sources that are played at once, and which one this is (see `play_together`).
+        """
         from rtpose.pipeline import Pipeline
-        from rtpose.server.protocol import Source
         from rtpose.sinks.websocket import WebSocketSink
         from rtpose.smooth.one_euro import NoSmoother, OneEuroSmoother
 
         settings = self.settings
-        self.estimator.reset()
+        estimator = self.estimators[number]
+        estimator.reset()
         if meta is not None:
             meta.update(self._meta(source))
-        show = StatusLine() if status_line else None
-
-        def on_status(text: str) -> None:
-            if server is not None:
-                server.set_status(text)
-            if show:
-                show.status(text)
+        shown = board or SourceBoard([source.info], server, status_line)
 
         def on_each(result: Result) -> None:
+            shown.size(number, result.frame.size)
             on_result(result)
-            if show:
-                show.result(result)
+            if status_line:
+                status_line.result(result)
 
         smoother = OneEuroSmoother(settings.one_euro, joints=self.smooth == "one-euro")
         pipeline = Pipeline(
-            source, self.estimator,
+            source, estimator,
             NoSmoother() if self.smooth == "off" else smoother,
             camera_of=self.camera_of, recorders=recorders,
-            viewers=[*([WebSocketSink(server)] if server else []), *streams],
-            real_time=real_time, on_result=on_each, on_status=when_changed(on_status),
+            viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else []), *streams],
+            real_time=real_time, number=number, on_result=on_each,
+            on_status=when_changed(lambda text: shown.status(number, text)),
         )  # fmt: skip
-        self._pipeline = pipeline
-        if server is not None:
-            server.update_hello(sources=[Source(source.info.name, list(source.info.size))])
-            server.set_status("ok")
-
-        try:
-            with on_signals(self.stop):
-                summary = pipeline.run()
-        finally:
-            if show:
-                show.end()
-        if server is not None and not real_time:
-            server.set_status("the source has ended", ended=True)
+        self._pipelines[number] = pipeline
+        if self.stopped:  # before there was anything to stop
+            pipeline.stop()
+        with on_signals(self.stop):
+            summary = window.beside(pipeline.run, self.stop) if window else pipeline.run()
+        if not real_time:
+            shown.end(number)
         for error in summary.sink_errors:
             if isinstance(error, RtposeError):
                 raise error
@@ -279,6 +296,13 @@ def _camera(settings: RunSettings) -> tuple[Callable[[tuple[int, int]], Camera],
     said = "assumed" if settings.fov_deg is None else "as given"
     text = f"field of view {fov:g} degrees across the longer side, {said}"
     return lambda size: camera_from_fov(size, fov), text
+
+
+def open_window(source: str) -> Open3DWindow:
+    """The Open3D window, as a `with` block. In the main thread."""
+    from rtpose.sinks.open3d_window import Open3DWindow
+
+    return Open3DWindow(f"rtpose: {source}")
 
 
 def open_file(name: str) -> FrameSource:

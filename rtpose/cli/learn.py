@@ -39,7 +39,10 @@ data_app.add_typer(prepare_app, name="prepare")
 
 def evaluate(
     lifter: Annotated[
-        str, typer.Argument(help="A shipped lifter's name or cascaded, or an .onnx or .safetensors file.")
+        str,
+        typer.Argument(
+            help="A shipped lifter's name, cascaded, two-stage (pictures only), or an .onnx or .safetensors file."
+        ),
     ],
     pack: Annotated[Path | None, typer.Option(help="Motion pack.", show_default="the built-in validation pack")] = None,
     data: Annotated[

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Viewer(StrEnum):
+    """Where people are looked at."""
+
+    BROWSER = "browser"
+    OPEN3D = "open3d"
+
 
 Persons = Annotated[int | None, typer.Option(help="Most people to follow at once.", show_default="1")]
 Height = Annotated[
@@ -68,7 +77,16 @@ TrainOverrides = Annotated[
 ]
 Port = Annotated[int, typer.Option(help="Port of the page; 0 takes any free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on. Anything but this machine asks for a token.")]
+ViewerOption = Annotated[
+    Viewer, typer.Option("--viewer", help="The page, or a window of this machine drawn by Open3D.")
+]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")]
+Token = Annotated[str | None, typer.Option(help="What a page must know to connect.")]
+Tls = Annotated[
+    bool, typer.Option("--tls", help="https with a certificate of rtpose's own: phones want it for their camera.")
+]
+TlsCert = Annotated[Path | None, typer.Option("--tls-cert", help="https with this certificate (PEM).")]
+TlsKey = Annotated[Path | None, typer.Option("--tls-key", help="Its key, if it is in another file.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace output files that exist.")]
 Send = Annotated[
     list[str] | None,

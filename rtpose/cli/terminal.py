@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtpose.errors import MissingExtraError, RtposeError
+from rtpose.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    import ssl
+
     from rtpose.pipeline import Summary
     from rtpose.server.server import PoseServer
     from rtpose.types import Result
@@ -22,13 +24,6 @@ if TYPE_CHECKING:
 
 debugging = False
 """Show an error as a traceback. Set by `--debug`."""
-
-
-def report_error(error: RtposeError, *, fatal: bool) -> None:
-    """One of several inputs failed: say so and go on, unless it is the only one."""
-    if fatal or debugging:
-        raise error
-    print(f"rtpose: {error}", file=sys.stderr)
 
 
 def warn(text: str) -> None:
@@ -68,7 +63,7 @@ def summary_line(summary: Summary, out: Path | None = None) -> str:
 
 
 class StatusLine:
-    """One line on the terminal that follows a live run."""
+    """One line on the terminal that follows a live run while its block lasts. Any thread may tell it something."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -76,27 +71,30 @@ class StatusLine:
 
         self._console = Console(stderr=True)
         self._status = Status("waiting for the first picture", console=self._console)
-        self._source = "ok"
+        self._lock = threading.Lock()
         self._times: list[int] = []
+
+    def __enter__(self) -> StatusLine:
         if self._console.is_terminal:
             self._status.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._status.stop()
 
     def status(self, text: str) -> None:
-        self._source = text
         if text != "ok":
             self._console.print(f"rtpose: {text}")
 
     def result(self, result: Result) -> None:
         now = time.monotonic_ns()
-        self._times = [t for t in self._times if now - t < 2e9] + [now]
+        with self._lock:
+            self._times = [t for t in self._times if now - t < 2e9] + [now]
         latency_ms = (result.t_done_ns - result.frame.t_ns) / 1e6
         self._status.update(
             f"{len(self._times) / 2:.0f} fps, {latency_ms:.0f} ms from camera to pose, {len(result.persons)} people; "
             "Ctrl-C ends it"
         )
-
-    def end(self) -> None:
-        self._status.stop()
 
 
 def when_changed(report: Callable[[str], None]) -> Callable[[str], None]:
@@ -145,10 +143,33 @@ def started(server: PoseServer) -> Iterator[PoseServer]:
         server.close()
 
 
+def https(own: bool, certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """What `--tls`, `--tls-cert` and `--tls-key` ask for. Errors: see `tls_context`."""
+    if not own and certificate is None and key is None:
+        return None
+    from rtpose.server.tls import CERTIFICATE, own_certificate, tls_context
+
+    if certificate is None and key is None:
+        file = own_certificate().with_name(CERTIFICATE)
+        print(f"Browsers will warn of its own certificate: {file}", flush=True)
+    return tls_context(certificate, key)
+
+
 def open_page(server: PoseServer, browser: bool) -> None:
     print(f"The page: {server.url}", flush=True)
+    if server.token is not None and sys.stdout.isatty():
+        _print_as_picture(server.url)
     if browser:
         webbrowser.open(server.url)
+
+
+def _print_as_picture(url: str) -> None:
+    """A QR code, for phones, where the library for it is installed."""
+    try:
+        import segno
+    except ModuleNotFoundError:
+        return
+    segno.make(url, error="l").terminal(compact=True)
 
 
 @contextmanager

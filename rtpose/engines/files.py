@@ -11,13 +11,17 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rtpose.backends import PRECISIONS, load_backend
 from rtpose.engines.recipes import ROOT, recipe_for
@@ -188,6 +192,37 @@ def replaced(source: Path, by: Callable[[Callable[[], Backend]], Backend]) -> It
         del _REPLACED[source.resolve()]
 
 
+class OneAtATime:
+    """A loaded network that several threads may run. See `rtpose.types.Backend`."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.input_shapes = backend.input_shapes
+        self.output_names = backend.output_names
+        self.metadata = backend.metadata
+        self._backend = backend
+        self._lock = threading.Lock()
+
+    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        """One forward pass; waits while another thread's is at work."""
+        with self._lock:
+            return self._backend.run(inputs)
+
+
+_SHARED: dict[tuple[object, ...], Backend] | None = None
+
+
+@contextmanager
+def shared_networks() -> Iterator[None]:
+    """In the block, `load_network` loads each network once, and whoever asks for it gets that one, which several
+    threads may run. Not for several threads itself."""
+    global _SHARED
+    before, _SHARED = _SHARED, {}
+    try:
+        yield
+    finally:
+        _SHARED = before
+
+
 def load_network(
     source: Path,
     *,
@@ -198,7 +233,27 @@ def load_network(
     threads: int | None = None,
 ) -> Backend:
     """A network's file, or the engine that was built of it. Errors: those of `choose_engine` and `load_backend`."""
+    if _SHARED is not None:
+        key = (source.resolve(), backend, precision, device, tuple(outputs or ()), threads)
+        if key not in _SHARED:
+            _SHARED[key] = OneAtATime(
+                _load_network(
+                    source, backend=backend, precision=precision, device=device, outputs=outputs, threads=threads
+                )
+            )
+        return _SHARED[key]
+    return _load_network(source, backend=backend, precision=precision, device=device, outputs=outputs, threads=threads)
 
+
+def _load_network(
+    source: Path,
+    *,
+    backend: str,
+    precision: str,
+    device: str | None,
+    outputs: Sequence[str] | None,
+    threads: int | None,
+) -> Backend:
     def load() -> Backend:
         choice = choose_engine(source, backend, precision, device)
         runtime = backend

@@ -163,6 +163,9 @@ class CascadedEstimator:
     def reset(self) -> None:
         """See `rtpose.types.Estimator`."""
         self._tracker.reset()
+        self._look_anew()
+
+    def _look_anew(self) -> None:
         self._people: list[_Tracked] = []
         self._lost = False
         self._searched_s = -np.inf
@@ -180,7 +183,7 @@ class CascadedEstimator:
         while there is room. Scores of joints outside the picture are at most 0.1.
         """
         if frame.size != self._size:
-            self.reset()
+            self._look_anew()
             self._size = frame.size
         if 0 in frame.size:
             return []

@@ -11,6 +11,9 @@
    `{"record": true}` or `false` to begin or end a recording, where the hello says that it may.
 4. States are JSON text, too: of the source `{"type": "status", "text": "ok"}`, of the recording
    `{"type": "recording", "file": "name or null", "text": ""}`.
+5. Where the hello says `takes_camera`, one page at a time may be the camera, over a socket of its own, `/camera`.
+   The server says `{"type": "taken", "counter": -1}`; the page sends a picture, a binary message of the CAMERA header
+   and a JPEG; the server says `taken` with the picture's counter, and so on: never is more than one on its way.
 
 With `?format=json` the poses come as JSON text with the same fields, and no pictures.
 The page's TypeScript types are generated from the tables in this file by `python -m rtpose.server.protocol`.
@@ -32,6 +35,7 @@ from rtpose.types import Result
 PROTOCOL_VERSION = 2
 KIND_POSES = 1
 KIND_PICTURE = 2
+KIND_CAMERA = 3
 
 # (field, struct code, meaning). The order is the order of the bytes.
 HEADER_FIELDS: tuple[tuple[str, str, str], ...] = (
@@ -50,13 +54,28 @@ PERSON_FIELDS: tuple[tuple[str, str, str], ...] = (
     ("bbox", "4f", "x0 y0 x1 y1, px of the picture as shown"),
     ("root", "3f", "metres, camera space"),
 )
+CAMERA_FIELDS: tuple[tuple[str, str, str], ...] = (
+    ("version", "B", "protocol version"),
+    ("kind", "B", "KIND_CAMERA"),
+    ("reserved", "H", "0"),
+    ("counter", "I", "frames of the camera so far: gaps are frames that were not sent"),
+    ("captured_ms", "d", "the page's clock when the picture was captured"),
+    ("sent_ms", "d", "the same when this message was sent"),
+)
 HEADER = struct.Struct("<" + "".join(code for _, code, _ in HEADER_FIELDS))
 PERSON = struct.Struct("<" + "".join(code for _, code, _ in PERSON_FIELDS))
+CAMERA = struct.Struct("<" + "".join(code for _, code, _ in CAMERA_FIELDS))
 POSE_COLUMNS = ("x", "y", "z", "confidence")
 PICTURE_COLUMNS = ("x", "y", "score")
 
 MAX_CLIENT_MESSAGE_BYTES = 4096
 """A client has only short things to say; anything longer ends its connection."""
+MAX_CAMERA_MESSAGE_BYTES = 2 * 1024 * 1024
+"""Of the page that is the camera: a picture of 1920x1080 at high quality."""
+MAX_PAGE_MS = 1e12
+"""A page's clock says how long it is open: less than 30 years."""
+CAMERA_TAKEN = 4409
+"""Why the camera's socket is closed: another page is the camera."""
 
 
 class Source(msgspec.Struct):
@@ -92,6 +111,8 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello"):
     """Path on this server of a poses.npz to play, for `rtpose view`."""
     can_record: bool = False
     """Whether the page may begin and end recordings. They are written where the program runs."""
+    takes_camera: bool = False
+    """Whether a page may be the camera."""
 
 
 class Status(msgspec.Struct, tag_field="type", tag="status"):
@@ -110,6 +131,13 @@ class Recording(msgspec.Struct, tag_field="type", tag="recording"):
     """The name of the file that is being written, without its folder."""
     text: str = ""
     """For people: what was written, or what is wrong."""
+
+
+class Taken(msgspec.Struct, tag_field="type", tag="taken"):
+    """The server has the camera's picture: the next may be sent."""
+
+    counter: int
+    """Of the picture; -1 at the beginning."""
 
 
 class Ack(msgspec.Struct):
@@ -139,6 +167,7 @@ def hello(
     server_ns: int,
     recording: str | None = None,
     can_record: bool = False,
+    takes_camera: bool = False,
 ) -> Hello:
     """The `hello` for a skeleton. sources: name and (width, height) of each; server_ns: `time.monotonic_ns()`."""
     return Hello(
@@ -157,10 +186,11 @@ def hello(
         server_ns=server_ns,
         recording=recording,
         can_record=can_record,
+        takes_camera=takes_camera,
     )
 
 
-def encode_json(message: Hello | Status | Recording) -> str:
+def encode_json(message: Hello | Status | Recording | Taken) -> str:
     """A text message."""
     return msgspec.json.encode(message).decode()
 
@@ -285,6 +315,21 @@ def decode_client_message(text: str | bytes) -> ClientMessage:
         raise InputError(f"a client sent something that is not understood: {error}") from None
 
 
+def decode_camera(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """What the page that is the camera says: the CAMERA header's fields, and the rest, which should be a JPEG.
+
+    Errors: `InputError` for rubbish.
+    """
+    if len(data) < CAMERA.size:
+        raise InputError(f"a picture of {len(data)} bytes is shorter than its header")
+    header = dict(zip((name for name, _, _ in CAMERA_FIELDS), CAMERA.unpack_from(data), strict=True))
+    if header["version"] != PROTOCOL_VERSION or header["kind"] != KIND_CAMERA:
+        raise InputError(f"expected a camera's picture of protocol {PROTOCOL_VERSION}: reload the page")
+    if not (abs(header["captured_ms"]) < MAX_PAGE_MS and abs(header["sent_ms"]) < MAX_PAGE_MS):  # nor NaN
+        raise InputError("a picture without a time")
+    return header, data[CAMERA.size :]
+
+
 _TYPESCRIPT_TYPES = {"str": "string", "int": "number", "bool": "boolean"}
 
 
@@ -307,13 +352,17 @@ def typescript() -> str:
         f"export const PROTOCOL_VERSION = {PROTOCOL_VERSION};",
         f"export const KIND_POSES = {KIND_POSES};",
         f"export const KIND_PICTURE = {KIND_PICTURE};",
+        f"export const KIND_CAMERA = {KIND_CAMERA};",
+        f"export const CAMERA_TAKEN = {CAMERA_TAKEN};",
         f"export const HEADER_BYTES = {HEADER.size};",
         f"export const PERSON_BYTES = {PERSON.size};",
+        f"export const CAMERA_BYTES = {CAMERA.size};",
         f"export const POSE_COLUMNS = {len(POSE_COLUMNS)};",
         f"export const PICTURE_COLUMNS = {len(PICTURE_COLUMNS)};",
         "",
     ]
-    for title, fields in (("HEADER_OFFSET", HEADER_FIELDS), ("PERSON_OFFSET", PERSON_FIELDS)):
+    tables = (("HEADER_OFFSET", HEADER_FIELDS), ("PERSON_OFFSET", PERSON_FIELDS), ("CAMERA_OFFSET", CAMERA_FIELDS))
+    for title, fields in tables:
         lines.append(f"export const {title} = {{")
         offset = 0
         for name, code, meaning in fields:
@@ -321,7 +370,7 @@ def typescript() -> str:
             lines.append(f"  {name}: {offset},")
             offset += struct.calcsize("<" + code)
         lines += ["} as const;", ""]
-    for struct_type in (Source, Hello, Status, Recording):
+    for struct_type in (Source, Hello, Status, Recording, Taken):
         config = struct_type.__struct_config__
         lines.append(f"export interface {struct_type.__name__} {{")
         if config.tag is not None:

@@ -14,6 +14,7 @@ import logging
 import re
 import secrets
 import socket
+import ssl
 import threading
 import time
 from collections import deque
@@ -34,12 +35,16 @@ from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 
 from rtpose.errors import ConfigError, InputError, ServerError
+from rtpose.server.camera import CameraFeed, CameraPage
 from rtpose.server.protocol import (
+    CAMERA_TAKEN,
+    MAX_CAMERA_MESSAGE_BYTES,
     MAX_CLIENT_MESSAGE_BYTES,
     Ack,
     Hello,
     Recording,
     Status,
+    Taken,
     decode_client_message,
     encode_json,
     encode_picture,
@@ -65,6 +70,8 @@ MAX_UNSENT_BYTES = 4 * 1024 * 1024
 STALL_TIMEOUT_S = 20.0
 REQUEST_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 1.0
+CAMERA_SILENCE_S = 5.0
+"""A page that sends no picture for so long is the camera no more: a phone that left the network says no goodbye."""
 CHUNK_BYTES = 64 * 1024
 
 POLICY_VIOLATION = 1008
@@ -97,6 +104,10 @@ class _Connection(ServerConnection, asyncio.BufferedProtocol):
 
     client: _Client | None = None
     """Once the socket is open."""
+    camera: CameraPage | None = None
+    """While this page is the camera."""
+    camera_spoke_s = 0.0
+    """When it last sent a picture, on the loop's clock."""
 
     def __init__(self, all_connections: set[_Connection], max_connections: int, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -145,13 +156,17 @@ class _Connection(ServerConnection, asyncio.BufferedProtocol):
 
     def _read(self, frame: Frame) -> None:
         # The limit of a message's size does not limit how many empty parts it has.
-        if frame.opcode is Opcode.BINARY or len(self._parts) == MAX_FRAGMENTS:
+        foreign = Opcode.BINARY if self.camera is None else Opcode.TEXT
+        if frame.opcode is foreign or len(self._parts) == MAX_FRAGMENTS:
             self.end(POLICY_VIOLATION, "only short text is understood")
             return
         self._parts.append(bytes(frame.data))
         if not frame.fin:
             return
         text, self._parts = b"".join(self._parts), []
+        if self.camera is not None:
+            self._read_picture(self.camera, text)
+            return
         try:
             message = decode_client_message(text)
         except InputError:
@@ -163,6 +178,28 @@ class _Connection(ServerConnection, asyncio.BufferedProtocol):
             self.client.acknowledge(message.source, message.ack)
         else:
             self.client.on_record(message.record)
+
+    def film(self, camera: CameraPage) -> None:
+        """Take pictures from now on. They are longer than what other pages may say."""
+        self.camera = camera
+        self.camera_spoke_s = self.loop.time()
+        for name in ("max_size", "max_message_size"):  # websockets until 15, and since
+            setattr(self.protocol, name, MAX_CAMERA_MESSAGE_BYTES)
+        self._say_taken(-1)
+
+    def _read_picture(self, camera: CameraPage, message: bytes) -> None:
+        if self.state is not State.OPEN:
+            return
+        try:
+            counter = camera.receive(message, time.monotonic_ns())
+        except InputError as error:
+            self.end(POLICY_VIOLATION, str(error))
+            return
+        self.camera_spoke_s = self.loop.time()
+        self._say_taken(counter)
+
+    def _say_taken(self, counter: int) -> None:
+        self.transport.write(_frame(encode_json(Taken(counter))))
 
     def get_buffer(self, sizehint: int) -> bytearray:
         # Else asyncio has 256 KiB mapped and unmapped for each acknowledgement, which takes longer than to read it.
@@ -315,6 +352,8 @@ class PoseServer:
     recording: a poses.npz that is served as /recording.npz.
     on_drawn: told, in the server's thread, of each frame that a client says it has drawn.
     on_record: told, in the server's thread, when a client wants a recording begun (True) or ended.
+    camera: takes the pictures of a page's camera; None: no page can be the camera.
+    tls: for https, see `rtpose.server.tls`.
     """
 
     def __init__(
@@ -329,6 +368,8 @@ class PoseServer:
         stall_timeout_s: float = STALL_TIMEOUT_S,
         on_drawn: Callable[[int], None] = lambda frame_id: None,
         on_record: Callable[[bool], None] = lambda wanted: None,
+        camera: CameraFeed | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Errors: `ConfigError` for a port that cannot be."""
         if not 0 <= port <= 65535:
@@ -343,6 +384,8 @@ class PoseServer:
         self._stall_timeout_s = stall_timeout_s
         self._on_drawn = on_drawn
         self._on_record = on_record
+        self._feed = camera
+        self._tls = tls
 
         self._lock = threading.Lock()
         """Guards what other threads touch: the inbox, the hello and the loop."""
@@ -357,6 +400,8 @@ class PoseServer:
         self._latest: dict[Slot, tuple[int, int, Pack]] = {}
         self._clients: set[_Client] = set()
         self._connections: set[_Connection] = set()
+        self._camera: CameraPage | None = None
+        """The page that is the camera."""
         self.set_status("ok")
 
     # The pipeline's side, any thread.
@@ -397,7 +442,16 @@ class PoseServer:
         host = _outside_address() if self._host in ("0.0.0.0", "::", "") else self._host
         host = f"[{host}]" if ":" in host else host
         query = f"?token={quote(self.token, safe='')}" if self.token else ""
-        return f"http://{host}:{self._port}/{query}"
+        return f"{self._scheme}://{host}:{self._port}/{query}"
+
+    @property
+    def url_is_secure(self) -> bool:
+        """Whether browsers give the page their camera: over https, or on their own computer."""
+        return self._tls is not None or self._loopback
+
+    @property
+    def _scheme(self) -> str:
+        return "http" if self._tls is None else "https"
 
     @property
     def client_count(self) -> int:
@@ -489,12 +543,14 @@ class PoseServer:
                 server_header=None,
                 compression=None,
                 max_size=MAX_CLIENT_MESSAGE_BYTES,
-                # A message counts as sent when the system has all of it.
-                write_limit=(0, 0),
+                # A message counts as sent when the system has all of it. (asyncio's TLS takes 0 for always full.)
+                write_limit=(1, 0),
                 # The request has a deadline of its own; its answer may be a long download.
                 open_timeout=None,
                 close_timeout=CLOSE_TIMEOUT_S,
                 logger=_quiet,
+                ssl=self._tls,
+                ssl_handshake_timeout=REQUEST_TIMEOUT_S if self._tls else None,
             )
         except OSError as error:
             raise self._bind_error(error) from None
@@ -548,6 +604,9 @@ class PoseServer:
                 client.put(slot, frame_id, pack)
 
     async def _handle(self, connection: _Connection) -> None:
+        if self._feed is not None and connection.request is not None and _path(connection.request) == "/camera":
+            await self._film(connection, self._feed)
+            return
         as_json = _query(connection.request).get("format") == "json"
         client = connection.client = _Client(connection, as_json, self._on_drawn, self._on_record)
         self._greet(client)
@@ -557,6 +616,27 @@ class PoseServer:
             await client.attend(self._stall_timeout_s)
         finally:
             self._clients.discard(client)
+
+    async def _film(self, connection: _Connection, feed: CameraFeed) -> None:
+        """Let the page be the camera, until it leaves or falls silent."""
+        if self._camera is not None:
+            connection.end(CAMERA_TAKEN, f"the page at {self._camera.name} is the camera already")
+            return
+        address = str(connection.remote_address[0])
+        self._camera = CameraPage(feed, "this computer" if _is_loopback(address) else address)
+        connection.film(self._camera)
+        try:
+            while connection.state is State.OPEN:
+                left_s = connection.camera_spoke_s + CAMERA_SILENCE_S - connection.loop.time()
+                if left_s <= 0:
+                    connection.end(POLICY_VIOLATION, "no picture has come for a while")
+                    break
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left_s):
+                        await connection.wait_closed()
+        finally:
+            self._camera = None
+            feed.end()
 
     def _picture_is_old(self, source: int) -> bool:
         """Pictures are made only while someone looks; the last one may be of long ago."""
@@ -577,7 +657,9 @@ class PoseServer:
         if match is None or (
             self._loopback and match["name"].lower() not in {"localhost", "127.0.0.1", "[::1]", self._host}
         ):
-            return connection.respond(HTTPStatus.FORBIDDEN, f"Open this page as http://127.0.0.1:{self._port}/\n")
+            return connection.respond(
+                HTTPStatus.FORBIDDEN, f"Open this page as {self._scheme}://127.0.0.1:{self._port}/\n"
+            )
         if self.token is not None:
             given = _query(request).get("token")
             if given is None:
@@ -585,7 +667,7 @@ class PoseServer:
             if not hmac.compare_digest(given.encode(), self.token.encode()):
                 return connection.respond(HTTPStatus.FORBIDDEN, "This is not the token of this server.\n")
         path = _path(request)
-        if path == "/socket":
+        if path == "/socket" or (path == "/camera" and self._feed is not None):
             origins = request.headers.get_all("Origin")
             if origins and [_netloc(origin) for origin in origins] != [hosts[0].lower()]:
                 return connection.respond(HTTPStatus.FORBIDDEN, "The socket is for this server's own page.\n")
@@ -652,7 +734,10 @@ class PoseServer:
                 if transport.is_closing():
                     break
             else:
-                transport.write_eof()
+                if transport.can_write_eof():
+                    transport.write_eof()
+                else:  # TLS has no half-closed connections
+                    transport.close()
                 transport.resume_reading()
                 async with asyncio.timeout(self._stall_timeout_s):
                     await connection.wait_closed()

@@ -49,7 +49,7 @@ class LslStream:
 
     def write(self, result: Result) -> None:
         """Push a sample."""
-        if self._outlet is None or not self._choice.may_be_in(result):
+        if self._outlet is None:
             return
         sample = np.full((len(H36M17.joints), len(COLUMNS)), (np.nan, np.nan, np.nan, 0), np.float32)
         if (person := self._choice.of(result)) is not None:

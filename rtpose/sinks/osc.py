@@ -23,10 +23,11 @@ Message = tuple[str, str, Iterable[float | str]]
 class OscStream:
     """For each person of a result one bundle, which fits into one packet of an Ethernet:
 
-        /rtpose/frame FRAME_ID SECONDS PERSONS SOURCE    int, float, int, int
+        /rtpose/frame FRAME_ID SECONDS PERSONS           int, float, int
         /rtpose/person/ID/joint/NAME X Y Z CONFIDENCE    floats, once for each joint
 
-    Metres in camera space: x right, y down, z away from the camera. With nobody there, the bundle is the frame alone.
+    Of several sources, addresses of the second begin with /rtpose/source/1 in place of /rtpose, and so on. Metres in
+    camera space: x right, y down, z away from the camera. With nobody there, the bundle is the frame alone.
     """
 
     def __init__(self, address: StreamAddress, warn: Warn) -> None:
@@ -37,20 +38,20 @@ class OscStream:
         """Send the joints of everybody."""
         # 32 bits, as more are understood by few: a frame id starts again after two years at 30 frames a second.
         frame_id = result.frame.frame_id & 0x7FFFFFFF
-        about = (frame_id, result.frame.pts_s, len(result.persons), result.frame.source)
-        frame: Message = ("/rtpose/frame", "ifii", about)
+        prefix = f"/rtpose/source/{result.frame.source}" if result.frame.source else "/rtpose"
+        frame: Message = (f"{prefix}/frame", "ifi", (frame_id, result.frame.pts_s, len(result.persons)))
         for person in result.persons or (None,):
-            self._datagrams.send(bundle([frame, *(_joints(person) if person else ())]))
+            self._datagrams.send(bundle([frame, *(_joints(prefix, person) if person else ())]))
 
     def close(self) -> None:
         """Free the socket."""
         self._datagrams.close()
 
 
-def _joints(person: Person3D) -> Iterable[Message]:
+def _joints(prefix: str, person: Person3D) -> Iterable[Message]:
     places = (person.pose_3d + person.root_3d).tolist()
     for name, place, confidence in zip(H36M17.joints, places, person.confidence.tolist(), strict=True):
-        yield f"/rtpose/person/{person.track_id}/joint/{name}", "ffff", (*place, confidence)
+        yield f"{prefix}/person/{person.track_id}/joint/{name}", "ffff", (*place, confidence)
 
 
 def bundle(messages: Iterable[Message]) -> bytes:

@@ -1,4 +1,4 @@
-"""Streams for other programs: `open_streams(["vmc://127.0.0.1", "lsl://me"])` gives sinks.
+"""Streams for other programs: `open_streams(["vmc://127.0.0.1", "lsl://me"], warn)` gives sinks.
 
 Kinds are looked up by name and imported when first used, so that none of them needs the others' libraries installed.
 """
@@ -82,10 +82,6 @@ class ChosenPerson:
         self._seen: dict[int, tuple[float, float]] = {}
         """id -> when they came and when they were seen last, seconds."""
 
-    def may_be_in(self, result: Result) -> bool:
-        """Whether it is of the source that the person is seen in."""
-        return result.frame.source == self._address.source
-
     def of(self, result: Result) -> Person3D | None:
         """None while the person is not seen; another takes over only after `FORGET_S`."""
         now_s = result.frame.pts_s
@@ -99,19 +95,36 @@ class ChosenPerson:
         return next((person for person in result.persons if person.track_id == wanted), None)
 
 
-def open_stream(text: str, warn: Warn) -> Sink:
-    """The sink of an address such as `udp://127.0.0.1:9000`.
+def open_stream(address: StreamAddress, warn: Warn) -> Sink:
+    """The sink of an address.
 
     Errors: `ConfigError` for an address that cannot be, `MissingExtraError` if its library is not installed.
     """
-    address = StreamAddress.parse(text)
     module_name, class_name = REGISTRY[address.kind].split(":")
     stream: Sink = getattr(import_module(module_name), class_name)(address, warn)
     return stream
 
 
 @contextmanager
-def open_streams(addresses: Sequence[str], warn: Warn) -> Iterator[list[Sink]]:
-    """The sinks of several addresses, closed at the end of the block at the latest. Errors: as of `open_stream`."""
+def open_streams(addresses: Sequence[str], warn: Warn, *, sources: int = 1) -> Iterator[list[list[Sink]]]:
+    """For each source of a run its streams, closed at the end of the block at the latest.
+
+    addresses: such as `udp://127.0.0.1:9000`. A stream of everybody gets all sources, each by a sink of its own; one of
+    a single person gets the source that it names.
+    Errors: as of `open_stream`; `ConfigError` for a source that there is not.
+    """
+    parsed = [StreamAddress.parse(text) for text in addresses]
+    for address in parsed:
+        if address.source >= sources:
+            raise ConfigError(
+                f"'{address.text}': there is no source {address.source}, they count from 0 to {sources - 1}"
+            )
     with ExitStack() as stack:
-        yield [stack.enter_context(closing(open_stream(text, warn))) for text in addresses]
+        yield [
+            [
+                stack.enter_context(closing(open_stream(address, warn)))
+                for address in parsed
+                if address.kind not in ONE_PERSON or address.source == number
+            ]
+            for number in range(sources)
+        ]

@@ -75,8 +75,6 @@ class VmcStream:
 
     def write(self, result: Result) -> None:
         """Send the person's bones; without them, only that they are not seen."""
-        if not self._choice.may_be_in(result):
-            return
         person = self._choice.of(result)
         messages: list[Message] = [
             # Loaded, calibrated, in the normal mode; the last says whether the tracking works.

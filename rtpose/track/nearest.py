@@ -27,13 +27,17 @@ class _Track:
 class NearestTracker:
     """Greedy matching of 2D joints, nearest pairs first."""
 
-    def __init__(self) -> None:
-        self._tracks: list[_Track] = []
-        self._next_id = 0
+    def __init__(self, first_id: int = 0, step: int = 1) -> None:
+        """Ids are first_id, first_id + step, …: so several trackers' are kept apart."""
+        self._first_id = first_id
+        self._step = step
+        self.reset()
 
     def reset(self) -> None:
-        """Forget everybody; ids go on counting."""
-        self._tracks = []
+        """Forget everybody, and count from the first id again: what a file says of a video shall not hang on those
+        before it."""
+        self._tracks: list[_Track] = []
+        self._next_id = self._first_id
 
     def update(self, keypoints_2d: Float32, bboxes: Float32, t_s: float) -> list[int]:
         """See `rtpose.types.Tracker`."""
@@ -48,7 +52,7 @@ class NearestTracker:
             if i not in owner:
                 owner[i] = _Track(self._next_id, keypoints, size_px, t_s)
                 self._tracks.append(owner[i])
-                self._next_id += 1
+                self._next_id += self._step
             track = owner[i]
             track.keypoints, track.size_px, track.t_s = keypoints, size_px, t_s
         return [owner[i].track_id for i in range(len(keypoints_2d))]

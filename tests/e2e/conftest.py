@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
 from clips import Picture, read_clip, repeat_clip, write_clip
 from command import rtpose
 from mjpeg import MjpegStream
+from pages import DESKTOP, FLAGS, Keep, OpenPage
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from rtpose import model_files
 from rtpose.assets import sample_clip
@@ -44,13 +49,20 @@ def chromium() -> str:
     for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"):
         if path := shutil.which(name):
             return path
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
     if not Path(own).is_file():
         missing("no Chromium on this machine: install it, or run `playwright install chromium`")
     return own
+
+
+@pytest.fixture(scope="session")
+def open3d_and_display() -> None:
+    """Open3D is installed, and a virtual display can be made."""
+    if find_spec("open3d") is None:
+        missing("the extra open3d is not installed")
+    if shutil.which("Xvfb") is None:
+        missing("no virtual display on this machine: apt install xvfb")
 
 
 @pytest.fixture(scope="session")
@@ -92,3 +104,60 @@ def camera(jpegs: list[bytes]) -> Iterator[MjpegStream]:
     stream = MjpegStream(jpegs, fps=30)
     yield stream
     stream.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """A headless Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Pages in contexts of their own; none may have an error in its console."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        # The browser itself reports every connection that it could not make.
+        if message.type == "error" and "ERR_CONNECTION_REFUSED" not in message.text:
+            complaints.append(message.text)
+
+    def open_it(
+        url: str,
+        size: tuple[int, int] = DESKTOP,
+        settings: dict[str, object] | None = None,
+        before: Callable[[Page], object] = lambda page: None,
+        **options: Any,
+    ) -> Page:
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
+        contexts.append(context)
+        if settings is not None:
+            stored = json.dumps(json.dumps(settings))
+            context.add_init_script(f"localStorage.rtpose ??= {stored}")
+        page = context.new_page()
+        page.on("console", listen)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.set_default_timeout(60_000)
+        before(page)
+        page.goto(url)
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def keep(tmp_path_factory: pytest.TempPathFactory) -> Keep:
+    """Screenshots go into one folder of pytest's."""
+    folder = tmp_path_factory.mktemp("screenshots")
+
+    def keep_it(page: Page, name: str) -> None:
+        page.screenshot(path=folder / f"{name}.png")
+
+    return keep_it

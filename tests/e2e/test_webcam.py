@@ -44,7 +44,7 @@ def test_camera_dies_and_comes_back(camera: MjpegStream, tmp_path: Path) -> None
             before = viewer.poses(30)
             assert viewer.hello["sources"][0]["name"] == camera.url
             assert viewer.hello["live"] is True
-            assert viewer.hello["image_size"] == [640, 480]
+            assert viewer.hello["sources"][0]["image_size"] == [640, 480]
             ids = [pose["frame_id"] for pose in before]
             assert ids == sorted(set(ids))
             assert all(pose["persons"] for pose in before[1:])

@@ -13,9 +13,17 @@ from typing import Any
 from pythonosc.dispatcher import Dispatcher
 from pythonosc.osc_server import BlockingOSCUDPServer
 
+from rtpose.sinks.streams import StreamAddress, Warn, open_stream
+from rtpose.types import Sink
+
 WAIT_S = 30.0
 Message = tuple[Any, ...]
 """Address and arguments."""
+
+
+def opened(text: str, warn: Warn) -> Sink:
+    """The stream of an address as it is written on the command line."""
+    return open_stream(StreamAddress.parse(text), warn)
 
 
 class OscReceiver:

@@ -15,7 +15,7 @@ from rtpose import doctor, model_files
 from rtpose.capture import webcam
 from rtpose.doctor import Line, Speed
 from rtpose.engines.files import ENGINES_DIR_VARIABLE
-from rtpose.errors import InputError, MissingExtraError
+from rtpose.errors import InputError, MissingExtraError, RtposeError
 
 
 @pytest.fixture
@@ -169,6 +169,26 @@ def test_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(webbrowser, "get", none)
     assert only(doctor.check_browser()).state == "missing"
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "found", "do"),
+    [
+        (MissingExtraError("open3d", "the window"), "missing", "not installed", "pip install 'rtpose[open3d]'"),
+        (RtposeError("Open3D needs libusb, which this system lacks: install it"), "problem",
+         "Open3D needs libusb, which this system lacks", "install it"),
+        (RtposeError("there is no display: use the page"), "missing", "there is no display", "use the page"),
+    ],
+)  # fmt: skip
+def test_what_the_window_lacks(
+    error: RtposeError, state: str, found: str, do: str, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("rtpose.sinks.open3d_window.import_open3d", fail)
+    line = only(doctor.check_window())
+    assert (line.what, line.state, line.found, line.do) == ("open3d window", state, found, do)
 
 
 def test_the_benchmark_is_not_run_without_its_networks(cache: Path) -> None:

@@ -156,6 +156,13 @@ def test_real_time_keeps_to_the_frames_own_times() -> None:
     assert len(results) == 11
 
 
+@pytest.mark.parametrize("number", [0, 3])
+def test_frames_say_which_source_they_are_of(number: int) -> None:
+    sources: list[int] = []
+    pipeline(Source(2), number=number, on_result=lambda result: sources.append(result.frame.source)).run()
+    assert sources == [number, number]
+
+
 def test_fps_of_nothing() -> None:
     assert Summary().fps == 0.0
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rtpose.errors import InputError
-from rtpose.poses_file import PosesFile, load_poses, save_poses
+from rtpose.poses_file import PosesFile, load_poses, persons_of, read_figures, save_poses
 from rtpose.skeleton import H36M17
 from rtpose.types import Camera
 
@@ -137,3 +137,24 @@ def test_a_damaged_file_is_an_input_error_or_reads(path: Path, data: st.DataObje
     damaged.write_bytes(content[: data.draw(st.integers(0, len(content)) | st.just(len(content)))])
     with suppress(InputError):
         assert load_poses(damaged).poses_3d.shape[2:] == (17, 3)
+
+
+def test_the_people_of_a_frame() -> None:
+    poses = make_poses()
+    poses.keypoints_2d[1, 0, 3] = [7, -2, 0.5]
+    (person,) = persons_of(poses, 1)
+    assert person.track_id == 5
+    assert person.bbox.tolist() == [1, -2, 7, 1]
+    assert person.pose_3d.shape == (17, 3)
+    poses.track_ids[2] = -1
+    assert persons_of(poses, 2) == []
+
+
+def test_figures_without_the_poses(path: Path) -> None:
+    assert read_figures(path) == (3, 3, 1)
+    track_ids = np.array([[-1, -1], [1, 2], [3, -1]], np.int32)
+    changed(path, track_ids=track_ids, poses_3d=None)
+    assert read_figures(path) == (3, 2, 2)
+    changed(path, meta=None)
+    with pytest.raises(InputError, match=r"not a poses\.npz"):
+        read_figures(path)

@@ -19,11 +19,13 @@ export interface PoseMessage extends PoseFrame {
   kind: "poses";
   /** The server's clock, milliseconds. */
   captureMs: number;
+  estimateMs: number;
   sendMs: number;
 }
 
 export interface PictureMessage {
   kind: "picture";
+  source: number;
   frameId: number;
   people: Person2D[];
   jpeg: Blob;
@@ -38,8 +40,8 @@ export function decodeText(text: string): Hello | Status | Recording {
   return message;
 }
 
-/** joints: how many each person must have, from the hello. */
-export function decodeBinary(data: ArrayBuffer, joints: number): PoseMessage | PictureMessage {
+/** joints: how many each person must have; sources: how many there are; both from the hello. */
+export function decodeBinary(data: ArrayBuffer, joints: number, sources: number): PoseMessage | PictureMessage {
   if (data.byteLength < HEADER_BYTES) throw new Error("a message that is shorter than its header");
   const view = new DataView(data);
   const version = view.getUint8(HEADER_OFFSET.version);
@@ -50,42 +52,47 @@ export function decodeBinary(data: ArrayBuffer, joints: number): PoseMessage | P
   if (personCount > 0 && jointCount !== joints) {
     throw new Error(`people with ${jointCount} joints instead of ${joints}`);
   }
-  if (kind === KIND_POSES) return decodePoses(view, personCount, joints);
-  if (kind === KIND_PICTURE) return decodePicture(view, personCount, joints);
+  const source = view.getUint16(HEADER_OFFSET.source, true);
+  if (source >= sources) throw new Error(`a message of source ${source}, of which the hello knows nothing`);
+  if (kind === KIND_POSES) return decodePoses(view, source, personCount, joints);
+  if (kind === KIND_PICTURE) return decodePicture(view, source, personCount, joints);
   throw new Error(`a message of unknown kind ${kind}`);
 }
 
-function decodePoses(view: DataView, personCount: number, joints: number): PoseMessage {
+function decodePoses(view: DataView, source: number, personCount: number, joints: number): PoseMessage {
   const people: Person[] = [];
   let offset = HEADER_BYTES;
   for (let i = 0; i < personCount; i++) {
     const id = view.getInt32(offset + PERSON_OFFSET.track_id, true);
     const root = readFloats(view, offset + PERSON_OFFSET.root, 3);
     offset += PERSON_BYTES;
-    people.push({ id, root, joints: readFloats(view, offset, joints * POSE_COLUMNS) });
+    people.push({ source, id, root, joints: readFloats(view, offset, joints * POSE_COLUMNS) });
     offset += 4 * joints * POSE_COLUMNS;
   }
   const captureMs = readMs(view, HEADER_OFFSET.capture_ns);
   return {
     kind: "poses",
+    source,
     frameId: Number(view.getBigInt64(HEADER_OFFSET.frame_id, true)),
     timeS: captureMs / 1000,
     captureMs,
+    estimateMs: readMs(view, HEADER_OFFSET.estimate_ns),
     sendMs: readMs(view, HEADER_OFFSET.send_ns),
     people,
   };
 }
 
-function decodePicture(view: DataView, personCount: number, joints: number): PictureMessage {
+function decodePicture(view: DataView, source: number, personCount: number, joints: number): PictureMessage {
   const people: Person2D[] = [];
   let offset = HEADER_BYTES;
   for (let i = 0; i < personCount; i++) {
     const id = view.getInt32(offset, true);
-    people.push({ id, keypoints: readFloats(view, offset + 4, joints * PICTURE_COLUMNS) });
+    people.push({ source, id, keypoints: readFloats(view, offset + 4, joints * PICTURE_COLUMNS) });
     offset += 4 + 4 * joints * PICTURE_COLUMNS;
   }
   return {
     kind: "picture",
+    source,
     frameId: Number(view.getBigInt64(HEADER_OFFSET.frame_id, true)),
     people,
     jpeg: new Blob([new Uint8Array(view.buffer as ArrayBuffer, offset)], { type: "image/jpeg" }),

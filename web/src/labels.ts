@@ -1,7 +1,8 @@
 // Names over the joints: all of them, or the one under the pointer. Ids over heads when there are several people.
 import { Vector3 } from "three";
+import type { Lane } from "./lane";
 import { LEAST_CONFIDENCE, personColor, type PlacedPerson } from "./pose";
-import { readableJoint, type Skeleton } from "./skeleton";
+import { readableJoint } from "./skeleton";
 import type { Stage } from "./stage";
 
 /** How far over the head the id stands. */
@@ -9,12 +10,20 @@ const ID_HEIGHT_M = 0.19;
 /** How near the pointer must be to a joint, px. */
 const REACH_PX = 18;
 
-interface Label {
+/** Words at a place of the scene. */
+export interface Mark {
+  text: string;
+  at: Vector3;
+}
+
+/** Words at a place of the screen, px. */
+export interface Label {
   text: string;
   x: number;
   y: number;
+  kind: "joint" | "strong" | "mark";
+  /** Hex colour of the person that it belongs to. */
   color: string;
-  strong: boolean;
   /** On the left of its joint, so that names point away from the body. */
   flipped: boolean;
 }
@@ -22,6 +31,8 @@ interface Label {
 export class Labels {
   /** Whether all names are shown. */
   all = false;
+  /** What is shown now. */
+  shown: readonly Label[] = [];
   private pointer: { x: number; y: number } | null = null;
   private readonly pool: HTMLSpanElement[] = [];
 
@@ -44,41 +55,56 @@ export class Labels {
     });
   }
 
-  /** Put the labels where the joints are on the screen now. */
-  update(people: readonly PlacedPerson[], skeleton: Skeleton): void {
+  /** Put the labels where the joints and marks are on the screen now. */
+  update(lanes: readonly Lane[], marks: readonly Mark[]): void {
     const labels: Label[] = [];
+    for (const { text, at } of marks) {
+      const place = this.onScreen(at.clone());
+      if (place) labels.push({ text, ...place, kind: "mark", color: "", flipped: false });
+    }
+    const crowd = lanes.reduce((count, lane) => count + lane.people.length, 0);
     let nearest: Label | null = null;
     let nearestPx = REACH_PX;
-    for (const person of people) {
-      const color = personColor(person.id);
-      const root = this.onScreen(person, 0);
-      for (let joint = 0; joint < skeleton.joints.length; joint++) {
-        const at = this.onScreen(person, joint);
-        if (!at) continue;
-        const flipped = root !== null && at.x < root.x - 2;
-        const name = readableJoint(skeleton.joints[joint]!);
-        if (this.all) labels.push({ text: name, ...at, color, strong: false, flipped });
-        const px = this.pointer ? Math.hypot(this.pointer.x - at.x, this.pointer.y - at.y) : Infinity;
-        if (px < nearestPx) {
-          nearestPx = px;
-          nearest = { text: `${name} · ${Math.round(100 * person.confidence[joint]!)} %`, ...at, color, strong: true, flipped };
+    for (const lane of lanes) {
+      for (const person of lane.people) {
+        const color = personColor(person);
+        const root = this.ofJoint(lane, person, 0);
+        for (let joint = 0; joint < lane.skeleton.joints.length; joint++) {
+          const at = this.ofJoint(lane, person, joint);
+          if (!at) continue;
+          const flipped = root !== null && at.x < root.x - 2;
+          const name = readableJoint(lane.skeleton.joints[joint]!);
+          if (this.all) labels.push({ text: name, ...at, color, kind: "joint", flipped });
+          const px = this.pointer ? Math.hypot(this.pointer.x - at.x, this.pointer.y - at.y) : Infinity;
+          if (px < nearestPx) {
+            nearestPx = px;
+            const sure = `${Math.round(100 * person.confidence[joint]!)} %`;
+            nearest = { text: `${name} · ${sure}`, ...at, color, kind: "strong", flipped };
+          }
         }
-      }
-      const over = this.onScreen(person, skeleton.head, ID_HEIGHT_M);
-      if (over && people.length > 1 && person.id >= 0) {
-        labels.push({ text: `#${person.id}`, x: over.x - 20, y: over.y, color, strong: true, flipped: false });
+        const over = this.ofJoint(lane, person, lane.skeleton.head, ID_HEIGHT_M);
+        if (over && crowd > 1 && person.id >= 0) {
+          const text = lanes.length > 1 ? `${person.source + 1}·${person.id}` : `#${person.id}`;
+          labels.push({ text, x: over.x - 20, y: over.y, color, kind: "strong", flipped: false });
+        }
       }
     }
     if (nearest) labels.push(nearest);
+    this.shown = labels;
     this.show(labels);
   }
 
   /** Where a joint, or a point so many metres over it, is on the screen; null outside and if unknown. */
-  private onScreen(person: PlacedPerson, joint: number, over = 0): { x: number; y: number } | null {
+  private ofJoint(lane: Lane, person: PlacedPerson, joint: number, over = 0): { x: number; y: number } | null {
     if (!(person.confidence[joint]! >= LEAST_CONFIDENCE)) return null;
-    const { camera, canvas, people } = this.stage;
-    const point = people.localToWorld(new Vector3().fromArray(person.points, 3 * joint));
+    const point = new Vector3().fromArray(person.points, 3 * joint).add(lane.offset);
     point.y += over;
+    return this.onScreen(point);
+  }
+
+  /** Where a point of the scene is; it is changed. */
+  private onScreen(point: Vector3): { x: number; y: number } | null {
+    const { camera, canvas } = this.stage;
     point.project(camera);
     if (Math.abs(point.x) > 1 || Math.abs(point.y) > 1 || point.z > 1) return null;
     return { x: ((point.x + 1) / 2) * canvas.clientWidth, y: ((1 - point.y) / 2) * canvas.clientHeight };
@@ -92,13 +118,17 @@ export class Labels {
     }
     this.pool.forEach((span, i) => {
       const label = labels[i];
-      span.hidden = !label;
+      if (span.hidden !== !label) span.hidden = !label;
       if (!label) return;
       if (span.textContent !== label.text) span.textContent = label.text;
-      span.classList.toggle("strong", label.strong);
-      span.style.setProperty("--person", label.color);
+      if (span.className !== label.kind) span.className = label.kind;
+      if (span.dataset["color"] !== label.color) {
+        span.dataset["color"] = label.color;
+        span.style.setProperty("--person", label.color);
+      }
       const aside = label.flipped ? " translateX(calc(-100% - 18px))" : "";
-      span.style.transform = `translate(${label.x.toFixed(1)}px, ${label.y.toFixed(1)}px)${aside}`;
+      const place = `translate(${label.x.toFixed(1)}px, ${label.y.toFixed(1)}px)${aside}`;
+      if (span.style.transform !== place) span.style.transform = place;
     });
   }
 }

@@ -1,4 +1,5 @@
 // The picture with the 2D joints over it; the joints alone where there is no picture.
+import { context2D } from "./device";
 import { LEAST_CONFIDENCE, personColor, SURE_CONFIDENCE, type Person2D } from "./pose";
 import type { Skeleton } from "./skeleton";
 
@@ -6,29 +7,38 @@ export class Overlay {
   private readonly context: CanvasRenderingContext2D;
   private picture: ImageBitmap | null = null;
   private people: readonly Person2D[] = [];
-  private size: readonly [number, number] = [16, 9];
   private decoding = false;
+  private closed = false;
   private next: { jpeg: Blob; people: Person2D[] } | null = null;
+  private readonly sizes = new ResizeObserver(() => this.draw());
   /** Called after a picture was drawn. */
   onPicture: () => void = () => {};
+  private tellAspect: (aspect: number) => void = () => {};
 
+  /** size: width and height of the picture that the joints' pixels belong to; 0 while that is not known. */
   constructor(
     private readonly canvas: HTMLCanvasElement,
-    private skeleton: Skeleton,
+    private readonly skeleton: Skeleton,
+    private size: readonly [number, number],
   ) {
-    this.context = canvas.getContext("2d")!;
-    new ResizeObserver(() => this.draw()).observe(canvas);
+    this.context = context2D(canvas);
+    this.setSize(size);
+    this.sizes.observe(canvas);
   }
 
-  /** Forget what was shown. size: width and height of the picture that the joints' pixels belong to. */
-  reset(skeleton: Skeleton, size: readonly [number, number]): void {
-    this.skeleton = skeleton;
-    this.people = [];
+  /** Called with width / height, now and when it is known better. */
+  set onAspect(tell: (aspect: number) => void) {
+    this.tellAspect = tell;
+    this.setSize(this.size);
+  }
+
+  /** Draw no more. */
+  close(): void {
+    this.closed = true;
     this.next = null;
+    this.sizes.disconnect();
     this.picture?.close();
     this.picture = null;
-    this.setSize(size);
-    this.draw();
   }
 
   /** Joints without a picture. */
@@ -48,6 +58,7 @@ export class Overlay {
       // A damaged picture is left out; the next one will do.
       const picture = await createImageBitmap(jpeg).catch(() => null);
       if (!picture) continue;
+      if (this.closed) return picture.close();
       this.picture?.close();
       this.picture = picture;
       this.people = people;
@@ -60,10 +71,12 @@ export class Overlay {
 
   private setSize(size: readonly [number, number]): void {
     this.size = size;
-    if (size[0] > 0) this.canvas.parentElement!.style.setProperty("--aspect", String(size[0] / size[1]));
+    if (!(size[0] > 0 && size[1] > 0)) return;
+    this.canvas.style.aspectRatio = `${size[0]} / ${size[1]}`;
+    this.tellAspect(size[0] / size[1]);
   }
 
-  private draw(): void {
+  draw(): void {
     const { canvas, context } = this;
     const ratio = Math.min(devicePixelRatio, 2);
     const width = Math.round(canvas.clientWidth * ratio);
@@ -75,7 +88,7 @@ export class Overlay {
       context.fillStyle = "rgb(6 9 16 / 0.22)"; // the joints must be seen on a bright picture, too
       context.fillRect(0, 0, width, height);
     } else {
-      context.fillStyle = "#0d121d";
+      context.fillStyle = getComputedStyle(canvas).backgroundColor;
       context.fillRect(0, 0, width, height);
     }
     const scale = width / Math.max(1, this.size[0]);
@@ -92,7 +105,7 @@ export class Overlay {
 
     context.lineCap = "round";
     context.lineWidth = 2.4 * ratio;
-    context.strokeStyle = personColor(person.id);
+    context.strokeStyle = personColor(person);
     for (const [child, parent] of skeleton.bones) {
       if (!known(child) || !known(parent)) continue;
       context.globalAlpha = faintness(Math.min(score(child), score(parent)));

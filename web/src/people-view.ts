@@ -1,12 +1,13 @@
-// All people of a frame in the 3D scene: bones, trails, names, the floor under them and the camera that follows.
+// All people in the 3D scene: a lane for each source, names, the scale, and the camera that follows.
 import { Vector3 } from "three";
-import { Floor } from "./floor";
 import type { Labels } from "./labels";
-import { LEAST_CONFIDENCE, placePerson, type PlacedPerson, type PoseFrame } from "./pose";
+import { Lane, middleOf } from "./lane";
+import { isSame, LEAST_CONFIDENCE, type PlacedPerson, type PoseFrame, type Who } from "./pose";
+import { Scale } from "./scale";
+import type { Values } from "./settings";
 import type { Skeleton } from "./skeleton";
-import { SkeletonView } from "./skeleton-view";
 import type { Extent, Stage, View } from "./stage";
-import { Trails } from "./trails";
+import { DARK, type Palette } from "./theme";
 
 /** What one person fills, with raised and stretched arms. */
 const PERSON: Extent = { height: 1.1, width: 0.95 };
@@ -24,10 +25,14 @@ const [LEAVING, LEFT] = [0.8, 1];
 
 export class PeopleView {
   follow = true;
-  private parts: { skeleton: Skeleton; bones: SkeletonView; trails: Trails; floor: Floor } | null = null;
-  private frame: PoseFrame | null = null;
-  private people: PlacedPerson[] = [];
+  private lanes: Lane[] = [];
+  private readonly scale = new Scale();
+  private palette: Palette = DARK;
+  private styleName: Values["style"] = "capsules";
   private trailsShown = true;
+  private scaleWanted = true;
+  /** Whom the camera follows; null: all. */
+  private only: Who | null = null;
   /** Where the camera looks; null until somebody was seen. */
   private centre: Vector3 | null = null;
   private extent = PERSON;
@@ -36,35 +41,74 @@ export class PeopleView {
     private readonly stage: Stage,
     private readonly labels: Labels,
   ) {
+    stage.people.add(this.scale.object);
+    this.scale.object.visible = false;
     stage.addUpdater((seconds) => this.update(seconds));
   }
 
-  /** Forget everything and begin with a skeleton. */
-  reset(skeleton: Skeleton): void {
-    if (this.parts) {
-      this.stage.people.remove(this.parts.bones.object, this.parts.trails.object);
-      this.parts.bones.dispose();
-      this.parts.trails.dispose();
+  /** Forget everything and begin with a skeleton and a lane for each source. */
+  reset(skeleton: Skeleton, sources: readonly string[]): void {
+    for (const lane of this.lanes) {
+      this.stage.people.remove(lane.object);
+      lane.dispose();
     }
-    const parts = { skeleton, bones: new SkeletonView(skeleton), trails: new Trails(skeleton), floor: new Floor(skeleton) };
-    parts.trails.object.visible = this.trailsShown;
-    this.stage.people.add(parts.bones.object, parts.trails.object);
-    this.parts = parts;
-    this.frame = null;
-    this.people = [];
+    this.lanes = sources.map(
+      (name, i) => new Lane(skeleton, name, i, sources.length, this.styleName, this.palette),
+    );
+    for (const lane of this.lanes) {
+      lane.trailsShown = this.trailsShown;
+      this.stage.people.add(lane.object);
+    }
+    this.only = null;
     this.centre = null;
+    this.scale.object.visible = false;
     this.stage.draw();
   }
 
   /** Show a frame in the next picture. */
   show(frame: PoseFrame): void {
-    this.frame = frame;
+    this.lanes[frame.source]?.show(frame);
+    this.stage.draw();
+  }
+
+  /** Somebody as shown in the last picture. */
+  find(who: Who): PlacedPerson | undefined {
+    return this.lanes[who.source]?.people.find((person) => isSame(person, who));
+  }
+
+  /** Where the people of each source stand in the scene. */
+  get offsets(): Vector3[] {
+    return this.lanes.map((lane) => lane.offset.clone());
+  }
+
+  /** Follow one person, or null for all. */
+  set focus(who: Who | null) {
+    this.only = who;
+    this.stage.draw();
+  }
+
+  set style(style: Values["style"]) {
+    this.styleName = style;
+    for (const lane of this.lanes) lane.style = style;
     this.stage.draw();
   }
 
   set trails(shown: boolean) {
     this.trailsShown = shown;
-    if (this.parts) this.parts.trails.object.visible = shown;
+    for (const lane of this.lanes) lane.trailsShown = shown;
+    this.stage.draw();
+  }
+
+  set scaleShown(shown: boolean) {
+    this.scaleWanted = shown;
+    this.scale.object.visible = shown && this.centre !== null;
+    this.stage.draw();
+  }
+
+  paint(palette: Palette): void {
+    this.palette = palette;
+    this.scale.paint(palette);
+    for (const lane of this.lanes) lane.paint(palette);
     this.stage.draw();
   }
 
@@ -73,23 +117,13 @@ export class PeopleView {
   }
 
   private update(seconds: number): boolean {
-    if (!this.parts) return false;
-    const { skeleton, bones, trails, floor } = this.parts;
-    if (this.frame) {
-      const { people, timeS } = this.frame;
-      this.frame = null;
-      this.people = people.map(placePerson);
-      bones.update(this.people);
-      trails.update(this.people, timeS);
-      floor.observe(this.people, timeS);
-    }
-    const settling = floor.ease(seconds);
-    this.stage.people.position.y = -floor.height;
-    const moving = this.moveCamera(seconds);
-    this.stage.people.updateMatrixWorld();
+    let moving = false;
+    for (const lane of this.lanes) moving = lane.update(seconds, this.stage.camera.position) || moving;
+    moving = this.moveCamera(seconds) || moving;
     this.stage.camera.updateMatrixWorld();
-    this.labels.update(this.people, skeleton);
-    return settling || moving;
+    const marks = [...this.scale.marks(), ...this.lanes.flatMap((lane) => lane.marks())];
+    this.labels.update(this.lanes, marks);
+    return moving;
   }
 
   /** Keep people in the middle; true while the camera is on its way. */
@@ -100,7 +134,8 @@ export class PeopleView {
       this.centre = bounds.centre;
       this.extent = bounds.extent;
       this.stage.open(this.centre, this.extent);
-      this.stage.light(this.centre, this.extent.width);
+      this.scale.object.visible = this.scaleWanted;
+      this.surround();
       return false;
     }
     const urgency = Math.min(1, Math.max(0, (this.reach() - LEAVING) / (LEFT - LEAVING)));
@@ -118,8 +153,14 @@ export class PeopleView {
       this.stage.follow(move);
       this.stage.resizeView(before, this.extent);
     }
-    this.stage.light(this.centre, this.extent.width);
+    this.surround();
     return Math.max(moveLeft, Math.abs(taller), Math.abs(wider)) > 0.01;
+  }
+
+  /** Ground and scale go where the people are. */
+  private surround(): void {
+    this.stage.centre(this.centre!);
+    this.scale.place(this.centre!, this.extent.width);
   }
 
   /** How far out the outermost joint is on the screen: 1 at the edge of what is free. */
@@ -127,25 +168,31 @@ export class PeopleView {
     return Math.max(...this.knownPoints().map((point) => this.stage.reach(point)));
   }
 
-  /** All joints of all people, in the scene. */
+  /** Those whom the camera follows, with where their source stands. */
+  private followed(): { person: PlacedPerson; offset: Vector3 }[] {
+    const all = this.lanes.flatMap((lane) => lane.people.map((person) => ({ person, offset: lane.offset })));
+    const chosen = all.filter(({ person }) => this.only && isSame(person, this.only));
+    return chosen.length > 0 ? chosen : all;
+  }
+
+  /** All joints of those people, in the scene. */
   private knownPoints(): Vector3[] {
-    const { position } = this.stage.people;
-    return this.people.flatMap(({ points, confidence }) =>
+    return this.followed().flatMap(({ person: { points, confidence }, offset }) =>
       [...confidence.keys()]
         .filter((joint) => confidence[joint]! >= LEAST_CONFIDENCE)
-        .map((joint) => new Vector3().fromArray(points, 3 * joint).add(position)),
+        .map((joint) => new Vector3().fromArray(points, 3 * joint).add(offset)),
     );
   }
 
-  /** What all people fill, around the middle of people who stand. */
+  /** What they fill, around the middle of people who stand. */
   private bounds(): { centre: Vector3; extent: Extent } | null {
-    const roots = this.people.flatMap((person) => {
-      const joint = person.confidence.findIndex((sure) => sure >= LEAST_CONFIDENCE);
-      return joint < 0 ? [] : [new Vector3(person.points[3 * joint], 0, person.points[3 * joint + 2])];
+    const places = this.followed().flatMap(({ person, offset }) => {
+      const place = middleOf([person]);
+      return place ? [place.add(offset).setY(0)] : [];
     });
-    if (roots.length === 0) return null;
-    const centre = roots.reduce((sum, root) => sum.add(root), new Vector3()).divideScalar(roots.length);
-    const spread = Math.max(...roots.map((root) => root.distanceTo(centre)));
+    if (places.length === 0) return null;
+    const centre = places.reduce((sum, place) => sum.add(place), new Vector3()).divideScalar(places.length);
+    const spread = Math.max(...places.map((place) => place.distanceTo(centre)));
     centre.y = MIDDLE_HEIGHT_M;
     const outermost = Math.max(...this.knownPoints().map((point) => Math.abs(point.y - MIDDLE_HEIGHT_M)));
     const height = Math.max(PERSON.height, outermost + HEAD_ROOM_M);

@@ -1,7 +1,9 @@
 // The time line of a recording: buttons, keys and the track.
 import { Playback } from "./playback";
 import type { Recording } from "./recording";
-import { element, isPlainKey } from "./ui";
+import { SPEEDS, type Settings } from "./settings";
+import type { Shortcut } from "./shortcuts";
+import { element } from "./ui";
 
 const ICONS = {
   play: '<svg viewBox="0 0 16 16" aria-hidden="true"><path class="solid" d="M5 3.2v9.6L13 8z" /></svg>',
@@ -21,11 +23,14 @@ export class Player {
   private readonly scrub = element<HTMLInputElement>("scrub");
   private readonly presence = element<HTMLCanvasElement>("presence");
 
+  private readonly stillness = matchMedia("(prefers-reduced-motion: reduce)");
+
   /**
    * showFrame: draw this frame of the recording.
    * wake: ask for `update` to be called.
    */
   constructor(
+    private readonly settings: Settings,
     private readonly showFrame: (index: number) => void,
     private readonly wake: () => void,
   ) {
@@ -34,23 +39,27 @@ export class Player {
     act("play", (playback) => playback.toggle());
     act("step-back", (playback) => playback.seek(playback.index - 1));
     act("step-on", (playback) => playback.seek(playback.index + 1));
-    act("loop", (playback) => (playback.loop = !playback.loop));
     this.scrub.addEventListener("input", () => this.change((playback) => playback.seek(this.scrub.valueAsNumber)));
     const speed = element<HTMLSelectElement>("speed");
-    speed.addEventListener("change", () => this.change((playback) => (playback.speed = Number(speed.value))));
-    addEventListener("keydown", (event) => this.key(event));
-    new ResizeObserver(() => this.drawPresence()).observe(this.presence);
+    speed.addEventListener("change", () => settings.set("speed", Number(speed.value) as (typeof SPEEDS)[number]));
+    settings.on("speed", (value) => {
+      speed.value = String(value);
+      this.change((playback) => (playback.speed = value));
+    });
+    settings.on("loop", (value) => this.change((playback) => (playback.loop = value)));
+    new ResizeObserver(() => this.draw()).observe(this.presence);
   }
 
   load(recording: Recording): void {
-    const before = this.playback;
     this.recording = recording;
     this.playback = new Playback(recording);
-    if (before) [this.playback.speed, this.playback.loop] = [before.speed, before.loop];
+    this.playback.speed = this.settings.get("speed");
+    this.playback.loop = this.settings.get("loop");
+    this.playback.playing = !this.stillness.matches;
     this.shown = -1;
     this.scrub.max = String(recording.length - 1);
     element("player").hidden = false;
-    this.drawPresence();
+    this.draw();
     this.change(() => {});
   }
 
@@ -58,6 +67,30 @@ export class Player {
     this.playback = null;
     this.recording = null;
     element("player").hidden = true;
+  }
+
+  /** The frame that is shown. */
+  get index(): number {
+    return this.playback?.index ?? 0;
+  }
+
+  shortcuts(): Shortcut[] {
+    const applies = (): boolean => this.playback !== null;
+    const key = (keys: string[], shown: string, meaning: string, act: Shortcut["act"]): Shortcut => ({
+      keys, shown, meaning, act, applies,
+    });
+    const go = (step: number) => (event: KeyboardEvent): void =>
+      this.change((playback) => (event.shiftKey ? playback.skip(step) : playback.seek(playback.index + step)));
+    return [
+      key([" "], "Space", "Play or pause", () => this.change((playback) => playback.toggle())),
+      key(["arrowleft"], "←", "One frame back; with Shift one second", go(-1)),
+      key(["arrowright"], "→", "One frame on; with Shift one second", go(1)),
+      key(["home"], "Home", "First frame", () => this.change((playback) => playback.seek(0))),
+      key(["end"], "End", "Last frame", () => this.change((playback) => playback.seek(Infinity))),
+      key([","], ",", "Slower", () => this.faster(-1)),
+      key(["."], ".", "Faster", () => this.faster(1)),
+      key(["l"], "L", "Loop", () => this.settings.toggle("loop")),
+    ];
   }
 
   /** Let time pass; true while it plays. */
@@ -94,45 +127,21 @@ export class Player {
   private showButtons(playback: Playback): void {
     this.playButton.innerHTML = playback.playing ? ICONS.pause : ICONS.play;
     this.playButton.ariaLabel = playback.playing ? "Pause" : "Play";
-    element("loop").ariaPressed = String(playback.loop);
   }
 
-  private key(event: KeyboardEvent): void {
-    if (!this.playback || !isPlainKey(event)) return;
-    const step = event.key === "ArrowLeft" ? -1 : 1;
-    switch (event.key) {
-      case " ":
-        this.change((playback) => playback.toggle());
-        break;
-      case "ArrowLeft":
-      case "ArrowRight":
-        if (event.shiftKey) this.change((playback) => playback.skip(step));
-        else this.change((playback) => playback.seek(playback.index + step));
-        break;
-      case "Home":
-        this.change((playback) => playback.seek(0));
-        break;
-      case "End":
-        this.change((playback) => playback.seek(Infinity));
-        break;
-      case "l":
-      case "L":
-        this.change((playback) => (playback.loop = !playback.loop));
-        break;
-      default:
-        return;
-    }
-    event.preventDefault(); // a focused button or slider would act on the key, too
+  private faster(steps: number): void {
+    const speed = SPEEDS[SPEEDS.indexOf(this.settings.get("speed")) + steps];
+    if (speed !== undefined) this.settings.set("speed", speed);
   }
 
   /** A strip that shows when somebody is there, and how many. */
-  private drawPresence(): void {
+  draw(): void {
     const { presence: canvas, recording } = this;
     const context = canvas.getContext("2d");
     if (!context || !recording || canvas.clientWidth === 0) return;
     canvas.width = canvas.clientWidth;
     canvas.height = canvas.clientHeight;
-    context.fillStyle = "#44e0c0";
+    context.fillStyle = getComputedStyle(canvas).color;
     for (let x = 0; x < canvas.width; x++) {
       const people = recording.peopleAt(Math.round((x / Math.max(1, canvas.width - 1)) * (recording.length - 1)));
       if (people === 0) continue;

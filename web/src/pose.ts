@@ -1,8 +1,14 @@
 // What is drawn, whether it came over the socket or out of a file.
 
-/** One person as measured: metres, camera axes. */
-export interface Person {
+/** Who somebody is: ids are given for each source by itself. */
+export interface Who {
+  /** Index of the camera or video. */
+  source: number;
   id: number;
+}
+
+/** One person as measured: metres, camera axes. */
+export interface Person extends Who {
   /** x y z of the root joint, camera space. */
   root: ArrayLike<number>;
   /** x y z confidence for each joint, relative to the root. */
@@ -11,6 +17,7 @@ export interface Person {
 
 /** All people of one frame. */
 export interface PoseFrame {
+  source: number;
   frameId: number;
   /** When the frame was captured, seconds on the source's clock. */
   timeS: number;
@@ -18,15 +25,13 @@ export interface PoseFrame {
 }
 
 /** One person in the picture. */
-export interface Person2D {
-  id: number;
+export interface Person2D extends Who {
   /** x y score for each joint, px of the picture as shown. */
   keypoints: Float32Array;
 }
 
 /** One person in the viewer's axes: x right, y up, z towards the viewer; the camera is at the origin. */
-export interface PlacedPerson {
-  id: number;
+export interface PlacedPerson extends Who {
   /** x y z of each joint, metres; NaN where unknown. */
   points: Float32Array;
   /** 0..1 of each joint; 0 where unknown. */
@@ -51,13 +56,26 @@ export function placePerson(person: Person): PlacedPerson {
     points.set(known ? [x, -y, -z] : [NaN, NaN, NaN], 3 * j);
     confidence[j] = known ? person.joints[4 * j + 3]! || 0 : 0;
   }
-  return { id: person.id, points, confidence };
+  return { source: person.source, id: person.id, points, confidence };
 }
 
 /** Hex colours of people. None is the blue or the orange that tells left from right. */
 const PERSON_COLORS = ["#3fe0bd", "#b18cff", "#ffd452", "#ff7eb6", "#9be564", "#6fd3f7", "#ffb3a1", "#c9b6e4"];
 
+/** Neighbouring sources begin with other colours. */
+const SOURCE_STEP = 3;
+
 /** The same person keeps the same colour; people without an id are grey. */
-export function personColor(id: number): string {
-  return id < 0 ? "#9aa3b5" : PERSON_COLORS[id % PERSON_COLORS.length]!;
+export function personColor({ source, id }: Who): string {
+  return id < 0 ? "#9aa3b5" : PERSON_COLORS[(id + SOURCE_STEP * source) % PERSON_COLORS.length]!;
+}
+
+export function isSame(a: Who, b: Who): boolean {
+  return a.source === b.source && a.id === b.id;
+}
+
+/** What people read. several: whether there are several sources. */
+export function personName({ source, id }: Who, several: boolean): string {
+  const own = id < 0 ? "person" : String(id);
+  return several ? `${source + 1}·${own}` : id < 0 ? own : `person ${id}`;
 }

@@ -3,8 +3,11 @@
 export const PROTOCOL_VERSION = 2;
 export const KIND_POSES = 1;
 export const KIND_PICTURE = 2;
+export const KIND_CAMERA = 3;
+export const CAMERA_TAKEN = 4409;
 export const HEADER_BYTES = 40;
 export const PERSON_BYTES = 32;
+export const CAMERA_BYTES = 24;
 export const POSE_COLUMNS = 4;
 export const PICTURE_COLUMNS = 3;
 
@@ -38,6 +41,21 @@ export const PERSON_OFFSET = {
   root: 20,
 } as const;
 
+export const CAMERA_OFFSET = {
+  /** protocol version */
+  version: 0,
+  /** KIND_CAMERA */
+  kind: 1,
+  /** 0 */
+  reserved: 2,
+  /** frames of the camera so far: gaps are frames that were not sent */
+  counter: 4,
+  /** the page's clock when the picture was captured */
+  captured_ms: 8,
+  /** the same when this message was sent */
+  sent_ms: 16,
+} as const;
+
 export interface Source {
   name: string;
   image_size: number[];
@@ -60,6 +78,7 @@ export interface Hello {
   server_ns: number;
   recording: string | null;
   can_record: boolean;
+  takes_camera: boolean;
 }
 
 export interface Status {
@@ -72,4 +91,9 @@ export interface Recording {
   type: "recording";
   file: string | null;
   text: string;
+}
+
+export interface Taken {
+  type: "taken";
+  counter: number;
 }

@@ -20,7 +20,8 @@ export interface Skeleton {
   jointRadius: readonly number[];
 }
 
-const MIDDLE_COLOR = "#d5d9e2";
+/** Where nobody says otherwise. */
+const [LEFT_COLOR, RIGHT_COLOR, MIDDLE_COLOR] = ["#2f9bff", "#ff7a3d", "#d5d9e2"];
 
 /** [last word of the joint's name, radius of the bone that ends there, radius of its bead]. */
 const RADII: readonly (readonly [string, number, number])[] = [
@@ -47,7 +48,11 @@ function indicesOf(joints: readonly string[], words: readonly string[]): number[
   return joints.flatMap((joint, i) => (endsWithWord(joint, words) ? [i] : []));
 }
 
-/** colorOf: joint name -> hex colour; joints without one are drawn like the middle of the body. */
+function sideColor(joint: string): string {
+  return joint.startsWith("left_") ? LEFT_COLOR : joint.startsWith("right_") ? RIGHT_COLOR : MIDDLE_COLOR;
+}
+
+/** colorOf: joint name -> hex colour, where the server gives one. */
 export function makeSkeleton(
   joints: readonly string[],
   parents: readonly number[],
@@ -60,7 +65,7 @@ export function makeSkeleton(
   return {
     joints,
     parents,
-    colors: joints.map((joint) => colorOf.get(joint) ?? MIDDLE_COLOR),
+    colors: joints.map((joint) => colorOf.get(joint) ?? sideColor(joint)),
     bones: parents.flatMap((parent, child) => (parent >= 0 ? [[child, parent] as const] : [])),
     feet: indicesOf(joints, ["foot", "ankle", "heel", "foot_index"]),
     head: Math.max(0, joints.indexOf("head")),

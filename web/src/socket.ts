@@ -1,11 +1,13 @@
 // The connection to the server: opens, reads, acknowledges, and comes back by itself.
 import { decodeBinary, decodeText, type PictureMessage, type PoseMessage } from "./decode";
-import { PROTOCOL_VERSION, type Hello, type Status } from "./protocol.generated";
+import { PROTOCOL_VERSION, type Hello, type Recording, type Status } from "./protocol.generated";
 
 export interface LinkEvents {
   /** A new session: everything that was known before is void. */
   onHello(hello: Hello): void;
   onStatus(status: Status): void;
+  /** The server records, has ended a recording, or says why it cannot. */
+  onRecording(recording: Recording): void;
   onPoses(message: PoseMessage): void;
   onPicture(message: PictureMessage): void;
   /** The connection is lost or could not be made; it is tried again after `retryMs`. */
@@ -51,8 +53,17 @@ export class Link {
   }
 
   /** Tell the server that a frame is on the screen. */
-  acknowledge(frameId: number): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ ack: frameId }));
+  acknowledge(source: number, frameId: number): void {
+    this.send({ ack: frameId, source });
+  }
+
+  /** Ask the server to begin or end a recording. */
+  record(wanted: boolean): void {
+    this.send({ record: wanted });
+  }
+
+  private send(message: object): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 
   private hurry(): void {
@@ -65,8 +76,9 @@ export class Link {
         const message = decodeText(data);
         if (message.type === "hello") this.greet(message);
         else if (message.type === "status") this.events.onStatus(message);
+        else this.events.onRecording(message);
       } else if (this.hello) {
-        const message = decodeBinary(data, this.hello.joints.length);
+        const message = decodeBinary(data, this.hello.joints.length, this.hello.sources.length);
         if (message.kind === "poses") this.events.onPoses(message);
         else this.events.onPicture(message);
       }

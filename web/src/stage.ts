@@ -1,16 +1,10 @@
 // The 3D scene that people stand in: renderer, lights, floor, camera. Draws only when something has changed, because
 // the same computer is busy with finding people.
 import {
-  BasicShadowMap,
-  BufferGeometry,
   Color,
   DirectionalLight,
-  Float32BufferAttribute,
   Group,
   HemisphereLight,
-  LineBasicMaterial,
-  LineSegments,
-  PCFShadowMap,
   PerspectiveCamera,
   Scene,
   Spherical,
@@ -18,7 +12,9 @@ import {
   WebGLRenderer,
 } from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
-import { Ground } from "./ground";
+import { DRAWS_IN_SOFTWARE } from "./device";
+import { Ground, LIGHT_X, LIGHT_Z } from "./ground";
+import type { Palette } from "./theme";
 
 export type View = "front" | "side" | "top";
 
@@ -39,9 +35,6 @@ export interface Edges {
 /** Called before each picture; returns true to be called again for the next one. */
 export type Updater = (seconds: number) => boolean;
 
-const BACKGROUND = new Color("#0b0e15");
-/** From nearer the sign of the camera is in the way. */
-const SIGN_DISTANCE_M = 1.6;
 /** At least this share of width and height is for people, whatever the panels cover. */
 const LEAST_FREE = 0.5;
 const FLIGHT_S = 0.5;
@@ -61,7 +54,7 @@ const SLOW_MS = 45;
 const LEAST_PIXEL_RATIO = 0.75;
 
 export class Stage {
-  /** People are put in here, in viewer axes; it is moved up so that the floor is at 0. */
+  /** People are put in here: world axes, the floor is at 0. */
   readonly people = new Group();
   readonly camera = new PerspectiveCamera(38, 1, 0.05, 200);
   readonly canvas: HTMLCanvasElement;
@@ -73,9 +66,8 @@ export class Stage {
   private readonly renderer: WebGLRenderer;
   private readonly scene = new Scene();
   private readonly controls: OrbitControls;
-  private readonly key = new DirectionalLight("#fff3e0", 2.6);
-  private readonly cameraSign = makeCameraSign();
-  private readonly ground = new Ground(BACKGROUND);
+  private readonly sky = new HemisphereLight();
+  private readonly ground = new Ground();
   private readonly updaters: Updater[] = [];
   private readonly stillness = matchMedia("(prefers-reduced-motion: reduce)");
   private view: View | null = null;
@@ -86,8 +78,8 @@ export class Stage {
   private askedMs = 0;
   private lastMs = 0;
   private waitMs = 0;
-  private readonly software = drawsInSoftware();
-  private pixelRatio = this.software ? 1 : Math.min(devicePixelRatio, 2);
+  /** In software edges are not smoothed and pixels not doubled. */
+  private pixelRatio = DRAWS_IN_SOFTWARE ? 1 : Math.min(devicePixelRatio, 2);
 
   /**
    * coveredEdges: what lies over the canvas now.
@@ -98,12 +90,8 @@ export class Stage {
     private readonly coveredEdges: () => Edges,
   ) {
     this.canvas = canvas;
-    this.renderer = new WebGLRenderer({ canvas, antialias: !this.software });
-    this.renderer.shadowMap.enabled = true;
-    this.renderer.shadowMap.type = this.software ? BasicShadowMap : PCFShadowMap;
-    this.scene.background = BACKGROUND;
-    this.scene.add(this.people, this.ground.object, new HemisphereLight("#c9dcff", "#4a3f5c", 1.5));
-    this.people.add(this.cameraSign);
+    this.renderer = new WebGLRenderer({ canvas, antialias: !DRAWS_IN_SOFTWARE });
+    this.scene.add(this.people, this.ground.object, this.sky);
     this.addLights();
 
     this.camera.position.set(1.6, 1.6, 1);
@@ -127,6 +115,28 @@ export class Stage {
 
   addUpdater(updater: Updater): void {
     this.updaters.push(updater);
+  }
+
+  paint(palette: Palette): void {
+    this.scene.background = new Color(palette.background);
+    this.ground.paint(palette);
+    this.sky.color.set(palette.sky);
+    this.sky.groundColor.set(palette.bounce);
+    this.sky.intensity = palette.ambient;
+    this.draw();
+  }
+
+  /** The scene as it is now, with all the pixels that the screen has and at least one for each of the page's. */
+  capture(): HTMLCanvasElement {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    this.renderer.setPixelRatio(Math.max(1, devicePixelRatio));
+    this.renderer.setSize(width, height, false);
+    this.renderer.render(this.scene, this.camera);
+    const copy = document.createElement("canvas");
+    [copy.width, copy.height] = [this.canvas.width, this.canvas.height];
+    copy.getContext("2d")!.drawImage(this.canvas, 0, 0); // before the browser empties it
+    this.resize();
+    return copy;
   }
 
   /** Ask for a picture. */
@@ -189,17 +199,9 @@ export class Stage {
     this.draw();
   }
 
-  /** The part of the scene where shadows fall. */
-  light(centre: Vector3, radius: number): void {
-    const reach = Math.ceil(radius + 1.5);
-    this.ground.place(centre.x, centre.z, radius + 1);
-    this.key.target.position.set(centre.x, 0, centre.z);
-    this.key.position.set(centre.x + 2.2, 5.5, centre.z + 2.6);
-    const box = this.key.shadow.camera;
-    if (box.right !== reach) {
-      [box.left, box.right, box.top, box.bottom] = [-reach, reach, reach, -reach];
-      box.updateProjectionMatrix();
-    }
+  /** The ground reaches as far from there to all sides. */
+  centre(point: Vector3): void {
+    this.ground.place(point.x, point.z);
   }
 
   /** From where all of it is in the free part of the screen. depth: half of what it measures towards the camera. */
@@ -241,16 +243,11 @@ export class Stage {
   }
 
   private addLights(): void {
-    this.key.castShadow = true;
-    this.key.shadow.mapSize.set(1024, 1024);
-    this.key.shadow.camera.near = 0.5;
-    this.key.shadow.camera.far = 14;
-    this.key.shadow.normalBias = 0.02;
-    this.key.shadow.radius = 3;
-    this.light(new Vector3(0, 0, -3), 1.5);
+    const key = new DirectionalLight("#fff3e0", 2.6);
+    key.position.set(LIGHT_X, 1, LIGHT_Z);
     const rim = new DirectionalLight("#7da7ff", 1.4);
     rim.position.set(-4, 3, -6);
-    this.scene.add(this.key, this.key.target, rim);
+    this.scene.add(key, rim);
   }
 
   private resize(): void {
@@ -273,8 +270,6 @@ export class Stage {
     let again = this.fly(seconds);
     for (const updater of this.updaters) again = updater(seconds) || again;
     this.controls.update(seconds);
-    const toSign = this.camera.position.distanceTo(this.cameraSign.getWorldPosition(new Vector3()));
-    this.cameraSign.visible = toSign > SIGN_DISTANCE_M;
     this.renderer.render(this.scene, this.camera);
     this.onDrawn();
     this.moving = again;
@@ -306,27 +301,4 @@ export class Stage {
     this.waitMs = 0;
     this.resize();
   }
-}
-
-/** Whether the browser draws in software: edges are not smoothed and pixels not doubled then. */
-function drawsInSoftware(): boolean {
-  const context = document.createElement("canvas").getContext("webgl2");
-  const names = context?.getExtension("WEBGL_debug_renderer_info");
-  const renderer: unknown = names && context?.getParameter(names.UNMASKED_RENDERER_WEBGL);
-  context?.getExtension("WEBGL_lose_context")?.loseContext();
-  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(String(renderer));
-}
-
-/** A small frustum where the camera that filmed is: it shows which way "front" is. */
-function makeCameraSign(): LineSegments {
-  const [w, h, d] = [0.16, 0.09, 0.2];
-  const corners = [[-w, -h], [w, -h], [w, h], [-w, h]] as const;
-  const lines: number[] = [];
-  corners.forEach(([x, y], i) => {
-    const [nextX, nextY] = corners[(i + 1) % 4]!;
-    lines.push(0, 0, 0, x, y, -d, x, y, -d, nextX, nextY, -d);
-  });
-  lines.push(-0.04, h, -d, 0, h + 0.05, -d, 0, h + 0.05, -d, 0.04, h, -d);
-  const geometry = new BufferGeometry().setAttribute("position", new Float32BufferAttribute(lines, 3));
-  return new LineSegments(geometry, new LineBasicMaterial({ color: "#55617c" }));
 }

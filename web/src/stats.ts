@@ -1,12 +1,22 @@
-// The figures of a live stream.
+// The figures of one source of a live stream.
 import type { PoseMessage } from "./decode";
 import { ServerClock } from "./clock";
 
 const WINDOW_MS = 2000;
+/** The histograms show this much. */
+const STAGES_WINDOW_MS = 10_000;
 /** Over less time there is no rate: messages that waited come all at once. */
 const LEAST_SPAN_MS = 1000;
 
-export interface Figures {
+/** Where the time between capture and screen goes. */
+export const STAGES = [
+  ["Estimate", "From the capture of a frame to its poses"],
+  ["Send", "From the poses to the message"],
+  ["Travel", "On the way to this page, over the fastest message of the last minute"],
+  ["Draw", "From the arrival to the screen"],
+] as const;
+
+export interface LiveFigures {
   /** Frames per second that the source delivers; null until it is known. */
   sourceFps: number | null;
   /** Poses per second that reach this page. */
@@ -23,7 +33,7 @@ export class LiveStats {
   private readonly clock = new ServerClock();
   /** Those of the window and the last one before it, so that a pause counts, too. */
   private arrivals: { frameId: number; captureMs: number; pageMs: number }[] = [];
-  private latencies: { ms: number; pageMs: number }[] = [];
+  private latencies: { ms: number; stages: number[]; pageMs: number }[] = [];
   private lastFrameId: number | null = null;
   private dropped = 0;
   private received = 0;
@@ -43,19 +53,31 @@ export class LiveStats {
     this.arrivals.push({ frameId: message.frameId, captureMs: message.captureMs, pageMs });
   }
 
-  /** It is on the screen. */
-  shown(message: PoseMessage, pageMs: number): void {
-    this.latencies.push({ ms: Math.max(0, pageMs - this.clock.toPage(message.captureMs)), pageMs });
+  /** It came at `arrivedMs` and is on the screen. */
+  shown(message: PoseMessage, arrivedMs: number, pageMs: number): void {
+    const stages = [
+      message.estimateMs - message.captureMs,
+      message.sendMs - message.estimateMs,
+      arrivedMs - this.clock.toPage(message.sendMs),
+      pageMs - arrivedMs,
+    ];
+    this.latencies.push({ ms: Math.max(0, pageMs - this.clock.toPage(message.captureMs)), stages, pageMs });
+    while (pageMs - this.latencies[0]!.pageMs > STAGES_WINDOW_MS) this.latencies.shift();
   }
 
-  figures(nowMs: number): Figures {
+  /** ms of each of STAGES, for every frame of the last seconds. */
+  stages(nowMs: number): number[][] {
+    const recent = this.latencies.filter((entry) => nowMs - entry.pageMs < STAGES_WINDOW_MS);
+    return STAGES.map((_, i) => recent.map((entry) => entry.stages[i]!));
+  }
+
+  figures(nowMs: number): LiveFigures {
     const recent = (entry: { pageMs: number }): boolean => nowMs - entry.pageMs < WINDOW_MS;
     this.arrivals = this.arrivals.filter((entry, i, all) => recent(entry) || i === all.length - 1 || recent(all[i + 1]!));
-    this.latencies = this.latencies.filter(recent);
     const first = this.arrivals[0];
     const last = this.arrivals.at(-1);
     const rate = (count: number, spanMs: number): number | null => (spanMs < LEAST_SPAN_MS ? null : (1000 * count) / spanMs);
-    const sorted = this.latencies.map((entry) => entry.ms).sort((a, b) => a - b);
+    const sorted = this.latencies.filter(recent).map((entry) => entry.ms).sort((a, b) => a - b);
     return {
       sourceFps: first && last ? rate(last.frameId - first.frameId, last.captureMs - first.captureMs) : null,
       poseRate: first && last ? rate(this.arrivals.length - 1, last.pageMs - first.pageMs) : null,

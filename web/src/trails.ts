@@ -1,5 +1,5 @@
 // The paths that wrists and ankles have taken in the last second or so: one batch of ribbons for all people.
-import { Color, CustomBlending, MaxEquation, type InterleavedBufferAttribute } from "three";
+import { Color, CustomBlending, MaxEquation, MinEquation, type InterleavedBufferAttribute } from "three";
 import { LineMaterial } from "three/addons/lines/LineMaterial.js";
 import { LineSegments2 } from "three/addons/lines/LineSegments2.js";
 import { LineSegmentsGeometry } from "three/addons/lines/LineSegmentsGeometry.js";
@@ -27,6 +27,7 @@ export class Trails {
   private readonly positions = new Float32Array(MOST_SEGMENTS * 6);
   private readonly colors = new Float32Array(MOST_SEGMENTS * 6);
   private lastS = -Infinity;
+  private onDark = true;
 
   constructor(private readonly skeleton: Skeleton) {
     const geometry = new LineSegmentsGeometry();
@@ -39,13 +40,20 @@ export class Trails {
       vertexColors: true,
       transparent: true,
       depthWrite: false,
-      // The brighter of trail and ground: what fades to black fades away, and joints of a ribbon do not glow.
+      // On dark the brighter of trail and ground: what fades to black fades away, and joints of a ribbon do not glow.
       blending: CustomBlending,
       blendEquation: MaxEquation,
       fog: false,
     });
     this.object = new LineSegments2(geometry, material);
     this.object.frustumCulled = false;
+  }
+
+  /** Whether the ground is dark. On a light one the darker of trail and ground is seen, and trails fade to white. */
+  set dark(dark: boolean) {
+    this.onDark = dark;
+    this.object.material.blendEquation = dark ? MaxEquation : MinEquation;
+    if (Number.isFinite(this.lastS)) this.fill(this.lastS);
   }
 
   clear(): void {
@@ -64,7 +72,7 @@ export class Trails {
         const x = person.points[3 * joint]!;
         const y = person.points[3 * joint + 1]!;
         const z = person.points[3 * joint + 2]!;
-        const key = `${person.id} ${joint}`;
+        const key = `${person.source} ${person.id} ${joint}`;
         const trail = this.trails.get(key) ?? [];
         const last = trail.at(-1);
         if (last && (timeS - last.timeS > GAP_S || Math.hypot(x - last.x, y - last.y, z - last.z) > LEAP_M)) {
@@ -91,20 +99,24 @@ export class Trails {
         this.trails.delete(key);
         continue;
       }
-      const [id, joint] = key.split(" ").map(Number) as [number, number];
-      color.set(personColor(id)).lerp(new Color(this.skeleton.colors[joint]!), 0.5);
+      const [source, id, joint] = key.split(" ").map(Number) as [number, number, number];
+      color.set(personColor({ source, id })).lerp(new Color(this.skeleton.colors[joint]!), 0.5);
       for (let i = 1; i < trail.length && segment < MOST_SEGMENTS; i++, segment++) {
         for (const [end, point] of [trail[i - 1]!, trail[i]!].entries()) {
           const fade = (1 - (nowS - point.timeS) / LENGTH_S) ** 1.6;
           this.positions.set([point.x, point.y, point.z], 6 * segment + 3 * end);
-          this.colors.set([color.r * fade, color.g * fade, color.b * fade], 6 * segment + 3 * end);
+          const shade = (channel: number): number => (this.onDark ? channel * fade : 1 - (1 - channel) * fade);
+          this.colors.set([shade(color.r), shade(color.g), shade(color.b)], 6 * segment + 3 * end);
         }
       }
     }
     const { geometry } = this.object;
     geometry.instanceCount = segment;
     for (const name of ["instanceStart", "instanceColorStart"]) {
-      (geometry.attributes[name] as InterleavedBufferAttribute).data.needsUpdate = true;
+      const { data } = geometry.attributes[name] as InterleavedBufferAttribute;
+      data.clearUpdateRanges();
+      data.addUpdateRange(0, 6 * segment);
+      data.needsUpdate = true;
     }
   }
 }

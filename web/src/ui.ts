@@ -1,6 +1,7 @@
 // The page's elements outside the two canvases: what state it is in, the figures, the buttons.
-import { personColor } from "./pose";
-import type { Figures } from "./stats";
+import { isSame, personColor, personName, type Who } from "./pose";
+import type { Settings, Switch, Values } from "./settings";
+import type { LiveFigures } from "./stats";
 import type { Edges, View } from "./stage";
 
 /** What the page is doing; also `document.body.dataset.state`. */
@@ -25,7 +26,7 @@ const SHORT: Record<State, string> = {
   gone: "Server gone",
   refused: "Stopped",
   loading: "Loading",
-  recording: "Recording",
+  recording: "Playback",
   unreadable: "Not readable",
 };
 
@@ -69,7 +70,7 @@ export function showView(view: View | null): void {
 /** What the panels cover: each takes a strip of the edge where that costs the least. */
 export function coveredEdges(): Edges {
   const covered: Edges = { left: 0, right: 0, top: 0, bottom: 0 };
-  for (const panel of document.querySelectorAll(".panel, #top, #tools")) {
+  for (const panel of document.querySelectorAll(".panel, #top, #tools [role=group]")) {
     const box = panel.getBoundingClientRect();
     if (box.width === 0) continue; // hidden
     const strips: Edges = {
@@ -90,41 +91,64 @@ export function showFilled(filled: boolean): void {
   document.body.classList.toggle("filled", filled);
 }
 
-export function showSource(source: string, estimator: string, assumptions: readonly string[]): void {
+/** Of a file its name is enough; of an address all is needed. */
+export function shortName(source: string): string {
+  return source.includes("://") ? source : (source.split(/[\\/]/).pop() ?? source);
+}
+
+export function showSource(sources: readonly string[], estimator: string, assumptions: readonly string[]): void {
   const box = element("source");
-  // Of a file its name is enough; of an address all is needed.
-  const name = source.includes("://") ? source : (source.split(/[\\/]/).pop() ?? source);
-  box.textContent = name;
-  box.title = source;
+  const name = sources.map(shortName).join(", ");
+  box.textContent = sources.length > 1 ? `${sources.length} sources: ${name}` : name;
+  box.title = sources.join(", ");
   document.title = `${name} · rtpose`;
   element("about").textContent = [estimator, ...assumptions].filter(Boolean).join(" · ");
 }
 
-export function showPeople(ids: readonly number[]): void {
-  document.body.dataset["persons"] = String(ids.length);
+/** several: whether there are several sources. chosen: whom camera and angles follow. */
+export function showPeople(
+  people: readonly Who[],
+  several: boolean,
+  chosen: Who | null,
+  choose: (who: Who) => void,
+): void {
+  document.body.dataset["persons"] = String(people.length);
   const box = element("people");
-  const text = ids.join();
+  const isChosen = (who: Who): boolean => chosen !== null && isSame(who, chosen);
+  const text = people.map((who) => `${who.source} ${who.id}${isChosen(who) ? "!" : ""}`).join();
   if (box.dataset["ids"] === text) return;
   box.dataset["ids"] = text;
+  const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset["who"] : undefined;
   box.replaceChildren(
-    ...ids.map((id) => {
-      const chip = document.createElement("span");
-      chip.style.setProperty("--person", personColor(id));
-      chip.textContent = id < 0 ? "person" : `person ${id}`;
+    ...people.map((who) => {
+      const chip = document.createElement("button");
+      chip.type = "button";
+      chip.style.setProperty("--person", personColor(who));
+      chip.textContent = personName(who, several);
+      chip.dataset["who"] = `${who.source} ${who.id}`;
+      chip.ariaPressed = String(isChosen(who));
+      chip.title = isChosen(who) ? "Follow all again (P: next)" : "Follow, and show the angles of (P: next)";
+      chip.addEventListener("click", () => choose(who));
       return chip;
     }),
   );
+  if (focused) box.querySelector<HTMLButtonElement>(`[data-who="${focused}"]`)?.focus();
 }
 
-export function showLiveFigures(figures: Figures, people: number): void {
-  const { latencyMs, poseRate } = figures;
-  const share = figures.droppedShare;
-  showNumbers(`${inMs(latencyMs)} · ${perSecond(poseRate)}`, [
-    ["Latency", inMs(latencyMs), "From the capture of a frame to this screen"],
-    ["Poses", perSecond(poseRate), "Poses that reach this page"],
-    ["Source", figures.sourceFps === null ? "–" : `${figures.sourceFps.toFixed(1)} fps`, "Frames that the source delivers"],
+/** figures: of each source. */
+export function showLiveFigures(figures: readonly LiveFigures[], people: number): void {
+  const latencies = figures.flatMap(({ latencyMs }) => (latencyMs === null ? [] : [latencyMs])).sort((a, b) => a - b);
+  const latencyMs = latencies[Math.floor(latencies.length / 2)] ?? null;
+  const ofEach = (tell: (of: LiveFigures) => string, unit: string): string => `${figures.map(tell).join(" · ")} ${unit}`;
+  const dropped = figures.reduce((sum, of) => sum + of.dropped, 0);
+  const share = figures.reduce((sum, of) => sum + of.droppedShare, 0) / Math.max(1, figures.length);
+  const poses = ofEach((of) => rate(of.poseRate), "/s");
+  showNumbers(`${inMs(latencyMs)} · ${poses}`, [
+    ["Latency", inMs(latencyMs), "From the capture of a frame to this screen, median of the last 2 seconds"],
+    ["Poses", poses, "Poses that reach this page"],
+    ["Source", ofEach((of) => rate(of.sourceFps), "fps"), "Frames that the source delivers"],
     ["People", String(people), "People in the newest frame"],
-    ["Dropped", `${figures.dropped} (${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %)`, "Frames of the source that got no pose here"],
+    ["Dropped", `${dropped} (${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %)`, "Frames of the source that got no pose here"],
   ]);
   document.body.dataset["latencyMs"] = latencyMs === null ? "" : latencyMs.toFixed(1);
 }
@@ -142,8 +166,8 @@ function inMs(ms: number | null): string {
   return ms === null ? "– ms" : `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
 }
 
-function perSecond(rate: number | null): string {
-  return rate === null ? "– /s" : `${rate.toFixed(1)} /s`;
+function rate(perSecond: number | null): string {
+  return perSecond === null ? "–" : perSecond.toFixed(1);
 }
 
 /** headline: what is left when the panel is folded. rows: name, value, meaning. */
@@ -167,53 +191,38 @@ function showNumbers(headline: string, rows: readonly (readonly [string, string,
   });
 }
 
-export interface ViewActions {
-  look(view: View): void;
-  follow(on: boolean): void;
-  trails(on: boolean): void;
-  names(on: boolean): void;
-}
-
-/** The buttons of the tool bar with their keys, and the panels that fold. */
-export function connectTools(actions: ViewActions): void {
-  const views = [...document.querySelectorAll<HTMLButtonElement>("[data-view]")];
-  for (const button of views) {
-    button.addEventListener("click", () => actions.look(button.dataset["view"] as View));
+/** Buttons that choose a view, change a setting or fold a panel. */
+export function connectTools(settings: Settings, look: (view: View) => void): void {
+  for (const button of document.querySelectorAll<HTMLButtonElement>("[data-view]")) {
+    button.addEventListener("click", () => look(button.dataset["view"] as View));
   }
-  const toggles: [string, string, (on: boolean) => void][] = [
-    ["follow", "f", actions.follow],
-    ["trails", "t", actions.trails],
-    ["names", "n", actions.names],
-  ];
-  for (const [id, , act] of toggles) {
-    const button = element(id);
+  // data-setting is the name; with data-value the button chooses that value, without it switches on and off.
+  for (const button of document.querySelectorAll<HTMLButtonElement>("[data-setting]")) {
+    const { setting, value } = button.dataset as { setting: keyof Values; value?: string };
     button.addEventListener("click", () => {
-      const on = button.ariaPressed !== "true";
-      button.ariaPressed = String(on);
-      act(on);
+      if (value === undefined) settings.toggle(setting as Switch);
+      else settings.set(setting, value as Values[typeof setting]);
+    });
+    settings.on(setting, (current) => {
+      const on = String(value === undefined ? current === true : current === value);
+      if (button.classList.contains("fold")) {
+        button.parentElement!.classList.toggle("folded", !current);
+        button.ariaExpanded = on;
+      } else {
+        button.ariaPressed = on;
+      }
     });
   }
-  for (const button of document.querySelectorAll<HTMLButtonElement>(".fold")) {
-    const panel = button.parentElement!;
-    const fold = (folded: boolean): void => {
-      panel.classList.toggle("folded", folded);
-      button.ariaExpanded = String(!folded);
-    };
-    button.addEventListener("click", () => fold(!panel.classList.contains("folded")));
-    // A phone has room for the figures only on demand.
-    if (panel.id === "stats" && matchMedia("(max-width: 640px)").matches) fold(true);
-  }
   element("notice-action").addEventListener("click", () => location.reload());
-  addEventListener("keydown", (event) => {
-    if (!isPlainKey(event)) return;
-    const view = views[Number(event.key) - 1];
-    const toggle = toggles.find(([, key]) => key === event.key.toLowerCase());
-    if (view) view.click();
-    else if (toggle) element(toggle[0]).click();
-  });
 }
 
-/** Whether a key is meant for the page and not for the browser or a list that is being chosen from. */
-export function isPlainKey(event: KeyboardEvent): boolean {
-  return !(event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLSelectElement);
+let toastTimer: number | undefined;
+
+/** Say something in passing; what is wrong stays longer. */
+export function showToast(text: string, wrong = false): void {
+  const toast = element("toast");
+  toast.textContent = text;
+  toast.classList.toggle("wrong", wrong);
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => (toast.textContent = ""), wrong ? 15_000 : 6_000);
 }

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from rtpose import metrics
 from rtpose.backends import load_backend
-from rtpose.detect.blazepose import PersonFinder
+from rtpose.detect.blazepose import BlazePose, PersonFinder
 from rtpose.errors import ConfigError, InputError, ModelError
 from rtpose.estimate.cascaded import CascadedEstimator, CascadedNetwork
+from rtpose.estimate.two_stage import TwoStageEstimator
+from rtpose.geometry import DEFAULT_HEIGHT_M
+from rtpose.lift.lifter import NetworkLifter
 from rtpose.skeleton import H36M17
 from rtpose.track.nearest import NearestTracker
 from rtpose.train.cascaded.pictures import SEEN_AT_LEAST, LabelledPicture, PersonLabels, Pictures, usable
@@ -29,10 +32,13 @@ MUPOTS_JOINTS = H36M17.indices(
 REACH = 0.1
 """A joint is near, when people are matched, within that part of the longer side of the true person's box. MuPoTS-3D's
 program takes 40 px in pictures 2048 px wide; rendered pictures are far smaller."""
+TWO_STAGE = "two-stage"
+"""The default estimator, detector and lifter, to compare with: it takes whole pictures and no boxes."""
 MOST_PEOPLE = 10
 """In one picture, where boxes come from the person detector."""
 INPUTS = {"gt": "true boxes", "detected": "the person detector's squares"}
 SCALE = "none: poses are of the size that the network gives them"
+SCALE_TWO_STAGE = f"none: everybody is taken to be {DEFAULT_HEIGHT_M:.2f} m tall"
 ROOT_DEPTH = (
     "the root's depth comes from the person's size in the picture and the camera's focal length, assuming that the "
     "pose has the person's true size"
@@ -40,8 +46,8 @@ ROOT_DEPTH = (
 
 
 def is_for_pictures(name_or_path: str) -> bool:
-    """Whether `rtpose eval` is asked about `cascaded`; False also for what is no network at all."""
-    if name_or_path == "cascaded":
+    """Whether `rtpose eval` is asked about `cascaded` or `two-stage`; False also for what is no network at all."""
+    if name_or_path in ("cascaded", TWO_STAGE):
         return True
     if not name_or_path.endswith(".onnx"):
         return False
@@ -93,7 +99,7 @@ def _mean(values: NDArray[Any]) -> float:
 def evaluate_pictures(
     name_or_path: str, pictures: Pictures, *, name: str, input_kind: str = "gt", backend: str = "openvino"
 ) -> dict[str, Any]:
-    """`rtpose eval` of a network for pictures: its figures as one object (see the README).
+    """`rtpose eval` of a network for pictures, or of `TWO_STAGE`: its figures as one object (see the README).
 
     name: of the pictures. input_kind: see `INPUTS`. Each person by themselves: errors of the root-relative pose, of the
     people who have an estimate. Several people: 3DPCK with matching, where somebody missed counts as wrong.
@@ -102,10 +108,19 @@ def evaluate_pictures(
     """
     if input_kind not in INPUTS:
         raise ConfigError(f"no input '{input_kind}' for a network for pictures: choose {' or '.join(INPUTS)}")
-    network = CascadedNetwork(cascaded_file(None if name_or_path == "cascaded" else name_or_path), backend=backend)
-    estimator = None
-    if input_kind == "detected":
-        estimator = CascadedEstimator(network, PersonFinder(), NearestTracker(), persons=MOST_PEOPLE)
+    network: CascadedNetwork | None = None
+    estimator: CascadedEstimator | TwoStageEstimator | None = None
+    if name_or_path == TWO_STAGE:
+        if input_kind != "detected":
+            raise ConfigError(f"{TWO_STAGE} finds people by itself: add --input detected")
+        lifter = NetworkLifter(backend=backend)
+        estimator = TwoStageEstimator("blazepose", BlazePose(persons=MOST_PEOPLE), NearestTracker(), lifter)
+        shown, sha256 = estimator.describe()["estimator"], estimator.describe()["weights_sha256"]
+    else:
+        network = CascadedNetwork(cascaded_file(None if name_or_path == "cascaded" else name_or_path), backend=backend)
+        if input_kind == "detected":
+            estimator = CascadedEstimator(network, PersonFinder(), NearestTracker(), persons=MOST_PEOPLE)
+        shown, sha256 = network.facts["name"], network.sha256
     poses: list[tuple[Float32, Float32]] = []
     people: list[_People] = []
     estimates = 0
@@ -119,7 +134,11 @@ def evaluate_pictures(
         if not labelled:
             continue
         persons, truth_mm = [person for person, _ in labelled], 1000 * np.stack([joints for _, joints in labelled])
-        found = _by_boxes(network, picture, persons) if estimator is None else _by_detector(estimator, picture, i)
+        if estimator is not None:
+            found = _by_detector(estimator, picture, i)
+        else:
+            assert network is not None
+            found = _by_boxes(network, picture, persons)
         rows = metrics.match_people(found.joints_px, *_true_places(persons))
         people.append(_compared(found, truth_mm, rows))
         own = rows if estimator is not None else np.arange(len(persons))
@@ -130,8 +149,8 @@ def evaluate_pictures(
         raise InputError(f"{name} has nobody with 3D joints to compare with: give other pictures")
     joined = _People(*(np.concatenate([getattr(p, f.name) for p in people]) for f in fields(_People)))
     return {
-        "lifter": network.facts["name"],
-        "weights_sha256": network.sha256,
+        "lifter": shown,
+        "weights_sha256": sha256,
         "backend": backend,
         "pack": name,
         "input": input_kind,
@@ -148,17 +167,17 @@ def evaluate_pictures(
         },
         "flip_averaging": False,
         "exclusions": f"people with fewer than {SEEN_AT_LEAST} visible joints",
-        "scale": SCALE,
+        "scale": SCALE if network is not None else SCALE_TWO_STAGE,
         "root_depth": ROOT_DEPTH,
-        "protocol": _protocol(input_kind),
+        "protocol": _protocol(input_kind, SCALE if network is not None else SCALE_TWO_STAGE),
     }
 
 
-def _protocol(input_kind: str) -> str:
+def _protocol(input_kind: str, scale: str) -> str:
     """How the figures were taken, in one line."""
     return (
         f"one person at a time, cut out by {INPUTS[input_kind]}; protocol 1: MPJPE, roots put together; protocol 2: "
-        f"P-MPJPE, Procrustes with scale; scale: {SCALE}. 3DPCK: within 150 mm, the {len(MUPOTS_JOINTS)} joints of "
+        f"P-MPJPE, Procrustes with scale; scale: {scale}. 3DPCK: within 150 mm, the {len(MUPOTS_JOINTS)} joints of "
         f"MuPoTS-3D; people matched by joints within {REACH:g} of the box, somebody missed counts as wrong; true "
         f"bones: with the true bones' lengths, as MuPoTS-3D's program; absolute: {ROOT_DEPTH}"
     )
@@ -174,7 +193,7 @@ def _by_boxes(network: CascadedNetwork, picture: LabelledPicture, persons: Seque
     )
 
 
-def _by_detector(estimator: CascadedEstimator, picture: LabelledPicture, number: int) -> _Found:
+def _by_detector(estimator: CascadedEstimator | TwoStageEstimator, picture: LabelledPicture, number: int) -> _Found:
     estimator.reset()
     found = estimator.estimate(Frame(picture.image, number, 0, float(number)), picture.camera)
     return _Found(

@@ -1,7 +1,10 @@
 """Names, freshness and choice of engines, with reports written by hand."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -146,3 +149,45 @@ def test_engines_lie_in_the_checkout_or_the_cache(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path / "cache"))
     assert files.engines_dir() == tmp_path / "cache" / "engines"
+
+
+def test_networks_are_shared_in_the_block_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is loaded for each file and way to run it, and one thread at a time is let into it."""
+    loaded: list[tuple[Path, int | None]] = []
+    inside, most = 0, 0
+
+    class Network:
+        input_shapes: ClassVar = {"points": (-1, 34)}
+        output_names = ("depth",)
+        metadata: ClassVar = {"name": "made up"}
+
+        def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            time.sleep(0.02)
+            inside -= 1
+            return {"depth": inputs["points"] + 1}
+
+    def load(runtime: str, file: Path, *, threads: int | None, **options: object) -> Network:
+        loaded.append((file, threads))
+        return Network()
+
+    monkeypatch.setattr(files, "load_backend", load)
+    one, two = tmp_path / "one.onnx", tmp_path / "two.onnx"
+    with files.shared_networks():
+        first = files.load_network(one, threads=1)
+        assert files.load_network(one, threads=1) is first
+        assert files.load_network(two, threads=1) is not first
+        assert files.load_network(one, threads=2) is not first
+        assert files.load_network(one, outputs=["depth"], threads=1) is not first
+    assert len(loaded) == 4
+    assert files.load_network(one, threads=1) is not first
+    assert (first.input_shapes, first.output_names) == ({"points": (-1, 34)}, ("depth",))
+    assert first.metadata == {"name": "made up"}
+
+    with ThreadPoolExecutor(4) as pool:
+        given = [np.full(2, i, np.float32) for i in range(8)]
+        results = list(pool.map(lambda points: first.run({"points": points})["depth"], given))
+    assert most == 1
+    np.testing.assert_array_equal(results, np.stack(given) + 1)

@@ -177,7 +177,7 @@ def test_reset_forgets_the_people() -> None:
     one = estimator(world)
     assert one.estimate(frame(0), CAMERA)[0].track_id == 0
     one.reset()
-    assert one.estimate(frame(1), CAMERA)[0].track_id == 1
+    assert one.estimate(frame(1), CAMERA)[0].track_id == 0, "of another source"
     assert world.finds == 2
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from receivers import lsl_receiver
+from receivers import lsl_receiver, opened
 
-from rtpose.sinks.streams import open_stream
 from rtpose.skeleton import H36M17
 from rtpose.types import Result, Sink
 
@@ -27,7 +26,7 @@ def name() -> str:
 
 @pytest.fixture
 def stream(name: str) -> Iterator[Sink]:
-    sink = open_stream(f"lsl://{name}", pytest.fail)
+    sink = opened(f"lsl://{name}", pytest.fail)
     yield sink
     sink.close()
 
@@ -69,8 +68,8 @@ def test_a_missing_library_is_one_clear_line(tmp_path: Path) -> None:
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "from rtpose.errors import ConfigError\n"
         "from rtpose.doctor import check_streams\n"
-        "from rtpose.sinks.streams import open_stream\n"
-        "try: open_stream('lsl://me', print)\n"
+        "from rtpose.sinks.streams import open_streams\n"
+        "try: open_streams(['lsl://me'], print).__enter__()\n"
         "except ConfigError as error: print(error)\n"
         "print([line for line in check_streams() if line.what == 'stream lsl'])"
     )
@@ -86,8 +85,8 @@ def test_a_missing_extra_is_one_clear_line(module: str, kind: str, extra: str) -
         f"import sys; sys.modules[{module!r}] = None\n"
         "from rtpose.errors import MissingExtraError\n"
         "from rtpose.doctor import check_streams\n"
-        "from rtpose.sinks.streams import open_stream\n"
-        f"try: open_stream('{kind}://127.0.0.1', print)\n"
+        "from rtpose.sinks.streams import open_streams\n"
+        f"try: open_streams(['{kind}://127.0.0.1'], print).__enter__()\n"
         "except MissingExtraError as error: print(error)\n"
         "print({line.what: line.state for line in check_streams()})"
     )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rtpose.errors import OutputError
-from rtpose.sinks import overlay as overlay_module
+from rtpose.sinks import video_file
 from rtpose.sinks.overlay import OverlayVideo
 from rtpose.types import Result
 
@@ -39,7 +39,7 @@ def test_times_stay_as_they_are(
 ) -> None:
     if codec not in av.codecs_available:
         pytest.skip(f"this build of FFmpeg has no {codec}")
-    monkeypatch.setattr(overlay_module, "_encoder", lambda: codec)
+    monkeypatch.setattr(video_file, "_encoder", lambda: codec)
     times_s = [0.0, 0.04, 0.0734, 0.5, 0.52, 1.9, 2.0]
     path = tmp_path / f"out{suffix}"
     record(path, [make_result(i, (1,), pts_s=t) for i, t in enumerate(times_s)], fps=25.0)
@@ -106,7 +106,7 @@ def test_a_full_disk_leaves_the_older_file(
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(overlay_module, "_fit", full)
+    monkeypatch.setattr(video_file, "_fit", full)
     with pytest.raises(OutputError, match=r"No space left.*unchanged"):
         video.write(make_result(1))
     video.write(make_result(2))

@@ -1,12 +1,12 @@
 """Addresses of streams, and whom a stream of one person shows."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from receivers import opened
 
 from rtpose.errors import ConfigError
-from rtpose.sinks.streams import REGISTRY, ChosenPerson, StreamAddress, open_stream, open_streams
+from rtpose.sinks.streams import REGISTRY, ChosenPerson, StreamAddress, open_streams
 from rtpose.types import Result
 
 MakeResult = Callable[..., Result]
@@ -55,7 +55,7 @@ def test_addresses(text: str, kind: str, target: str, person: int | None, source
 )
 def test_what_is_no_address_is_one_line(text: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem) as error:
-        open_stream(text, print)
+        opened(text, print)
     assert "\n" not in str(error.value).replace(text, "")
 
 
@@ -66,7 +66,7 @@ def test_a_wrong_address_opens_none_of_them() -> None:
 
 def test_every_kind_can_be_opened_and_closed_twice() -> None:
     addresses = [f"{kind}://{'rtpose-test' if kind == 'lsl' else '127.0.0.1:9'}" for kind in REGISTRY]
-    with open_streams(addresses, print) as streams:
+    with open_streams(addresses, print) as (streams,):
         assert [type(stream).__module__ for stream in streams] == [place.split(":")[0] for place in REGISTRY.values()]
         for stream in streams:
             stream.close()
@@ -97,11 +97,16 @@ def test_one_person_by_id(make_result: MakeResult) -> None:
     assert chosen("vmc://h?person=3", results) == [3, None, 3, 3]
 
 
-def test_one_source(make_result: MakeResult) -> None:
-    result = make_result(0, (1,))
-    other = replace(result, frame=replace(result.frame, source=2))
-    assert [ChosenPerson(StreamAddress.parse("lsl://n?source=2")).may_be_in(r) for r in (result, other)] == [
-        False,
-        True,
-    ]
-    assert [ChosenPerson(StreamAddress.parse("lsl://n")).may_be_in(r) for r in (result, other)] == [True, False]
+def test_of_several_sources_each_has_its_streams() -> None:
+    addresses = ["udp://127.0.0.1:9", "vmc://127.0.0.1?source=1", "vmc://127.0.0.1"]
+    with open_streams(addresses, print, sources=2) as of_each:
+        kinds = [[type(stream).__name__ for stream in streams] for streams in of_each]
+        assert kinds == [["UdpJsonStream", "VmcStream"], ["UdpJsonStream", "VmcStream"]]
+        assert len({id(stream) for streams in of_each for stream in streams}) == 4
+    with open_streams(addresses[1:2], print, sources=2) as of_each:
+        assert list(map(len, of_each)) == [0, 1]
+    with (
+        pytest.raises(ConfigError, match="there is no source 1, they count from 0 to 0"),
+        open_streams(addresses, print),
+    ):
+        pytest.fail("it was opened")

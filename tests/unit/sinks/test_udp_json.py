@@ -8,11 +8,11 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
-from receivers import udp_receiver
+from receivers import opened, udp_receiver
 
 from rtpose.server.protocol import encode_poses_json
 from rtpose.sinks.datagrams import MAX_BYTES, Datagrams
-from rtpose.sinks.streams import StreamAddress, open_stream
+from rtpose.sinks.streams import StreamAddress
 from rtpose.types import Result
 
 MakeResult = Callable[..., Result]
@@ -21,7 +21,7 @@ MakeResult = Callable[..., Result]
 def test_a_line_is_what_a_json_client_of_the_socket_gets(make_result: MakeResult) -> None:
     result = make_result(7, (1, 2))
     with udp_receiver() as receiver:
-        stream = open_stream(f"udp://localhost:{receiver.port}", pytest.fail)
+        stream = opened(f"udp://localhost:{receiver.port}", pytest.fail)
         stream.write(result)
         stream.write(make_result(8))
         line = receiver.line()
@@ -36,7 +36,7 @@ def test_a_line_is_what_a_json_client_of_the_socket_gets(make_result: MakeResult
 
 def test_a_crowd_goes_in_several_datagrams(make_result: MakeResult) -> None:
     with udp_receiver() as receiver:
-        stream = open_stream(f"udp://127.0.0.1:{receiver.port}", pytest.fail)
+        stream = opened(f"udp://127.0.0.1:{receiver.port}", pytest.fail)
         crowd = make_result(7, tuple(range(20)))
         assert len(encode_poses_json(crowd, 0)) > MAX_BYTES
         stream.write(crowd)
@@ -50,7 +50,7 @@ def test_a_receiver_that_is_not_there_is_told_once_and_may_come(make_result: Mak
     with udp_receiver() as receiver:
         port = receiver.port
     told: list[str] = []
-    stream = open_stream(f"udp://127.0.0.1:{port}", told.append)
+    stream = opened(f"udp://127.0.0.1:{port}", told.append)
     for frame_id in range(5):
         stream.write(make_result(frame_id))
     if os.name == "posix":  # elsewhere a refusal is not told to who sends
@@ -95,7 +95,7 @@ def test_a_full_buffer_loses_the_datagram_and_waits_for_nobody(make_result: Make
 
 def test_several_sources_are_told_apart(make_result: MakeResult) -> None:
     with udp_receiver() as receiver:
-        stream = open_stream(f"udp://127.0.0.1:{receiver.port}", pytest.fail)
+        stream = opened(f"udp://127.0.0.1:{receiver.port}", pytest.fail)
         result = make_result(1, (1,))
         stream.write(replace(result, frame=replace(result.frame, source=3)))
         assert receiver.line()["source"] == 3

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from receivers import OscReceiver, osc_receiver
+from receivers import OscReceiver, opened, osc_receiver
 
 from rtpose.geometry import camera_from_viewer, standing_height
 from rtpose.rotations import REST_DIRECTIONS
 from rtpose.sinks.datagrams import ETHERNET_BYTES
-from rtpose.sinks.streams import open_stream
 from rtpose.skeleton import H36M17
 from rtpose.types import Result
 
@@ -100,7 +99,7 @@ def world(bones: dict[str, tuple[Array, Array]]) -> tuple[dict[str, Array], Call
 
 
 def test_facing_the_camera_with_arms_out_is_the_rest_pose(make_result: MakeResult, receiver: OscReceiver) -> None:
-    stream = open_stream(f"vmc://127.0.0.1:{receiver.port}", pytest.fail)
+    stream = opened(f"vmc://127.0.0.1:{receiver.port}", pytest.fail)
     stream.write(seen(make_result, at_rest()))
     (bundle,) = receiver.wait(1)
     stream.close()
@@ -121,7 +120,7 @@ def test_facing_the_camera_with_arms_out_is_the_rest_pose(make_result: MakeResul
 def test_turns_and_steps_have_the_right_sign(make_result: MakeResult, receiver: OscReceiver) -> None:
     forearm_forward = at_rest()
     forearm_forward[INDEX["left_wrist"]] = forearm_forward[INDEX["left_elbow"]] + [0, 0, 0.25]
-    stream = open_stream(f"vmc://127.0.0.1:{receiver.port}", pytest.fail)
+    stream = opened(f"vmc://127.0.0.1:{receiver.port}", pytest.fail)
     stream.write(seen(make_result, at_rest(), root=(0.3, 0.1, 3)))
     # Half a metre nearer, a tenth to the picture's right, which is the person's left, and a fifth higher.
     stream.write(seen(make_result, forearm_forward, root=(0.4, -0.1, 2.5)))
@@ -134,7 +133,7 @@ def test_turns_and_steps_have_the_right_sign(make_result: MakeResult, receiver: 
 
 
 def test_forward_kinematics_gives_the_joints(make_result: MakeResult, receiver: OscReceiver) -> None:
-    stream = open_stream(f"vmc://127.0.0.1:{receiver.port}", pytest.fail)
+    stream = opened(f"vmc://127.0.0.1:{receiver.port}", pytest.fail)
     rng = np.random.default_rng(3)
     for count in range(1, 6):
         joints = at_rest() + rng.normal(0, 0.2, (17, 3))
@@ -151,7 +150,7 @@ def test_forward_kinematics_gives_the_joints(make_result: MakeResult, receiver: 
 
 
 def test_nobody_and_somebody_else(make_result: MakeResult, receiver: OscReceiver) -> None:
-    stream = open_stream(f"vmc://127.0.0.1:{receiver.port}?person=4", pytest.fail)
+    stream = opened(f"vmc://127.0.0.1:{receiver.port}?person=4", pytest.fail)
     stream.write(seen(make_result, at_rest(), track_id=1))
     stream.write(seen(make_result, at_rest(), root=(1, 0, 5), track_id=4))
     nobody, somebody = receiver.wait(2)
@@ -159,13 +158,3 @@ def test_nobody_and_somebody_else(make_result: MakeResult, receiver: OscReceiver
     assert nobody == [("/VMC/Ext/OK", 1, 3, 0, 0), ("/VMC/Ext/T", 2.5)]
     x, _, z = bones_of(somebody)["Hips"][0]
     assert (x, z) == (0, 0), "each person starts at the origin"
-
-
-def test_other_sources_are_not_of_this_stream(make_result: MakeResult, receiver: OscReceiver) -> None:
-    stream = open_stream(f"vmc://127.0.0.1:{receiver.port}?source=1", pytest.fail)
-    result = seen(make_result, at_rest())
-    stream.write(result)
-    stream.write(replace(result, frame=replace(result.frame, source=1)))
-    stream.write(Result(replace(result.frame, source=1), result.camera, (), 0))
-    assert [bundle[0][-1] for bundle in receiver.wait(2)] == [1, 0]
-    stream.close()

@@ -40,6 +40,20 @@ def test_a_short_absence_is_forgiven_and_a_long_one_is_not() -> None:
     assert ids(tracker, [person(120)], 2.5 * MAX_GAP_S) == [1]
 
 
+def test_another_source_begins_with_the_first_id() -> None:
+    tracker = NearestTracker()
+    ids(tracker, [person(100), person(900)], 0.0)
+    tracker.reset()
+    assert ids(tracker, [person(900)], 0.1) == [0]
+
+
+def test_two_trackers_ids_are_kept_apart() -> None:
+    first, second = NearestTracker(0, 2), NearestTracker(1, 2)
+    assert ids(first, [person(100), person(500)], 0.0) == [0, 2]
+    assert ids(second, [person(100), person(500)], 0.0) == [1, 3]
+    assert ids(second, [person(1500), person(500), person(100)], 0.1) == [5, 3, 1]
+
+
 def test_far_away_is_someone_else() -> None:
     tracker = NearestTracker()
     ids(tracker, [person(100)], 0.0)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from stick_people import Person, Picture, StickPeople
 from rtpose.detect.roi import Roi
 from rtpose.errors import ConfigError, InputError
 from rtpose.estimate.cascaded import CascadedNetwork, CropPose
+from rtpose.estimate.two_stage import TwoStageEstimator
 from rtpose.geometry import pixels_from_camera
 from rtpose.train.cascaded import evaluate
 from rtpose.train.cascaded.evaluate import evaluate_pictures, is_for_pictures
-from rtpose.types import Camera, Float32, Image
+from rtpose.types import Camera, Float32, Frame, Image, Person3D
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +126,30 @@ def test_people_found_by_the_detector(tiny: Path, one_and_two: Pictures, monkeyp
     assert figures["people"]["per_count"]["1"]["pck3d"] == 0.0
 
 
+def test_the_default_estimator_to_compare_with(one_and_two: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sees the person of the first picture right, and nobody in the second."""
+    person = one_and_two[0].people[0]
+
+    def estimate(self: object, frame: Frame, camera: Camera) -> list[Person3D]:
+        assert person.joints_m is not None
+        if not np.array_equal(frame.image, one_and_two[0].image):
+            return []
+        scores = np.ones(17, np.float32)
+        keypoints = np.column_stack([person.joints_px, scores]).astype(np.float32)
+        pose, root = person.joints_m - person.joints_m[0], person.joints_m[0]
+        return [Person3D(0, person.box_px, keypoints, pose, root, scores)]
+
+    monkeypatch.setattr(TwoStageEstimator, "estimate", estimate)
+    monkeypatch.setattr(evaluate, "BlazePose", lambda persons: SimpleNamespace(reset=lambda: None))
+    figures = evaluate_pictures("two-stage", one_and_two, name="sticks", input_kind="detected")
+    assert figures["lifter"] == "blazepose + temporal"
+    assert "1.70 m" in figures["scale"]
+    assert figures["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    assert (figures["poses"], figures["people"]["people"], figures["people"]["matched"]) == (1, 3, 1)
+    with pytest.raises(ConfigError, match="--input detected"):
+        evaluate_pictures("two-stage", one_and_two, name="sticks")
+
+
 def test_what_cannot_be_evaluated(tiny: Path) -> None:
     with pytest.raises(InputError, match="nobody with 3D"):
         evaluate_pictures(str(tiny), StickPeople(2, flat=True), name="flat")
@@ -133,6 +159,7 @@ def test_what_cannot_be_evaluated(tiny: Path) -> None:
 
 def test_which_files_are_for_pictures(tiny: Path, tmp_path: Path) -> None:
     assert is_for_pictures("cascaded")
+    assert is_for_pictures("two-stage")
     assert is_for_pictures(str(tiny))
     assert not is_for_pictures("baseline")
     assert not is_for_pictures(str(write_lifter(tmp_path / "lifter.onnx", width=8)))

@@ -1,0 +1,1 @@
+"""Many videos: what is to be done (`jobs`), who does it (here, processes, a Ray cluster), and what came of it."""

@@ -1,0 +1,65 @@
+"""`rtpose convert`, `recover`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rtpose.cli.options import Overwrite
+from rtpose.errors import OutputError
+
+
+def convert(
+    recording: Annotated[Path, typer.Argument(metavar="IN.{npz,rtpose}", help="A recording.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT.{npz,rtpose,json,csv,bvh,trc,c3d,glb}", help="The ending says what to write.")
+    ],
+    person: Annotated[int | None, typer.Option(help="Only this person, by id.", show_default="everybody")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """A recording as a file for another program. BVH and TRC hold one person: of several, each gets a file."""
+    from rtpose.convert import convert as write
+    from rtpose.recording_file import read_poses
+
+    if out.resolve() == recording.resolve():
+        raise OutputError(f"{out} is the input: choose another name for the output")
+    poses = read_poses(recording)
+    if poses.meta.get("cut_off"):
+        print(f"rtpose: warning: {recording} was cut off; what is there is converted", file=sys.stderr)
+    for line in write(poses, out, person=person, overwrite=overwrite):
+        print(line)
+
+
+def recover(
+    broken: Annotated[Path, typer.Argument(metavar="BROKEN.rtpose", help="A recording that was cut off or damaged.")],
+    out: Annotated[Path | None, typer.Argument(metavar="[OUT.rtpose]", show_default="BROKEN-recovered.rtpose")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """What is whole of a broken recording, as a recording."""
+    from rtpose.recording_file import end_chunk, load_recording
+    from rtpose.sinks.output_file import OutputFile
+
+    found = load_recording(broken)
+    frames = len(found.poses.timestamps_s)
+    if found.complete and not found.lost_bytes:
+        print(f"{broken} is whole: {frames} frames, nothing to recover")
+        return
+    out = out or broken.with_stem(f"{broken.stem}-recovered")
+    if out.suffix.lower() != ".rtpose":
+        raise OutputError(f"{out}: a recording is recovered as .rtpose; `rtpose convert` makes other files of it")
+    if out.resolve() == broken.resolve():
+        raise OutputError(f"{out} is the input: choose another name for the output")
+    output = OutputFile(out, overwrite=overwrite)
+    with output.writing(), broken.open("rb") as source, output.part.open("wb") as file:
+        shutil.copyfileobj(source, file)
+        file.truncate(found.frames_end)
+        file.seek(found.frames_end)
+        file.write(end_chunk({"frames": frames, "recovered": True}))
+    output.commit()
+    times = found.poses.timestamps_s
+    length = f"{times[-1] - times[0]:.1f} s" if frames else "0 s"
+    print(f"{frames} frames ({length}) kept, {found.lost_bytes} bytes at the end not readable -> {out}")

@@ -1,0 +1,136 @@
+"""https: rtpose's own certificate, what clients make of it, and certificates of other people's."""
+
+import json
+import os
+import ssl
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from websockets.sync.client import connect
+
+from rtpose.errors import ConfigError, MissingExtraError, OutputError
+from rtpose.server import tls
+from rtpose.server.server import PoseServer
+
+MakeServer = Callable[..., PoseServer]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the certificate is kept."""
+    monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path))
+    return tmp_path / "tls"
+
+
+def read(folder: Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((folder / tls.CERTIFICATE).read_bytes())
+
+
+def test_a_client_that_trusts_the_certificate_gets_page_and_socket(folder: Path, make_server: MakeServer) -> None:
+    server = make_server(tls=tls.tls_context())
+    assert server.url == f"https://127.0.0.1:{server.port}/"
+    trusting = ssl.create_default_context(cafile=folder / tls.CERTIFICATE)
+    assert trusting.check_hostname
+    assert trusting.verify_mode is ssl.CERT_REQUIRED
+    for name in ("127.0.0.1", "localhost"):
+        with urllib.request.urlopen(f"https://{name}:{server.port}/", context=trusting, timeout=20) as response:
+            assert len(response.read()) == int(response.headers["Content-Length"]) > 0
+        with connect(f"wss://{name}:{server.port}/socket", ssl=trusting, close_timeout=2) as socket:
+            assert json.loads(socket.recv(20))["type"] == "hello"
+    # Nobody else vouches for it, and nothing is said without TLS.
+    with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
+        urllib.request.urlopen(server.url, context=ssl.create_default_context(), timeout=20)
+    with pytest.raises((OSError, urllib.error.URLError)):
+        urllib.request.urlopen(server.url.replace("https", "http"), timeout=20)
+    with connect(f"wss://127.0.0.1:{server.port}/socket", ssl=trusting, close_timeout=2) as socket:
+        assert json.loads(socket.recv(20))["type"] == "hello", "it goes on serving"
+
+
+def test_the_certificate_is_kept_and_is_for_this_machine_alone(folder: Path) -> None:
+    file = tls.own_certificate()
+    assert file.parent == folder
+    first = file.read_bytes()
+    assert tls.own_certificate().read_bytes() == first
+    certificate = read(folder)
+    assert {"localhost", "127.0.0.1", "::1"} <= tls.machine_names() <= tls.names_of(certificate)
+    assert certificate.not_valid_after_utc - certificate.not_valid_before_utc < timedelta(days=398)
+    assert not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    assert b"PRIVATE KEY" in first
+    assert b"PRIVATE KEY" not in (folder / tls.CERTIFICATE).read_bytes()
+    assert sorted(path.name for path in folder.iterdir()) == sorted([tls.CERTIFICATE, tls.CERTIFICATE_AND_KEY])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_nobody_else_may_read_the_key(folder: Path) -> None:
+    before = os.umask(0)
+    try:
+        file = tls.own_certificate()
+    finally:
+        os.umask(before)
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_it_is_made_anew_before_it_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls, "VALID_FOR", tls.RENEWED_BEFORE - timedelta(days=1))
+    tls.own_certificate()
+    first = read(folder)
+    monkeypatch.undo()
+    monkeypatch.setenv("RTPOSE_CACHE_DIR", str(folder.parent))
+    tls.own_certificate()
+    second = read(folder)
+    assert second.serial_number != first.serial_number
+    assert second.not_valid_after_utc > datetime.now(UTC) + timedelta(days=300)
+
+
+def test_it_is_made_anew_for_a_new_address_and_keeps_the_old(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls, "machine_names", lambda: {"localhost", "192.0.2.7"})
+    tls.own_certificate()
+    monkeypatch.setattr(tls, "machine_names", lambda: {"localhost", "2001:db8::1", "laptop.local"})
+    tls.own_certificate()
+    both = read(folder)
+    assert tls.names_of(both) == {"localhost", "192.0.2.7", "2001:db8::1", "laptop.local"}
+    monkeypatch.setattr(tls, "machine_names", lambda: {"localhost", "192.0.2.7"})
+    tls.own_certificate()
+    assert read(folder).serial_number == both.serial_number, "back at the old address it stays"
+
+
+def test_a_damaged_one_is_made_anew(folder: Path) -> None:
+    folder.mkdir()
+    (folder / tls.CERTIFICATE_AND_KEY).write_bytes(b"half a certifi")
+    tls.tls_context()
+    assert tls.machine_names() <= tls.names_of(read(folder))
+
+
+def test_ones_own_certificate_and_key(folder: Path, tmp_path: Path) -> None:
+    certificate, key = tls.make_certificate({"pose.example"})
+    (tmp_path / "c.pem").write_bytes(certificate)
+    (tmp_path / "k.pem").write_bytes(key)
+    (tmp_path / "other.pem").write_bytes(tls.make_certificate({"pose.example"})[1])
+    tls.tls_context(tmp_path / "c.pem", tmp_path / "k.pem")
+    assert not folder.exists()
+    for files in (
+        (tmp_path / "c.pem", tmp_path / "other.pem"), (tmp_path / "c.pem", None), (tmp_path / "missing.pem", None),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match="no certificate and unlocked key"):
+            tls.tls_context(*files)
+    with pytest.raises(ConfigError, match="--tls-cert"):
+        tls.tls_context(None, tmp_path / "k.pem")
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.raises(OutputError, match="RTPOSE_CACHE_DIR"):
+        tls.own_certificate()
+
+
+def test_without_the_library_the_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(MissingExtraError, match=r"rtpose\[tls\]"):
+        tls.tls_context()
