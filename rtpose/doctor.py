@@ -22,6 +22,7 @@ from rich.text import Text
 from rtpose import __version__, model_files
 from rtpose.backends import REGISTRY
 from rtpose.errors import MissingExtraError, RtposeError
+from rtpose.sinks.streams import REGISTRY as STREAMS
 
 FORMAT = 1
 BENCHMARK_S = 5.0
@@ -76,6 +77,7 @@ def all_checks(port: int, benchmark: Callable[[float], Speed]) -> list[tuple[str
         ("system", check_system),
         ("cameras", check_cameras),
         ("backends", check_backends),
+        ("streams", check_streams),
         ("cache", check_cache),
         ("model files", check_model_files),
         ("engines", check_engines),
@@ -134,6 +136,20 @@ def check_backends() -> Iterator[Line]:
             yield Line(
                 what, "problem", f"{type(error).__name__}: {error}", "install it again, or choose another --backend"
             )
+
+
+def check_streams() -> Iterator[Line]:
+    """Every kind of stream for other programs."""
+    for name, place in STREAMS.items():
+        what = f"stream {name}"
+        try:
+            module = import_module(place.partition(":")[0])
+            yield Line(what, "ok", module.library() if name == "lsl" else "there")
+        except MissingExtraError as error:
+            yield Line(what, "missing", "not installed", str(error).partition(": ")[2])
+        except RtposeError as error:
+            found, _, do = str(error).partition(": ")
+            yield Line(what, "problem", found, do)
 
 
 def check_cache() -> Iterator[Line]:

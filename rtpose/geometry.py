@@ -36,6 +36,15 @@ def camera_from_viewer(points: Float32) -> Float32:
     return points @ VIEWER_FROM_CAMERA
 
 
+def unity_from_viewer(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(..., 3) the viewer's axes -> Unity's, left-handed: y up, z towards the viewer, x to the right of who faces it.
+
+    The mirror image in x: the right of the picture is the left of somebody who faces the camera.
+    """
+    mirrored: NDArray[np.float64] = points * np.array([-1.0, 1.0, 1.0])
+    return mirrored
+
+
 def camera_from_fov(size: tuple[int, int], fov_deg: float = DEFAULT_FOV_DEG) -> Camera:
     """Pinhole camera with square pixels whose longer side spans `fov_deg` degrees.
 

@@ -16,8 +16,8 @@ from typing import Protocol
 
 import psutil
 
-from rtpose.bench.clients import clients
-from rtpose.bench.report import LiveFigures, spread
+from rtpose.bench.clients import Seen, clients
+from rtpose.bench.report import LiveFigures, ReceivedFigures, memory_figures, spread
 from rtpose.errors import ConfigError, MissingExtraError
 from rtpose.types import Result
 
@@ -56,19 +56,22 @@ class SenderClock:
 
     def __init__(self) -> None:
         self._samples: list[tuple[float, float]] = []
+        self._sampled_s = -CPU_SAMPLE_S
 
-    def sample(self) -> None:
-        """Read, unless that was done just now."""
+    def sample(self) -> bool:
+        """Read, unless that was done just now (then False)."""
         now_s = time.monotonic()
-        if self._samples and now_s - self._samples[-1][0] < CPU_SAMPLE_S:
-            return
+        if now_s - self._sampled_s < CPU_SAMPLE_S:
+            return False
+        self._sampled_s = now_s
         wanted = {thread.native_id for thread in threading.enumerate() if thread.name in SENDERS}
         try:
             times = [t.user_time + t.system_time for t in psutil.Process().threads() if t.id in wanted]
         except psutil.Error:  # macOS wants rights for it
-            return
+            return True
         if len(times) == len(SENDERS):  # elsewhere their numbers may be others
             self._samples.append((now_s, sum(times)))
+        return True
 
     def share(self) -> float | None:
         """Of one core, between the first sample and the last; None without two."""
@@ -79,22 +82,32 @@ class SenderClock:
 
 
 def measure_live(
-    play: PlayLive, drawn: Drawn, url: str, *, pages: int, browser: bool, source_fps: float | None, passes: int = 1
+    play: PlayLive,
+    drawn: Drawn,
+    url: str,
+    *,
+    pages: int,
+    browser: bool,
+    source_fps: float | None,
+    passes: int = 1,
+    hostile: int = 0,
 ) -> LiveFigures:
     """Play the clip `passes` times with `pages` looking on. play feeds the server at `url`, which tells `drawn`.
 
-    Errors: as of `open_browser`.
+    hostile: so many of the pages never read, and as many more send rubbish. Errors: as of `open_browser`.
     """
     compute_s: list[float] = []
     drawn_s: list[float] = []
-    frames, wall_s = 0, 0.0
+    memory: list[tuple[float, int]] = []
+    process = psutil.Process()
+    frames, wall_s, last_frame = 0, 0.0, -1
     shares: list[float | None] = []
     with ExitStack() as stack:
         lookers = None
         if browser:
             stack.enter_context(open_browser(url, pages))
         elif pages:
-            lookers = stack.enter_context(clients(url, pages))
+            lookers = stack.enter_context(clients(url, pages - 2 * hostile, silent=hostile, rude=hostile))
         for _ in range(passes):
             taken: dict[int, int] = {}
             clock = SenderClock()
@@ -102,13 +115,15 @@ def measure_live(
             def on_result(result: Result, taken: dict[int, int] = taken, clock: SenderClock = clock) -> None:
                 taken[result.frame.frame_id] = result.frame.t_ns
                 compute_s.append((result.t_done_ns - result.frame.t_ns) / 1e9)
-                clock.sample()
+                if clock.sample():
+                    memory.append((time.monotonic(), process.memory_info().rss))
 
             drawn.take()
             begin = time.monotonic()
             play(on_result)
             wall_s += time.monotonic() - begin
             frames += len(taken)
+            last_frame = max(taken, default=-1)
             shares.append(clock.share())
             time.sleep(0.2)  # for the last page's word
             # The clip starts with the frame on which the last pass ended: only what comes after its taking is meant.
@@ -118,7 +133,16 @@ def measure_live(
         pages=pages, browser=browser, frames=frames, fps=frames / wall_s, source_fps=source_fps,
         compute_ms=spread(compute_s, 1000), drawn_ms=spread(drawn_s, 1000) if drawn_s else None,
         drawn_frames=len(drawn_s), sender_cpu=sum(known) / len(known) if known else None,
-        poses_per_page_s=min(lookers.poses_per_s) if lookers and lookers.poses_per_s else None,
+        received=received_figures(lookers.seen, frames, last_frame) if lookers and lookers.seen else None,
+        memory=memory_figures(memory, frames) if memory else None, hostile=hostile,
+    )  # fmt: skip
+
+
+def received_figures(seen: Seen, frames: int, last_frame: int) -> ReceivedFigures:
+    """What pages saw of so many frames, of which this was the last."""
+    return ReceivedFigures(
+        poses_per_page_s=min(seen.poses) / seen.seconds, share=min(seen.poses) / frames,
+        newest=seen.last_frames.count(last_frame), lag_ms=seen.lags_ms, lost=seen.lost, thrown_out=seen.thrown_out,
     )  # fmt: skip
 
 

@@ -121,6 +121,36 @@ class NetworkFigures(msgspec.Struct, frozen=True):
     """Its rate of operations as a part of the machine's float32 matrix product's: more than 1 is possible in int8."""
 
 
+class MemoryFigures(msgspec.Struct, frozen=True):
+    """Memory of a long run."""
+
+    minutes: float
+    frames: int
+    start_mb: float
+    """Median of the first fifth after the warm-up."""
+    end_mb: float
+    """Median of the last fifth."""
+    slope_mb_per_hour: float | None
+    """None of a single sample. Straight line through all samples after the warm-up (the first fifth of the time)."""
+
+
+class ReceivedFigures(msgspec.Struct, frozen=True):
+    """What programs that look on received."""
+
+    poses_per_page_s: float
+    """By the page worst off."""
+    share: float
+    """By the page worst off, of all that were estimated."""
+    newest: int
+    """Pages whose last pose is the last one of all."""
+    lag_ms: tuple[float, float, float] | None
+    """From a finished estimate to its pose at a page: median, 99th percentile, longest. None without any."""
+    lost: int
+    """Pages that were cut off."""
+    thrown_out: int
+    """How often a hostile one was."""
+
+
 class LiveFigures(msgspec.Struct, frozen=True):
     """A clip played at its own speed with pages looking on."""
 
@@ -139,21 +169,11 @@ class LiveFigures(msgspec.Struct, frozen=True):
     """Frames of which a page said so; the others were replaced by newer ones."""
     sender_cpu: float | None
     """Of one core: the server's thread and the one that feeds it; None where threads cannot be told apart."""
-    poses_per_page_s: float | None
-    """That the page worst off received."""
-
-
-class MemoryFigures(msgspec.Struct, frozen=True):
-    """Memory of a long run."""
-
-    minutes: float
-    frames: int
-    start_mb: float
-    """Median of the first fifth after the warm-up."""
-    end_mb: float
-    """Median of the last fifth."""
-    slope_mb_per_hour: float | None
-    """None of a single sample. Straight line through all samples after the warm-up (the first fifth of the time)."""
+    received: ReceivedFigures | None
+    """None in a browser, and without pages."""
+    memory: MemoryFigures | None = None
+    hostile: int = 0
+    """Of the pages, so many never read, and as many more send rubbish."""
 
 
 class BenchReport(msgspec.Struct):

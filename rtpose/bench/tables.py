@@ -33,6 +33,9 @@ def print_report(report: BenchReport, console: Console) -> None:
         console.print(networks_table(report.networks))
     if report.live:
         console.print(live_table(report.live))
+        for row in report.live:
+            if row.received is not None:
+                console.print(received_line(row))
     if report.memory:
         console.print(memory_line(report.memory))
 
@@ -112,18 +115,33 @@ def live_table(rows: Sequence[LiveFigures]) -> Table:
     """A row for each number of pages."""
     table = Table(
         "pages", "fps", "of", "compute ms", "drawn after ms", "p95 / compute", "frames drawn", "sender, of a core",
-        "poses/s, worst page", title="Live: from a frame's time to the page's word (median / p95)",
+        "poses/s, worst page", "lag ms, median / p99 / longest", "memory MB",
+        title="Live: from a frame's time to the page's word (median / p95)",
     )  # fmt: skip
     for row in rows:
         times = "" if row.drawn_ms is None else f"{row.drawn_ms.p95 / row.compute_ms.median:.2f}"
         table.add_row(
-            f"{row.pages}{' in a browser' if row.browser else ''}", f"{row.fps:.1f}",
+            f"{row.pages}{' in a browser' if row.browser else ''}"
+            + (f", {row.hostile} silent, {row.hostile} rude" if row.hostile else ""), f"{row.fps:.2f}",
             "" if row.source_fps is None else f"{row.source_fps:.0f}", _spread(row.compute_ms),
             "" if row.drawn_ms is None else _spread(row.drawn_ms), times, f"{row.drawn_frames} of {row.frames}",
             "not known here" if row.sender_cpu is None else f"{row.sender_cpu:.1%}",
-            "" if row.poses_per_page_s is None else f"{row.poses_per_page_s:.1f}",
+            "" if row.received is None else f"{row.received.poses_per_page_s:.1f} ({row.received.share:.1%})",
+            "" if row.received is None or row.received.lag_ms is None
+            else " / ".join(f"{ms:.1f}" for ms in row.received.lag_ms),
+            "" if row.memory is None else f"{row.memory.start_mb:.0f} to {row.memory.end_mb:.0f}",
         )  # fmt: skip
     return table
+
+
+def received_line(row: LiveFigures) -> str:
+    """In words, of a row with pages that are no browser."""
+    assert row.received is not None
+    good = row.pages - 2 * row.hostile
+    return (
+        f"{row.pages} pages: {row.received.newest} of {good} ended with the newest pose, {row.received.lost} were cut "
+        f"off; hostile ones were thrown out {row.received.thrown_out} times"
+    )
 
 
 def memory_line(memory: MemoryFigures) -> str:

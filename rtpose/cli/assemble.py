@@ -201,6 +201,7 @@ class Run:
         server: PoseServer | None = None,
         window: Open3DWindow | None = None,
         recorders: Sequence[Sink] = (),
+        streams: Sequence[Sink] = (),
         meta: dict[str, Any] | None = None,
         real_time: bool = False,
         on_result: Callable[[Result], None] = lambda result: None,
@@ -235,7 +236,7 @@ class Run:
             source, estimator,
             NoSmoother() if self.smooth == "off" else smoother,
             camera_of=self.camera_of, recorders=recorders,
-            viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else [])],
+            viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else []), *streams],
             real_time=real_time, number=number, on_result=on_each,
             on_status=when_changed(lambda text: shown.status(number, text)),
         )  # fmt: skip

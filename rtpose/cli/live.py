@@ -32,6 +32,7 @@ from rtpose.cli.options import (
     Persons,
     Port,
     PrecisionOption,
+    Send,
     Smooth,
     Tls,
     TlsCert,
@@ -49,6 +50,7 @@ from rtpose.cli.terminal import (
     open_page,
     started,
     summary_line,
+    warn,
 )
 from rtpose.errors import ConfigError, InputError
 
@@ -123,6 +125,7 @@ def webcam(
     ] = None,
     record_folder: Annotated[Path, typer.Option(help="Where recordings go that are begun from the page.")] = Path("."),
     overwrite: Overwrite = False,
+    send: Send = None,
     persons: Persons = None,
     height: Height = None,
     fov: Fov = None,
@@ -146,6 +149,7 @@ def webcam(
 ) -> None:
     """Your own skeleton, live in the browser or in a window."""
     from rtpose.capture.browser import BrowserCamera
+    from rtpose.sinks.streams import open_streams
 
     settings = run_settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
@@ -163,6 +167,7 @@ def webcam(
     names = ", ".join(map(shown, cameras))
     with ExitStack() as stack:
         stack.callback(recording.close)
+        streams = stack.enter_context(open_streams(send or (), warn, sources=count))
         run = Run(settings, sources=count)
         server, window = None, None
         if viewer == Viewer.OPEN3D:
@@ -192,7 +197,7 @@ def webcam(
         plays = [
             partial(
                 run.play, source, server=server, window=window, recorders=recording.sinks[number],
-                meta=recording.metas[number], status_line=line, board=board, number=number,
+                streams=streams[number], meta=recording.metas[number], status_line=line, board=board, number=number,
             )
             for number, source in enumerate(sources)
         ]  # fmt: skip

@@ -60,6 +60,9 @@ def bench(
     clients: Annotated[
         str | None, typer.Option(metavar="1,100", help="Instead: the cost of that many pages at once.")
     ] = None,
+    hostile: Annotated[
+        int, typer.Option(min=0, help="Of the pages of --clients, so many never read, and as many more send rubbish.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -84,6 +87,8 @@ def bench(
     counts = [int(part) for part in (clients or "").split(",") if part.strip().isdecimal()]
     if clients is not None and len(counts) != len(clients.split(",")):
         raise ConfigError(f"--clients {clients}: give numbers of pages, as in 1,100")
+    if hostile and not any(count > 2 * hostile for count in counts):
+        raise ConfigError(f"--hostile {hostile}: also give --clients with more than {2 * hostile} pages")
     the_clip = clip or sample_clip()
     source_info(the_clip)  # what is wrong with it is said before any work
     result = figures.BenchReport(version=__version__, rounds=rounds, machine=figures.machine())
@@ -96,7 +101,7 @@ def bench(
             samples = bench_sides.watch_memory(bench_sides.make_side(settings, the_clip, peers), 60 * minutes)
             result.memory = figures.memory_figures(*samples)
         elif page or counts:
-            result.live = _bench_live(chosen, the_clip, counts, browser=page, rounds=rounds)
+            result.live = _bench_live(chosen, the_clip, counts, browser=page, rounds=rounds, hostile=hostile)
         else:
             wanted = [(settings, the_clip)]
             if compare is not None:
@@ -192,9 +197,9 @@ def bench_worker(settings: str) -> None:
 
 
 def _bench_live(
-    settings: RunSettings, clip: Path, counts: Sequence[int], *, browser: bool, rounds: int
+    settings: RunSettings, clip: Path, counts: Sequence[int], *, browser: bool, rounds: int, hostile: int
 ) -> list[LiveFigures]:
-    """One row for the browser, if it is wanted, and one for each number of pages."""
+    """One row for the browser, if it is wanted, and one for each number of pages; hostile ones where there is room."""
     from rtpose.bench.live import Drawn, measure_live
 
     run = Run(settings)
@@ -204,11 +209,22 @@ def _bench_live(
 
         def play(on_result: Callable[[Result], None]) -> None:
             run.play(open_file(str(clip)), server=server, real_time=True, on_result=on_result)
+            if run.stopped:  # a part of a measurement is none
+                raise KeyboardInterrupt
 
         play(lambda result: None)  # a warm-up
         wanted = [(1, True)] if browser else []
         return [
-            measure_live(play, drawn, server.url, pages=pages, browser=in_browser, source_fps=fps, passes=rounds)
+            measure_live(
+                play,
+                drawn,
+                server.url,
+                pages=pages,
+                browser=in_browser,
+                source_fps=fps,
+                passes=rounds,
+                hostile=hostile if pages > 2 * hostile else 0,
+            )
             for pages, in_browser in [*wanted, *((count, False) for count in counts)]
         ]
 

@@ -88,6 +88,15 @@ Tls = Annotated[
 TlsCert = Annotated[Path | None, typer.Option("--tls-cert", help="https with this certificate (PEM).")]
 TlsKey = Annotated[Path | None, typer.Option("--tls-key", help="Its key, if it is in another file.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace output files that exist.")]
+Send = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--send",
+        metavar="ADDRESS",
+        help="Also send the poses to another program: vmc://HOST:PORT, osc://HOST:PORT, udp://HOST:PORT, lsl://NAME. "
+        "May be given several times.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 DEFAULT_PORT = 8765
 DataJoints = Annotated[str, typer.Option("--joints", help="2D joints of Human3.6M: gt, sh or cpn.")]

@@ -26,6 +26,11 @@ debugging = False
 """Show an error as a traceback. Set by `--debug`."""
 
 
+def warn(text: str) -> None:
+    """Something that a person should know, while all goes on."""
+    print(f"rtpose: {text}", file=sys.stderr)
+
+
 @contextmanager
 def needing_train(purpose: str) -> Iterator[None]:
     """Around imports that need the extra `train`."""

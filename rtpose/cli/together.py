@@ -11,7 +11,7 @@ import typer
 
 from rtpose.cli.assemble import Run, open_file
 from rtpose.cli.sources import SourceBoard, check_all, play_together
-from rtpose.cli.terminal import open_page, progress_bar, summary_line
+from rtpose.cli.terminal import open_page, progress_bar, summary_line, warn
 from rtpose.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def videos_together(
     port: int,
     browser: bool,
     overwrite: bool,
+    send: Sequence[str],
     quiet: bool,
 ) -> None:
     """Play all to their ends. Errors: the first input that cannot be opened, before any work; then that of the first
@@ -35,8 +36,10 @@ def videos_together(
     from rtpose.batch.jobs import made_folders
     from rtpose.sinks.npz import NpzRecorder
     from rtpose.sinks.overlay import OverlayVideo
+    from rtpose.sinks.streams import open_streams
 
     with ExitStack() as stack:
+        streams = stack.enter_context(open_streams(send, warn, sources=len(jobs)))
         sources: list[FrameSource] = []
         for job in jobs:
             sources.append(open_file(job.source))
@@ -67,8 +70,9 @@ def videos_together(
                 update(sum(done), max(total, sum(done)) if total else None, "")
 
             summary = run.play(
-                source, server=server, recorders=recorders, meta=meta, on_result=count, board=board, number=number
-            )
+                source, server=server, recorders=recorders, streams=streams[number], meta=meta, on_result=count,
+                real_time=bool(send) and not source.info.live, board=board, number=number,
+            )  # fmt: skip
             if summary.frames == 0 and not run.stopped:
                 raise InputError(f"{source.info.name} has no readable frame: nothing is written")
             return summary

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,6 +28,7 @@ from rtpose.cli.options import (
     Port,
     PrecisionOption,
     Quiet,
+    Send,
     Smooth,
     Viewer,
 )
@@ -37,6 +37,7 @@ from rtpose.cli.terminal import (
     open_page,
     progress_bar,
     summary_line,
+    warn,
 )
 from rtpose.cli.together import videos_together
 from rtpose.errors import ConfigError, InputError
@@ -74,6 +75,7 @@ def video(
     viewer: Annotated[
         Viewer | None, typer.Option(help="Show it on the page (as --view), or in a window of this machine.")
     ] = None,
+    send: Send = None,
     together: Annotated[bool, typer.Option("--together", help="All inputs at once, on one page.")] = False,
     overwrite: Overwrite = False,
     persons: Persons = None,
@@ -108,6 +110,7 @@ def video(
     """3D poses of a video, or of many, as files."""
     from rtpose.batch.jobs import check_outputs, plan
     from rtpose.cli.video_work import VideoWork
+    from rtpose.sinks.streams import open_streams
 
     settings = run_settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
@@ -115,16 +118,18 @@ def video(
         smooth=smooth,
     )  # fmt: skip
     viewer = viewer or (Viewer.BROWSER if view else None)
-    if viewer and (workers is not None or cluster is not None):
-        raise ConfigError("a viewer shows one video after the other: leave out --workers and --cluster")
+    if (viewer or send) and (workers is not None or cluster is not None):
+        raise ConfigError("a viewer or stream shows one video after the other: leave out --workers and --cluster")
     wanted = plan(inputs, out, overlay)
     check_outputs(wanted, overwrite=overwrite)
+    with open_streams(send or (), warn, sources=len(wanted.jobs) if together else 1):
+        pass  # what is wrong with an address is said before any work
     if together and len(wanted.jobs) > 1:
         if workers is not None or cluster is not None or report is not None or viewer == Viewer.OPEN3D:
             raise ConfigError("--together plays all on one page: leave out --workers, --cluster, --report and --viewer")
         videos_together(
             settings, wanted.jobs, view=viewer == Viewer.BROWSER, port=port, browser=browser, overwrite=overwrite,
-            quiet=quiet,
+            send=send or (), quiet=quiet,
         )  # fmt: skip
         return
     many = wanted.several or workers is not None or cluster is not None or report is not None
@@ -141,6 +146,7 @@ def video(
             settings,
             page=page if viewer == Viewer.BROWSER else None,
             window=stack.enter_context(open_window("video")) if viewer == Viewer.OPEN3D else None,
+            send=send or (),
         )
         if many:
             _many(here, wanted, settings, workers, cluster, overwrite=overwrite, report_to=report, quiet=quiet)
@@ -175,7 +181,7 @@ def _many(
         if outcome.state == "done" and outcome.summary is not None:
             _tell(outcome.job, outcome.summary)
         elif outcome.error:
-            _say(outcome.error)
+            warn(outcome.error)
 
     if not overwrite:
         for job in wanted.jobs:
@@ -228,7 +234,7 @@ def _executor(
         assert workers is not None
         count = min(workers, jobs)
         shared = msgspec.structs.replace(settings, threads=settings.threads or threads_each(count))
-        return Processes(StartVideoWork(shared), count, _say), count
+        return Processes(StartVideoWork(shared), count, warn), count
     from rtpose.batch.ray_cluster import RayCluster
 
     threads = settings.threads or 1
@@ -275,9 +281,5 @@ def _tell(job: Job, summary: Summary) -> None:
     lost = {cause: summary.stats.dropped.get(cause, 0) for cause in ("damaged", "missing")}
     if any(lost.values()):
         text = ", ".join(f"{n} {cause}" for cause, n in lost.items() if n)
-        _say(f"warning: frames not readable in {job.name}: {text}; the others are kept")
+        warn(f"warning: frames not readable in {job.name}: {text}; the others are kept")
     print(summary_line(summary, job.out))
-
-
-def _say(text: str) -> None:
-    print(f"rtpose: {text}", file=sys.stderr)

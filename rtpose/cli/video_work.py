@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,11 +40,14 @@ class VideoWork:
         *,
         page: Callable[[Run, Job], PoseServer] | None = None,
         window: Open3DWindow | None = None,
+        send: Sequence[str] = (),
     ) -> None:
-        """page: called once, makes the page that shows each video while it is done. window: shows it, too."""
+        """page: called once, makes the page that shows each video while it is done. window: shows it, too. send:
+        addresses of streams."""
         self._settings = settings
         self._page = page
         self._window = window
+        self._send = send
         self._run: Run | None = None
         self._server: PoseServer | None = None
         self.stopped = False
@@ -96,6 +99,7 @@ class VideoWork:
     def _record(self, run: Run, source: FrameSource, job: Job, on_frame: OnFrame, *, overwrite: bool) -> Summary:
         from rtpose.sinks.npz import NpzRecorder
         from rtpose.sinks.overlay import OverlayVideo
+        from rtpose.sinks.streams import open_streams
 
         run.camera_of(source.info.size)  # a calibration of another shape is said before any file is touched
         meta: dict[str, Any] = {}
@@ -114,9 +118,12 @@ class VideoWork:
             if self.stopped:  # also where that was said before there was anything to stop
                 run.stop()
 
-        summary = run.play(
-            source, server=self._server, window=self._window, recorders=recorders, meta=meta, on_result=count
-        )
+        with open_streams(self._send, terminal.warn) as (streams,):
+            # Other programs follow it live: at the clip's own speed, and not as fast as it can be computed.
+            summary = run.play(
+                source, server=self._server, window=self._window, recorders=recorders, streams=streams, meta=meta,
+                on_result=count, real_time=bool(streams) and not source.info.live,
+            )  # fmt: skip
         self.stopped |= run.stopped
         if summary.frames == 0 and not self.stopped:
             raise InputError(f"{job.name} has no readable frame: nothing is written")

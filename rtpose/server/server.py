@@ -127,10 +127,11 @@ class _Connection(ServerConnection, asyncio.BufferedProtocol):
         # Beyond the limit there is a polite answer (503) for some, and none for a flood.
         if len(self._all_connections) > 2 * self._max_connections:
             self.transport.abort()
-        self.loop.call_later(REQUEST_TIMEOUT_S, self._abort_without_request)
+        self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self._abort_without_request)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._all_connections.discard(self)
+        self._deadline.cancel()  # else it would keep everyone who comes and goes in memory until then
         super().connection_lost(exc)
         if self.client is not None:
             self.client.wake()
@@ -215,6 +216,21 @@ class _Connection(ServerConnection, asyncio.BufferedProtocol):
                 self.transport.abort()
         elif self.client is not None:
             self.client.wake()
+
+    def send_data(self) -> None:
+        # In one piece, and nothing to somebody who has gone: asyncio would complain on stderr of every answer to a
+        # flood of pings.
+        parts = self.protocol.data_to_send()
+        if self.transport.is_closing():
+            return
+        if data := b"".join(parts):
+            self.transport.write(data)
+        if b"" in parts:  # the library's word for the end
+            if self.transport.can_write_eof():
+                with suppress(OSError):
+                    self.transport.write_eof()
+            else:
+                self.transport.close()
 
     def end(self, code: int, reason: str) -> None:
         """Send a close frame and listen no more."""

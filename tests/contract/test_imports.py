@@ -18,6 +18,7 @@ def loaded_by(statement: str) -> set[str]:
         "rtpose.server.server",
         "rtpose.sinks.websocket",
         "rtpose.sinks.npz",
+        "rtpose.sinks.vmc",
         "rtpose.capture",
         "rtpose.detect.blazepose",
         "rtpose.lift.lifter",

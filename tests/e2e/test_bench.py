@@ -1,12 +1,15 @@
 """`rtpose bench` and `rtpose doctor` as people run them, on the built-in clip. No figure is judged for speed."""
 
 import json
+import os
+import signal
 import socket
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
-from command import rtpose
+from command import rtpose, running, wait_until
 
 from rtpose.bench.report import BenchReport
 
@@ -58,12 +61,35 @@ def test_a_crowd_is_really_followed(short_clip: Path, tmp_path: Path) -> None:
 
 
 def test_pages_receive_every_pose(short_clip: Path, tmp_path: Path) -> None:
-    (row,) = bench(short_clip, "--rounds", "1", "--clients", "2", cwd=tmp_path).live
-    assert (row.pages, row.browser, row.frames, row.source_fps) == (2, False, 30, 30)
+    """Also beside some that never read and some that send rubbish."""
+    row, crowd = bench(short_clip, "--rounds", "1", "--clients", "2,24", "--hostile", "6", cwd=tmp_path).live
+    assert (row.pages, row.browser, row.frames, row.source_fps, row.hostile) == (2, False, 30, 30, 0)
     assert row.drawn_ms is not None
     assert row.drawn_ms.median >= row.compute_ms.median
-    assert row.poses_per_page_s is not None
-    assert row.poses_per_page_s > 0
+    assert row.received is not None
+    assert row.received.poses_per_page_s > 0
+    assert (crowd.pages, crowd.frames, crowd.hostile) == (24, 30, 6)
+    assert crowd.received is not None
+    assert (crowd.received.newest, crowd.received.lost) == (12, 0)
+    assert crowd.received.share > 0.9
+    assert crowd.received.thrown_out > 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such signal for a process")
+def test_cut_off_in_the_middle_it_is_silent(short_clip: Path, tmp_path: Path) -> None:
+    with running("bench", short_clip, "--json", "--clients", "2", "--rounds", "200", cwd=tmp_path) as command:
+        looking_on: list[psutil.Process] = []
+
+        def connected() -> bool:
+            children = psutil.Process(command.process.pid).children()
+            looking_on[:] = [child for child in children if "rtpose.bench.clients" in child.cmdline()]
+            return bool(looking_on) and len(looking_on[0].net_connections()) >= 2
+
+        wait_until(connected, "the clients")
+        for process in looking_on:  # a terminal sends it to all
+            process.send_signal(signal.SIGINT)
+        assert command.end(signal.SIGINT) == 130
+        assert command.stdout + command.stderr == []
 
 
 @pytest.mark.browser

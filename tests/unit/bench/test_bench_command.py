@@ -16,6 +16,8 @@ from rtpose.errors import ConfigError, InputError
         ({"people": "3..1"}, "give 1 to 4"),
         ({"people": "some"}, "give a number"),
         ({"clients": "1,many"}, "numbers of pages"),
+        ({"clients": "40,0", "hostile": 20}, "give --clients with more than 40 pages"),
+        ({"hostile": 1}, "give --clients"),
         ({"minutes": 1.0, "people": "2"}, "give one"),
         ({"page": True, "compare": ("default", "mediapipe")}, "give one"),
         ({"peer": ["openpose=python"]}, "no peer 'openpose'"),

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from rtpose.bench import live
+from rtpose.bench.clients import Seen
 from rtpose.bench.live import Drawn, SenderClock, measure_live
+from rtpose.bench.report import ReceivedFigures
 from rtpose.types import Camera, Frame, Result
 
 MS = 1_000_000
@@ -39,7 +41,16 @@ def test_times_are_from_the_taking_to_the_word_of_the_page(monkeypatch: pytest.M
     assert found.compute_ms.median == pytest.approx(10)
     assert found.drawn_ms is not None
     assert found.drawn_ms.median == pytest.approx(21)
-    assert found.poses_per_page_s is None
+    assert found.received is None
+    assert found.memory is not None
+
+
+def test_what_pages_received() -> None:
+    seen = Seen(
+        seconds=4.0, poses=[118, 120, 90], last_frames=[29, 29, 28], lags_ms=(1.0, 5.0, 9.0), lost=1, thrown_out=7
+    )
+    found = live.received_figures(seen, frames=120, last_frame=29)
+    assert found == ReceivedFigures(22.5, 0.75, 2, (1.0, 5.0, 9.0), 1, 7)
 
 
 def test_the_senders_share_of_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,11 +61,11 @@ def test_the_senders_share_of_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
     times = [SimpleNamespace(id=number, user_time=0.0, system_time=0.0) for number in range(3)]
     monkeypatch.setattr(live.psutil, "Process", lambda: SimpleNamespace(threads=lambda: times))
     clock = SenderClock()
-    clock.sample()
+    assert clock.sample()
     assert clock.share() is None
     times[0].user_time, times[1].system_time, times[2].user_time = 0.1, 0.2, 50.0
     now.s = 0.1
-    clock.sample()  # too soon
+    assert not clock.sample()  # too soon
     assert clock.share() is None
     now.s = 3.0
     clock.sample()

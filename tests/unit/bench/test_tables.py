@@ -10,6 +10,7 @@ from rtpose.bench.report import (
     LiveFigures,
     MachineFigures,
     NetworkFigures,
+    ReceivedFigures,
     Round,
     Spread,
     memory_figures,
@@ -21,7 +22,7 @@ from rtpose.bench.tables import print_report
 
 def printed(report: BenchReport) -> str:
     text = io.StringIO()
-    print_report(report, Console(file=text, width=200, markup=False))
+    print_report(report, Console(file=text, width=260, markup=False))
     return " ".join(text.getvalue().replace("│", " ").split())
 
 
@@ -34,7 +35,10 @@ def test_all_parts() -> None:
         networks=[NetworkFigures("net", "openvino", "fp32", 0.5, 8, 5, 10, 0.5)],
         live=[
             LiveFigures(1, True, 90, 29.9, 30, Spread(10, 12), Spread(11, 14), 88, 0.015, None),
-            LiveFigures(100, False, 90, 29.9, 30, Spread(10, 12), None, 0, None, 28.5),
+            LiveFigures(
+                100, False, 90, 29.9, 30, Spread(10, 12), None, 0, None,
+                ReceivedFigures(28.5, 0.975, 79, (1.0, 5.5, 9.0), 1, 42), memory_figures([(0.0, 10**8)], 9), 10,
+            ),
         ],
         memory=memory_figures([(0.0, 10**8), (60.0, 10**8)], 9),
     )  # fmt: skip
@@ -46,8 +50,9 @@ def test_all_parts() -> None:
         "b and a, joints of 7 frames: 0.50 / 1.25 % of the person's height apart, in 3D 3.0 / 9.0 mm",
         "lift 1.00 1.000 1.000 1.000 10.0%",
         "net openvino fp32 0.5000 8.00 5.000 10.000 2.0 50%",
-        "1 in a browser 29.9 30 10.00 / 12.00 11.00 / 14.00 1.40 88 of 90 1.5%",
-        "not known here 28.5",
+        "1 in a browser 29.90 30 10.00 / 12.00 11.00 / 14.00 1.40 88 of 90 1.5%",
+        "not known here 28.5 (97.5%) 1.0 / 5.5 / 9.0 100 to 100",
+        "100 pages: 79 of 80 ended with the newest pose, 1 were cut off; hostile ones were thrown out 42 times",
         "9 frames: memory from 100.0 to 100.0 MB, slope not known",
     ):
         assert part in text, text

@@ -1,5 +1,6 @@
 """The real server on real sockets: what is sent, who is refused, and what bad clients cannot do."""
 
+import gc
 import http.client
 import json
 import logging
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -536,6 +538,19 @@ def test_who_says_nothing_at_all_is_let_go(make_server: MakeServer, monkeypatch:
         sock.sendall(b"GET / HT")
         with suppress(ConnectionError):
             assert sock.recv(100) == b""
+
+
+def test_who_has_gone_is_not_kept(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "REQUEST_TIMEOUT_S", 3600.0)
+    server = make_server()
+    with client(server):
+        gone = weakref.ref(next(iter(server._connections)))
+
+    def forgotten() -> bool:
+        gc.collect()
+        return gone() is None
+
+    wait_until(forgotten)
 
 
 def test_too_many_clients_get_503(make_server: MakeServer) -> None:
