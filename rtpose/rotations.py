@@ -60,7 +60,7 @@ def bone_rotations(positions: ArrayLike) -> Float64:
     turned = np.empty((*joints.shape, 3))
 
     # Pelvis: the hips' line to the rest's x axis, then about that line until the spine lies in the plane z = 0.
-    pelvis = _swing(np.array(_LEFT), joints[..., _LEFT_HIP, :] - joints[..., _RIGHT_HIP, :])
+    pelvis = swing(np.array(_LEFT), joints[..., _LEFT_HIP, :] - joints[..., _RIGHT_HIP, :])
     spine = _into(pelvis, joints[..., _SPINE, :] - joints[..., _ROOT, :])
     turned[..., _ROOT, :, :] = pelvis @ _about_x(np.arctan2(spine[..., 2], spine[..., 1]))
 
@@ -68,7 +68,7 @@ def bone_rotations(positions: ArrayLike) -> Float64:
         parents = H36M17.parents[bones]
         above = turned[..., parents, :, :]
         along = _into(above, joints[..., bones, :] - joints[..., parents, :])
-        turned[..., bones, :, :] = above @ _swing(REST_DIRECTIONS[bones], along)
+        turned[..., bones, :, :] = above @ swing(REST_DIRECTIONS[bones], along)
         if _THORAX in bones:
             # Chest: then about itself until the shoulders' line lies in the plane z = 0.
             chest = turned[..., _THORAX, :, :]
@@ -107,16 +107,21 @@ def quaternions(rotations: Float64) -> Float64:
     return np.where(found[..., 3:] < 0, -found, found)
 
 
-def _swing(rest: Float64, directions: Float64) -> Float64:
-    """The smallest rotations that turn unit vectors `rest` (..., 3) to `directions` (..., 3), of any length."""
+def swing(rest: Float64, directions: Float64) -> Float64:
+    """The smallest rotations that turn unit vectors `rest` (..., 3) to `directions` (..., 3), of any length: no twist.
+
+    A direction without length counts as `rest`; NaN stays NaN.
+    """
     length = np.linalg.norm(directions, axis=-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         unit = np.where(length <= _NO_LENGTH, rest, directions / length)
     middle = unit + rest
     size = np.linalg.norm(middle, axis=-1, keepdims=True)
     # Straight back every axis is as good: the turn is made through the front, as knees and elbows are bent.
+    front = np.where(np.abs(rest[..., 2:]) < 0.9, np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0]))
+    front = front - (front * rest).sum(-1, keepdims=True) * rest
     with np.errstate(invalid="ignore", divide="ignore"):
-        middle = np.where(size <= _NO_LENGTH, np.array([0.0, 0.0, 1.0]), middle / size)
+        middle = np.where(size <= _NO_LENGTH, front / np.linalg.norm(front, axis=-1, keepdims=True), middle / size)
     # A half turn about `rest`, which it survives, and one about the middle, which takes it to the other side.
     return _half_turn(middle) @ _half_turn(rest)
 

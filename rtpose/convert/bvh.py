@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from rtpose.convert.motion import at_constant_rate, motion_of, nominal_fps
-from rtpose.convert.rig import Rig, rest_direction, rig_of
+from rtpose.convert.rig import Rig, rig_of
 from rtpose.convert.rotations import euler_zxy
 from rtpose.poses_file import PosesFile
-from rtpose.skeleton import H36M17
+from rtpose.rotations import REST_DIRECTIONS
 
 CM_PER_M = 100.0
 END_CM = 5.0
@@ -60,7 +60,7 @@ def _hierarchy(rig: Rig, n: int, indent: str) -> list[str]:
     for child in children:
         lines += _hierarchy(rig, child, inner)
     if not children:
-        end = rest_direction(H36M17.joints[node.joint]) * END_CM
+        end = REST_DIRECTIONS[node.joint] * END_CM
         lines += [f"{inner}End Site", f"{inner}{{", f"{inner}\tOFFSET {_numbers(end)}", f"{inner}}}"]
     return [*lines, f"{indent}}}"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rtpose import __version__
 from rtpose.convert.motion import motion_of
 from rtpose.convert.rig import Rig, rig_of
-from rtpose.convert.rotations import across, quaternion, unit
+from rtpose.convert.rotations import across, continuous_quaternions, unit
 from rtpose.poses_file import PosesFile
 from rtpose.skeleton import H36M17
 
@@ -118,7 +118,7 @@ def _add_person(document: _Document, rig: Rig, track_id: int, times: int) -> Non
     document.animate(joints[0], "translation", times, rig.translation)
     for n, joint in enumerate(joints):
         if rig.nodes[n].aims_at is not None or (rig.rotations[:, n] != np.eye(3)).any():
-            document.animate(joint, "rotation", times, quaternion(rig.rotations[:, n]))
+            document.animate(joint, "rotation", times, continuous_quaternions(rig.rotations[:, n]))
     if not rig.known.all():
         document.animate(person, "scale", times, np.repeat(rig.known[:, None], 3, axis=1), "STEP")
     figure = document.add_node(

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.convert.rotations import Array, frame_of, swing, unit
+from rtpose.convert.rotations import Array, frame_of, unit
 from rtpose.errors import InputError
-from rtpose.skeleton import H36M17, side_of
+from rtpose.rotations import REST_DIRECTIONS, swing
+from rtpose.skeleton import H36M17
 
-_UP, _DOWN = np.array([0.0, 1, 0]), np.array([0.0, -1, 0])
-_SIDE = {"left": np.array([1.0, 0, 0]), "right": np.array([-1.0, 0, 0])}
-_LEGS = ("knee", "foot")
 _FRAMES = {
     "root": ("right_hip", "left_hip", "root", "spine"),
     "thorax": ("right_shoulder", "left_shoulder", "spine", "thorax"),
@@ -72,14 +70,6 @@ class Rig:
         """What the constant lengths cost, for people."""
         mean, most = np.nanmean(self.distance_mm), np.nanmax(self.distance_mm)
         return f"bones of constant length move the joints by {mean:.0f} mm on average, {most:.0f} mm at most"
-
-
-def rest_direction(joint: str) -> Array:
-    """(3,) from the joint's parent to the joint in the T."""
-    side = side_of(joint)
-    if side == "middle":
-        return _UP
-    return _DOWN if joint.endswith(_LEGS) else _SIDE[side]
 
 
 def rig_of(points: Array) -> Rig:
@@ -183,7 +173,7 @@ def _set_lengths(points: Array, lengths: Array) -> Array:
     for joint, parent in enumerate(_parent_of()):
         if parent >= 0:
             direction = unit(points[:, joint] - points[:, parent])
-            direction = np.where(np.isnan(direction), rest_direction(H36M17.joints[joint]), direction)
+            direction = np.where(np.isnan(direction), REST_DIRECTIONS[joint], direction)
             out[:, joint] = out[:, parent] + lengths[joint] * direction
     return out
 
@@ -201,7 +191,7 @@ def _nodes(lengths: Array) -> tuple[Node, ...]:
             nodes.append(Node(f"{H36M17.joints[parent]}_to_{name}", hangs_on, np.zeros(3), parent, joint))
             hangs_on = len(nodes) - 1
         node_of[joint] = len(nodes)
-        offset = np.zeros(3) if parent < 0 else lengths[joint] * rest_direction(name)
+        offset = np.zeros(3) if parent < 0 else lengths[joint] * REST_DIRECTIONS[joint]
         aims_at = children[joint][0] if len(children[joint]) == 1 else None
         nodes.append(Node(name, hangs_on, offset, joint, aims_at))
     return tuple(nodes)
@@ -217,7 +207,7 @@ def _rotations(nodes: tuple[Node, ...], points: Array) -> Array:
         if node.aims_at is not None:
             direction = unit(points[:, node.aims_at] - points[:, node.joint])
             direction = (above.transpose(0, 2, 1) @ direction[..., None])[..., 0]
-            local[:, n] = _held(swing(rest_direction(H36M17.joints[node.aims_at]), direction))
+            local[:, n] = _held(swing(REST_DIRECTIONS[node.aims_at], direction))
         elif name in _FRAMES:
             x0, x1, y0, y1 = (points[:, joint] for joint in H36M17.indices(*_FRAMES[name]))
             local[:, n] = _held(above.transpose(0, 2, 1) @ frame_of(x1 - x0, y1 - y0))

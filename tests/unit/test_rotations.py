@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from rtpose.rotations import REST_DIRECTIONS, bone_rotations, local_rotations, quaternions
+from rtpose.rotations import REST_DIRECTIONS, bone_rotations, local_rotations, quaternions, swing
 from rtpose.skeleton import H36M17
 
 Array = NDArray[np.float64]
@@ -140,3 +140,25 @@ def test_half_turns_and_shapes() -> None:
     np.testing.assert_allclose(np.abs(quaternions(half_turns)), np.eye(4)[:3], atol=1e-12)
     many = np.broadcast_to(REST, (2, 3, 17, 3))
     assert quaternions(local_rotations(bone_rotations(many))).shape == (2, 3, 17, 4)
+
+
+SOME_DIRECTION = hnp.arrays(float, 3, elements=st.floats(-1, 1)).filter(lambda v: np.linalg.norm(v) > 0.1)
+
+
+@given(SOME_DIRECTION, SOME_DIRECTION)
+@example(np.ones(3), -np.ones(3))
+def test_a_swing_points_there_and_does_not_twist(rest: np.ndarray, direction: np.ndarray) -> None:
+    rest = rest / np.linalg.norm(rest)
+    direction = direction / np.linalg.norm(direction)
+    rotation = swing(rest, direction[None])[0]
+    np.testing.assert_allclose(rotation @ rest, direction, atol=1e-4)
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-6)
+    axis = np.array([rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]])
+    assert abs(axis @ rest) < 1e-6, "the axis stands across the bone"
+
+
+def test_a_swing_to_the_opposite_side() -> None:
+    rest = np.array([0.0, -1, 0])
+    rotation = swing(rest, -rest[None])[0]
+    np.testing.assert_allclose(rotation @ rest, -rest, atol=1e-12)
+    assert np.linalg.det(rotation) == pytest.approx(1)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from rtpose.convert.rig import Rig, rest_direction, rig_of
+from rtpose.convert.rig import Rig, rig_of
 from rtpose.errors import InputError
+from rtpose.rotations import REST_DIRECTIONS
 from rtpose.skeleton import H36M17
 
 LENGTH_M = 0.3
@@ -16,7 +17,7 @@ def t_pose() -> np.ndarray:
     points = np.empty((17, 3))
     points[0] = [0, 1, -4]
     for joint, parent in H36M17.bones:
-        points[INDEX[joint]] = points[INDEX[parent]] + LENGTH_M * rest_direction(joint)
+        points[INDEX[joint]] = points[INDEX[parent]] + LENGTH_M * REST_DIRECTIONS[INDEX[joint]]
     return points
 
 
@@ -35,7 +36,7 @@ def moved_nodes(rig: Rig) -> dict[str, np.ndarray]:
 
 
 def test_at_rest_nothing_is_turned() -> None:
-    left, right = rest_direction("left_elbow"), rest_direction("right_elbow")
+    left, right = REST_DIRECTIONS[INDEX["left_elbow"]], REST_DIRECTIONS[INDEX["right_elbow"]]
     assert left.tolist() == [1, 0, 0], "who faces the camera has the left on the picture's right"
     assert right.tolist() == [-1, 0, 0]
     rig = rig_of(t_pose()[None])
