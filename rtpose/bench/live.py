@@ -168,7 +168,8 @@ def open_browser(url: str, pages: int) -> Iterator[None]:
             for _ in range(pages):
                 page = browser.new_page(viewport={"width": 1280, "height": 720})
                 page.goto(url)
-                page.wait_for_selector("body[data-mode]", state="attached")  # the server has greeted it
+                # It has drawn what the server saw last: loading it is not what is measured.
+                page.wait_for_selector('body[data-frames]:not([data-frames="0"])', state="attached")
             yield
         finally:
             browser.close()

@@ -179,6 +179,8 @@ def bench_worker(settings: str) -> None:
     def play(
         clip: str, out: Path | None, page: bool, on_result: Callable[[Result], None], stop: Callable[[], bool]
     ) -> None:
+        run.stopped = False  # the last pass was
+
         def each(result: Result) -> None:
             on_result(result)
             if stop():

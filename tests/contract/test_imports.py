@@ -30,5 +30,12 @@ def test_torch_is_not_loaded_to_run(module: str) -> None:
     assert not {"torch", "rtpose.models", "rtpose.train"} & loaded_by(f"import {module}")
 
 
+def test_openvino_reports_nothing() -> None:
+    """What would send is not loaded, and OpenVINO's own stand-in is."""
+    loaded = loaded_by("import rtpose.backends.openvino")
+    assert "openvino.tools.ovc.telemetry_stub" in loaded
+    assert not [name for name in loaded if name.startswith("openvino_telemetry.")]
+
+
 def test_the_command_line_imports_lazily() -> None:
     assert not {"cv2", "av", "openvino", "websockets", "numpy"} & loaded_by("import rtpose.cli")

@@ -131,7 +131,8 @@ def test_the_doctor_finds_the_port_taken_and_ends_well(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     lines = {line["what"]: line for line in json.loads(run.stdout)["lines"]}
     assert lines[f"port {port}"]["state"] == "problem"
-    assert {"system", "backend openvino", "cache", "page", "browser", "benchmark", "lifters", "engines"} <= set(lines)
+    assert {"system", "backend openvino", "cache", "page", "browser", "benchmark", "lifters"} <= set(lines)
+    assert any(name.startswith("engine") for name in lines)
     assert " fps, " in lines["benchmark"]["found"]
     for line in lines.values():
         assert line["state"] == "ok" or line["do"], line
