@@ -136,7 +136,8 @@ def test_styles_confidence_and_trails(open_page: OpenPage, keep: Keep, feed: Fee
     # Trails: only with them the past is on the screen.
     feed.paused = False
     page.keyboard.press("t")
-    page.wait_for_timeout(1500)
+    drawn = int(page.evaluate("document.body.dataset.frames"))
+    wait_for(page, f"Number(body.frames) >= {drawn + 25}")
     stop_at(feed, page, feed.number)
     with_trails = scene(page)
     page.keyboard.press("t")

@@ -33,7 +33,7 @@ class Viewer:
                 text = msgspec.json.decode(message)
                 if text["type"] == "hello":
                     self.hello = text
-                else:
+                elif text["type"] == "status":
                     self.statuses.append(text["text"])
             elif message[_KIND_BYTE] == KIND_POSES:
                 return {**decode_poses(message), "arrival_ns": time.monotonic_ns()}
