@@ -13,7 +13,7 @@ import psutil
 
 from rtpose.stages import STAGES
 
-FORMAT = 1
+FORMAT = 2
 PAGE_STAGES = ("send", "preview")
 
 
