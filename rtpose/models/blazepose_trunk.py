@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rtpose.errors import ModelError
@@ -20,6 +21,8 @@ _BLOCKS: tuple[tuple[int, int, int, int], ...] = (
     (192, 3, 2, 64), (384, 3, 1, 64), (384, 3, 1, 64), (384, 5, 1, 88), (528, 5, 1, 88), (528, 5, 1, 88),
     (528, 5, 2, 144), (864, 5, 1, 144), (864, 5, 1, 144), (864, 5, 1, 144),
 )  # fmt: skip
+_LATE = 4
+"""From this block on the maps have a sixteenth of the enlarged picture's side."""
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -42,9 +45,24 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride)."""
-        y = self.depthwise(self.expand(x).clamp(0, 6)).clamp(0, 6)
+        y = F.relu6(self.expand(x))
+        spread = self.training and self.depthwise.dilation[0] > 1
+        y = F.relu6(_dilated_on_parts(self.depthwise, y) if spread else self.depthwise(y))
         out: Tensor = self.project(y)
         return out + x if self.shortcut else out
+
+
+def _dilated_on_parts(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    """What `layer` gives for x (N, C, H, W), by its filters without dilation on each of the grids that they skip
+    between. torch's gradient of the dilated ones takes eight times as long on a processor."""
+    step = layer.dilation[0]
+    n, channels, height, width = x.shape
+    parts = x.view(n, channels, height // step, step, width // step, step).permute(3, 5, 0, 1, 2, 4)
+    y = F.conv2d(
+        parts.flatten(0, 2).contiguous(memory_format=torch.channels_last),
+        layer.weight, layer.bias, padding=layer.kernel_size[0] // 2, groups=layer.groups,
+    )  # fmt: skip
+    return y.view(step, step, n, *y.shape[1:]).permute(2, 3, 4, 0, 5, 1).reshape(x.shape)
 
 
 class BlazePoseTrunk(nn.Module):
@@ -85,15 +103,21 @@ class BlazePoseTrunk(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 3, S, S) -> (N, 144, S / 8, S / 8)."""
-        x = nn.functional.interpolate(x, scale_factor=self._ENLARGED, mode="bilinear")
-        x = self.stem(x * self.std + self.mean).clamp(0, 6)
-        x = self.project(self.depthwise(x).clamp(0, 6))
+        x = F.interpolate(x, scale_factor=self._ENLARGED, mode="bilinear")
+        x = F.relu6(self.stem(x * self.std + self.mean))
+        x = self.project(F.relu6(self.depthwise(x)))
         out: Tensor = self.normalisation(self.blocks(x))
         return out
 
     def forward(self, x: Tensor) -> Tensor:
         """As `features`."""
         return self.features(x)
+
+    def late(self) -> list[nn.Conv2d]:
+        """The 1x1 convolutions on the smallest maps: most of the weights. The gradient of the filters between them, of
+        one channel each, costs more time than that of all others and has few weights to show for it."""
+        blocks = [block for block in self.blocks if isinstance(block, InvertedResidual)][_LATE:]
+        return [layer for block in blocks for layer in (block.expand, block.project)]
 
     def load(self, weights: Sequence[tuple[Tensor, Tensor]]) -> None:
         """Fill the convolutions in order with (weight, bias) of BlazePose's, of which there may be more.

@@ -29,7 +29,7 @@ from rtpose.train.tables import RENDERED, Cell, Step, file_name, table_named
 
 SMALL = CascadedSettings(
     network=NetworkSettings(input_px=96, depth_channels=24, trunk="blazepose", width=48, lift_width=256, dropout=0.1),
-    freeze_trunk=True,
+    trunk_learns="nothing",
     targets=TargetSettings(joint_sigma_px=1.5, bone_sigma_px=(3.0, 1.5), bone_sigma_epochs=4),
     augment=AugmentSettings(rotation_share=0.3, occlusion_share=0.3),
     batch_size=32,

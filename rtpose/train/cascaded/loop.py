@@ -9,10 +9,12 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import msgspec
@@ -112,10 +114,7 @@ def train_cascaded(
     # Channels last is how the convolutions of CPUs and GPUs want their pictures.
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = copy.deepcopy(network).eval().requires_grad_(False)
-    first = [p for p in network.before_lifting() if p.requires_grad] + (
-        network.of_lifting() if settings.early_lifting else []
-    )
-    optimisers = (torch.optim.Adam(first), torch.optim.Adam(network.of_lifting()))
+    optimisers = (stage_one_optimiser(network, settings), torch.optim.Adam(network.of_lifting()))
     parts = {"network": network, "averaged": averaged, "optimiser_1": optimisers[0], "optimiser_2": optimisers[1]}
 
     start, best, seconds = 0, math.inf, 0.0
@@ -129,20 +128,23 @@ def train_cascaded(
     steps = sum(lengths)
     half = _half_precision(settings, device)
 
-    for step in range(start + 1, steps + 1):
-        began = time.monotonic()
+    def batch_of(step: int) -> Batch:
+        rng = np.random.default_rng(step_seed(settings.seed, step))
+        return random_batch(pictures, None if step > lengths[0] else pictures_2d, settings, codec, rng)
+
+    began = time.monotonic()
+    for step, batch in zip(range(start + 1, steps + 1), made_ahead(batch_of, range(start + 1, steps + 1)), strict=True):
         second = step > lengths[0]
         stage, at = (settings.stage_two, step - lengths[0]) if second else (settings.stage_one, step)
         if second and at == 1:  # the lifting block is to be taught by the network that is shipped
             network.load_state_dict(averaged.state_dict())
         optimiser = optimisers[second]
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(at, stage)
+            group["lr"] = learning_rate(at, stage) * group.get("factor", 1.0)
         epoch = (at - 1) // stage.steps_per_epoch
         side = stage.picture_px(epoch, codec.input_px)
         torch.manual_seed(step_seed(settings.seed, step))
-        rng = np.random.default_rng(step_seed(settings.seed, step))
-        batch = random_batch(pictures, None if second else pictures_2d, settings, codec, rng).to(device)
+        batch = batch.to(device)
         batch = replace(batch, image=shrunk(batch.image, side))
         network.train()
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
@@ -169,6 +171,7 @@ def train_cascaded(
             state = {name: part.state_dict() for name, part in parts.items()}
             run.save("last.pt", {**state, "step": step, "best_mpjpe_mm": best, "seconds": seconds})
         report(Progress(step, steps, best))
+        began = time.monotonic()
 
     writer.close()
     best_state = run.load("best.pt")
@@ -196,6 +199,27 @@ def random_batch(
         for i in range(settings.batch_size)
     ]
     return collate(examples, codec)
+
+
+def made_ahead(make: Callable[[int], Batch], steps: range) -> Iterator[Batch]:
+    """The batch of each step; the next one is made in a thread while the network learns from this one."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = [thread.submit(make, step) for step in steps[:1]]
+        for step in steps[1:]:
+            batch = waiting.pop().result()
+            waiting.append(thread.submit(make, step))
+            yield batch
+        yield from (future.result() for future in waiting)
+
+
+def stage_one_optimiser(network: Cascaded, settings: CascadedSettings) -> torch.optim.Adam:
+    """The trunk has a group of its own, with a factor on the learning rate."""
+    of_trunk = {id(p) for p in network.trunk.parameters()}
+    learned = [p for p in network.before_lifting() if p.requires_grad]
+    trunk = [p for p in learned if id(p) in of_trunk]
+    others = [p for p in learned if id(p) not in of_trunk] + (network.of_lifting() if settings.early_lifting else [])
+    groups: list[dict[str, Any]] = [{"params": others}, {"params": trunk, "factor": settings.trunk_rate}]
+    return torch.optim.Adam(groups)
 
 
 def shrunk(images: Tensor, side: int) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rtpose import model_files
 from rtpose.backends.openvino import read_network
+from rtpose.errors import ConfigError
 from rtpose.models.blazepose_trunk import BlazePoseTrunk
 from rtpose.models.resnet import ResNet, load_imagenet
 from rtpose.train.cascaded.settings import CascadedSettings
@@ -21,18 +22,25 @@ _CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
 
 def load_trunk(trunk: ResNet | BlazePoseTrunk, settings: CascadedSettings) -> None:
-    """Fill the trunk as the settings say, and freeze it if they say so.
+    """Fill the trunk as the settings say, and freeze what they say is not to learn.
 
-    Errors: those of `load_imagenet` and `model_files.ensure`; `ModelError` for another version of BlazePose.
+    Errors: those of `load_imagenet` and `model_files.ensure`; `ModelError` for another version of BlazePose;
+    `ConfigError` for a part that this trunk has not.
     """
     if isinstance(trunk, BlazePoseTrunk):
         count = sum(isinstance(module, nn.Conv2d) for module in trunk.modules())
         trunk.load(convolutions(model_files.ensure(_LANDMARKS), count))
     elif settings.imagenet is not None:
         load_imagenet(trunk, Path(settings.imagenet))
-    for module in trunk.modules():
-        if isinstance(module, nn.Conv2d):
-            module.requires_grad_(not settings.freeze_trunk)
+    if settings.trunk_learns == "late" and not isinstance(trunk, BlazePoseTrunk):
+        raise ConfigError("trunk_learns: late is for trunk: blazepose; give all or nothing")
+    if settings.trunk_learns != "all":
+        for module in trunk.modules():
+            if isinstance(module, nn.Conv2d):
+                module.requires_grad_(False)
+    if settings.trunk_learns == "late" and isinstance(trunk, BlazePoseTrunk):
+        for layer in trunk.late():
+            layer.requires_grad_(True)
 
 
 def convolutions(file: Path, count: int) -> list[tuple[Tensor, Tensor]]:

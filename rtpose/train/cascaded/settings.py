@@ -124,8 +124,11 @@ class CascadedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of each batch, from data with 2D labels alone where `--data-2d` names some; their z loss is zero."""
     imagenet: str | None = None
     """A file of ImageNet weights for a ResNet (.pth or .safetensors, names as torchvision's)."""
-    freeze_trunk: bool = False
-    """The trunk's convolutions stay as they were loaded: less to learn, and twice as fast with blazepose."""
+    trunk_learns: Literal["all", "late", "nothing"] = "all"
+    """Which of the trunk's convolutions do not stay as they were loaded. late: of blazepose, the 1x1 convolutions on
+    its smallest maps (see `BlazePoseTrunk.late`)."""
+    trunk_rate: Positive = 1.0
+    """Factor on the learning rate for the trunk: less for one that was learned elsewhere already."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: a GPU where torch finds one."""
     bf16: Literal["auto", "on", "off"] = "auto"

@@ -8,9 +8,10 @@ from torch import nn
 
 from rtpose import model_files
 from rtpose.backends.openvino import read_network
-from rtpose.errors import ModelError
-from rtpose.models.blazepose_trunk import BlazePoseTrunk
+from rtpose.errors import ConfigError, ModelError
+from rtpose.models.blazepose_trunk import BlazePoseTrunk, InvertedResidual
 from rtpose.models.cascaded import Cascaded
+from rtpose.models.resnet import ResNet
 from rtpose.train.cascaded.pretrained import convolutions, load_trunk
 from rtpose.train.cascaded.settings import CascadedSettings
 
@@ -39,7 +40,7 @@ def original(image: np.ndarray) -> np.ndarray:
 def test_the_first_layers_are_blazeposes() -> None:
     """On the same picture of 256 px, at every second place of the finer grid."""
     trunk = BlazePoseTrunk().eval()
-    load_trunk(trunk, CascadedSettings(freeze_trunk=True))
+    load_trunk(trunk, CascadedSettings(trunk_learns="nothing"))
     image = np.random.default_rng(0).random((1, 256, 256, 3), np.float32)
     expected = original(image)
     with torch.no_grad():
@@ -83,3 +84,33 @@ def test_other_weights_are_refused() -> None:
     assert len(layers) == sum(isinstance(module, nn.Conv2d) for module in trunk.modules()) == LAYERS
     with pytest.raises(ModelError, match="other layers"):
         trunk.load([layers[1], layers[0]])
+
+
+@needs_blazepose
+def test_late_learns_the_1x1_convolutions_on_the_smallest_maps() -> None:
+    trunk = BlazePoseTrunk()
+    load_trunk(trunk, CascadedSettings(trunk_learns="late"))
+    features = trunk.features(torch.rand(2, 3, 64, 64))
+    features.square().sum().backward()
+    learned = {name for name, p in trunk.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    convolutions = {name.rsplit(".", 1)[0] for name in learned} - {"normalisation"}
+    assert convolutions == {f"blocks.{i}.{layer}" for i in range(4, 14) for layer in ("expand", "project")}
+    weights = [p.numel() for name, p in trunk.named_parameters() if p.requires_grad and name != "normalisation"]
+    assert sum(weights) > 0.85 * sum(p.numel() for p in trunk.parameters())
+
+
+def test_late_is_for_blazepose() -> None:
+    with pytest.raises(ConfigError, match="trunk_learns: late is for trunk: blazepose"):
+        load_trunk(ResNet("resnet18", width=0.125), CascadedSettings(trunk_learns="late"))
+
+
+@pytest.mark.parametrize("size", [(8, 8), (12, 4)])
+def test_training_and_running_give_the_same(size: tuple[int, int]) -> None:
+    """Dilated filters are computed in another way while training."""
+    block = InvertedResidual(4, 6, 5, 1, 4, dilation=2)
+    x = torch.randn(3, 4, *size, requires_grad=True)
+    trained, run = block.train()(x), block.eval()(x)
+    torch.testing.assert_close(trained, run)
+    weight = torch.randn_like(run)
+    gradients = [torch.autograd.grad((y * weight).sum(), [x, block.depthwise.weight]) for y in (trained, run)]
+    torch.testing.assert_close(gradients[0], gradients[1], atol=1e-5, rtol=1e-4)

@@ -14,7 +14,7 @@ from rtpose.train.tables_page import write_page
 NAME = "cascaded-table4"
 TINY = [
     "network.input_px=64", "network.depth_channels=16", "network.trunk=resnet18", "network.trunk_width=0.125",
-    "network.width=8", "network.lift_width=16", "freeze_trunk=false", "batch_size=4", "validate_every=2", "device=cpu",
+    "network.width=8", "network.lift_width=16", "trunk_learns=all", "batch_size=4", "validate_every=2", "device=cpu",
     "stage_one.epochs=1", "stage_one.steps_per_epoch=2", "stage_two.epochs=1", "stage_two.steps_per_epoch=2",
 ]  # fmt: skip
 

@@ -19,8 +19,10 @@ from rtpose.train.cascaded.loop import (
     build,
     learning_rate,
     lifting_terms,
+    made_ahead,
     random_batch,
     shrunk,
+    stage_one_optimiser,
     stage_one_terms,
     stage_two_terms,
     train_cascaded,
@@ -225,6 +227,28 @@ def test_learning_rates_by_hand() -> None:
     assert learning_rate(5, cosine) == pytest.approx(0.5 * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * 0.05))))
     assert learning_rate(50, cosine) == pytest.approx(0.505)
     assert learning_rate(100, cosine) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("early_lifting", [True, False])
+def test_the_trunk_has_a_rate_of_its_own(early_lifting: bool) -> None:
+    settings = tiny(trunk_rate=0.25, early_lifting=early_lifting)
+    network = build(settings)
+    others, trunk = stage_one_optimiser(network, settings).param_groups
+    assert trunk["factor"] == 0.25
+    assert "factor" not in others
+    assert {id(p) for p in trunk["params"]} == {id(p) for p in network.trunk.parameters()}
+    learned = {id(p) for p in (network.parameters() if early_lifting else network.before_lifting())}
+    assert {id(p) for p in trunk["params"] + others["params"]} == learned
+
+
+def test_batches_are_made_ahead_in_order() -> None:
+    made: list[int] = []
+    batches = made_ahead(lambda step: made.append(step) or step, range(3, 7))  # type: ignore[arg-type, func-returns-value]
+    for i, batch in enumerate(batches):
+        assert batch == 3 + i
+        assert len(made) <= i + 2  # one ahead at most
+    assert made == [3, 4, 5, 6]
+    assert list(made_ahead(lambda step: step, range(0))) == []  # type: ignore[arg-type, return-value]
 
 
 def test_growing_pictures(tmp_path: Path) -> None:
