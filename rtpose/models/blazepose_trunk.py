@@ -21,6 +21,9 @@ _BLOCKS: tuple[tuple[int, int, int, int], ...] = (
     (192, 3, 2, 64), (384, 3, 1, 64), (384, 3, 1, 64), (384, 5, 1, 88), (528, 5, 1, 88), (528, 5, 1, 88),
     (528, 5, 2, 144), (864, 5, 1, 144), (864, 5, 1, 144), (864, 5, 1, 144),
 )  # fmt: skip
+_BALANCE = 8.0
+"""BlazePose's values between the blocks reach into the hundreds, the weights that read them are tiny and those that
+write them large. All are brought to the size that an optimiser expects; a power of two rounds nothing."""
 _LATE = 4
 """From this block on the maps have a sixteenth of the enlarged picture's side."""
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -94,7 +97,7 @@ class BlazePoseTrunk(nn.Module):
                 reached *= step
             inputs = outputs
         self.blocks = nn.Sequential(*blocks)
-        self.normalisation = nn.BatchNorm2d(self.channels)  # BlazePose's features reach into the hundreds
+        self.normalisation = nn.BatchNorm2d(self.channels)
         # BlazePose wants 0 .. 1, the codec gives ImageNet's normalisation.
         self.mean: Tensor
         self.std: Tensor
@@ -120,7 +123,8 @@ class BlazePoseTrunk(nn.Module):
         return [layer for block in blocks for layer in (block.expand, block.project)]
 
     def load(self, weights: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Fill the convolutions in order with (weight, bias) of BlazePose's, of which there may be more.
+        """Fill the convolutions in order with (weight, bias) of BlazePose's, of which there may be more. The blocks
+        then pass on an eighth of BlazePose's values.
 
         Errors: `ModelError` where the shapes are others: another network or version.
         """
@@ -130,3 +134,10 @@ class BlazePoseTrunk(nn.Module):
                 raise ModelError("BlazePose's landmark network has other layers than this version knows")
             layer.weight.data.copy_(weight)
             layer.bias.data.copy_(bias)
+        blocks = [block for block in self.blocks if isinstance(block, InvertedResidual)]
+        for block in blocks:
+            block.expand.weight.data *= _BALANCE
+        for writer in (self.project, *(block.project for block in blocks)):
+            writer.weight.data /= _BALANCE
+            if writer.bias is not None:
+                writer.bias.data /= _BALANCE
