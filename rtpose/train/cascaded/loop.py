@@ -36,7 +36,7 @@ from rtpose.train.cascaded.losses import (
     pose_loss,
 )
 from rtpose.train.cascaded.pictures import Batch, Example, Pictures, collate, everyone, example, random_example
-from rtpose.train.cascaded.pretrained import load_trunk
+from rtpose.train.cascaded.pretrained import convolution_parameters, load_trunk
 from rtpose.train.cascaded.settings import CascadedSettings, StageSettings
 from rtpose.train.cascaded.targets import (
     bone_heatmaps,
@@ -127,6 +127,7 @@ def train_cascaded(
     lengths = [stage.epochs * stage.steps_per_epoch for stage in (settings.stage_one, settings.stage_two)]
     steps = sum(lengths)
     half = _half_precision(settings, device)
+    of_trunk = [p for p in convolution_parameters(network.trunk) if p.requires_grad]
 
     def batch_of(step: int) -> Batch:
         rng = np.random.default_rng(step_seed(settings.seed, step))
@@ -144,6 +145,8 @@ def train_cascaded(
         epoch = (at - 1) // stage.steps_per_epoch
         side = stage.picture_px(epoch, codec.input_px)
         torch.manual_seed(step_seed(settings.seed, step))
+        for parameter in of_trunk:
+            parameter.requires_grad_(epoch >= settings.trunk_from_epoch)
         batch = batch.to(device)
         batch = replace(batch, image=shrunk(batch.image, side))
         network.train()

@@ -35,12 +35,16 @@ def load_trunk(trunk: ResNet | BlazePoseTrunk, settings: CascadedSettings) -> No
     if settings.trunk_learns == "late" and not isinstance(trunk, BlazePoseTrunk):
         raise ConfigError("trunk_learns: late is for trunk: blazepose; give all or nothing")
     if settings.trunk_learns != "all":
-        for module in trunk.modules():
-            if isinstance(module, nn.Conv2d):
-                module.requires_grad_(False)
+        for parameter in convolution_parameters(trunk):
+            parameter.requires_grad_(False)
     if settings.trunk_learns == "late" and isinstance(trunk, BlazePoseTrunk):
         for layer in trunk.late():
             layer.requires_grad_(True)
+
+
+def convolution_parameters(trunk: nn.Module) -> list[nn.Parameter]:
+    """All weights of its convolutions, and biases where they have some."""
+    return [p for module in trunk.modules() if isinstance(module, nn.Conv2d) for p in module.parameters()]
 
 
 def convolutions(file: Path, count: int) -> list[tuple[Tensor, Tensor]]:

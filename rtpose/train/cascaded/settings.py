@@ -129,6 +129,9 @@ class CascadedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     its smallest maps (see `BlazePoseTrunk.late`)."""
     trunk_rate: Positive = 1.0
     """Factor on the learning rate for the trunk: less for one that was learned elsewhere already."""
+    trunk_from_epoch: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Its convolutions stand still in the epochs of stage one before this: branches that know nothing yet would pull
+    learned features apart (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features")."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: a GPU where torch finds one."""
     bf16: Literal["auto", "on", "off"] = "auto"

@@ -241,6 +241,24 @@ def test_the_trunk_has_a_rate_of_its_own(early_lifting: bool) -> None:
     assert {id(p) for p in trunk["params"] + others["params"]} == learned
 
 
+def test_the_trunk_stands_still_at_first(tmp_path: Path) -> None:
+    """In the first of two epochs; what is saved after each tells."""
+    saved: list[dict[str, torch.Tensor]] = []
+
+    def look(progress: Progress) -> None:
+        if progress.step <= 4:
+            saved.append(torch.load(tmp_path / "run" / "last.pt", weights_only=True)["network"])
+
+    stage = StageSettings(2, 2, 1e-3, "cosine")
+    run(tmp_path / "run", tiny(trunk_from_epoch=1, validate_every=1, stage_one=stage), report=look)
+    convolutions = [k for k in saved[0] if k.startswith("trunk.") and k.endswith("weight") and saved[0][k].ndim == 4]
+    assert len(convolutions) > 10
+    for name in convolutions:
+        assert torch.equal(saved[0][name], saved[1][name])
+        assert not torch.equal(saved[1][name], saved[3][name])
+    assert not torch.equal(saved[0]["volumes.weight"], saved[1]["volumes.weight"])
+
+
 def test_batches_are_made_ahead_in_order() -> None:
     made: list[int] = []
     batches = made_ahead(lambda step: made.append(step) or step, range(3, 7))  # type: ignore[arg-type, func-returns-value]
