@@ -26,10 +26,13 @@ from rtpose.train.synth.shards import RenderedFolder
 from rtpose.weights import CASCADED
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "train" / "cascaded_small.yaml"
-TRUNK = (
-    "**Trunk**: the first layers of BlazePose's landmark network (Google, Apache License 2.0), their weights unchanged. "
-    "They were trained on real pictures; all other layers have seen rendered people alone."
-)
+LEARNED = {
+    "nothing": "their weights unchanged. They were trained on real pictures; all other layers have seen rendered people alone.",
+    "late": "trained on real pictures. The 1x1 convolutions on its smallest maps learned on from there, on rendered people, as all "
+    "other layers did from nothing; the rest of it is unchanged.",
+    "all": "trained on real pictures; they learned on from there, on rendered people, as all other layers did from nothing.",
+}
+"""What became of the trunk, by `trunk_learns`."""
 
 
 def main() -> None:
@@ -72,6 +75,10 @@ def card(facts: dict[str, Any], rows: list[tuple[Path, str, dict[str, Any]]], cl
         f"{f['people']['pck3d_absolute']:.3f} | {f['people']['root_error_mm']:.0f} |"
         for folder, kind, f in rows
     )
+    visible = "\n".join(
+        f"| {name} | {f['poses']} | {f['mpjpe_mm']:.1f} | {f['p_mpjpe_mm']:.1f} |"
+        for name, f in rows[0][2]["per_visible"].items()
+    )
     real = "\n".join(
         f"| {c.clip} | {c.frames} | {c.lifter_sees} | {c.cascaded_sees} | {c.both} | {c.p_mpjpe_mm:.1f} | "
         f"{c.apart_percent:.1f} |"
@@ -83,7 +90,7 @@ def card(facts: dict[str, Any], rows: list[tuple[Path, str, dict[str, Any]]], cl
 
 - **File**: `cascaded.onnx`, {size / 1e6:.1f} MB, weights stored as fp16, computed in fp32; sha256 `{rows[0][2]["weights_sha256"]}`.
 - **Input and output**: {facts["input"]}; {facts["output"]}.
-- {TRUNK}
+- **Trunk**: the first layers of BlazePose's landmark network (Google, Apache License 2.0), {LEARNED[settings["trunk_learns"]]}
 - **Trained by**: `rtpose train cascaded --config configs/train/cascaded_small.yaml --data FOLDER --validation FOLDER` at revision
   `{facts["git_revision"]}`, {facts["training_seconds"] / 60:.0f} minutes on two shared CPU cores; the averaged weights of step {facts["step"]} were best on the validation people.
 - **Data**: {data["pictures"]} rendered pictures (`rtpose data render`, seed 0), motions of {data["train"]["rendered"]["motions"]} without the
@@ -95,6 +102,12 @@ On rendered people of other motions, bodies, clothes and backgrounds, never trai
 | pictures | boxes | people | matched | MPJPE mm | P-MPJPE mm | 3DPCK | of the matched | absolute | root error mm |
 |---|---|---|---|---|---|---|---|---|---|
 {rendered}
+
+The people of the first row, by how much of them is visible (hidden by themselves, by others, by things, or cut off by the picture's edge):
+
+| visible | people | MPJPE mm | P-MPJPE mm |
+|---|---|---|---|
+{visible}
 
 On real clips, beside the default estimator (detector and temporal lifter; `python scripts/compare_estimators.py CLIP ...`).
 Neither is the truth; P-MPJPE is the median distance between the two:

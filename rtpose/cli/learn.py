@@ -95,6 +95,7 @@ def evaluate(
         *figures["per_action"].items(),
         *([("mean of actions", figures["mean_of_actions"])] if "mean_of_actions" in figures else []),
         *((f"subject {name}", row) for name, row in figures["per_subject"].items()),
+        *figures.get("per_visible", {}).items(),
     ]
     digits = {"poses": 0, "pck_150": 3, "auc": 3}
     for name, row in [*rows, ("all", figures)]:

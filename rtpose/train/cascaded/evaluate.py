@@ -34,6 +34,8 @@ REACH = 0.1
 program takes 40 px in pictures 2048 px wide; rendered pictures are far smaller."""
 TWO_STAGE = "two-stage"
 """The default estimator, detector and lifter, to compare with: it takes whole pictures and no boxes."""
+VISIBLE = ((14, 17), (11, 13), (SEEN_AT_LEAST, 10))
+"""How many joints of somebody are to be seen, in three groups: what is hidden can only be guessed."""
 MOST_PEOPLE = 10
 """In one picture, where boxes come from the person detector."""
 INPUTS = {"gt": "true boxes", "detected": "the person detector's squares"}
@@ -121,7 +123,7 @@ def evaluate_pictures(
         if input_kind == "detected":
             estimator = CascadedEstimator(network, PersonFinder(), NearestTracker(), persons=MOST_PEOPLE)
         shown, sha256 = network.facts["name"], network.sha256
-    poses: list[tuple[Float32, Float32]] = []
+    poses: list[tuple[Float32, Float32, NDArray[np.int64]]] = []
     people: list[_People] = []
     estimates = 0
     for i in range(len(pictures)):
@@ -143,10 +145,13 @@ def evaluate_pictures(
         people.append(_compared(found, truth_mm, rows))
         own = rows if estimator is not None else np.arange(len(persons))
         relative_mm = metrics.root_relative(truth_mm)
-        poses.append((found.pose_mm[own[own >= 0]], relative_mm[own >= 0]))
+        visible = np.array([person.visible.sum() for person in persons])
+        poses.append((found.pose_mm[own[own >= 0]], relative_mm[own >= 0], visible[own >= 0]))
         estimates += len(found.pose_mm)
     if not people:
         raise InputError(f"{name} has nobody with 3D joints to compare with: give other pictures")
+    estimate_mm, truth_mm, seen = (np.concatenate(part) for part in zip(*poses, strict=True))
+    groups = {f"{low}-{high} joints visible": (seen >= low) & (seen <= high) for low, high in VISIBLE}
     joined = _People(*(np.concatenate([getattr(p, f.name) for p in people]) for f in fields(_People)))
     return {
         "lifter": shown,
@@ -156,9 +161,10 @@ def evaluate_pictures(
         "input": input_kind,
         "smoothing": None,
         "seed": 0,
-        **_single(*(np.concatenate(part) for part in zip(*poses, strict=True))),
+        **_single(estimate_mm, truth_mm),
         "per_action": {},
         "per_subject": {},
+        "per_visible": {name: _single(estimate_mm[of], truth_mm[of]) for name, of in groups.items() if of.any()},
         "people": {
             "pictures": len(people),
             "estimates": estimates,

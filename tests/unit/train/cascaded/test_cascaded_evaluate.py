@@ -93,6 +93,22 @@ def test_figures_by_hand(tiny: Path, one_and_two: Pictures, monkeypatch: pytest.
     assert people["pck3d"] == pytest.approx((13 / 14 + 1 + 0) / 3)
 
 
+def test_figures_by_how_much_is_visible(tiny: Path, one_and_two: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second person has 11 joints visible and stands wrongly, the others have all 17."""
+    second, beside = one_and_two.pictures[1].people
+    hidden = replace(second, visible=np.arange(17) < 11)
+    one_and_two.pictures[1] = replace(one_and_two.pictures[1], people=(hidden, beside))
+    errors = [np.zeros((17, 3), np.float32) for _ in range(3)]
+    errors[0][16, 0] = 0.034
+    errors[1][16, 0] = 0.17
+    answer(monkeypatch, one_and_two, errors)
+    rows = evaluate_pictures(str(tiny), one_and_two, name="sticks")["per_visible"]
+    assert list(rows) == ["14-17 joints visible", "11-13 joints visible"]
+    assert [row["poses"] for row in rows.values()] == [2, 1]
+    assert rows["14-17 joints visible"]["mpjpe_mm"] == pytest.approx(34 / 17 / 2, rel=1e-3)
+    assert rows["11-13 joints visible"]["mpjpe_mm"] == pytest.approx(170 / 17, rel=1e-3)
+
+
 def test_true_bones_forgive_the_size(tiny: Path, one_and_two: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
     truth = [p.joints_m for picture in one_and_two.pictures for p in picture.people]
     answer(monkeypatch, one_and_two, [0.5 * (t - t[0]) for t in truth if t is not None])
