@@ -256,6 +256,10 @@ def train_cascaded_command(
     data: Annotated[str, typer.Option(help="Rendered pictures: the folder. Others: human36m:FOLDER or muco:FOLDER.")],
     validation: Annotated[str, typer.Option(help="The same with other people; human36m gives S9 and S11.")],
     data_2d: Annotated[str | None, typer.Option(help="With 2D labels alone: mpii:FOLDER or coco:FOLDER.")] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Begin with what was learned in this --out of an earlier training, of the same network."),
+    ] = None,
     settings: TrainOverrides = None,
     out: TrainOut = None,
     resume: Resume = False,
@@ -268,6 +272,7 @@ def train_cascaded_command(
 
     with needing_train("training"):
         from rtpose.train.cascaded.loop import Progress, train_cascaded
+        from rtpose.train.cascaded.pretrained import open_start
         from rtpose.train.cascaded.shipping import export_cascaded
         from rtpose.train.datasets.open_pictures import open_pictures
 
@@ -278,6 +283,10 @@ def train_cascaded_command(
     flat = None
     if data_2d is not None:
         flat, about["2d"] = open_pictures(data_2d, test=False)
+    earlier = None
+    if start is not None:
+        earlier = open_start(start)
+        about["start"] = earlier.about
     folder = out or Path("runs") / "cascaded"
     with progress_bar(quiet, "steps") as update:
 
@@ -286,7 +295,7 @@ def train_cascaded_command(
 
         trained = train_cascaded(
             chosen, pictures, held_out, folder,
-            data=json.dumps(about, sort_keys=True), pictures_2d=flat, resume=resume, report=report,
+            data=json.dumps(about, sort_keys=True), pictures_2d=flat, start=earlier, resume=resume, report=report,
         )  # fmt: skip
     print(export_cascaded(chosen, trained, {**about, "pictures": len(pictures)}, folder))
 

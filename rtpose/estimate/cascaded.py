@@ -122,10 +122,15 @@ class CascadedNetwork:
 
 
 def only_rendered(facts: Mapping[str, Any]) -> bool:
-    """Whether a network file says that all pictures it was trained on were rendered."""
+    """Whether a network file says that all pictures it was trained on were rendered, those of the training that it
+    started from, too."""
     data = facts.get("training_data")
-    sources = [data[key] for key in ("train", "2d") if key in data] if isinstance(data, dict) else []
-    return bool(sources) and all(isinstance(source, dict) and "rendered" in source for source in sources)
+    if not isinstance(data, dict):
+        return False
+    sources = [data[key] for key in ("train", "2d") if key in data]
+    if not sources or not all(isinstance(source, dict) and "rendered" in source for source in sources):
+        return False
+    return "start" not in data or (isinstance(data["start"], dict) and only_rendered(data["start"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """`rtpose train cascaded` on stick figures in the form of rendered pictures."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,13 @@ def test_a_network_is_trained_exported_and_resumed(tmp_path: Path) -> None:
     }  # fmt: skip
     assert rtpose(*command, cwd=tmp_path).returncode == 2
     assert rtpose(*command, "--resume", cwd=tmp_path).returncode == 0
+    other = rtpose(*command[:-3], "--out", "tuned", "--start", "run", "--quiet", "seed=1", cwd=tmp_path)
+    assert other.returncode == 0, other.stderr
+    data = json.loads(load_backend("openvino", tmp_path / "tuned" / "cascaded.onnx").metadata["training_data"])
+    assert "rendered" in data["start"]["training_data"]["train"]
+    missing = rtpose(*command[:-3], "--out", "third", "--start", "gone", cwd=tmp_path)
+    assert missing.returncode == 2
+    assert "--start wants the --out of an earlier training" in missing.stderr
 
 
 def test_missing_pictures_are_told(tmp_path: Path) -> None:

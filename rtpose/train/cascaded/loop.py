@@ -36,7 +36,7 @@ from rtpose.train.cascaded.losses import (
     pose_loss,
 )
 from rtpose.train.cascaded.pictures import Batch, Example, Pictures, collate, everyone, example, random_example
-from rtpose.train.cascaded.pretrained import convolution_parameters, load_trunk
+from rtpose.train.cascaded.pretrained import Start, begin_with, convolution_parameters, load_trunk
 from rtpose.train.cascaded.settings import CascadedSettings, StageSettings
 from rtpose.train.cascaded.targets import (
     bone_heatmaps,
@@ -88,14 +88,16 @@ def train_cascaded(
     *,
     data: str,
     pictures_2d: Pictures | None = None,
+    start: Start | None = None,
     resume: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Trained:
     """Train on pictures with 3D labels, in stage one mixed with pictures that have 2D labels alone.
 
     Everything random in a step is drawn from a seed made of `settings.seed` and the step's number: a run that was
-    killed and resumed ends as one that was not. data: what tells the pictures apart from others.
-    Errors: as `RunFolder`; `InputError` without validation people.
+    killed and resumed ends as one that was not. data: what tells the pictures apart from others. start: the weights
+    to begin with. Errors: as `RunFolder`; `InputError` without validation people; `ConfigError` for a start of another
+    network.
     """
     codec = settings.codec()
     run = RunFolder(folder, settings, data=data, resume=resume)
@@ -111,19 +113,21 @@ def train_cascaded(
     device = _device(settings)
     network = build(settings)
     load_trunk(network.trunk, settings)
+    if start is not None:
+        begin_with(network, start)
     # Channels last is how the convolutions of CPUs and GPUs want their pictures.
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = copy.deepcopy(network).eval().requires_grad_(False)
     optimisers = (stage_one_optimiser(network, settings), torch.optim.Adam(network.of_lifting()))
     parts = {"network": network, "averaged": averaged, "optimiser_1": optimisers[0], "optimiser_2": optimisers[1]}
 
-    start, best, seconds = 0, math.inf, 0.0
+    done, best, seconds = 0, math.inf, 0.0
     if (state := run.load("last.pt")) is not None:
         for name, part in parts.items():
             part.load_state_dict(state[name])
-        start, best, seconds = state["step"], state["best_mpjpe_mm"], state["seconds"]
-    run.start_log(start)
-    writer = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
+        done, best, seconds = state["step"], state["best_mpjpe_mm"], state["seconds"]
+    run.start_log(done)
+    writer = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
     lengths = [stage.epochs * stage.steps_per_epoch for stage in (settings.stage_one, settings.stage_two)]
     steps = sum(lengths)
     half = _half_precision(settings, device)
@@ -133,8 +137,9 @@ def train_cascaded(
         rng = np.random.default_rng(step_seed(settings.seed, step))
         return random_batch(pictures, None if step > lengths[0] else pictures_2d, settings, codec, rng)
 
+    left = range(done + 1, steps + 1)
     began = time.monotonic()
-    for step, batch in zip(range(start + 1, steps + 1), made_ahead(batch_of, range(start + 1, steps + 1)), strict=True):
+    for step, batch in zip(left, made_ahead(batch_of, left), strict=True):
         second = step > lengths[0]
         stage, at = (settings.stage_two, step - lengths[0]) if second else (settings.stage_one, step)
         if second and at == 1:  # the lifting block is to be taught by the network that is shipped

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from torch import Tensor, nn
 
 from rtpose import model_files
 from rtpose.backends.openvino import read_network
-from rtpose.errors import ConfigError
+from rtpose.errors import ConfigError, InputError
 from rtpose.models.blazepose_trunk import BlazePoseTrunk
 from rtpose.models.resnet import ResNet, load_imagenet
 from rtpose.train.cascaded.settings import CascadedSettings
@@ -40,6 +43,39 @@ def load_trunk(trunk: ResNet | BlazePoseTrunk, settings: CascadedSettings) -> No
     if settings.trunk_learns == "late" and isinstance(trunk, BlazePoseTrunk):
         for layer in trunk.late():
             layer.requires_grad_(True)
+
+
+@dataclass(frozen=True)
+class Start:
+    """An earlier training to begin where it ended."""
+
+    network: dict[str, Tensor]
+    """The weights that were best."""
+    about: dict[str, Any]
+    """`weights_sha256`, `step` and `training_data`, for the facts of what is made from it."""
+
+
+def open_start(folder: Path) -> Start:
+    """The training in a folder, finished or stopped. Errors: `InputError` where there is none, or a damaged one."""
+    file = folder / "best.pt"
+    if not file.is_file():
+        raise InputError(f"{file} does not exist: --start wants the --out of an earlier training of cascaded")
+    try:
+        best = torch.load(file, weights_only=True, map_location="cpu")
+        data = json.loads((folder / "data.txt").read_text(encoding="utf-8"))
+        network, step = best["network"], int(best["step"])
+    except Exception as error:  # torch has no error of its own for damaged files
+        raise InputError(f"{folder} is no training of cascaded, or damaged: name another one by --start") from error
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    return Start(network, {"weights_sha256": sha256, "step": step, "training_data": data})
+
+
+def begin_with(network: nn.Module, start: Start) -> None:
+    """Take its weights over. Errors: `ConfigError` for another network."""
+    try:
+        network.load_state_dict(start.network)
+    except RuntimeError as error:  # torch lists every difference
+        raise ConfigError("--start is of another network: give it the same settings under network") from error
 
 
 def convolution_parameters(trunk: nn.Module) -> list[nn.Parameter]:

@@ -266,6 +266,9 @@ def test_what_a_file_was_trained_on() -> None:
     assert not only_rendered({"training_data": {**RENDERED, "2d": {"data_set": "COCO keypoints"}}})
     assert not only_rendered({"training_data": {}})
     assert not only_rendered({})
+    assert only_rendered({"training_data": {**RENDERED, "start": {"training_data": RENDERED}}})
+    assert not only_rendered({"training_data": {**RENDERED, "start": {"training_data": RECORDED}}})
+    assert not only_rendered({"training_data": {**RENDERED, "start": "lost"}})
 
 
 def test_the_variant_without_heatmaps_knows_no_presence(tiny: Path) -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from stick_people import StickPeople
 
 from rtpose.backends import load_backend
-from rtpose.errors import InputError, OutputError
+from rtpose.errors import ConfigError, InputError, OutputError
 from rtpose.estimate.crop_codec import CropCodec, crop_codec_from_facts
 from rtpose.models.cascaded import VARIANTS, Stages, resized_places
 from rtpose.train.cascaded.loop import (
@@ -31,6 +32,7 @@ from rtpose.train.cascaded.loop import (
 )
 from rtpose.train.cascaded.losses import neck_to_knee
 from rtpose.train.cascaded.pictures import Batch, collate, everyone, example
+from rtpose.train.cascaded.pretrained import open_start
 from rtpose.train.cascaded.settings import (
     CascadedSettings,
     NetworkSettings,
@@ -55,7 +57,7 @@ def tiny(**changes: Any) -> CascadedSettings:
 
 
 def run(folder: Path, settings: CascadedSettings = TINY, **options: Any) -> Trained:
-    return train_cascaded(settings, StickPeople(6), StickPeople(3), folder, data="sticks", **options)
+    return train_cascaded(settings, StickPeople(6), StickPeople(3), folder, data='"sticks"', **options)
 
 
 def batch_of(settings: CascadedSettings, *, flat: bool = False) -> Batch:
@@ -311,6 +313,30 @@ def test_small_targets_are_where_the_joints_are() -> None:
 
         terms = stage_one_terms(Perfect(), small, tiny(early_lifting=False), 0)  # type: ignore[arg-type]
         assert float(terms["joints"]) == pytest.approx(0, abs=1e-9)
+
+
+def test_beginning_with_an_earlier_training(tmp_path: Path) -> None:
+    """With steps too small to change anything, what comes out is what went in; other settings may differ."""
+    earlier = run(tmp_path / "earlier")
+    start = open_start(tmp_path / "earlier")
+    assert start.about["step"] == earlier.step
+    assert start.about["training_data"] == "sticks"
+    assert start.about["weights_sha256"] == hashlib.sha256((tmp_path / "earlier" / "best.pt").read_bytes()).hexdigest()
+    still = StageSettings(1, 1, 1e-12)
+    later = run(tmp_path / "later", tiny(stage_one=still, stage_two=still, seed=5), start=start)
+    for name, value in earlier.network.named_parameters():
+        assert torch.allclose(value, later.network.get_parameter(name), atol=1e-6), name
+    for other in (msgspec.structs.replace(NETWORK, width=8), msgspec.structs.replace(NETWORK, variant="jh")):
+        with pytest.raises(ConfigError, match="--start is of another network"):
+            run(tmp_path / f"{other.width}{other.variant}", tiny(network=other), start=start)
+
+
+def test_what_cannot_be_begun_with(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        open_start(tmp_path)
+    (tmp_path / "best.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(InputError, match="no training of cascaded"):
+        open_start(tmp_path)
 
 
 def test_wrong_folders_and_data(tmp_path: Path) -> None:
