@@ -33,12 +33,13 @@ REACH = 0.1
 """A joint is near, when people are matched, within that part of the longer side of the true person's box. MuPoTS-3D's
 program takes 40 px in pictures 2048 px wide; rendered pictures are far smaller."""
 TWO_STAGE = "two-stage"
-"""The default estimator, detector and lifter, to compare with: it takes whole pictures and no boxes."""
+"""The default estimator, detector and lifter, to compare with: it takes whole pictures, or the true 2D joints."""
 VISIBLE = ((14, 17), (11, 13), (SEEN_AT_LEAST, 10))
 """How many joints of somebody are to be seen, in three groups: what is hidden can only be guessed."""
 MOST_PEOPLE = 10
 """In one picture, where boxes come from the person detector."""
-INPUTS = {"gt": "true boxes", "detected": "the person detector's squares"}
+INPUTS = {"gt": "cut out by true boxes", "detected": "cut out by the person detector's squares"}
+INPUTS_TWO_STAGE = {"gt": "from the true 2D joints, hidden ones too", "detected": "found by the detector"}
 SCALE = "none: poses are of the size that the network gives them"
 SCALE_TWO_STAGE = f"none: everybody is taken to be {DEFAULT_HEIGHT_M:.2f} m tall"
 ROOT_DEPTH = (
@@ -111,13 +112,15 @@ def evaluate_pictures(
     if input_kind not in INPUTS:
         raise ConfigError(f"no input '{input_kind}' for a network for pictures: choose {' or '.join(INPUTS)}")
     network: CascadedNetwork | None = None
+    lifter: NetworkLifter | None = None
     estimator: CascadedEstimator | TwoStageEstimator | None = None
     if name_or_path == TWO_STAGE:
-        if input_kind != "detected":
-            raise ConfigError(f"{TWO_STAGE} finds people by itself: add --input detected")
         lifter = NetworkLifter(backend=backend)
-        estimator = TwoStageEstimator("blazepose", BlazePose(persons=MOST_PEOPLE), NearestTracker(), lifter)
-        shown, sha256 = estimator.describe()["estimator"], estimator.describe()["weights_sha256"]
+        of_lifter = lifter.describe()
+        shown, sha256 = f"true 2D joints + {of_lifter['lifter']}", of_lifter["lifter_sha256"]
+        if input_kind == "detected":
+            estimator = TwoStageEstimator("blazepose", BlazePose(persons=MOST_PEOPLE), NearestTracker(), lifter)
+            shown = str(estimator.describe()["estimator"])
     else:
         network = CascadedNetwork(cascaded_file(None if name_or_path == "cascaded" else name_or_path), backend=backend)
         if input_kind == "detected":
@@ -138,6 +141,8 @@ def evaluate_pictures(
         persons, truth_mm = [person for person, _ in labelled], 1000 * np.stack([joints for _, joints in labelled])
         if estimator is not None:
             found = _by_detector(estimator, picture, i)
+        elif lifter is not None:
+            found = _by_joints(lifter, picture, persons)
         else:
             assert network is not None
             found = _by_boxes(network, picture, persons)
@@ -152,6 +157,7 @@ def evaluate_pictures(
         raise InputError(f"{name} has nobody with 3D joints to compare with: give other pictures")
     estimate_mm, truth_mm, seen = (np.concatenate(part) for part in zip(*poses, strict=True))
     groups = {f"{low}-{high} joints visible": (seen >= low) & (seen <= high) for low, high in VISIBLE}
+    scale, source = (SCALE, INPUTS) if lifter is None else (SCALE_TWO_STAGE, INPUTS_TWO_STAGE)
     joined = _People(*(np.concatenate([getattr(p, f.name) for p in people]) for f in fields(_People)))
     return {
         "lifter": shown,
@@ -173,16 +179,16 @@ def evaluate_pictures(
         },
         "flip_averaging": False,
         "exclusions": f"people with fewer than {SEEN_AT_LEAST} visible joints",
-        "scale": SCALE if network is not None else SCALE_TWO_STAGE,
+        "scale": scale,
         "root_depth": ROOT_DEPTH,
-        "protocol": _protocol(input_kind, SCALE if network is not None else SCALE_TWO_STAGE),
+        "protocol": _protocol(source[input_kind], scale),
     }
 
 
-def _protocol(input_kind: str, scale: str) -> str:
+def _protocol(source: str, scale: str) -> str:
     """How the figures were taken, in one line."""
     return (
-        f"one person at a time, cut out by {INPUTS[input_kind]}; protocol 1: MPJPE, roots put together; protocol 2: "
+        f"one person at a time, {source}; protocol 1: MPJPE, roots put together; protocol 2: "
         f"P-MPJPE, Procrustes with scale; scale: {scale}. 3DPCK: within 150 mm, the {len(MUPOTS_JOINTS)} joints of "
         f"MuPoTS-3D; people matched by joints within {REACH:g} of the box, somebody missed counts as wrong; true "
         f"bones: with the true bones' lengths, as MuPoTS-3D's program; absolute: {ROOT_DEPTH}"
@@ -197,6 +203,15 @@ def _by_boxes(network: CascadedNetwork, picture: LabelledPicture, persons: Seque
         1000 * np.stack([one.pose_m for one in found]),
         1000 * np.stack([one.root_m for one in found]),
     )
+
+
+def _by_joints(lifter: NetworkLifter, picture: LabelledPicture, persons: Sequence[PersonLabels]) -> _Found:
+    """What a detector without error would bring."""
+    joints_px = np.stack([person.joints_px for person in persons])
+    keypoints = np.concatenate([joints_px, np.ones_like(joints_px[..., :1])], -1)
+    lifter.reset()
+    pose_m, root_m, _ = lifter.lift(keypoints, picture.camera)
+    return _Found(joints_px, 1000 * pose_m, 1000 * root_m)
 
 
 def _by_detector(estimator: CascadedEstimator | TwoStageEstimator, picture: LabelledPicture, number: int) -> _Found:

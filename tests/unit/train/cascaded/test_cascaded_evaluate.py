@@ -11,11 +11,13 @@ from cascaded_files import write_cascaded
 from lifter_files import write_lifter
 from stick_people import Person, Picture, StickPeople
 
+from rtpose import metrics
 from rtpose.detect.roi import Roi
 from rtpose.errors import ConfigError, InputError
 from rtpose.estimate.cascaded import CascadedNetwork, CropPose
 from rtpose.estimate.two_stage import TwoStageEstimator
 from rtpose.geometry import pixels_from_camera
+from rtpose.lift.lifter import NetworkLifter
 from rtpose.train.cascaded import evaluate
 from rtpose.train.cascaded.evaluate import evaluate_pictures, is_for_pictures
 from rtpose.types import Camera, Float32, Frame, Image, Person3D
@@ -162,8 +164,22 @@ def test_the_default_estimator_to_compare_with(one_and_two: Pictures, monkeypatc
     assert "1.70 m" in figures["scale"]
     assert figures["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
     assert (figures["poses"], figures["people"]["people"], figures["people"]["matched"]) == (1, 3, 1)
-    with pytest.raises(ConfigError, match="--input detected"):
-        evaluate_pictures("two-stage", one_and_two, name="sticks")
+
+
+def test_the_default_lifter_on_true_joints(one_and_two: Pictures) -> None:
+    """Everyone is found, each frame by itself, hidden joints as if they were seen."""
+    figures = evaluate_pictures("two-stage", one_and_two, name="sticks")
+    assert figures["lifter"] == "true 2D joints + temporal"
+    assert "from the true 2D joints, hidden ones too" in figures["protocol"]
+    assert (figures["poses"], figures["people"]["matched"]) == (3, 3)
+    errors = []
+    for picture in one_and_two.pictures:
+        for person in picture.people:
+            assert person.joints_m is not None
+            joints = np.column_stack([person.joints_px, np.ones(17)]).astype(np.float32)
+            pose, _, _ = NetworkLifter().lift(joints[None], picture.camera)
+            errors.append(metrics.p_mpjpe(1000 * pose, 1000 * person.joints_m[None])[0])
+    assert figures["p_mpjpe_mm"] == pytest.approx(np.mean(errors), rel=1e-4)
 
 
 def test_what_cannot_be_evaluated(tiny: Path) -> None:
