@@ -120,7 +120,7 @@ class Run:
         )
         if only_rendered(network.facts):
             self._tell(
-                f"warning: {file.name} was trained on rendered people only: the default estimator is more accurate"
+                f"warning: {file.name} was trained on rendered people only: its error on real ones is not measured"
             )
         return CascadedEstimator(
             network,

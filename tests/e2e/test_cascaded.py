@@ -18,7 +18,7 @@ from viewer import looking_at
 
 from rtpose.weights import CASCADED
 
-WARNING = "trained on rendered people only: the default estimator is more accurate"
+WARNING = "trained on rendered people only: its error on real ones is not measured"
 
 
 @pytest.fixture(scope="module")
