@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import msgspec
@@ -55,6 +55,7 @@ TERMS = ("joints", "bones", "volume", "ordinal", "coordinates", "pose", "scale")
 """Of the losses; one that a stage does not have is NaN in the log."""
 SHOWN_PEOPLE = 4
 """In TensorBoard's pictures."""
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -209,14 +210,14 @@ def random_batch(
     return collate(examples, codec)
 
 
-def made_ahead(make: Callable[[int], Batch], steps: range) -> Iterator[Batch]:
-    """The batch of each step; the next one is made in a thread while the network learns from this one."""
+def made_ahead(make: Callable[[int], _Made], steps: range) -> Iterator[_Made]:
+    """What is made for each step, a batch; the next one is made in a thread while the network learns from this one."""
     with ThreadPoolExecutor(1) as thread:
         waiting = [thread.submit(make, step) for step in steps[:1]]
         for step in steps[1:]:
-            batch = waiting.pop().result()
+            made = waiting.pop().result()
             waiting.append(thread.submit(make, step))
-            yield batch
+            yield made
         yield from (future.result() for future in waiting)
 
 
