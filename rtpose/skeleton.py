@@ -136,18 +136,36 @@ BLAZEPOSE33 = Skeleton(
     extra_edges=(("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")),
 )  # fmt: skip
 
-SKELETONS = {s.name: s for s in (H36M17, BLAZEPOSE33)}
+COCO17 = Skeleton(
+    name="coco17",
+    joints=(
+        "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
+        "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip",
+        "left_knee", "right_knee", "left_ankle", "right_ankle",
+    ),
+    parent_of={
+        "left_elbow": "left_shoulder", "left_wrist": "left_elbow",
+        "right_elbow": "right_shoulder", "right_wrist": "right_elbow",
+        "left_shoulder": "left_hip", "right_shoulder": "right_hip",
+        "left_knee": "left_hip", "left_ankle": "left_knee", "right_knee": "right_hip", "right_ankle": "right_knee",
+        "left_eye": "nose", "right_eye": "nose", "left_ear": "left_eye", "right_ear": "right_eye",
+    },
+    extra_edges=(("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")),
+)  # fmt: skip
+
+SKELETONS = {s.name: s for s in (H36M17, BLAZEPOSE33, COCO17)}
 
 LIMB_JOINTS = tuple(
     f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "foot") for side in ("left", "right")
 )
 """The twelve joints of `h36m17` that every detector and every motion capture names alike."""
 
-# How each joint of h36m17 is made of a detector's joints: a weighted mean of the named ones.
+# How each joint of h36m17 is made of a detector's joints: a weighted mean of the named ones, which blazepose33 and
+# coco17 both have.
 # The middle joints are those that BOTH a detector and motion capture can give: "thorax" is the middle of the
 # shoulders, "head" the middle of the ears, "neck_base" and "spine" half-way points. The lifters are trained on
 # the same definitions (`h36m17_as_detected`), so nothing is guessed twice.
-_H36M17_FROM_BLAZEPOSE33: dict[str, dict[str, float]] = {
+_H36M17_FROM_DETECTED: dict[str, dict[str, float]] = {
     "root": {"left_hip": 0.5, "right_hip": 0.5},
     "right_hip": {"right_hip": 1.0},
     "right_knee": {"right_knee": 1.0},
@@ -190,7 +208,7 @@ def _mixing_matrix(
     return matrix
 
 
-H36M17_FROM_BLAZEPOSE33 = _mixing_matrix(H36M17, BLAZEPOSE33, _H36M17_FROM_BLAZEPOSE33)
+H36M17_FROM_BLAZEPOSE33 = _mixing_matrix(H36M17, BLAZEPOSE33, _H36M17_FROM_DETECTED)
 """(17, 33) float32: positions of h36m17 = this @ positions of blazepose33."""
 
 H36M17_AS_DETECTED = _mixing_matrix(H36M17, H36M17, _AS_DETECTED_FROM_MOCAP)
@@ -198,6 +216,7 @@ H36M17_AS_DETECTED = _mixing_matrix(H36M17, H36M17, _AS_DETECTED_FROM_MOCAP)
 
 _FROM: dict[str, NDArray[np.float32]] = {
     BLAZEPOSE33.name: H36M17_FROM_BLAZEPOSE33,
+    COCO17.name: _mixing_matrix(H36M17, COCO17, _H36M17_FROM_DETECTED),
     H36M17.name: np.eye(len(H36M17.joints), dtype=np.float32),
 }
 

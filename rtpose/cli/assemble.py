@@ -108,7 +108,7 @@ class Run:
         return TwoStageEstimator(settings.detector, detector, tracker, lifter)
 
     def _cascaded(self, height_m: float, tracker: Tracker) -> Estimator:
-        from rtpose.detect.blazepose import PersonFinder
+        from rtpose.detect import open_finder
         from rtpose.estimate.cascaded import CascadedEstimator, CascadedNetwork, only_rendered
         from rtpose.weights import cascaded_file
 
@@ -124,10 +124,11 @@ class Run:
             )
         return CascadedEstimator(
             network,
-            PersonFinder(threads=settings.threads, precision=self._tell_detector_precision(told)),
+            open_finder(settings.detector, threads=settings.threads, precision=self._tell_detector_precision(told)),
             tracker,
             persons=settings.persons,
             height_m=height_m,
+            finder_name=settings.detector,
         )
 
     def stop(self) -> None:
@@ -159,13 +160,14 @@ class Run:
     def _tell_detector_precision(self, told: list[str]) -> str:
         """The detector's, which runs on openvino with engines of its own. Tells everything that was chosen."""
         from rtpose.engines.files import choose_engine
-        from rtpose.model_files import FILES, ensure
+        from rtpose.model_files import ensure, files_of
 
         settings = self.settings
         precision = detector_precision(settings)
         if precision != "fp32":
-            names = FILES if settings.estimator == "two-stage" else ("pose_detection.tflite",)
-            told = [*told, *(choose_engine(ensure(name), precision=precision).reason for name in names)]
+            files = files_of(settings.detector)  # the first finds people, the second their joints
+            files = files if settings.estimator == "two-stage" else files[:1]
+            told = [*told, *(choose_engine(ensure(file.name), precision=precision).reason for file in files)]
         for line in told:
             self._tell(line)
         return precision

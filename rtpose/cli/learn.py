@@ -14,6 +14,7 @@ import typer
 from rtpose.cli.options import (
     ConfigFile,
     DataJoints,
+    DetectorOption,
     Overwrite,
     Quiet,
     TrainOverrides,
@@ -59,6 +60,7 @@ def evaluate(
             "--input", help="2D joints: gt, detected, detected-video, noise:PX. Boxes of cascaded: gt, detected."
         ),
     ] = "gt",
+    detector: DetectorOption = None,
     flip: Annotated[bool, typer.Option("--flip", help="Average with the mirrored input's mirrored estimate.")] = False,
     backend: Annotated[
         str | None,
@@ -85,7 +87,9 @@ def evaluate(
             raise ConfigError(
                 f"--pack, --joints, --flip and --smooth are of lifters, {lifter} is for pictures: use --data"
             )
-        figures = _evaluate_pictures(lifter, data, input_kind, backend)
+        figures = _evaluate_pictures(lifter, data, input_kind, backend, detector)
+    elif detector:
+        raise ConfigError(f"--detector is of cascaded and two-stage, {lifter} takes 2D joints: leave it out")
     else:
         figures = _evaluate_lifter(lifter, pack, data, joints, input_kind, backend, flip=flip, smooth=smooth, seed=seed)
     columns = ("poses", "mpjpe_mm", "p_mpjpe_mm", "n_mpjpe_mm", "pck_150", "auc", "accel_error_m_s2")
@@ -135,15 +139,22 @@ def _evaluate_lifter(
     )  # fmt: skip
 
 
-def _evaluate_pictures(network: str, data: str | None, input_kind: str, backend: str | None) -> dict[str, Any]:
+def _evaluate_pictures(
+    network: str, data: str | None, input_kind: str, backend: str | None, detector: str | None
+) -> dict[str, Any]:
     from rtpose.train.cascaded.evaluate import evaluate_pictures
     from rtpose.train.datasets.open_pictures import open_pictures
 
     if data is None:
         raise ConfigError(f"{network} is for pictures: name some with 3D labels, --data rendered:FOLDER")
+    if detector and input_kind != "detected":
+        raise ConfigError("--detector finds people: give --input detected with it")
     pictures, about = open_pictures(data, test=True)
     name = str(about.get("data_set") or Path(data.removeprefix("rendered:")).name)
-    return evaluate_pictures(network, pictures, name=name, input_kind=input_kind, backend=backend or "openvino")
+    return evaluate_pictures(
+        network, pictures, name=name, input_kind=input_kind, backend=backend or "openvino",
+        detector=detector or "blazepose",
+    )  # fmt: skip
 
 
 def _people_table(figures: dict[str, Any]) -> Table:

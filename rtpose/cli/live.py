@@ -22,6 +22,7 @@ from rtpose.cli.options import (
     Calibration,
     CascadedOption,
     ConfigFile,
+    DetectorOption,
     DeviceOption,
     EstimatorOption,
     Fov,
@@ -63,6 +64,7 @@ def demo(
     port: Port = DEFAULT_PORT,
     browser: Browser = True,
     estimator: EstimatorOption = None,
+    detector: DetectorOption = None,
     lifter: LifterOption = None,
     cascaded: CascadedOption = None,
     backend: BackendOption = None,
@@ -80,8 +82,8 @@ def demo(
 
     truth = SampleTruth.load()
     settings = run_settings(
-        None, estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision,
-        device=device, height_m=truth.height_m,
+        None, estimator=estimator, detector=detector, lifter=lifter, cascaded=cascaded, backend=backend,
+        precision=precision, device=device, height_m=truth.height_m,
     )  # fmt: skip
     run = Run(settings)
     if loop is None:
@@ -131,6 +133,7 @@ def webcam(
     fov: Fov = None,
     calibration: Calibration = None,
     estimator: EstimatorOption = None,
+    detector: DetectorOption = None,
     lifter: LifterOption = None,
     cascaded: CascadedOption = None,
     backend: BackendOption = None,
@@ -153,8 +156,8 @@ def webcam(
 
     settings = run_settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
-        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device,
-        smooth=smooth,
+        estimator=estimator, detector=detector, lifter=lifter, cascaded=cascaded, backend=backend,
+        precision=precision, device=device, smooth=smooth,
     )  # fmt: skip
     cameras = camera or ["0"]
     if twice := {name for name in cameras if cameras.count(name) > 1}:

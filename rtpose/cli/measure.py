@@ -279,20 +279,20 @@ def _roofline(machine: MachineFigures, settings: RunSettings) -> tuple[MachineFi
 
     from rtpose import model_files
     from rtpose.bench.roofline import Network, copy_gb_s, matrix_gflops, measure_network
-    from rtpose.detect.blazepose import LANDMARK_OUTPUTS, PERSON_OUTPUTS
+    from rtpose.detect import outputs_of
     from rtpose.engines.choose import choose_backend
     from rtpose.weights import cascaded_file, lifter_file
 
-    finder = model_files.path_of("pose_detection.tflite")
-    landmarks = model_files.path_of("pose_landmark_full.tflite")
+    finder, landmarks = (model_files.path_of(file.name) for file in model_files.files_of(settings.detector))
+    of_finder, of_landmarks = outputs_of(settings.detector)
     precision = detector_precision(settings)
-    networks = [Network("person detector", finder, PERSON_OUTPUTS, precision=precision)]
+    networks = [Network("person detector", finder, of_finder, precision=precision)]
     if settings.estimator == "cascaded":
         file, name = cascaded_file(settings.cascaded), "cascaded"
     else:
         file = lifter_file(settings.lifter)
         name = f"lifter {file.stem}"
-        networks.append(Network("landmarks", landmarks, LANDMARK_OUTPUTS, precision=precision))
+        networks.append(Network("landmarks", landmarks, of_landmarks, precision=precision))
     backend, precision, device = settings.backend, settings.precision, settings.device
     if backend == "auto":
         chosen = choose_backend(file)

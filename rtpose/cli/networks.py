@@ -126,12 +126,13 @@ def models_list() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from rtpose.model_files import list_files
+    from rtpose.model_files import detectors, list_files
     from rtpose.weights import CASCADED, shipped_files
 
     table = Table("file", "what", "state", "path")
-    for status in list_files():
-        table.add_row(status.file.name, status.file.purpose, status.state, str(status.path))
+    for detector in detectors():
+        for status in list_files(detector):
+            table.add_row(status.file.name, status.file.purpose, status.state, str(status.path))
     for file in shipped_files():
         purpose = "estimator: picture to 3D" if file == CASCADED else "lifter: 2D joints to 3D"
         table.add_row(file.name, purpose, "shipped", str(file))
@@ -139,11 +140,15 @@ def models_list() -> None:
 
 
 @models_app.command("pull")
-def models_pull() -> None:
-    """Fetch the detector's files from the package index (34 MB)."""
+def models_pull(
+    detector: Annotated[str, typer.Argument(help="blazepose (34 MB, from the package index) or rtmpose (40 MB).")] = (
+        "blazepose"
+    ),
+) -> None:
+    """Fetch a detector's files, which otherwise happens when it is first used."""
     from rtpose.model_files import pull_with_bar
 
-    for path in pull_with_bar():
+    for path in pull_with_bar(detector):
         print(path)
 
 
@@ -162,7 +167,9 @@ def models_path(
 
 @models_app.command("import")
 def models_import(
-    file: Annotated[Path, typer.Argument(help="The wheel mediapipe-0.10.21-…whl, or a .tflite file out of it.")],
+    file: Annotated[
+        Path, typer.Argument(help="The wheel mediapipe-0.10.21-…whl, a zip file of rtmpose, or a network out of one.")
+    ],
 ) -> None:
     """Take the detector's files from a file that you brought: for machines without a network."""
     from rtpose.model_files import import_file

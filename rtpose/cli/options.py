@@ -41,6 +41,14 @@ EstimatorOption = Annotated[
         show_default="two-stage",
     ),
 ]
+DetectorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--detector",
+        help="Finds people and their 2D joints: blazepose or rtmpose. cascaded takes its boxes around people.",
+        show_default="blazepose",
+    ),
+]
 CascadedOption = Annotated[
     str | None,
     typer.Option("--cascaded", help="The .onnx file of --estimator cascaded.", show_default="the shipped one"),

@@ -18,6 +18,7 @@ from rtpose.cli.options import (
     Calibration,
     CascadedOption,
     ConfigFile,
+    DetectorOption,
     DeviceOption,
     EstimatorOption,
     Fov,
@@ -83,6 +84,7 @@ def video(
     fov: Fov = None,
     calibration: Calibration = None,
     estimator: EstimatorOption = None,
+    detector: DetectorOption = None,
     lifter: LifterOption = None,
     cascaded: CascadedOption = None,
     backend: BackendOption = None,
@@ -114,8 +116,8 @@ def video(
 
     settings = run_settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
-        estimator=estimator, lifter=lifter, cascaded=cascaded, backend=backend, precision=precision, device=device,
-        smooth=smooth,
+        estimator=estimator, detector=detector, lifter=lifter, cascaded=cascaded, backend=backend,
+        precision=precision, device=device, smooth=smooth,
     )  # fmt: skip
     viewer = viewer or (Viewer.BROWSER if view else None)
     if (viewer or send) and (workers is not None or cluster is not None):

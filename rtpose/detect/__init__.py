@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from rtpose.errors import ConfigError
 from rtpose.types import Detector
 
-REGISTRY: dict[str, str] = {"blazepose": "rtpose.detect.blazepose:BlazePose"}
+if TYPE_CHECKING:
+    from rtpose.detect.roi import Finder
+
+REGISTRY: dict[str, tuple[str, str, str]] = {
+    "blazepose": ("rtpose.detect.blazepose", "BlazePose", "PersonFinder"),
+    "rtmpose": ("rtpose.detect.rtmpose", "RtmPose", "PersonFinder"),
+}
+"""Name -> module, its detector, and the part of it that finds people alone."""
 
 
 def open_detector(name: str, *, persons: int = 1, threads: int | None = None, precision: str = "fp32") -> Detector:
@@ -18,12 +26,34 @@ def open_detector(name: str, *, persons: int = 1, threads: int | None = None, pr
     Errors: `ConfigError` for an unknown name or fewer than one person, `ModelError` if its network files
     cannot be had, `MissingExtraError` if it needs a part of rtpose that is not installed.
     """
-    if name not in REGISTRY:
-        raise ConfigError(f"no detector '{name}': choose one of {', '.join(REGISTRY)}")
+    module, detector, _ = _named(name)
     if persons < 1:
         raise ConfigError(f"cannot follow {persons} people: give 1 or more")
-    module_name, class_name = REGISTRY[name].split(":")
-    detector: Detector = getattr(import_module(module_name), class_name)(
-        persons=persons, threads=threads, precision=precision
-    )
-    return detector
+    made: Detector = _class(module, detector)(persons=persons, threads=threads, precision=precision)
+    return made
+
+
+def open_finder(name: str, *, threads: int | None = None, precision: str = "fp32") -> Finder:
+    """The part of a detector that says where people are. Arguments and errors: as `open_detector`."""
+    module, _, finder = _named(name)
+    made: Finder = _class(module, finder)(threads=threads, precision=precision)
+    return made
+
+
+def outputs_of(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is used of the outputs of a detector's two networks, the one for people and the one for joints.
+
+    Errors: `ConfigError` for an unknown name.
+    """
+    module = import_module(_named(name)[0])
+    return module.PERSON_OUTPUTS, module.LANDMARK_OUTPUTS
+
+
+def _named(name: str) -> tuple[str, str, str]:
+    if name not in REGISTRY:
+        raise ConfigError(f"no detector '{name}': choose one of {', '.join(REGISTRY)}")
+    return REGISTRY[name]
+
+
+def _class(module: str, name: str) -> Any:
+    return getattr(import_module(module), name)

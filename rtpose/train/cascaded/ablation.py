@@ -29,17 +29,19 @@ from rtpose.train.tables import RENDERED, Cell, Step, file_name, table_named
 
 SMALL = CascadedSettings(
     network=NetworkSettings(input_px=96, depth_channels=24, trunk="blazepose", width=48, lift_width=256, dropout=0.1),
-    trunk_learns="nothing",
+    trunk_learns="late",
+    trunk_rate=0.08,
+    trunk_from_epoch=3,
     targets=TargetSettings(joint_sigma_px=1.5, bone_sigma_px=(3.0, 1.5), bone_sigma_epochs=4),
     augment=AugmentSettings(rotation_share=0.3, occlusion_share=0.3),
     batch_size=32,
-    stage_one=StageSettings(8, 100, 1.5e-3, "cosine", warmup_steps=100),
+    stage_one=StageSettings(16, 100, 1.5e-3, "cosine", warmup_steps=100),
     stage_two=StageSettings(1, 50, 5e-4, "cosine"),
     ema_decay=0.998,
     validate_every=200,
     validation_people=200,
 )
-"""Of all rows: 96 px, some ten minutes each on one core of a laptop."""
+"""Of all rows: 96 px, about 25 minutes each on one core of a laptop."""
 
 
 @dataclass(frozen=True)

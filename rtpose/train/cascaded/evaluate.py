@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rtpose import metrics
 from rtpose.backends import load_backend
-from rtpose.detect.blazepose import BlazePose, PersonFinder
+from rtpose.detect import open_detector, open_finder
 from rtpose.errors import ConfigError, InputError, ModelError
 from rtpose.estimate.cascaded import CascadedEstimator, CascadedNetwork
 from rtpose.estimate.two_stage import TwoStageEstimator
@@ -38,8 +38,8 @@ VISIBLE = ((14, 17), (11, 13), (SEEN_AT_LEAST, 10))
 """How many joints of somebody are to be seen, in three groups: what is hidden can only be guessed."""
 MOST_PEOPLE = 10
 """In one picture, where boxes come from the person detector."""
-INPUTS = {"gt": "cut out by true boxes", "detected": "cut out by the person detector's squares"}
-INPUTS_TWO_STAGE = {"gt": "from the true 2D joints, hidden ones too", "detected": "found by the detector"}
+INPUTS = {"gt": "cut out by true boxes", "detected": "cut out by the squares of {}'s person detector"}
+INPUTS_TWO_STAGE = {"gt": "from the true 2D joints, hidden ones too", "detected": "found by {}"}
 SCALE = "none: poses are of the size that the network gives them"
 SCALE_TWO_STAGE = f"none: everybody is taken to be {DEFAULT_HEIGHT_M:.2f} m tall"
 ROOT_DEPTH = (
@@ -100,12 +100,14 @@ def _mean(values: NDArray[Any]) -> float:
 
 
 def evaluate_pictures(
-    name_or_path: str, pictures: Pictures, *, name: str, input_kind: str = "gt", backend: str = "openvino"
-) -> dict[str, Any]:
+    name_or_path: str, pictures: Pictures, *, name: str, input_kind: str = "gt", backend: str = "openvino",
+    detector: str = "blazepose",
+) -> dict[str, Any]:  # fmt: skip
     """`rtpose eval` of a network for pictures, or of `TWO_STAGE`: its figures as one object (see the README).
 
-    name: of the pictures. input_kind: see `INPUTS`. Each person by themselves: errors of the root-relative pose, of the
-    people who have an estimate. Several people: 3DPCK with matching, where somebody missed counts as wrong.
+    name: of the pictures. input_kind: see `INPUTS`. detector: which finds people for "detected".
+    Each person by themselves: errors of the root-relative pose, of the people who have an estimate. Several people:
+    3DPCK with matching, where somebody missed counts as wrong.
     Errors: `ConfigError` for another kind of input, `InputError` for pictures without 3D labels, and those of
     `CascadedNetwork`.
     """
@@ -119,12 +121,16 @@ def evaluate_pictures(
         of_lifter = lifter.describe()
         shown, sha256 = f"true 2D joints + {of_lifter['lifter']}", of_lifter["lifter_sha256"]
         if input_kind == "detected":
-            estimator = TwoStageEstimator("blazepose", BlazePose(persons=MOST_PEOPLE), NearestTracker(), lifter)
+            estimator = TwoStageEstimator(
+                detector, open_detector(detector, persons=MOST_PEOPLE), NearestTracker(), lifter
+            )
             shown = str(estimator.describe()["estimator"])
     else:
         network = CascadedNetwork(cascaded_file(None if name_or_path == "cascaded" else name_or_path), backend=backend)
         if input_kind == "detected":
-            estimator = CascadedEstimator(network, PersonFinder(), NearestTracker(), persons=MOST_PEOPLE)
+            estimator = CascadedEstimator(
+                network, open_finder(detector), NearestTracker(), persons=MOST_PEOPLE, finder_name=detector
+            )
         shown, sha256 = network.facts["name"], network.sha256
     poses: list[tuple[Float32, Float32, NDArray[np.int64]]] = []
     people: list[_People] = []
@@ -181,7 +187,7 @@ def evaluate_pictures(
         "exclusions": f"people with fewer than {SEEN_AT_LEAST} visible joints",
         "scale": scale,
         "root_depth": ROOT_DEPTH,
-        "protocol": _protocol(source[input_kind], scale),
+        "protocol": _protocol(source[input_kind].format(detector), scale),
     }
 
 

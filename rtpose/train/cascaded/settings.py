@@ -46,13 +46,14 @@ class TargetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Not printed in the paper. Heatmap losses are sums over pixels, means over the channels that are labelled."""
+    """Not printed in the paper. Heatmap losses are sums over pixels, means over the channels that are labelled: of a
+    network that knows nothing ten times as large as the coordinates' loss, which they must not drown."""
 
-    joints: NotNegative = 1.0
+    joints: NotNegative = 0.1
     """Eq. 2, joint heatmaps."""
-    bones: NotNegative = 0.2
+    bones: NotNegative = 0.02
     """Eq. 2, bone heatmaps: a bone covers more pixels than a joint."""
-    volume: NotNegative = 0.5
+    volume: NotNegative = 0.05
     """Eq. 3."""
     ordinal: NotNegative = 0.5
     """Eq. 4."""

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from rtpose.detect import open_detector
+from rtpose.detect import open_detector, open_finder
 from rtpose.errors import ConfigError, ModelError
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(ConfigError, match="no detector 'openpose': choose one of blazepose"):
+    with pytest.raises(ConfigError, match="no detector 'openpose': choose one of blazepose, rtmpose"):
         open_detector("openpose")
+    with pytest.raises(ConfigError, match="no detector 'openpose'"):
+        open_finder("openpose")
 
 
 def test_fewer_than_one_person() -> None:
@@ -25,6 +27,14 @@ def test_no_network_files_and_no_index(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(ModelError, match="rtpose models import FILE"):
         open_detector("blazepose")
+
+
+def test_no_network_files_and_no_web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(ModelError, match=r"cannot download https://.*refused.*rtpose models import FILE"):
+        open_detector("rtmpose")
+    assert not list(tmp_path.iterdir())
 
 
 def test_importing_the_package_loads_no_runtime() -> None:

@@ -135,9 +135,10 @@ def test_people_found_by_the_detector(tiny: Path, one_and_two: Pictures, monkeyp
         found = CropPose(person.joints_px, person.joints_m - person.joints_m[0], person.joints_m[0], np.ones(17, "f4"))
         return [found for _ in rois]
 
-    monkeypatch.setattr(evaluate, "PersonFinder", Finder)
+    monkeypatch.setattr(evaluate, "open_finder", {"rtmpose": Finder()}.__getitem__)
     monkeypatch.setattr(CascadedNetwork, "look", look)
-    figures = evaluate_pictures(str(tiny), one_and_two, name="sticks", input_kind="detected")
+    figures = evaluate_pictures(str(tiny), one_and_two, name="sticks", input_kind="detected", detector="rtmpose")
+    assert "the squares of rtmpose's person detector" in figures["protocol"]
     assert (figures["poses"], figures["people"]["people"], figures["people"]["matched"]) == (1, 3, 1)
     assert figures["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
     assert figures["people"]["per_count"]["2"]["pck3d"] == 0.5
@@ -158,7 +159,7 @@ def test_the_default_estimator_to_compare_with(one_and_two: Pictures, monkeypatc
         return [Person3D(0, person.box_px, keypoints, pose, root, scores)]
 
     monkeypatch.setattr(TwoStageEstimator, "estimate", estimate)
-    monkeypatch.setattr(evaluate, "BlazePose", lambda persons: SimpleNamespace(reset=lambda: None))
+    monkeypatch.setattr(evaluate, "open_detector", lambda name, persons: SimpleNamespace(reset=lambda: None))
     figures = evaluate_pictures("two-stage", one_and_two, name="sticks", input_kind="detected")
     assert figures["lifter"] == "blazepose + temporal"
     assert "1.70 m" in figures["scale"]
