@@ -211,12 +211,15 @@ def _mixing_matrix(
 H36M17_FROM_BLAZEPOSE33 = _mixing_matrix(H36M17, BLAZEPOSE33, _H36M17_FROM_DETECTED)
 """(17, 33) float32: positions of h36m17 = this @ positions of blazepose33."""
 
+H36M17_FROM_COCO17 = _mixing_matrix(H36M17, COCO17, _H36M17_FROM_DETECTED)
+"""(17, 17) float32: positions of h36m17 = this @ positions of coco17."""
+
 H36M17_AS_DETECTED = _mixing_matrix(H36M17, H36M17, _AS_DETECTED_FROM_MOCAP)
 """(17, 17) float32: detector-like joints = this @ motion capture's joints. Limb joints stay as they are."""
 
 _FROM: dict[str, NDArray[np.float32]] = {
     BLAZEPOSE33.name: H36M17_FROM_BLAZEPOSE33,
-    COCO17.name: _mixing_matrix(H36M17, COCO17, _H36M17_FROM_DETECTED),
+    COCO17.name: H36M17_FROM_COCO17,
     H36M17.name: np.eye(len(H36M17.joints), dtype=np.float32),
 }
 

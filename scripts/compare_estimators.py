@@ -21,8 +21,7 @@ import cv2
 import numpy as np
 
 from rtpose import metrics
-from rtpose.detect import open_detector
-from rtpose.detect.blazepose import PersonFinder
+from rtpose.detect import open_detector, open_finder
 from rtpose.estimate.cascaded import CascadedEstimator, CascadedNetwork
 from rtpose.estimate.two_stage import TwoStageEstimator
 from rtpose.geometry import camera_from_fov
@@ -84,7 +83,7 @@ def compare(
         "blazepose", open_detector("blazepose", persons=1), NearestTracker(), NetworkLifter(lifter, height_m=HEIGHT_M)
     )
     network = CascadedNetwork(cascaded_file(cascaded))
-    direct = CascadedEstimator(network, PersonFinder(), NearestTracker(), height_m=HEIGHT_M)
+    direct = CascadedEstimator(network, open_finder("blazepose"), NearestTracker(), height_m=HEIGHT_M)
     rows: list[Compared] = []
     tiles: list[Image] = []
     for clip in clips:

@@ -4,9 +4,11 @@ import pytest
 from rtpose.errors import ConfigError
 from rtpose.skeleton import (
     BLAZEPOSE33,
+    COCO17,
     H36M17,
     H36M17_AS_DETECTED,
     H36M17_FROM_BLAZEPOSE33,
+    H36M17_FROM_COCO17,
     LIMB_JOINTS,
     SKELETONS,
     Skeleton,
@@ -48,10 +50,16 @@ def test_sides() -> None:
     assert (("left_knee", "left_hip"), ("right_knee", "right_hip")) in H36M17.twin_bones
 
 
-@pytest.mark.parametrize("matrix", [H36M17_FROM_BLAZEPOSE33, H36M17_AS_DETECTED])
+@pytest.mark.parametrize("matrix", [H36M17_FROM_BLAZEPOSE33, H36M17_FROM_COCO17, H36M17_AS_DETECTED])
 def test_derived_joints_are_weighted_means(matrix: np.ndarray) -> None:
     assert (matrix >= 0).all()
     np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-6)
+
+
+def test_the_same_person_is_the_same_of_both_detectors() -> None:
+    keypoints = np.random.default_rng(0).random((33, 3), np.float32)
+    by_coco = h36m17_from(COCO17, keypoints[BLAZEPOSE33.indices(*COCO17.joints)])
+    np.testing.assert_allclose(by_coco, h36m17_from(BLAZEPOSE33, keypoints), atol=1e-6)
 
 
 def test_limb_joints_are_taken_over_unchanged() -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from rtpose.errors import InputError
 from rtpose.geometry import camera_from_fov, pixels_from_camera
-from rtpose.skeleton import BLAZEPOSE33, H36M17, H36M17_AS_DETECTED, H36M17_FROM_BLAZEPOSE33
+from rtpose.skeleton import COCO17, H36M17, H36M17_AS_DETECTED, H36M17_FROM_COCO17
 from rtpose.train.datasets import DatasetInfo, expected_file, h36m17_by_name, mixed
 from rtpose.types import Camera, Float32, Image
 
@@ -168,11 +168,6 @@ def _box(annotation: Mapping[str, Any]) -> Float32:
 # Data sets with 2D labels: COCO's `keypoints`, x, y and a flag for each joint: 0 not labelled; 1 hidden and
 # 2 visible in COCO, 1 visible in MPII.
 
-_COCO_JOINTS = (
-    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
-    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
-    "right_ankle",
-)  # fmt: skip
 _MPII_JOINTS = (
     "right_foot", "right_knee", "right_hip", "left_hip", "left_knee", "left_foot", "root", "thorax", "neck_base",
     "head", "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
@@ -201,7 +196,7 @@ def _coco(path: Path, data: dict[str, Any]) -> list[_Entry]:
     def person(_: dict[str, Any], annotation: dict[str, Any], camera: Camera) -> Person | None:
         if annotation.get("iscrowd") or not annotation["num_keypoints"]:
             return None
-        return _person_2d(annotation, _COCO_JOINTS, BLAZEPOSE33.joints, H36M17_FROM_BLAZEPOSE33, seen_from=2)
+        return _person_2d(annotation, COCO17.joints, COCO17.joints, H36M17_FROM_COCO17, seen_from=2)
 
     return _entries(data, path.parents[1] / "images" / "train2017", _assumed_camera, person)
 
