@@ -3,7 +3,7 @@
     python scripts/ship_cascaded.py runs/cascaded --single FOLDER --group FOLDER ... --clips CLIP ...
 
 FOLDERs hold rendered test people on whom no weights were chosen. Refuses if the shipped network is better on --single, or
-if configs/train/cascaded_small.yaml is not how it was trained.
+if it was not trained by configs/train/cascaded_small.yaml, or from there on by configs/train/cascaded_small_more.yaml.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from rtpose.train.synth.dataset import TEST_SUBJECTS
 from rtpose.train.synth.shards import RenderedFolder
 from rtpose.weights import CASCADED
 
-CONFIG = Path(__file__).resolve().parents[1] / "configs" / "train" / "cascaded_small.yaml"
+CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
+FIRST, MORE = CONFIGS / "cascaded_small.yaml", CONFIGS / "cascaded_small_more.yaml"
 LEARNED = {
     "nothing": "their weights unchanged. They were trained on real pictures; all other layers have seen rendered people alone.",
     "late": "trained on real pictures. The 1x1 convolutions on its smallest maps learned on from there, on rendered people, as all "
@@ -45,8 +46,11 @@ def main() -> None:
     args = parser.parse_args()
     trained = args.run / "cascaded.onnx"
     facts = CascadedNetwork(trained).facts
-    if load_settings(CascadedSettings, CONFIG) != msgspec.convert(facts["settings"], CascadedSettings):
-        sys.exit(f"{CONFIG} is not how {trained} was trained")
+    start = facts["training_data"].get("start")
+    trainings = [(FIRST, facts)] if start is None else [(FIRST, start), (MORE, facts)]
+    for config, about in trainings:
+        if load_settings(CascadedSettings, config) != msgspec.convert(about["settings"], CascadedSettings):
+            sys.exit(f"{config} is not how {trained} was trained")
     single = figures(trained, args.single, "gt")
     if CASCADED.is_file():
         old, new = figures(CASCADED, args.single, "gt")["mpjpe_mm"], single["mpjpe_mm"]
@@ -69,6 +73,9 @@ def figures(network: Path, folder: Path, kind: str) -> dict[str, Any]:
 def card(facts: dict[str, Any], rows: list[tuple[Path, str, dict[str, Any]]], clips: list[Compared], size: int) -> str:
     """The card's Markdown."""
     data, settings = facts["training_data"], facts["settings"]
+    start, config, begun = data.get("start"), FIRST, ""
+    if start is not None:
+        config, begun = MORE, f" --start RUN`, where RUN is\n  the training by `configs/train/{FIRST.name}` (its step {start['step']}, sha256 `{start['weights_sha256'][:8]}`)"
     rendered = "\n".join(
         f"| {folder.name} | {kind} | {f['people']['people']} | {f['people']['matched']} | {f['mpjpe_mm']:.1f} | "
         f"{f['p_mpjpe_mm']:.1f} | {f['people']['pck3d']:.3f} | {f['people']['pck3d_matched']:.3f} | "
@@ -91,7 +98,7 @@ def card(facts: dict[str, Any], rows: list[tuple[Path, str, dict[str, Any]]], cl
 - **File**: `cascaded.onnx`, {size / 1e6:.1f} MB, weights stored as fp16, computed in fp32; sha256 `{rows[0][2]["weights_sha256"]}`.
 - **Input and output**: {facts["input"]}; {facts["output"]}.
 - **Trunk**: the first layers of BlazePose's landmark network (Google, Apache License 2.0), {LEARNED[settings["trunk_learns"]]}
-- **Trained by**: `rtpose train cascaded --config configs/train/cascaded_small.yaml --data FOLDER --validation FOLDER` at revision
+- **Trained by**: `rtpose train cascaded --config configs/train/{config.name} --data FOLDER --validation FOLDER{begun or "`"} at revision
   `{facts["git_revision"]}`, {facts["training_seconds"] / 60:.0f} minutes on two shared CPU cores; the averaged weights of step {facts["step"]} were best on the validation people.
 - **Data**: {data["pictures"]} rendered pictures (`rtpose data render`, seed 0), motions of {data["train"]["rendered"]["motions"]} without the
   subjects {", ".join(TEST_SUBJECTS)}. {data["acknowledgement"]}

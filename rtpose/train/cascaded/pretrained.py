@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 import torch
+import yaml
 from torch import Tensor, nn
 
 from rtpose import model_files
@@ -52,7 +53,7 @@ class Start:
     network: dict[str, Tensor]
     """The weights that were best."""
     about: dict[str, Any]
-    """`weights_sha256`, `step` and `training_data`, for the facts of what is made from it."""
+    """`weights_sha256`, `step`, `settings` and `training_data`, for the facts of what is made from it."""
 
 
 def open_start(folder: Path) -> Start:
@@ -63,11 +64,13 @@ def open_start(folder: Path) -> Start:
     try:
         best = torch.load(file, weights_only=True, map_location="cpu")
         data = json.loads((folder / "data.txt").read_text(encoding="utf-8"))
+        settings = yaml.safe_load((folder / "settings.yaml").read_text(encoding="utf-8"))
         network, step = best["network"], int(best["step"])
     except Exception as error:  # torch has no error of its own for damaged files
         raise InputError(f"{folder} is no training of cascaded, or damaged: name another one by --start") from error
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    return Start(network, {"weights_sha256": sha256, "step": step, "training_data": data})
+    about = {"weights_sha256": sha256, "step": step, "settings": settings, "training_data": data}
+    return Start(network, about)
 
 
 def begin_with(network: nn.Module, start: Start) -> None:

@@ -326,6 +326,7 @@ def test_beginning_with_an_earlier_training(tmp_path: Path) -> None:
     start = open_start(tmp_path / "earlier")
     assert start.about["step"] == earlier.step
     assert start.about["training_data"] == "sticks"
+    assert msgspec.convert(start.about["settings"], CascadedSettings) == tiny()
     assert start.about["weights_sha256"] == hashlib.sha256((tmp_path / "earlier" / "best.pt").read_bytes()).hexdigest()
     still = StageSettings(1, 1, 1e-12)
     later = run(tmp_path / "later", tiny(stage_one=still, stage_two=still, seed=5), start=start)
