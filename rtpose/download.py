@@ -34,7 +34,8 @@ def download(url: str, folder: Path, progress: Callable[[int, int], None] = lamb
     except HTTPError as error:
         raise OSError(f"the server says {error.code} {error.reason}") from error
     except URLError as error:
-        raise OSError(str(error.reason)) from error
+        reason = error.reason
+        raise OSError(reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)) from error
     except http.client.HTTPException as error:
         raise OSError(f"the connection broke off: {error!r}") from error
     if total and done < total:

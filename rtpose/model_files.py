@@ -175,7 +175,7 @@ def pull(detector: str = DEFAULT_DETECTOR, progress: Progress = lambda done, tot
                 f"'rtpose models pull {detector}' again{way_out}"
             ) from error
         except OSError as error:
-            raise ModelError(f"cannot download {what}: {_reason(error)}{way_out}") from error
+            raise ModelError(f"cannot download {what} ({_reason(error)}): check the network{way_out}") from error
     return stored
 
 
@@ -217,13 +217,15 @@ def import_file(path: Path) -> list[Path]:
 def _ways(detector: str) -> str:
     """What `import_file` takes for a detector."""
     files = files_of(detector)
-    archive = f"the whole wheel of {WHEEL_REQUIREMENT}" if files[0].url is None else f"{detector}'s zip files"
-    return f"{archive}, or {' or '.join(file.name for file in files)} out of it"
+    if files[0].url is None:
+        return f"the whole wheel of {WHEEL_REQUIREMENT}, or {' or '.join(file.name for file in files)} out of it"
+    archives = " and ".join(str(file.url).rpartition("/")[2] for file in files)
+    return f"{detector}'s {archives}, or {files[0].member} out of each"
 
 
 def _or_import(files: Sequence[ModelFile]) -> str:
     """The way out where there is no network."""
-    what = f"the wheel of {WHEEL_REQUIREMENT}" if files[0].url is None else str(files[0].url)
+    what = f"the wheel of {WHEEL_REQUIREMENT}" if files[0].url is None else "that file"
     return f", or bring {what} and run 'rtpose models import FILE'"
 
 
