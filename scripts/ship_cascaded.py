@@ -49,7 +49,7 @@ def main() -> None:
     start = facts["training_data"].get("start")
     trainings = [(FIRST, facts)] if start is None else [(FIRST, start), (MORE, facts)]
     for config, about in trainings:
-        if load_settings(CascadedSettings, config) != msgspec.convert(about["settings"], CascadedSettings):
+        if load_settings(CascadedSettings, config) != msgspec.convert(about.get("settings", {}), CascadedSettings):
             sys.exit(f"{config} is not how {trained} was trained")
     single = figures(trained, args.single, "gt")
     if CASCADED.is_file():
@@ -75,7 +75,10 @@ def card(facts: dict[str, Any], rows: list[tuple[Path, str, dict[str, Any]]], cl
     data, settings = facts["training_data"], facts["settings"]
     start, config, begun = data.get("start"), FIRST, ""
     if start is not None:
-        config, begun = MORE, f" --start RUN`, where RUN is\n  the training by `configs/train/{FIRST.name}` (its step {start['step']}, sha256 `{start['weights_sha256'][:8]}`)"
+        config, begun = (
+            MORE,
+            f" --start RUN`, where RUN is\n  the training by `configs/train/{FIRST.name}` (its step {start['step']}, sha256 `{start['weights_sha256'][:8]}`)",
+        )
     rendered = "\n".join(
         f"| {folder.name} | {kind} | {f['people']['people']} | {f['people']['matched']} | {f['mpjpe_mm']:.1f} | "
         f"{f['p_mpjpe_mm']:.1f} | {f['people']['pck3d']:.3f} | {f['people']['pck3d_matched']:.3f} | "

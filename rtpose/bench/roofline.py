@@ -80,7 +80,8 @@ def count_work(file: Path, outputs: Sequence[str] | None = None) -> tuple[float,
             elements += prod(node.get_output_shape(0))
         elif kind in _MULTIPLICATIONS:
             flop += 2 * _MULTIPLICATIONS[kind](node)
-    ports = [*network.inputs, *network.outputs]
+    # What has no size beforehand, the boxes that a detector finds, is little.
+    ports = [port for port in (*network.inputs, *network.outputs) if not port.partial_shape.is_dynamic]
     return flop, float(_BYTES * (elements + sum(prod(port.get_shape()) for port in ports)))
 
 

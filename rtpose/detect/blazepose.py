@@ -64,6 +64,8 @@ class _Seen:
 class PersonFinder:
     """The person detector alone: squares around people. Not for use from several threads at once."""
 
+    sure_score = SURE_DETECTION_SCORE
+
     def __init__(self, *, threads: int | None = None, precision: str = "fp32") -> None:
         """Errors: `ModelError` if the network file cannot be had or read."""
         self._network = load_network(

@@ -1,4 +1,4 @@
-"""How people are followed from frame to frame, alike in all detectors and in `cascaded`."""
+"""What the detectors and `cascaded` hold to when they follow people from frame to frame."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ BBOX_MARGIN = 0.1
 
 
 def overlap(a: Float32, b: Float32) -> bool:
-    """Whether two boxes x0, y0, x1, y1 are the same person's."""
+    """Whether two boxes x0, y0, x1, y1 share so much that they may be the same person's."""
     return bool(ssd.box_overlap(a, b[None])[0] > SAME_PERSON_OVERLAP)

@@ -57,13 +57,18 @@ class Roi:
 class Finder(Protocol):
     """Says where people are in a picture: the first part of each detector."""
 
+    @property
+    def sure_score(self) -> float:
+        """From this score on somebody is there, without a second network that confirms it."""
+        ...
+
     def find(self, picture: Picture, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
         """Squares around people, best first, with scores 0..1. hidden: boxes (4,) px that are not to be looked at."""
         ...
 
 
 def cut_out(picture: Picture, picture_from_crop: NDArray[np.float64], out: Image, *, border: int) -> None:
-    """Fill `out` (S, S, 3) with the part of `picture` that the matrix (2, 3) names, in one bilinear warp, as RGB.
+    """Fill `out` (H, W, 3) with the part of `picture` that the matrix (2, 3) names, in one bilinear warp, as RGB.
 
     border: what lies outside the picture, a cv2.BORDER_... constant; BORDER_CONSTANT is black.
     """

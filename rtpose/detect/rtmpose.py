@@ -8,14 +8,14 @@ while everybody is tracked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rtpose import model_files
-from rtpose.detect.following import BBOX_MARGIN, MAX_OUTSIDE_SCORE, SEARCH_INTERVAL_S, overlap
+from rtpose.detect.following import BBOX_MARGIN, MAX_OUTSIDE_SCORE, SEARCH_INTERVAL_S
 from rtpose.detect.roi import Roi, cut_out
 from rtpose.engines.files import load_network
 from rtpose.errors import ModelError
@@ -38,16 +38,23 @@ BOX_MARGIN = 1.25
 """The crop is that much wider and higher than the box around the body, as in the network's training."""
 
 MIN_BOX_SCORE = 0.3
+SURE_BOX_SCORE = 0.5
+"""Where no second network confirms a box."""
 SURE_JOINT = 0.3
-"""Joints of a lower score are not looked at where a person's box is made of them."""
-MIN_SCORE = 0.3
-"""With a lower mean over the joints there is nobody."""
+"""Joints of a lower score are not looked at where a person's box and score are made of them."""
+MIN_SURE_JOINTS = 4
+"""With fewer there is nobody."""
 KEEP_SCORE = 0.5
-"""Somebody tracked with a lower mean stays only if YOLOX finds them too."""
+"""Somebody tracked whose sure joints have a lower mean stays only if YOLOX finds them too."""
+SAME_PERSON_DISTANCE = 0.08
+"""Joints nearer than this part of the longer side of the box, in the mean, are the same person's. Boxes alone would not
+tell two people side by side."""
 
 
 class PersonFinder:
     """The person detector alone, YOLOX. Not for use from several threads at once."""
+
+    sure_score = SURE_BOX_SCORE
 
     def __init__(self, *, threads: int | None = None, precision: str = "fp32") -> None:
         """Errors: `ModelError` if the network file cannot be had or read."""
@@ -84,10 +91,7 @@ class PersonFinder:
     def find(self, picture: Picture, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
         """Upright squares around the people, best first, with their scores. hidden: as in `boxes`."""
         width, height = picture_size(picture)
-        squares = [
-            (Roi((x0 + x1) / 2, (y0 + y1) / 2, BOX_MARGIN * max(x1 - x0, y1 - y0)), score)
-            for x0, y0, x1, y1, score in self.boxes(picture, hidden).tolist()
-        ]
+        squares = [(square_around(box[:4]), float(box[4])) for box in self.boxes(picture, hidden)]
         return [(roi, score) for roi, score in squares if roi.is_usable(width, height)]
 
 
@@ -115,54 +119,48 @@ class RtmPose:
     def reset(self) -> None:
         """Forget the people that are tracked."""
         self._people: list[Person2D] = []
-        self._lost = False
         self._searched_s = -np.inf
         self._size: tuple[int, int] | None = None
 
     def detect(self, frame: Frame) -> list[Person2D]:
         """People in the frame, surest first; tracked from the frames before since the last `reset`.
 
-        Scores of joints outside the picture are at most 0.1. The bbox holds the joints that are seen and a margin of
-        10 % of its size.
+        Scores of joints outside the picture are at most 0.1. A person's score is the mean of their sure joints', the
+        bbox holds these and a margin of 10 % of its size.
         """
         if frame.size != self._size:
             self.reset()
             self._size = frame.size
         if 0 in frame.size:
             return []
-        before = len(self._people)
-        boxes = [person.bbox for person in self._people]
-        if self._should_search(frame.pts_s):
+        seen = self._look(frame.picture, [person.bbox for person in self._people], [])
+        sure = [person for person in seen if person.score >= KEEP_SCORE]
+        if len(sure) < len(seen) or self._should_search(len(seen), frame.pts_s):
             self._searched_s = frame.pts_s
-            boxes = self._search(frame.picture)
-        seen: list[Person2D] = []
-        for box in boxes:
-            person = self._joints_in(frame.picture, box)
-            if person is not None and not any(overlap(person.bbox, other.bbox) for other in seen):
-                seen.append(person)
-        self._lost = len(seen) < before
+            boxes = self._finder.boxes(frame.picture)[:, :4]
+            # A few more than people wanted: some are those who are tracked, some may turn out to be nobody.
+            seen = self._look(frame.picture, boxes[: self._persons + len(sure) + 2], sure)
         self._people = seen
         return sorted(seen, key=lambda person: -person.score)
 
-    def _should_search(self, now_s: float) -> bool:
-        if not self._people or self._lost or any(person.score < KEEP_SCORE for person in self._people):
-            return True
-        # Time that runs backwards is a jump.
+    def _should_search(self, tracked: int, now_s: float) -> bool:
+        if tracked >= self._persons:
+            return False
+        # Somebody lost is looked for at once; time that runs backwards is a jump.
+        lost = tracked < len(self._people)
         waited = not 0 <= now_s - self._searched_s < SEARCH_INTERVAL_S
-        return waited and len(self._people) < self._persons
+        return tracked == 0 or lost or waited
 
-    def _search(self, picture: Picture) -> list[Float32]:
-        """Boxes of the tracked people, those doubted only if they are found again, and of new ones."""
-        found = list(self._finder.boxes(picture)[:, :4])
-        kept = [
-            person.bbox
-            for person in self._people
-            if person.score >= KEEP_SCORE or any(overlap(person.bbox, box) for box in found)
-        ]
-        for box in found:
-            if len(kept) < self._persons and not any(overlap(box, other) for other in kept):
-                kept.append(box)
-        return kept
+    def _look(self, picture: Picture, boxes: Iterable[Float32], seen: list[Person2D]) -> list[Person2D]:
+        """`seen` and the people in `boxes` that are not among them yet, as many as there is room for."""
+        seen = list(seen)
+        for box in boxes:
+            if len(seen) >= self._persons:
+                break
+            person = self._joints_in(picture, box)
+            if person is not None and not any(_same_person(person, other) for other in seen):
+                seen.append(person)
+        return seen
 
     @stage("landmarks")
     def _joints_in(self, picture: Picture, box: Float32) -> Person2D | None:
@@ -177,18 +175,25 @@ class RtmPose:
             return None
         in_crop = np.stack([axis.argmax(1) for axis in along], 1) / BINS_PER_PIXEL
         scores = np.minimum(*(axis.max(1) for axis in along)).clip(0, 1).astype(np.float32)
-        score = float(scores.mean())
-        seen = scores >= SURE_JOINT
-        if score < MIN_SCORE or seen.sum() < 2:
-            return None
         joints = (in_crop @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]).astype(np.float32)
         width, height = picture_size(picture)
         outside = ((joints < 0) | (joints >= (width, height))).any(axis=1)
         scores[outside] = np.minimum(scores[outside], MAX_OUTSIDE_SCORE)
+        seen = scores >= SURE_JOINT
+        if seen.sum() < MIN_SURE_JOINTS:
+            return None
         low, high_corner = joints[seen].min(axis=0), joints[seen].max(axis=0)
         margin = BBOX_MARGIN * (high_corner - low)
         bbox = np.concatenate([low - margin, high_corner + margin]).astype(np.float32)
-        return Person2D(keypoints=np.column_stack([joints, scores]), bbox=bbox, score=score)
+        if not square_around(bbox).is_usable(width, height):
+            return None
+        return Person2D(keypoints=np.column_stack([joints, scores]), bbox=bbox, score=float(scores[seen].mean()))
+
+
+def square_around(box: Float32) -> Roi:
+    """The upright square that holds a box x0, y0, x1, y1 px and the margin of the network's training."""
+    x0, y0, x1, y1 = box.tolist()
+    return Roi((x0 + x1) / 2, (y0 + y1) / 2, BOX_MARGIN * max(x1 - x0, y1 - y0))
 
 
 def crop_around(box: Float32, width: int, height: int) -> NDArray[np.float64]:
@@ -211,3 +216,13 @@ def _load(name: str, outputs: Sequence[str], threads: int | None, precision: str
     if len(shape) != 4 or shape[1] != 3 or min(shape[2:]) < 1:
         raise ModelError(f"{file} is another network: its inputs are {dict(network.input_shapes)}")
     return network
+
+
+def _same_person(a: Person2D, b: Person2D) -> bool:
+    """Whether two poses are of the same person, by the joints that both are sure of."""
+    sure = (a.keypoints[:, 2] >= SURE_JOINT) & (b.keypoints[:, 2] >= SURE_JOINT)
+    if not sure.any():
+        return False
+    apart = np.linalg.norm(a.keypoints[sure, :2] - b.keypoints[sure, :2], axis=1).mean()
+    sides = np.concatenate([box[2:] - box[:2] for box in (a.bbox, b.bbox)])
+    return bool(apart < SAME_PERSON_DISTANCE * sides.max())

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rtpose.detect.blazepose import SURE_DETECTION_SCORE, same_place, same_square
+from rtpose.detect.blazepose import same_place, same_square
 from rtpose.detect.following import BBOX_MARGIN, MAX_OUTSIDE_SCORE, SEARCH_INTERVAL_S, overlap
 from rtpose.detect.roi import Finder, Roi
 from rtpose.engines.files import load_network
@@ -256,7 +256,7 @@ class CascadedEstimator:
         """
         with stage("detect"):
             found = self._finder.find(picture, hidden)
-        return [replace(roi, angle_rad=0.0) for roi, score in found if score >= SURE_DETECTION_SCORE]
+        return [replace(roi, angle_rad=0.0) for roi, score in found if score >= self._finder.sure_score]
 
 
 def _box(roi: Roi, margin: float) -> Float32:

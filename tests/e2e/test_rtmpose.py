@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from clips import Picture, write_clip
 from command import environment, rtpose
+from proxies import no_web, straight
 from recording import Recording
 from rtmpose_files import SIDE, Painted, picture_of, write_finder, write_joints, zipped
 
@@ -72,6 +73,7 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     thread = threading.Thread(target=web.server.serve_forever, daemon=True)
     thread.start()
     monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path / "cache"))
+    straight(monkeypatch)
     yield web
     web.server.shutdown()
     web.server.server_close()
@@ -134,7 +136,7 @@ def test_models(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_no_network(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_clip(tmp_path / "clip.mp4", [picture_of([Painted(40, 30)])])
     monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    no_web(monkeypatch)
     run = rtpose(*line.split(), cwd=tmp_path)
     assert run.returncode == 2
     said = run.stderr.splitlines()[-1]

@@ -32,6 +32,9 @@ PLACES = np.array([
 ], np.float32)  # fmt: skip
 """Of the joints, in parts of the rectangle."""
 
+Shapes = dict[str, tuple[int | str, ...]]
+"""Of outputs by name; a name in place of a number is a size that differs from run to run."""
+
 
 def redness(joint: int) -> int:
     return 40 + 12 * joint
@@ -107,9 +110,13 @@ def write_finder(path: Path, box: Sequence[float] | None = None) -> Path:
         nodes.append(helper.make_node("Concat", [f"{part}_u" for part in parts], [f"{half}_box"], axis=0))
         nodes.append(helper.make_node("Unsqueeze", [f"{half}_box", "first_two"], [f"{half}_dets"]))
         rows.append(f"{half}_dets")
+    # As in the real network, only those who are there come out: there may be none.
     nodes += [
-        helper.make_node("Concat", rows, ["dets"], axis=1),
-        helper.make_node("Identity", ["kinds"], ["labels"]),
+        helper.make_node("Concat", rows, ["all"], axis=1),
+        helper.make_node("Concat", ["left_score_u", "right_score_u"], ["scores"], axis=0),
+        helper.make_node("Greater", ["scores", "nothing"], ["there"]),
+        helper.make_node("Compress", ["all", "there"], ["dets"], axis=1),
+        helper.make_node("Compress", ["kinds", "there"], ["labels"], axis=1),
     ]
     places = np.arange(SIDE, dtype=np.float32)
     constants = {
@@ -120,7 +127,7 @@ def write_finder(path: Path, box: Sequence[float] | None = None) -> Path:
         "sure_one": np.array(1, np.float32), "far": np.array(1e4, np.float32), "near": np.array(-1e4, np.float32),
         "places": places, "left_places": places[: SIDE // 2], "right_places": places[SIDE // 2 :],
     }  # fmt: skip
-    return _write(path, nodes, constants, SIDE, SIDE, {"dets": (1, 2, 5)}, {"labels": (1, 2)})
+    return _write(path, nodes, constants, SIDE, SIDE, {"dets": (1, "n", 5)}, {"labels": (1, "n")})
 
 
 def write_joints(path: Path) -> Path:
@@ -164,12 +171,14 @@ def _write(
     constants: dict[str, NDArray[Any]],
     height: int,
     width: int,
-    outputs: dict[str, tuple[int, ...]],
-    kinds: dict[str, tuple[int, ...]] | None = None,
+    outputs: Shapes,
+    kinds: Shapes | None = None,
+    *,
+    batch: int | str = 1,
 ) -> Path:
     graph = helper.make_graph(
         nodes, path.stem,
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, height, width])],
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch, 3, height, width])],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
         + [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name, shape in (kinds or {}).items()],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],

@@ -292,15 +292,14 @@ def test_pull_from_the_web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cach
     assert len(seen) == 2
 
 
-def test_ensure_pulls_only_the_detector_of_the_file(
+def test_ensure_pulls_only_the_archive_of_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
-    for name in ON_THE_WEB:
-        zip_of(name, tmp_path / "web")
+    zip_of("joints.onnx", tmp_path / "web")  # the other's is not to be had
     on_the_web(monkeypatch, tmp_path / "web")
     monkeypatch.setattr(model_files, "PIP_COMMAND", ("no-such-program",))
     assert model_files.ensure("joints.onnx").read_bytes() == ON_THE_WEB["joints.onnx"]
-    assert {path.name for path in cache.iterdir()} == set(ON_THE_WEB)
+    assert [path.name for path in cache.iterdir()] == ["joints.onnx"]
 
 
 @pytest.mark.parametrize(
@@ -323,6 +322,38 @@ def test_import_knows_a_zip_by_its_content(tmp_path: Path, cache: Path) -> None:
     renamed = zip_of("joints.onnx", tmp_path / "web").rename(tmp_path / "download (1)")
     assert model_files.import_file(renamed) == [cache / "joints.onnx"]
     assert (cache / "joints.onnx").read_bytes() == ON_THE_WEB["joints.onnx"]
+
+
+def test_import_of_one_zip_that_holds_both(tmp_path: Path, cache: Path) -> None:
+    path = tmp_path / "both.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in ON_THE_WEB.items():
+            archive.writestr(f"{name}/end.onnx", data)
+    assert model_files.import_file(path) == [cache / name for name in ON_THE_WEB]
+    assert {path.name: path.read_bytes() for path in cache.iterdir()} == ON_THE_WEB
+
+
+def test_import_of_a_zip_that_is_encrypted(tmp_path: Path, cache: Path) -> None:
+    path = zip_of("joints.onnx", tmp_path / "web")
+    data = bytearray(path.read_bytes())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = data.index(signature)
+        while at >= 0:
+            data[at + flags] |= 1
+            at = data.find(signature, at + 1)
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="encrypted"):
+        model_files.import_file(path)
+    assert nothing_in(cache)
+
+
+def test_full_disk_while_downloading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(url: str, target: Path, progress: model_files.Progress) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(model_files, "download", full)
+    with pytest.raises(ModelError, match=r"\(the disk is full\): make room$"):
+        model_files.pull("web")
 
 
 def test_import_of_another_zip(tmp_path: Path, cache: Path) -> None:

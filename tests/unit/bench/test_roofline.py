@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from rtmpose_files import SIDE, write_finder
 
 from rtpose.bench.report import MachineFigures
 from rtpose.bench.roofline import Network, copy_gb_s, count_work, matrix_gflops, measure_network
@@ -39,6 +40,13 @@ def write_network(path: Path) -> Path:
 
 CONVOLUTIONS = 2 * (3 * 24 * 9 + 3 * 24 * 1 + 3 * 24 * (2 * 4))
 PRODUCT = 2 * 5 * 7
+
+
+def test_a_detector_whose_boxes_have_no_number_beforehand(tmp_path: Path) -> None:
+    """No convolution in it; the picture counts, the boxes do not."""
+    flop, moved = count_work(write_finder(tmp_path / "finder.onnx"), ["dets"])
+    assert flop == 0
+    assert moved >= 4 * 3 * SIDE * SIDE
 
 
 def test_operations_and_bytes_by_hand(tmp_path: Path) -> None:

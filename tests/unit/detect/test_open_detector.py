@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from proxies import no_web
 
 from rtpose.detect import open_detector, open_finder
 from rtpose.errors import ConfigError, ModelError
@@ -31,8 +32,7 @@ def test_no_network_files_and_no_index(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_no_network_files_and_no_web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path))
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    monkeypatch.setattr("urllib.request._opener", None)  # it keeps the proxies of its first use
+    no_web(monkeypatch)
     with pytest.raises(ModelError, match=r"cannot download https://.*refused.*rtpose models import FILE"):
         open_detector("rtmpose")
     assert not list(tmp_path.iterdir())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,7 @@ from rtpose.detect.rtmpose import (
 )
 from rtpose.errors import ModelError
 from rtpose.skeleton import COCO17
-from rtpose.types import Float32, Frame, Image
+from rtpose.types import Float32, Frame, Image, Person2D
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +127,145 @@ def test_somebody_leaves_and_another_comes() -> None:
     assert found.bbox[0] > 160
 
 
+def standing(x: float, *, score: float = 0.9, sure: int = 17) -> Person2D:
+    """A person at x px, with so many joints that are sure."""
+    keypoints = np.empty((17, 3), np.float32)
+    keypoints[:, :2] = Painted(0, 30).joints + np.float32((x, 0))
+    keypoints[:, 2] = np.where(np.arange(17) < sure, score, 0.05)
+    return Person2D(keypoints, np.float32((x, 30, x + 70, 210)), score)
+
+
+class Rules:
+    """What boxes YOLOX finds, and who is seen in a box; which boxes were looked at and how often was searched."""
+
+    def __init__(self, detector: RtmPose, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.boxes: list[Float32] = []
+        self.people: dict[float, Person2D | None] = {}
+        self.searches = 0
+        monkeypatch.setattr(detector, "_joints_in", self._joints_in)
+        monkeypatch.setattr(detector._finder, "boxes", self._found)
+
+    def _found(self, picture: Image) -> Float32:
+        self.searches += 1
+        return np.array([(*box, 0.9) for box in self.boxes], np.float32).reshape(-1, 5)
+
+    def _joints_in(self, picture: Image, box: Float32) -> Person2D | None:
+        return self.people.get(float(box[0]))
+
+
+@pytest.fixture
+def blank() -> Image:
+    return np.zeros((240, 320, 3), np.uint8)
+
+
+def test_a_box_with_nobody_in_it_takes_nobodys_place(blank: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = RtmPose(persons=1)
+    rules = Rules(detector, monkeypatch)
+    rules.boxes = [np.float32((10, 30, 60, 200)), np.float32((100, 30, 170, 210))]
+    rules.people = {10: None, 100: standing(100)}
+    assert len(detector.detect(frame(blank))) == 1
+
+
+def test_a_second_box_of_somebody_tracked_takes_nobodys_place(blank: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = RtmPose(persons=2)
+    rules = Rules(detector, monkeypatch)
+    rules.boxes = [np.float32((10, 30, 60, 200)), np.float32((12, 30, 90, 200)), np.float32((200, 30, 270, 210))]
+    rules.people = {10: standing(10), 12: standing(12), 200: standing(200)}
+    assert sorted(round(person.bbox[0]) for person in detector.detect(frame(blank))) == [10, 200]
+
+
+def test_two_people_side_by_side_are_two(blank: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their boxes share more than half."""
+    detector = RtmPose(persons=2)
+    rules = Rules(detector, monkeypatch)
+    rules.boxes = [np.float32((100, 30, 170, 210)), np.float32((120, 30, 190, 210))]
+    rules.people = {100: standing(100), 120: standing(120)}
+    assert len(detector.detect(frame(blank))) == 2
+
+
+@pytest.mark.parametrize(("found", "expected"), [(True, 1), (False, 0)])
+def test_somebody_doubted_stays_if_they_are_found(
+    blank: Image, monkeypatch: pytest.MonkeyPatch, found: bool, expected: int
+) -> None:
+    detector = RtmPose()
+    rules = Rules(detector, monkeypatch)
+    rules.boxes, rules.people = [np.float32((100, 30, 170, 210))], {100: standing(100)}
+    detector.detect(frame(blank))
+    rules.people = {100: standing(100, score=0.4)}
+    if not found:
+        rules.boxes = []
+    assert len(detector.detect(frame(blank, 1))) == expected
+    assert rules.searches == 2
+
+
+def test_somebody_lost_is_looked_for_at_once(blank: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = RtmPose(persons=2)
+    rules = Rules(detector, monkeypatch)
+    rules.boxes = [np.float32((10, 30, 60, 200)), np.float32((200, 30, 270, 210))]
+    rules.people = {10: standing(10), 200: standing(200)}
+    assert len(detector.detect(frame(blank))) == 2
+    rules.boxes, rules.people = [np.float32((90, 30, 160, 210))], {10: standing(10), 90: standing(90)}
+    assert sorted(round(person.bbox[0]) for person in detector.detect(frame(blank, 1))) == [10, 90]
+    assert rules.searches == 2
+
+
+def test_the_surest_comes_first(blank: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = RtmPose(persons=2)
+    rules = Rules(detector, monkeypatch)
+    rules.boxes = [np.float32((10, 30, 60, 200)), np.float32((200, 30, 270, 210))]
+    rules.people = {10: standing(10, score=0.7), 200: standing(200, score=0.8)}
+    assert [person.score for person in detector.detect(frame(blank))] == [0.8, 0.7]
+
+
+class Sees:
+    """A network that sees joints in the crop's middle column, one below the other, with the given scores."""
+
+    def __init__(self, scores: Sequence[float], *, across: float | None = None, beyond: float = 0.0) -> None:
+        self.scores, self.across, self.beyond = np.float32(scores), across, beyond
+
+    def run(self, inputs: dict[str, Float32]) -> dict[str, Float32]:
+        width, height = CROP
+        x, y = np.zeros((1, 17, 2 * width), np.float32), np.zeros((1, 17, 2 * height), np.float32)
+        x[0, :, width] = self.scores if self.across is None else self.across
+        y[0, np.arange(17), 40 + 24 * np.arange(17)] = self.scores
+        y[0, :, 0] = self.beyond
+        return {"simcc_x": x, "simcc_y": y}
+
+
+@pytest.mark.parametrize(
+    ("scores", "score"),
+    [
+        ([0.8] * 7 + [0.1] * 10, 0.8),  # head and shoulders at a desk
+        ([0.8] * 4 + [0.1] * 13, 0.8),
+        ([0.8] * 3 + [0.1] * 14, None),
+        ([0.25] * 17, None),
+        ([0.4] * 17, 0.4),
+        ([3.0] * 17, 1.0),
+    ],
+)
+def test_who_is_somebody(scores: list[float], score: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = RtmPose()
+    monkeypatch.setattr(detector, "_network", Sees(scores))
+    found = detector.detect(frame(picture_of([Painted(120, 30)])))
+    assert [person.score for person in found] == ([] if score is None else [pytest.approx(score)])
+    for person in found:
+        seen = person.keypoints[person.keypoints[:, 2] >= 0.3]
+        assert person.bbox[3] < seen[:, 1].max() + 0.2 * np.ptp(seen[:, 1]), "of the sure joints alone"
+
+
+def test_a_joint_is_as_sure_as_the_less_sure_of_its_axes(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = RtmPose()
+    monkeypatch.setattr(detector, "_network", Sees([0.9] * 17, across=0.6))
+    (found,) = detector.detect(frame(picture_of([Painted(120, 30)])))
+    np.testing.assert_allclose(found.keypoints[:, 2], 0.6)
+
+
+def test_joints_that_are_not_finite_are_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = RtmPose()
+    monkeypatch.setattr(detector, "_network", Sees([0.9] * 17, beyond=float("nan")))
+    assert detector.detect(frame(picture_of([Painted(120, 30)]))) == []
+
+
 class AtTheBottom:
     """A network that sees all joints in one column, the first sixteen in the middle, the last at the crop's bottom."""
 
@@ -144,6 +284,7 @@ def test_joints_outside_the_picture_are_never_sure(monkeypatch: pytest.MonkeyPat
     assert found.keypoints[16, 1] > 240
     assert found.keypoints[16, 2] == pytest.approx(0.1)
     np.testing.assert_allclose(found.keypoints[:16, 2], SURE)
+    assert found.bbox[3] <= 1.2 * 240, "of what is inside"
 
 
 def test_another_size_of_picture_is_another_source() -> None:
@@ -200,11 +341,22 @@ def test_what_is_not_finite_is_nobody(tmp_path: Path, networks: Path, monkeypatc
     assert RtmPose().detect(frame(picture_of([Painted(40, 30)]))) == []
 
 
-def test_a_picture_that_is_resized_by_opencv_gives_the_same_boxes() -> None:
+@pytest.mark.parametrize(("size", "inside"), [((320, 240), (96, 72)), ((240, 320), (72, 96))])
+def test_a_picture_that_is_resized_by_opencv_gives_the_same_boxes(
+    size: tuple[int, int], inside: tuple[int, int]
+) -> None:
     """What the network's authors do: resize, and put it at the upper left of a grey square."""
-    picture = picture_of([Painted(40, 30)])
+    picture = picture_of([Painted(40, 30)], size)
     finder = PersonFinder()
     finder.boxes(picture)
     expected = np.full((96, 96, 3), 114, np.uint8)
-    expected[:72] = cv2.resize(picture, (96, 72), interpolation=cv2.INTER_LINEAR)
+    expected[: inside[1], : inside[0]] = cv2.resize(picture, inside, interpolation=cv2.INTER_LINEAR)
     assert np.abs(finder._pixels.astype(int) - expected).max() <= 2
+
+
+def test_squares_that_are_none_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    finder = PersonFinder()
+    outside, inside = (900, 30, 970, 210, 0.9), (40, 30, 110, 210, 0.8)
+    monkeypatch.setattr(finder, "boxes", lambda picture, hidden: np.float32([outside, inside]))
+    ((roi, score),) = finder.find(picture_of([]))
+    assert (roi.cx, roi.cy, score) == (75, 120, pytest.approx(0.8))

@@ -41,6 +41,7 @@ class World:
     bodies: list[Float32] = field(default_factory=list)
     confidence: float = 0.9
     score: float = 0.9
+    sure_score: float = 0.6
     found: bool = True
     finds: int = 0
     batches: list[int] = field(default_factory=list)

@@ -123,6 +123,8 @@ def test_people_found_by_the_detector(tiny: Path, one_and_two: Pictures, monkeyp
     """It finds one of the three; the others are missed, and errors are those of the one."""
 
     class Finder:
+        sure_score = 0.6
+
         def find(self, image: Image, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
             x0, y0, x1, y1 = one_and_two[1].people[0].box_px
             there = np.array_equal(image, one_and_two[1].image) and not hidden
