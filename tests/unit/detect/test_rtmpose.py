@@ -13,8 +13,10 @@ from rtmpose_files import BLOCK, CROP, SURE, Painted, picture_of, write_finder, 
 from rtpose import model_files
 from rtpose.detect import open_detector, open_finder, outputs_of
 from rtpose.detect.rtmpose import (
+    DEVIATION,
     LANDMARK_FILE,
     LANDMARK_OUTPUTS,
+    MEAN,
     PERSON_FILE,
     PERSON_OUTPUTS,
     PersonFinder,
@@ -220,15 +222,17 @@ def test_the_surest_comes_first(blank: Image, monkeypatch: pytest.MonkeyPatch) -
 class Sees:
     """A network that sees joints in the crop's middle column, one below the other, with the given scores."""
 
-    def __init__(self, scores: Sequence[float], *, across: float | None = None, beyond: float = 0.0) -> None:
-        self.scores, self.across, self.beyond = np.float32(scores), across, beyond
+    def __init__(self, scores: Sequence[float], *, across: float | None = None, step: int = 24) -> None:
+        """across: scores of all x, if others than those of y. step: bins from one joint to the next below."""
+        self.scores, self.across, self.step = np.float32(scores), across, step
+        self.crops: list[Float32] = []
 
     def run(self, inputs: dict[str, Float32]) -> dict[str, Float32]:
+        self.crops += list(inputs["input"])
         width, height = CROP
         x, y = np.zeros((1, 17, 2 * width), np.float32), np.zeros((1, 17, 2 * height), np.float32)
         x[0, :, width] = self.scores if self.across is None else self.across
-        y[0, np.arange(17), 40 + 24 * np.arange(17)] = self.scores
-        y[0, :, 0] = self.beyond
+        y[0, np.arange(17), 40 + self.step * np.arange(17)] = self.scores
         return {"simcc_x": x, "simcc_y": y}
 
 
@@ -262,8 +266,26 @@ def test_a_joint_is_as_sure_as_the_less_sure_of_its_axes(monkeypatch: pytest.Mon
 
 def test_joints_that_are_not_finite_are_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     detector = RtmPose()
-    monkeypatch.setattr(detector, "_network", Sees([0.9] * 17, beyond=float("nan")))
+    monkeypatch.setattr(detector, "_network", Sees([0.9] * 16 + [float("nan")]))
     assert detector.detect(frame(picture_of([Painted(120, 30)]))) == []
+
+
+def test_somebody_without_size_is_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All joints in one place: what is followed must not shrink to a point."""
+    detector = RtmPose()
+    monkeypatch.setattr(detector, "_network", Sees([0.9] * 17, step=0))
+    assert detector.detect(frame(picture_of([Painted(120, 30)]))) == []
+
+
+def test_outside_the_picture_is_black_as_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = RtmPose()
+    network = Sees([0.9] * 17)
+    monkeypatch.setattr(detector, "_network", network)
+    monkeypatch.setattr(detector._finder, "boxes", lambda picture: np.float32([(0, 0, 70, 238, 0.9)]))
+    detector.detect(frame(np.full((240, 320, 3), 255, np.uint8)))
+    black, white = -MEAN / DEVIATION, (255 - MEAN) / DEVIATION
+    np.testing.assert_allclose(network.crops[-1][:, 0, 0], black, rtol=1e-5)
+    np.testing.assert_allclose(network.crops[-1][:, 128, 150], white, rtol=1e-5)
 
 
 class AtTheBottom:
