@@ -272,6 +272,8 @@ class Cell:
     """All poses, of the row's action or not."""
     example_of: Callable[[int], Example]
     """Any pose of the evaluation beside its truth."""
+    chosen_on: str = "other subjects than those tested on"
+    """Where the weights were best."""
 
 
 def table_named(name: str) -> Table:
@@ -411,7 +413,7 @@ def table_note(cells: Sequence[Cell], overrides: Sequence[str]) -> str:
     trained_on = {f"{c.training.name} (subjects {', '.join(c.training.subjects)})" for c in cells}
     of_actions = "figures without an action are the mean of the actions; " if cells[0].tested.name == HUMAN36M else ""
     return (
-        f"Trained on {' and '.join(sorted(trained_on))}, with the weights that were best on other subjects than those "
-        f"tested on; settings of all rows: {' '.join(overrides) or 'the defaults'}; {of_actions}"
+        f"Trained on {' and '.join(sorted(trained_on))}, with the weights that were best on {cells[0].chosen_on}; "
+        f"settings of all rows: {' '.join(overrides) or 'the defaults'}; {of_actions}"
         f"{cells[0].protocol}."
     )

@@ -111,6 +111,7 @@ def reproduce_ablation(
                     row, seed, run, trained.seconds, whole, test,
                     "protocol 1: MPJPE, roots put together; people cut out by their true boxes; one person at a time",
                     "mpjpe_mm", float(per_pose.mean()), per_pose, examples.__getitem__,
+                    chosen_on="other pictures of the subjects tested on",
                 )
             )  # fmt: skip
     return cells

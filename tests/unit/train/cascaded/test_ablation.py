@@ -45,7 +45,9 @@ def test_the_table_is_trained_resumed_and_written(folders: list[Path], tmp_path:
     )
     assert [cell.value for cell in again] == [cell.value for cell in cells]
     assert steps == []  # finished trainings are taken as they are
-    write_page(tmp_path / "index.html", NAME, cells, note=table_note(cells, TINY))
+    note = table_note(cells, TINY)
+    assert "the weights that were best on other pictures of the subjects tested on;" in note
+    write_page(tmp_path / "index.html", NAME, cells, note=note)
     page = (tmp_path / "index.html").read_text()
     assert all(row.label in page for row in TABLES[NAME].rows)
 
