@@ -17,7 +17,7 @@ import numpy as np
 
 from rtpose import model_files
 from rtpose.detect import ssd
-from rtpose.detect.following import BBOX_MARGIN, MAX_OUTSIDE_SCORE, SEARCH_INTERVAL_S, overlap
+from rtpose.detect.following import box_around, capped_outside, overlap, same_place, same_square, should_search
 from rtpose.detect.roi import Roi, cut_out
 from rtpose.engines.files import load_network
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
@@ -44,8 +44,6 @@ KEEP_PRESENCE = 0.95
 """Somebody tracked who is less present than that stays only if the person detector is sure of them too."""
 ROI_MARGIN = 1.25
 """The square is that much wider than the circle around the body, as in the network's training."""
-SAME_PERSON_DISTANCE = 0.15
-"""Hips nearer to each other than this part of the square's side are taken for the same person's."""
 MAX_RAW = 1e4
 """Landmarks are crop pixels and logits: anything beyond is rubbish."""
 REFINE_REACH = 3
@@ -151,19 +149,12 @@ class BlazePose:
             return []
         seen = self._look(frame.picture, [(roi, MIN_PRESENCE) for roi in self._rois], [])
         doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
-        if doubted or self._should_search(len(seen), frame.pts_s):
+        lost, since_s = len(seen) < len(self._rois), frame.pts_s - self._searched_s
+        if doubted or should_search(len(seen), self._persons, lost=lost, since_s=since_s):
             self._searched_s = frame.pts_s
             seen = self._search(frame.picture, seen)
         self._rois = [one.next_roi for one in seen]
         return sorted((one.person for one in seen), key=lambda person: -person.score)
-
-    def _should_search(self, tracked: int, now_s: float) -> bool:
-        if tracked >= self._persons:
-            return False
-        # Somebody lost is looked for at once; time that runs backwards is a jump.
-        lost = tracked < len(self._rois)
-        waited = not 0 <= now_s - self._searched_s < SEARCH_INTERVAL_S
-        return tracked == 0 or lost or waited
 
     def _look(self, picture: Picture, places: list[tuple[Roi, float]], seen: list[_Seen]) -> list[_Seen]:
         """`seen` and the people in `places` that are not among them yet, as many as there is room for.
@@ -228,18 +219,9 @@ class BlazePose:
         in_crop = _refine(raw[:, :2] / np.float32(CROP_SIZE), outputs["Identity_3"][0]) * CROP_SIZE
         points = (in_crop @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]).astype(np.float32)
         joints = points[:JOINTS]
-        scores = ssd.sigmoid(raw[:JOINTS, 3:5].min(axis=1))
-        width, height = picture_size(picture)
-        outside = ((joints < 0) | (joints >= (width, height))).any(axis=1)
-        scores[outside] = np.minimum(scores[outside], MAX_OUTSIDE_SCORE)
-        low, high = joints.min(axis=0), joints.max(axis=0)
-        margin = BBOX_MARGIN * (high - low)
+        scores = capped_outside(ssd.sigmoid(raw[:JOINTS, 3:5].min(axis=1)), joints, picture_size(picture))
         return _Seen(
-            Person2D(
-                keypoints=np.column_stack([joints, scores]),
-                bbox=np.concatenate([low - margin, high + margin]),
-                score=presence,
-            ),
+            Person2D(keypoints=np.column_stack([joints, scores]), bbox=box_around(joints), score=presence),
             Roi.around(points[CENTRE_POINT], points[SCALE_POINT], ROI_MARGIN),
         )
 
@@ -272,17 +254,6 @@ def _refine(points: Float32, heatmap: Float32) -> Float32:
     refined = points.copy()
     refined[sure] = mass[sure] / weight[sure, None] / HEATMAP_SIZE
     return refined
-
-
-def same_square(a: Roi, b: Roi) -> bool:
-    """Whether two squares show the same part of the picture."""
-    return same_place(a, b) and min(a.side, b.side) > 0.6 * max(a.side, b.side)
-
-
-def same_place(a: Roi, b: Roi) -> bool:
-    """Whether two squares are around the same person's hips."""
-    distance = np.hypot(a.cx - b.cx, a.cy - b.cy)
-    return bool(distance < SAME_PERSON_DISTANCE * max(a.side, b.side))
 
 
 def _same_person(a: _Seen, b: _Seen) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose import model_files
-from rtpose.detect.following import BBOX_MARGIN, MAX_OUTSIDE_SCORE, SEARCH_INTERVAL_S
+from rtpose.detect.following import box_around, capped_outside, should_search
 from rtpose.detect.roi import Roi, cut_out
 from rtpose.engines.files import load_network
 from rtpose.errors import ModelError
@@ -27,7 +27,6 @@ PERSON_FILE, LANDMARK_FILE = "yolox_tiny_humanart.onnx", "rtmpose_s_body7.onnx"
 PERSON_OUTPUTS = ("dets",)
 LANDMARK_OUTPUTS = ("simcc_x", "simcc_y")
 INPUT = "input"
-JOINTS = len(COCO17.joints)
 GREY = 114
 """What YOLOX sees outside the picture."""
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)
@@ -135,21 +134,14 @@ class RtmPose:
             return []
         seen = self._look(frame.picture, [person.bbox for person in self._people], [])
         sure = [person for person in seen if person.score >= KEEP_SCORE]
-        if len(sure) < len(seen) or self._should_search(len(seen), frame.pts_s):
+        lost, since_s = len(seen) < len(self._people), frame.pts_s - self._searched_s
+        if len(sure) < len(seen) or should_search(len(seen), self._persons, lost=lost, since_s=since_s):
             self._searched_s = frame.pts_s
             boxes = self._finder.boxes(frame.picture)[:, :4]
             # A few more than people wanted: some are those who are tracked, some may turn out to be nobody.
             seen = self._look(frame.picture, boxes[: self._persons + len(sure) + 2], sure)
         self._people = seen
         return sorted(seen, key=lambda person: -person.score)
-
-    def _should_search(self, tracked: int, now_s: float) -> bool:
-        if tracked >= self._persons:
-            return False
-        # Somebody lost is looked for at once; time that runs backwards is a jump.
-        lost = tracked < len(self._people)
-        waited = not 0 <= now_s - self._searched_s < SEARCH_INTERVAL_S
-        return tracked == 0 or lost or waited
 
     def _look(self, picture: Picture, boxes: Iterable[Float32], seen: list[Person2D]) -> list[Person2D]:
         """`seen` and the people in `boxes` that are not among them yet, as many as there is room for."""
@@ -176,16 +168,13 @@ class RtmPose:
         in_crop = np.stack([axis.argmax(1) for axis in along], 1) / BINS_PER_PIXEL
         scores = np.minimum(*(axis.max(1) for axis in along)).clip(0, 1).astype(np.float32)
         joints = (in_crop @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]).astype(np.float32)
-        width, height = picture_size(picture)
-        outside = ((joints < 0) | (joints >= (width, height))).any(axis=1)
-        scores[outside] = np.minimum(scores[outside], MAX_OUTSIDE_SCORE)
+        size = picture_size(picture)
+        scores = capped_outside(scores, joints, size)
         seen = scores >= SURE_JOINT
         if seen.sum() < MIN_SURE_JOINTS:
             return None
-        low, high_corner = joints[seen].min(axis=0), joints[seen].max(axis=0)
-        margin = BBOX_MARGIN * (high_corner - low)
-        bbox = np.concatenate([low - margin, high_corner + margin]).astype(np.float32)
-        if not square_around(bbox).is_usable(width, height):
+        bbox = box_around(joints[seen])
+        if not square_around(bbox).is_usable(*size):
             return None
         return Person2D(keypoints=np.column_stack([joints, scores]), bbox=bbox, score=float(scores[seen].mean()))
 

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rtpose.detect.blazepose import same_place, same_square
-from rtpose.detect.following import BBOX_MARGIN, MAX_OUTSIDE_SCORE, SEARCH_INTERVAL_S, overlap
+from rtpose.detect.following import box_around, capped_outside, overlap, same_place, same_square, should_search
 from rtpose.detect.roi import Finder, Roi
 from rtpose.engines.files import load_network
 from rtpose.errors import ModelError
@@ -183,27 +182,22 @@ class CascadedEstimator:
         if self._should_search(frame.pts_s):
             self._searched_s = frame.pts_s
             rois = self._search(frame.picture)
-        width, height = frame.size
         seen: list[Person3D] = []
         people: list[_Tracked] = []
         with stage("lift"):
             looked = self._network.look(frame.picture, rois, camera, self._height_m)
         for found in looked:
             sure = float(found.confidence.mean())
-            low, high = found.joints_px.min(0), found.joints_px.max(0)
-            margin = BBOX_MARGIN * (high - low)
-            bbox = np.concatenate([low - margin, high + margin]).astype(np.float32)
+            bbox = box_around(found.joints_px)
             next_roi = self._network.codec.roi(bbox)
             doubted = sure < KEEP_CONFIDENCE or not self._network.knows_presence
             person = _Tracked(next_roi, bbox, doubted)
-            if sure < MIN_CONFIDENCE or not next_roi.is_usable(width, height):
+            if sure < MIN_CONFIDENCE or not next_roi.is_usable(*frame.size):
                 continue
             if any(_same_person(person, other) for other in people):
                 continue
             people.append(person)
-            scores = found.confidence.copy()
-            outside = ((found.joints_px < 0) | (found.joints_px >= (width, height))).any(1)
-            scores[outside] = np.minimum(scores[outside], MAX_OUTSIDE_SCORE)
+            scores = capped_outside(found.confidence, found.joints_px, frame.size)
             seen.append(
                 Person3D(
                     track_id=-1, bbox=bbox, keypoints_2d=np.column_stack([found.joints_px, scores]),
@@ -225,11 +219,9 @@ class CascadedEstimator:
         return {"estimator": name, "weights_sha256": self._network.sha256}
 
     def _should_search(self, now_s: float) -> bool:
-        if not self._people or self._lost or any(person.doubted for person in self._people):
-            return True
-        # Time that runs backwards is a jump.
-        waited = not 0 <= now_s - self._searched_s < SEARCH_INTERVAL_S
-        return waited and len(self._people) < self._persons
+        doubted = any(person.doubted for person in self._people)
+        since_s = now_s - self._searched_s
+        return doubted or should_search(len(self._people), self._persons, lost=self._lost, since_s=since_s)
 
     def _search(self, picture: Picture) -> list[Roi]:
         """Squares of the tracked people, those doubted only if they are found again, and of new ones."""

@@ -20,6 +20,7 @@ from command import environment, rtpose
 from proxies import no_web, straight
 from recording import Recording
 from rtmpose_files import SIDE, Painted, picture_of, write_finder, write_joints, zipped
+from stick_people import StickPeople, write_rendered
 
 from rtpose.assets import SampleTruth
 from rtpose.detect.rtmpose import LANDMARK_FILE, PERSON_FILE
@@ -119,6 +120,20 @@ def test_boxes_for_cascaded(web: Web, sample_pictures: list[Picture], tmp_path: 
     truth = SampleTruth.load().joints_2d[:6]
     off = np.linalg.norm(by_rtmpose.arrays["keypoints_2d"][:, 0, :, :2] - truth, axis=-1)
     assert np.median(off) < 0.1 * np.ptp(truth[..., 1], axis=1).mean()
+
+
+def test_eval(web: Web, tmp_path: Path) -> None:
+    """By the boxes of the detector that is named."""
+    write_rendered(tmp_path / "people", StickPeople(2), split="test")
+    write_finder(web.folder / PERSON_FILE, (8, 8, 88, 88))
+    zipped(web.folder / f"{PERSON_FILE}.zip", web.folder / PERSON_FILE)
+    by = ("--data", "rendered:people", "--detector", "rtmpose")
+    run = web.rtpose("eval", "cascaded", *by, "--input", "detected", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "cut out by the squares of rtmpose's person detector" in run.stdout
+    run = web.rtpose("eval", "cascaded", *by, cwd=tmp_path)
+    assert run.returncode == 2
+    assert run.stderr.splitlines()[-1] == "rtpose: --detector finds people: give --input detected with it"
 
 
 def test_models(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,8 +46,8 @@ class TargetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Not printed in the paper. Heatmap losses are sums over pixels, means over the channels that are labelled: of a
-    network that knows nothing ten times as large as the coordinates' loss, which they must not drown."""
+    """Not printed in the paper. Heatmap losses are sums over pixels, means over the channels that are labelled: in
+    the beginning three to seven times as large as the coordinates' loss, which they must not drown."""
 
     joints: NotNegative = 0.1
     """Eq. 2, joint heatmaps."""
