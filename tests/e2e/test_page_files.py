@@ -84,6 +84,13 @@ def test_npz_on_the_live_page_and_its_time_line(open_page: OpenPage, keep: Keep,
         wait_for(page, f"body.persons === '{people}'")
         page.wait_for_timeout(200)
         assert number(page) == frame, "it plays on"
+    # So does a press on the frame that is shown while it plays, of which the browser makes no input.
+    page.select_option("#speed", "0.1")
+    frame = seek(page, 0.5)
+    page.click("#play")
+    assert page.get_attribute("#play", "aria-label") == "Pause"
+    assert seek(page, 0.5) == frame
+    assert page.get_attribute("#play", "aria-label") == "Play"
     page.keyboard.press("Home")
     wait_for(page, "document.getElementById('scrub').value === '0'")
     assert page.inner_text("#time") == f"0:00.00 / 0:0{(FRAMES - 1) / FPS:.2f}"
@@ -94,7 +101,6 @@ def test_npz_on_the_live_page_and_its_time_line(open_page: OpenPage, keep: Keep,
     wait_for(page, f"document.getElementById('scrub').value === '{FPS}'")
 
     # Speed: at a tenth it cannot have come far; kept for the next visit.
-    page.select_option("#speed", "0.1")
     page.click("#play")
     page.wait_for_timeout(1000)
     assert FPS < number(page) < FPS + 20

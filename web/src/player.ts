@@ -39,7 +39,9 @@ export class Player {
     act("play", (playback) => playback.toggle());
     act("step-back", (playback) => playback.seek(playback.index - 1));
     act("step-on", (playback) => playback.seek(playback.index + 1));
-    this.scrub.addEventListener("input", () => this.change((playback) => playback.seek(this.scrub.valueAsNumber)));
+    // Already the press, for there is no input where it falls on the frame that is shown.
+    for (const type of ["pointerdown", "input"])
+      this.scrub.addEventListener(type, () => this.change((playback) => playback.seek(this.scrub.valueAsNumber)));
     const speed = element<HTMLSelectElement>("speed");
     speed.addEventListener("change", () => settings.set("speed", Number(speed.value) as (typeof SPEEDS)[number]));
     settings.on("speed", (value) => {
