@@ -3,7 +3,8 @@
     python scripts/ship_cascaded.py runs/cascaded --single FOLDER --group FOLDER ... --clips CLIP ...
 
 FOLDERs hold rendered test people on whom no weights were chosen. Refuses if the shipped network is better on --single, or
-if it was not trained by configs/train/cascaded_small.yaml, or from there on by configs/train/cascaded_small_more.yaml.
+if it was not trained by configs/train/cascaded_small.yaml, from there on by cascaded_small_more.yaml and from there on by
+cascaded_small_most.yaml, or by the first one or two of these.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from rtpose.train.synth.shards import RenderedFolder
 from rtpose.weights import CASCADED
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
-FIRST, MORE = CONFIGS / "cascaded_small.yaml", CONFIGS / "cascaded_small_more.yaml"
+PARTS = ("cascaded_small.yaml", "cascaded_small_more.yaml", "cascaded_small_most.yaml")
+"""Each begins with the weights of the one before it."""
 LEARNED = {
     "nothing": "their weights unchanged. They were trained on real pictures; all other layers have seen rendered people alone.",
     "late": "trained on real pictures. The 1x1 convolutions on its smallest maps learned on from there, on rendered people, as all "
@@ -46,10 +48,9 @@ def main() -> None:
     args = parser.parse_args()
     trained = args.run / "cascaded.onnx"
     facts = CascadedNetwork(trained).facts
-    start = facts["training_data"].get("start")
-    trainings = [(FIRST, facts)] if start is None else [(FIRST, start), (MORE, facts)]
-    for config, about in trainings:
-        if load_settings(CascadedSettings, config) != msgspec.convert(about.get("settings", {}), CascadedSettings):
+    for config, about in zip(PARTS, trainings(facts), strict=False):
+        settings = msgspec.convert(about.get("settings", {}), CascadedSettings)
+        if load_settings(CascadedSettings, CONFIGS / config) != settings:
             sys.exit(f"{config} is not how {trained} was trained")
     single = figures(trained, args.single, "gt")
     if CASCADED.is_file():
@@ -65,6 +66,16 @@ def main() -> None:
     print(CASCADED)
 
 
+def trainings(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is known of each part of a training, the first one first. Refuses one of more parts than PARTS."""
+    parts = [facts]
+    while (start := parts[0]["training_data"].get("start")) is not None:
+        parts.insert(0, start)
+    if len(parts) > len(PARTS):
+        sys.exit(f"trained in {len(parts)} parts; known are {', '.join(PARTS)}")
+    return parts
+
+
 def figures(network: Path, folder: Path, kind: str) -> dict[str, Any]:
     """As `rtpose eval NETWORK --data rendered:FOLDER --input KIND`."""
     return evaluate_pictures(str(network), RenderedFolder(folder), name=f"rendered:{folder.name}", input_kind=kind)
@@ -73,12 +84,13 @@ def figures(network: Path, folder: Path, kind: str) -> dict[str, Any]:
 def card(facts: dict[str, Any], rows: list[tuple[Path, str, dict[str, Any]]], clips: list[Compared], size: int) -> str:
     """The card's Markdown."""
     data, settings = facts["training_data"], facts["settings"]
-    start, config, begun = data.get("start"), FIRST, ""
-    if start is not None:
-        config, begun = (
-            MORE,
-            f" --start RUN`, where RUN is\n  the training by `configs/train/{FIRST.name}` (its step {start['step']}, sha256 `{start['weights_sha256'][:8]}`)",
-        )
+    parts = trainings(facts)
+    start = " --start RUN" if len(parts) > 1 else ""
+    before = [
+        f"the weights of `{config}` (step {about['step']}, sha256 `{about['weights_sha256'][:8]}`)"
+        for config, about in zip(PARTS, parts[:-1], strict=False)
+    ]
+    begun = "\n  It began with " + ", which began with ".join(reversed(before)) + "." if before else ""
     rendered = "\n".join(
         f"| {folder.name} | {kind} | {f['people']['people']} | {f['people']['matched']} | {f['mpjpe_mm']:.1f} | "
         f"{f['p_mpjpe_mm']:.1f} | {f['people']['pck3d']:.3f} | {f['people']['pck3d_matched']:.3f} | "
@@ -101,8 +113,8 @@ def card(facts: dict[str, Any], rows: list[tuple[Path, str, dict[str, Any]]], cl
 - **File**: `cascaded.onnx`, {size / 1e6:.1f} MB, weights stored as fp16, computed in fp32; sha256 `{rows[0][2]["weights_sha256"]}`.
 - **Input and output**: {facts["input"]}; {facts["output"]}.
 - **Trunk**: the first layers of BlazePose's landmark network (Google, Apache License 2.0), {LEARNED[settings["trunk_learns"]]}
-- **Trained by**: `rtpose train cascaded --config configs/train/{config.name} --data FOLDER --validation FOLDER{begun or "`"} at revision
-  `{facts["git_revision"]}`, {facts["training_seconds"] / 60:.0f} minutes on two shared CPU cores; the averaged weights of step {facts["step"]} were best on the validation people.
+- **Trained by**: `rtpose train cascaded --config configs/train/{PARTS[len(parts) - 1]} --data FOLDER --validation FOLDER{start}` at revision
+  `{facts["git_revision"]}`, {facts["training_seconds"] / 60:.0f} minutes on two shared CPU cores; the averaged weights of step {facts["step"]} were best on the validation people.{begun}
 - **Data**: {data["pictures"]} rendered pictures (`rtpose data render`, seed 0), motions of {data["train"]["rendered"]["motions"]} without the
   subjects {", ".join(TEST_SUBJECTS)}. {data["acknowledgement"]}
 
