@@ -175,15 +175,21 @@ def check_cache() -> Iterator[Line]:
 
 
 def check_model_files() -> Iterator[Line]:
-    """The detector's files, which are fetched, and the networks that are shipped."""
+    """The detectors' files, which are fetched, and the networks that are shipped."""
     from rtpose.weights import CASCADED, shipped_lifters
 
-    for status in model_files.list_files():
-        if status.state == "ready":
-            yield Line(status.file.name, "ok", status.file.purpose)
-        else:
-            state: State = "missing" if status.state == "missing" else "problem"
-            yield Line(status.file.name, state, status.state, "run `rtpose models pull`")
+    for detector in model_files.detectors():
+        for status in model_files.list_files(detector):
+            if status.state == "ready":
+                yield Line(status.file.name, "ok", status.file.purpose)
+            else:
+                missing = status.state == "missing"
+                yield Line(
+                    status.file.name,
+                    "missing" if missing else "problem",
+                    f"{status.state} ({status.file.purpose})",
+                    f"run `rtpose models pull {detector}`" + (" (its first use does so too)" if missing else ""),
+                )
     for name, shipped in (
         ("lifters", shipped_lifters()),
         ("cascaded", ["the network for pictures"] * CASCADED.is_file()),

@@ -118,8 +118,12 @@ def test_model_files_missing_and_damaged(cache: Path) -> None:
     (cache / "pose_detection.tflite").write_bytes(b"half a file")
     states = {line.what: line for line in doctor.check_model_files()}
     assert states["pose_detection.tflite"].state == "problem"
+    assert states["pose_detection.tflite"].do == "run `rtpose models pull blazepose`"
     assert states["pose_landmark_full.tflite"].state == "missing"
-    assert states["pose_landmark_full.tflite"].do == "run `rtpose models pull`"
+    assert states["pose_landmark_full.tflite"].do == "run `rtpose models pull blazepose` (its first use does so too)"
+    rtmpose = states["rtmpose_s_body7.onnx"]
+    assert (rtmpose.state, rtmpose.found) == ("missing", "missing (rtmpose: 17 joints of one person)")
+    assert rtmpose.do.startswith("run `rtpose models pull rtmpose`")
     assert "temporal" in states["lifters"].found
 
 
