@@ -314,24 +314,36 @@ def train_cascaded_command(
 @prepare_app.command("cmu")
 def data_prepare_cmu(
     folder: Annotated[Path, typer.Argument(help="Folder with the ASF and AMC files, or BVH files, at any depth.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The pack to write.")] = Path("cmu17_train.npz"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="The pack to write.", show_default="cmu17_train.npz, with --angles cmu_amc30_train.npz"
+        ),
+    ] = None,
     subjects: Annotated[str | None, typer.Option(help="Only these, with commas between.", show_default="all")] = None,
+    angles: Annotated[
+        bool,
+        typer.Option("--angles", help="Joint angles, for `rtpose data render`, not places (ASF/AMC only)."),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """A pack from the CMU motion capture database's ASF/AMC or BVH files, at 30 Hz."""
     with needing_train("preparing data"):
         from rtpose.train.datasets.cmu import prepare_cmu
+        from rtpose.train.datasets.cmu_angles import prepare_cmu_angles
 
+    prepare = prepare_cmu_angles if angles else prepare_cmu
+    out = out or Path("cmu_amc30_train.npz" if angles else "cmu17_train.npz")
     chosen = [part.strip() for part in subjects.split(",")] if subjects else None
     with progress_bar(quiet, "clips") as update:
-        frames = prepare_cmu(folder, out, subjects=chosen, progress=lambda done, total, name: update(done, total, name))
+        frames = prepare(folder, out, subjects=chosen, progress=lambda done, total, name: update(done, total, name))
     print(f"{frames} frames -> {out}")
 
 
 @data_app.command("render")
 def data_render(
     folder: Annotated[Path, typer.Argument(help="Where the pictures go; a stopped run goes on there.")],
-    motions: Annotated[Path, typer.Option(help="The pack of joint angles, cmu_amc30_train.npz.")],
+    motions: Annotated[Path, typer.Option(help="The pack of joint angles, of `rtpose data prepare cmu --angles`.")],
     count: Annotated[int, typer.Option(help="Pictures, rounded up to whole files of 256.")] = 20480,
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "256x256",
     people: Annotated[int, typer.Option(help="At most so many people in one picture, 1 to 4.")] = 3,

@@ -14,6 +14,7 @@ from dataset_files import write_human36m, write_lsp, write_mpi_inf_3dhp
 
 from rtpose import cli
 from rtpose.train.motion_pack import load_motion_pack
+from rtpose.train.synth.motion import JointAnglePack
 
 TINY = ("width=16", "batch_size=16", "steps=4", "validate_every=2", "--quiet")
 
@@ -149,6 +150,9 @@ def test_a_pack_is_prepared_from_asf_and_amc(tmp_path: Path) -> None:
     pack = load_motion_pack(tmp_path / "cmu17_train.npz")
     assert pack.subjects == ["07"]
     assert run.stdout.startswith(f"{len(pack.poses_m)} frames -> ")
+    run = rtpose("data", "prepare", "cmu", "cmu", "--angles", "--quiet", cwd=tmp_path)
+    assert (run.returncode, run.stdout) == (0, f"{len(pack.poses_m)} frames -> cmu_amc30_train.npz\n"), run.stderr
+    assert len(JointAnglePack(tmp_path / "cmu_amc30_train.npz")) == len(pack.clips)
     run = rtpose("data", "prepare", "cmu", "gone", cwd=tmp_path)
     assert run.returncode == 2
     assert run.stderr.startswith("rtpose: ")

@@ -1,6 +1,10 @@
-"""Tiny ASF/AMC files."""
+"""Tiny ASF/AMC files, and those of a clip of the real data."""
 
+import json
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 # Bone: (parent, direction, length); the right side is the left mirrored.
 BODY: dict[str, tuple[str, tuple[float, float, float], float]] = {
@@ -69,3 +73,29 @@ def write_walker(folder: Path) -> Path:
     (place / "07.asf").write_text(asf_text())
     (place / "07_03.amc").write_text(amc_text([{"root": f"{i / 20} 17 0 0 0 0"} for i in range(120)]))
     return folder
+
+
+def write_real_clip(pack: Path, folder: Path, frames: int) -> dict[str, Any]:
+    """The first clip of a pack of joint angles as ASF and AMC in a new folder, 30 Hz; its entry in the pack."""
+    with np.load(pack) as angles:
+        clip: dict[str, Any] = json.loads(str(angles["meta"]))[0]
+        skeleton = json.loads(str(angles["skeletons"]))[clip["subject"]]
+        degrees, root = angles["angles_cdeg"][:frames] / 100.0, angles["root_units"][:frames]
+        channels = json.loads(str(angles["channels"]))
+    asf = [":units", "length 0.45", "angle deg", ":root", "order TX TY TZ RX RY RZ", "axis XYZ", ":bonedata"]
+    for name, bone in skeleton["bones"].items():
+        direction, axis = (" ".join(map(str, bone[key])) for key in ("dir", "axis_deg"))
+        asf += ["begin", f"name {name}", f"direction {direction}", f"length {bone['len']}", f"axis {axis} XYZ"]
+        asf += [f"dof {' '.join(bone['dof'])}"] if bone["dof"] else []
+        asf += ["end"]
+    asf += [":hierarchy", "begin", *(f"{skeleton['parent'][bone]} {bone}" for bone in skeleton["order"]), "end"]
+    motion = []
+    for i in range(len(degrees)):
+        values = iter(degrees[i])
+        frame = {bone: " ".join(f"{next(values):.2f}" for _ in axes) for bone, axes in channels}
+        frame["root"] = f"{' '.join(map(str, root[i]))} {frame['root']}"
+        motion.append(frame)
+    folder.mkdir()
+    (folder / f"{clip['subject']}.asf").write_text("\n".join(asf))
+    (folder / f"{clip['clip']}.amc").write_text(amc_text(motion))
+    return clip

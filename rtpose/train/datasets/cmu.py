@@ -112,13 +112,14 @@ _HEAD_M = 0.10
 
 
 @dataclass(frozen=True)
-class _Trial:
+class Trial:
     """One trial's file."""
 
     subject: str
     trial: str
     path: Path
     flags: tuple[str, ...]
+    """What is not as the database has it; see `prepare_cmu`."""
 
     @property
     def name(self) -> str:
@@ -161,14 +162,11 @@ def prepare_cmu(
     Errors: `InputError` naming the file expected, for a folder without such files, a subject that is not there or a
     file that is damaged; `OutputError` if `out` exists or cannot be written.
     """
-    if out.exists():
-        raise OutputError(f"{out} exists: name another file or remove it")
-    if not out.parent.is_dir():
-        raise OutputError(f"{out} cannot be written: its folder does not exist")
-    trials = _find_trials(folder, None if subjects is None else {_plain(s) for s in subjects})
-    texts = _trial_texts(folder)
-    rates = {**FPS_OF_SUBJECT, **{_plain(subject): rate for subject, rate in (fps or {}).items()}}
-    given = {_plain(subject) for subject in fps or {}}
+    check_pack_path(out)
+    trials = find_trials(folder, None if subjects is None else {plain_number(s) for s in subjects})
+    texts = trial_texts(folder)
+    rates = {**FPS_OF_SUBJECT, **{plain_number(subject): rate for subject, rate in (fps or {}).items()}}
+    given = {plain_number(subject) for subject in fps or {}}
     skeletons: dict[Path, AsfSkeleton] = {}
     clips: list[tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.float32]]] = []
     meta: list[dict[str, Any]] = []
@@ -183,13 +181,13 @@ def prepare_cmu(
         reach = max(float(np.abs(places - motion.joints["hip"]).max()) for places in motion.joints.values())
         if not reach < _REACH_M:
             raise InputError(f"{trial.path} has a joint {reach:.1f} m from the hips: the file or its unit is damaged")
-        for start, joints in _clips_at_pack_rate(motion.joints, motion.fps):
+        for frames, joints in clips_at_pack_rate(motion.joints, motion.fps):
             clips.append(_packed(joints))
             meta.append(
                 {
                     "clip": trial.name, "subject": trial.subject, "trial": trial.trial,
                     "text": texts.get(trial.name, ""), "src_fps": motion.fps, "fps": PACK_FPS,
-                    "stride": round(motion.fps / PACK_FPS), "start": start, "n": len(joints["hip"]),
+                    "stride": round(motion.fps / PACK_FPS), "start": int(frames[0]), "n": len(joints["hip"]),
                     "source": trial.path.relative_to(folder).as_posix(), "skeleton": motion.skeleton,
                     "fmt": motion.kind, "flags": " ".join((*trial.flags, *motion.flags, *_resampled(motion.fps))),
                 }
@@ -199,7 +197,7 @@ def prepare_cmu(
     if not clips:
         raise InputError(f"{folder}: every trial is shorter than {SHORTEST_CLIP / PACK_FPS:.1f} s: nothing to pack")
     lengths = [len(clip[0]) for clip in clips]
-    _save(
+    save_pack(
         out,
         joints=np.concatenate([clip[0] for clip in clips]),
         extras=np.concatenate([clip[1] for clip in clips]),
@@ -216,27 +214,36 @@ def prepare_cmu(
     return sum(lengths)
 
 
+def check_pack_path(out: Path) -> None:
+    """Errors: `OutputError` if it exists or its folder does not."""
+    if out.exists():
+        raise OutputError(f"{out} exists: name another file or remove it")
+    if not out.parent.is_dir():
+        raise OutputError(f"{out} cannot be written: its folder does not exist")
+
+
 # Finding files.
 
 
-def _plain(number: str) -> str:
+def plain_number(number: str) -> str:
     """ "1", "01", "001" -> "01", as the database writes subjects and trials."""
     return f"{int(number):02d}" if number.isdigit() else number
 
 
-def _find_trials(folder: Path, subjects: set[str] | None) -> list[_Trial]:
+def find_trials(folder: Path, subjects: set[str] | None) -> list[Trial]:
+    """All trials, or those of some subjects, one file each. Errors: `InputError`, see `prepare_cmu`."""
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: name the one that holds the database, e.g. with 01.asf and 01_01.amc")
-    found: dict[tuple[str, str], _Trial] = {}
+    found: dict[tuple[str, str], Trial] = {}
     for path in sorted(folder.rglob("*")):
         kind = path.suffix.lower()
         if kind not in {".amc", ".bvh"}:
             continue
         numbers = re.fullmatch(r"(\d+)_(\d+)", path.stem)
         if numbers:
-            trial = _Trial(_plain(numbers[1]), _plain(numbers[2]), path, ())
+            trial = Trial(plain_number(numbers[1]), plain_number(numbers[2]), path, ())
         else:
-            trial = _Trial(path.parent.name, path.stem, path, ("id_inferred",))
+            trial = Trial(path.parent.name, path.stem, path, ("id_inferred",))
         known = found.get((trial.subject, trial.trial))
         if known is None or (kind == ".amc" and known.path.suffix.lower() == ".bvh"):
             found[trial.subject, trial.trial] = trial
@@ -252,21 +259,22 @@ def _find_trials(folder: Path, subjects: set[str] | None) -> list[_Trial]:
     return [trial for (subject, _), trial in sorted(found.items()) if subjects is None or subject in subjects]
 
 
-def _trial_texts(folder: Path) -> dict[str, str]:
+def trial_texts(folder: Path) -> dict[str, str]:
     """Trial -> what is done in it, from the index that the BVH conversions carry, if it is there."""
     texts: dict[str, str] = {}
     for path in sorted(folder.rglob("cmu-mocap-index-text.txt")):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             entry = re.match(r"\s*(\d+)_(\d+)\s+(.*\S)", line)
             if entry:
-                texts[f"{_plain(entry[1])}_{_plain(entry[2])}"] = entry[3]
+                texts[f"{plain_number(entry[1])}_{plain_number(entry[2])}"] = entry[3]
     return texts
 
 
 # Reading one trial.
 
 
-def _read_asf_amc(trial: _Trial, fps: float, skeletons: dict[Path, AsfSkeleton]) -> _Motion:
+def skeleton_of(trial: Trial, skeletons: dict[Path, AsfSkeleton]) -> AsfSkeleton:
+    """The skeleton beside an AMC file. skeletons: those read so far. Errors: `InputError`."""
     number = trial.path.stem.split("_")[0]
     names = dict.fromkeys((f"{number}.asf", f"{trial.subject}.asf"))
     path = next((p for name in names if (p := trial.path.with_name(name)).is_file()), None)
@@ -280,12 +288,21 @@ def _read_asf_amc(trial: _Trial, fps: float, skeletons: dict[Path, AsfSkeleton])
     missing = {bone for bones in _ASF_JOINTS.values() for bone in bones} - set(skeleton.bones) - {"root"}
     if missing:
         raise InputError(f"{path} has no bone {min(missing)}: it is no skeleton of this database")
-    ends = asf_positions(skeleton, read_amc(trial.path, skeleton))
-    joints = _pick(ends, _ASF_JOINTS, skeleton.metres_per_unit)
+    return skeleton
+
+
+def pack_joints(skeleton: AsfSkeleton, angles: dict[str, Array]) -> dict[str, Array]:
+    """A pack's joints and extras of an AMC file -> (T, 3) metres, world."""
+    return _pick(asf_positions(skeleton, angles), _ASF_JOINTS, skeleton.metres_per_unit)
+
+
+def _read_asf_amc(trial: Trial, fps: float, skeletons: dict[Path, AsfSkeleton]) -> _Motion:
+    skeleton = skeleton_of(trial, skeletons)
+    joints = pack_joints(skeleton, read_amc(trial.path, skeleton))
     return _Motion(joints, fps, "amc", f"asf:{trial.subject}", ())
 
 
-def _read_bvh(trial: _Trial, known_fps: float, fps_is_given: bool) -> _Motion:
+def _read_bvh(trial: Trial, known_fps: float, fps_is_given: bool) -> _Motion:
     bvh = read_bvh(trial.path)
     flags: list[str] = []
     # The conversions add a T-pose as first frame: there the root is not turned at all.
@@ -376,8 +393,9 @@ def _resampled(fps: float) -> tuple[str, ...]:
     return () if _stride(fps) else ("interpolated",)
 
 
-def _clips_at_pack_rate(joints: dict[str, Array], fps: float) -> list[tuple[int, dict[str, Array]]]:
-    """[(first frame in the file, joint -> (n, 3))]: resampled and cut where a joint jumps."""
+def clips_at_pack_rate(joints: dict[str, Array], fps: float) -> list[tuple[Array, dict[str, Array]]]:
+    """[((n,) frames of the file, joint -> (n, 3))]: resampled and cut where a joint jumps. The frames are whole numbers
+    where the file's rate is a multiple of the pack's."""
     count = len(joints["hip"])
     stride = _stride(fps)
     at = np.arange(0, count, stride) if stride else np.arange(0, count - 1 + 1e-9, fps / PACK_FPS)
@@ -389,7 +407,7 @@ def _clips_at_pack_rate(joints: dict[str, Array], fps: float) -> list[tuple[int,
     jumps = np.linalg.norm(np.diff(whole, axis=0), axis=-1).max(-1, initial=0.0) > LONGEST_STEP_M
     edges = [0, *(np.flatnonzero(jumps) + 1).tolist(), len(at)]
     return [
-        (int(low[start]), {name: places[start:stop] for name, places in resampled.items()})
+        (at[start:stop].astype(np.float64), {name: places[start:stop] for name, places in resampled.items()})
         for start, stop in pairwise(edges)
         if stop - start >= SHORTEST_CLIP
     ]
@@ -409,8 +427,8 @@ def _packed(joints: dict[str, Array]) -> tuple[NDArray[np.int16], NDArray[np.int
     return tenths(PACK_JOINTS), tenths(EXTRA_JOINTS), (hip * 1e3).astype(np.float32)
 
 
-def _save(out: Path, **arrays: NDArray[Any]) -> None:
-    """Written to a temporary name and moved into place."""
+def save_pack(out: Path, **arrays: NDArray[Any]) -> None:
+    """An `.npz`, written to a temporary name and moved into place."""
     temporary = out.with_name(f".{out.name}.part")
     try:
         with temporary.open("wb") as file:

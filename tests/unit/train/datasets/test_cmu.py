@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asf_files import amc_text, asf_text
+from asf_files import amc_text, asf_text, write_real_clip
 
 from rtpose.errors import InputError, OutputError
 from rtpose.train.datasets.cmu import MISSING, prepare_cmu
@@ -93,30 +93,10 @@ def test_angles_apply_as_rz_ry_rx_whatever_the_columns_order(folder: Path) -> No
 def test_a_real_clip_comes_out_as_in_the_pack(tmp_path: Path) -> None:
     if not (DATA / "cmu_amc30_train.npz").is_file():
         pytest.skip("the motion data is not beside the project")
-    with np.load(DATA / "cmu_amc30_train.npz") as angles:
-        clip, frames = json.loads(str(angles["meta"]))[0], slice(0, 200)
-        skeleton = json.loads(str(angles["skeletons"]))[clip["subject"]]
-        degrees, root = angles["angles_cdeg"][frames] / 100.0, angles["root_units"][frames]
-        channels = json.loads(str(angles["channels"]))
+    clip = write_real_clip(DATA / "cmu_amc30_train.npz", tmp_path / "cmu", frames=200)
     with np.load(DATA / "cmu17_train.npz") as pack:
         assert json.loads(str(pack["meta"]))[0]["clip"] == clip["clip"]
-        expected = {name: pack[name][frames] for name in ("joints", "root", "extras")}
-    asf = [":units", "length 0.45", "angle deg", ":root", "order TX TY TZ RX RY RZ", "axis XYZ", ":bonedata"]
-    for name, bone in skeleton["bones"].items():
-        direction, axis = (" ".join(map(str, bone[key])) for key in ("dir", "axis_deg"))
-        asf += ["begin", f"name {name}", f"direction {direction}", f"length {bone['len']}", f"axis {axis} XYZ"]
-        asf += [f"dof {' '.join(bone['dof'])}"] if bone["dof"] else []
-        asf += ["end"]
-    asf += [":hierarchy", "begin", *(f"{skeleton['parent'][bone]} {bone}" for bone in skeleton["order"]), "end"]
-    motion = []
-    for i in range(len(degrees)):
-        values = iter(degrees[i])
-        frame = {bone: " ".join(f"{next(values):.2f}" for _ in axes) for bone, axes in channels}
-        frame["root"] = f"{' '.join(map(str, root[i]))} {frame['root']}"
-        motion.append(frame)
-    (tmp_path / "cmu").mkdir()
-    (tmp_path / "cmu" / f"{clip['subject']}.asf").write_text("\n".join(asf))
-    (tmp_path / "cmu" / f"{clip['clip']}.amc").write_text(amc_text(motion))
+        expected = {name: pack[name][:200] for name in ("joints", "root", "extras")}
     found = pack_of(tmp_path / "cmu", fps={clip["subject"]: 30.0})
     for name, tenths in (("joints", 10.0), ("extras", 10.0), ("root", 1.0)):
         assert np.abs(found[name] - expected[name].astype(np.float64)).max() / tenths < 1.0, name
