@@ -149,7 +149,7 @@ def _evaluate_pictures(
         raise ConfigError(f"{network} is for pictures: name some with 3D labels, --data rendered:FOLDER")
     if detector and input_kind != "detected":
         raise ConfigError("--detector finds people: give --input detected with it")
-    pictures, about = open_pictures(data, test=True)
+    pictures, about = open_pictures(data, "test")
     name = str(about.get("data_set") or Path(data.removeprefix("rendered:")).name)
     return evaluate_pictures(
         network, pictures, name=name, input_kind=input_kind, backend=backend or "openvino",
@@ -158,12 +158,15 @@ def _evaluate_pictures(
 
 
 def _people_table(figures: dict[str, Any]) -> Table:
-    """3DPCK by the number of people in a picture."""
+    """3DPCK by the number of people in a picture, and by sequence where the pictures have some."""
     from rich.table import Table
 
-    columns = [key for key in figures if key not in ("pictures", "estimates", "per_count")]
+    columns = list(next(iter(figures["per_count"].values())))
     table = Table("people in a picture", *columns)
-    for name, row in [*figures["per_count"].items(), ("all", figures)]:
+    sequences = [*figures["per_sequence"].items()]
+    if sequences:
+        sequences.append(("mean of sequences", figures["mean_of_sequences"]))
+    for name, row in [*figures["per_count"].items(), *sequences, ("all", figures)]:
         table.add_row(name, *(f"{row[c]:.{3 if c.startswith('pck') else 0}f}" for c in columns))
     return table
 
@@ -265,7 +268,7 @@ _add_train_command(
 @train_app.command("cascaded")
 def train_cascaded_command(
     data: Annotated[str, typer.Option(help="Rendered pictures: the folder. Others: human36m:FOLDER or muco:FOLDER.")],
-    validation: Annotated[str, typer.Option(help="The same with other people; human36m gives S9 and S11.")],
+    validation: Annotated[str, typer.Option(help="The same with other people; human36m gives S8.")],
     data_2d: Annotated[str | None, typer.Option(help="With 2D labels alone: mpii:FOLDER or coco:FOLDER.")] = None,
     start: Annotated[
         Path | None,
@@ -288,12 +291,12 @@ def train_cascaded_command(
         from rtpose.train.datasets.open_pictures import open_pictures
 
     chosen = load_settings(CascadedSettings, config, settings or [])
-    pictures, about_pictures = open_pictures(data, test=False)
-    held_out, about_held_out = open_pictures(validation, test=True)
+    pictures, about_pictures = open_pictures(data, "train")
+    held_out, about_held_out = open_pictures(validation, "validation")
     about = {"train": about_pictures, "validation": about_held_out}
     flat = None
     if data_2d is not None:
-        flat, about["2d"] = open_pictures(data_2d, test=False)
+        flat, about["2d"] = open_pictures(data_2d, "train")
     earlier = None
     if start is not None:
         earlier = open_start(start)

@@ -12,6 +12,7 @@ from cascaded_files import RECORDED, write_cascaded
 from clips import Picture, write_clip
 from command import rtpose, running
 from mjpeg import MjpegStream
+from posenet_files import write_mupots
 from recording import Recording
 from stick_people import StickPeople, write_rendered
 from viewer import looking_at
@@ -108,7 +109,17 @@ def test_eval(network: Path, tmp_path: Path) -> None:
     } <= set(figures)  # fmt: skip
     assert figures["p_mpjpe_mm"] <= figures["mpjpe_mm"]
     assert figures["people"]["people"] == 3
-    for arguments, said in (((), "--data rendered:FOLDER"), (("--flip", "--data", "people"), "of lifters")):
+    assert figures["people"]["per_sequence"] == {}
+    write_mupots(tmp_path / "mupots3d", {"TS1": 1, "TS2": 2})
+    run = rtpose("eval", network, "--data", "mupots:mupots3d", "--json", "mupots.json", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "mean of sequences" in run.stdout
+    assert list(json.loads((tmp_path / "mupots.json").read_text())["people"]["per_sequence"]) == ["TS1", "TS2"]
+    for arguments, said in (
+        ((), "--data rendered:FOLDER"),
+        (("--flip", "--data", "people"), "of lifters"),
+        (("--data", "mupots"), "mupots:FOLDER"),
+    ):
         run = rtpose("eval", network, *arguments, cwd=tmp_path)
         assert run.returncode == 2
         assert said in run.stderr

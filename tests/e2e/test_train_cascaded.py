@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from command import rtpose
+from posenet_files import write_coco
 from stick_people import StickPeople, write_rendered
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rtpose.backends import load_backend
 
@@ -36,6 +38,24 @@ def test_a_network_is_trained_exported_and_resumed(tmp_path: Path) -> None:
     missing = rtpose(*command[:-3], "--out", "third", "--start", "gone", cwd=tmp_path)
     assert missing.returncode == 2
     assert "--start wants the --out of an earlier training" in missing.stderr
+
+
+def test_pictures_with_2d_labels_are_mixed_in(tmp_path: Path) -> None:
+    write_rendered(tmp_path / "people", StickPeople(6))
+    write_coco(tmp_path / "coco", StickPeople(4))
+    command = ("train", "cascaded", *TINY, "--validation", "people", "--out", "run", "--quiet")
+    run = rtpose(*command, "--data", "coco:coco", cwd=tmp_path)
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+    assert "--data-2d" in run.stderr
+    run = rtpose(*command, "--data", "people", "--data-2d", "coco:coco", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr  # also: the mistake before left nothing in the way
+    data = json.loads(load_backend("openvino", tmp_path / "run" / "cascaded.onnx").metadata["training_data"])
+    assert data["2d"] == {"data_set": "COCO keypoints", "pictures": 4}
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    shown = [event for tag in events.Tags()["images"] for event in events.Images(tag)]
+    assert events.Tags()["images"] == ["person/0", "person/1", "person/2", "person/3"]
+    assert {(one.height, one.width) for one in shown} == {(64, 3 * 64)}  # the crop, its bones, its joints
+    assert "val/mpjpe_mm" in events.Tags()["scalars"]
 
 
 def test_missing_pictures_are_told(tmp_path: Path) -> None:

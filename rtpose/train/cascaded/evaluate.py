@@ -21,6 +21,7 @@ from rtpose.lift.lifter import NetworkLifter
 from rtpose.skeleton import H36M17
 from rtpose.track.nearest import NearestTracker
 from rtpose.train.cascaded.pictures import SEEN_AT_LEAST, LabelledPicture, PersonLabels, Pictures, usable
+from rtpose.train.datasets.posenet import PictureFolder
 from rtpose.types import Float32, Frame
 from rtpose.weights import cascaded_file
 
@@ -28,7 +29,10 @@ MUPOTS_JOINTS = H36M17.indices(
     "head", "thorax", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
     "right_hip", "right_knee", "right_foot", "left_hip", "left_knee", "left_foot",
 )  # fmt: skip
-"""The 14 joints of MuPoTS-3D's 3DPCK: its program leaves out the root, which is right by definition, and the spine."""
+"""The 14 joints of MuPoTS-3D's 3DPCK, as far as h36m17 has them: its program leaves out the root, which is right by
+definition, and the spine."""
+MATCHED_JOINTS = MUPOTS_JOINTS[1:]
+"""By which people are matched: its program does so by these 13, without the head."""
 REACH = 0.1
 """A joint is near, when people are matched, within that part of the longer side of the true person's box. MuPoTS-3D's
 program takes 40 px in pictures 2048 px wide; rendered pictures are far smaller."""
@@ -95,6 +99,20 @@ class _People:
         }
 
 
+def _mean_of(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Each figure's mean over the rows that have it: every sequence counts once, as in MuPoTS-3D's tables; people are
+    counted together."""
+    columns = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+    means = {key: _mean(column[np.isfinite(column)]) for key, column in columns.items()}
+    return {**means, **{key: int(columns[key].sum()) for key in ("people", "matched")}}
+
+
+def _number(name: str) -> tuple[int, str]:
+    """TS2 comes before TS10."""
+    digits = "".join(c for c in name if c.isdigit())
+    return int(digits or 0), name
+
+
 def _mean(values: NDArray[Any]) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
@@ -134,6 +152,8 @@ def evaluate_pictures(
         shown, sha256 = network.facts["name"], network.sha256
     poses: list[tuple[Float32, Float32, NDArray[np.int64]]] = []
     people: list[_People] = []
+    sequence_of = pictures.sequence if isinstance(pictures, PictureFolder) else lambda i: ""
+    sequences: list[str] = []  # of each true person
     estimates = 0
     for i in range(len(pictures)):
         picture = pictures[i]
@@ -152,8 +172,11 @@ def evaluate_pictures(
         else:
             assert network is not None
             found = _by_boxes(network, picture, persons)
-        rows = metrics.match_people(found.joints_px, *_true_places(persons))
+        true_px, reach_px = _true_places(persons)
+        by = list(MATCHED_JOINTS)
+        rows = metrics.match_people(found.joints_px[:, by], true_px[:, by], reach_px)
         people.append(_compared(found, truth_mm, rows))
+        sequences += [sequence_of(i)] * len(rows)
         own = rows if estimator is not None else np.arange(len(persons))
         relative_mm = metrics.root_relative(truth_mm)
         visible = np.array([person.visible.sum() for person in persons])
@@ -165,6 +188,8 @@ def evaluate_pictures(
     groups = {f"{low}-{high} joints visible": (seen >= low) & (seen <= high) for low, high in VISIBLE}
     scale, source = (SCALE, INPUTS) if lifter is None else (SCALE_TWO_STAGE, INPUTS_TWO_STAGE)
     joined = _People(*(np.concatenate([getattr(p, f.name) for p in people]) for f in fields(_People)))
+    of = np.array(sequences)
+    per_sequence = {name: joined.figures(of == name) for name in sorted(set(sequences) - {""}, key=_number)}
     return {
         "lifter": shown,
         "weights_sha256": sha256,
@@ -182,6 +207,8 @@ def evaluate_pictures(
             "estimates": estimates,
             **joined.figures(np.ones(len(joined.count), bool)),
             "per_count": {str(n): joined.figures(joined.count == n) for n in np.unique(joined.count)},
+            "per_sequence": per_sequence,
+            "mean_of_sequences": _mean_of(list(per_sequence.values())) if per_sequence else None,
         },
         "flip_averaging": False,
         "exclusions": f"people with fewer than {SEEN_AT_LEAST} visible joints",
@@ -195,9 +222,11 @@ def _protocol(source: str, scale: str) -> str:
     """How the figures were taken, in one line."""
     return (
         f"one person at a time, {source}; protocol 1: MPJPE, roots put together; protocol 2: "
-        f"P-MPJPE, Procrustes with scale; scale: {scale}. 3DPCK: within 150 mm, the {len(MUPOTS_JOINTS)} joints of "
-        f"MuPoTS-3D; people matched by joints within {REACH:g} of the box, somebody missed counts as wrong; true "
-        f"bones: with the true bones' lengths, as MuPoTS-3D's program; absolute: {ROOT_DEPTH}"
+        f"P-MPJPE, Procrustes with scale; scale: {scale}; left out: people with fewer than {SEEN_AT_LEAST} visible "
+        f"joints. 3DPCK: within 150 mm, the {len(MUPOTS_JOINTS)} joints of MuPoTS-3D as a detector defines them (head: "
+        f"between the ears); people matched by {len(MATCHED_JOINTS)} joints within {REACH:g} of the box, somebody "
+        "missed counts as wrong; true bones: with the true bones' lengths, as MuPoTS-3D's program; absolute: "
+        f"{ROOT_DEPTH}"
     )
 
 

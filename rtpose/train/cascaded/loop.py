@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from rtpose import metrics
-from rtpose.errors import InputError
+from rtpose.errors import ConfigError, InputError
 from rtpose.estimate.crop_codec import CropCodec
 from rtpose.models.cascaded import Cascaded, resized_places
 from rtpose.train.cascaded.losses import (
@@ -53,6 +53,8 @@ from rtpose.types import Float32, Image
 
 TERMS = ("joints", "bones", "volume", "ordinal", "coordinates", "pose", "scale")
 """Of the losses; one that a stage does not have is NaN in the log."""
+ASKED_FOR_3D = 100
+"""People to train on who are asked whether any has 3D labels."""
 SHOWN_PEOPLE = 4
 """In TensorBoard's pictures."""
 _Made = TypeVar("_Made")
@@ -97,25 +99,32 @@ def train_cascaded(
 
     Everything random in a step is drawn from a seed made of `settings.seed` and the step's number: a run that was
     killed and resumed ends as one that was not. data: what tells the pictures apart from others. start: the weights
-    to begin with. Errors: as `RunFolder`; `InputError` without validation people; `ConfigError` for a start of another
-    network.
+    to begin with. Errors, before anything is written: as `RunFolder`; `InputError` for pictures without 3D labels, to
+    train on or to validate on; those of `load_trunk`; `ConfigError` for a start of another network, for a device that
+    is not there, and for a training that came to nothing.
     """
     codec = settings.codec()
-    run = RunFolder(folder, settings, data=data, resume=resume)
+    if not any(person.joints_m is not None for _, person in islice(everyone(pictures), ASKED_FOR_3D)):
+        raise InputError(
+            f"the pictures to train on have no 3D joints (of the first {ASKED_FOR_3D} people): 2D labels alone go into "
+            "--data-2d, beside others"
+        )
+    every = max(1, len(validation) // settings.validation_people)  # not the first video's people alone
     seen = [
         example(picture, person, codec.roi(person.box_px), codec)
-        for picture, person in islice(everyone(validation), settings.validation_people)
+        for picture, person in islice(everyone(validation, every), settings.validation_people)
         if person.joints_m is not None
     ]
     if not seen:
         raise InputError("the validation pictures have nobody with 3D joints: give other pictures")
 
-    torch.manual_seed(settings.seed)
     device = _device(settings)
+    torch.manual_seed(settings.seed)
     network = build(settings)
     load_trunk(network.trunk, settings)
     if start is not None:
         begin_with(network, start)
+    run = RunFolder(folder, settings, data=data, resume=resume)
     # Channels last is how the convolutions of CPUs and GPUs want their pictures.
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = copy.deepcopy(network).eval().requires_grad_(False)
@@ -166,6 +175,11 @@ def train_cascaded(
 
         if step % settings.validate_every == 0 or step == steps:
             scores = validate(averaged, seen, codec, settings.batch_size, side)
+            if not math.isfinite(scores["val_mpjpe_mm"]):
+                raise ConfigError(
+                    f"the training came to nothing in step {step} or before, its errors are no numbers: lower the "
+                    f"learning_rate of stage_{'two' if second else 'one'}, and name another --out"
+                )
             row = {f"loss_{name}": float(terms[name].detach()) if name in terms else math.nan for name in TERMS}
             row |= {"picture_px": side, "learning_rate": learning_rate(at, stage), **scores, "seconds": seconds}
             run.log({"step": step, "stage": 1 + second, **{name: f"{value:.5g}" for name, value in row.items()}})
@@ -184,7 +198,7 @@ def train_cascaded(
 
     writer.close()
     best_state = run.load("best.pt")
-    assert best_state is not None, "the last step validates"
+    assert best_state is not None, "the last step validates, at full size"
     averaged.load_state_dict(best_state["network"])
     return Trained(averaged.to("cpu"), best_state["step"], seconds, best_state["scores"])
 
@@ -320,13 +334,15 @@ def estimated(
 def validate(
     network: Cascaded, people: list[Example], codec: CropCodec, batch_size: int, side: int
 ) -> dict[str, float]:
-    """Errors of `estimated`. MPJPE is root-relative and of the network's own size: nothing true is told to it."""
+    """Errors of `estimated`. MPJPE is root-relative and of the network's own size: nothing true is told to it. NaN for
+    a network that has diverged."""
     joints, estimate_mm = estimated(network, people, codec, batch_size, side)
     truth_mm = 1000 * np.stack([one.pose for one in people])
     voxels = np.abs(joints - np.stack([one.joints for one in people]))
+    aligned = metrics.p_mpjpe if np.isfinite(estimate_mm).all() else metrics.mpjpe  # NaN has no alignment
     return {
         "val_mpjpe_mm": float(metrics.mpjpe(estimate_mm, truth_mm).mean()),
-        "val_p_mpjpe_mm": float(metrics.p_mpjpe(estimate_mm, truth_mm).mean()),
+        "val_p_mpjpe_mm": float(aligned(estimate_mm, truth_mm).mean()),
         "val_x_y_voxels": float(voxels[..., :2].mean()),
         "val_z_voxels": float(voxels[..., 2].mean()),
     }
@@ -361,8 +377,11 @@ def _heatmap_picture(crop: Image, joints: Tensor, heatmaps: list[Tensor]) -> Ima
 
 
 def _device(settings: CascadedSettings) -> torch.device:
+    """Errors: `ConfigError` for a GPU that is not there."""
     if settings.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device=cuda, but torch finds no GPU it can use: take device=auto or cpu")
     return torch.device(settings.device)
 
 

@@ -57,13 +57,17 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def neck_to_knee(poses: Tensor) -> Tensor:
-    """Geo of Eq. 10: the way from neck to knee along the bones, mean of both sides. (N, J, 3) -> (N,), same unit."""
+    """Geo of Eq. 10: the way from neck to knee along the bones, mean of both sides. (N, J, 3) -> (N,), same unit.
+
+    The neck is the joint between the shoulders, which h36m17 calls thorax: from there the bones of Human3.6M's people
+    (0.26, 0.23, 0.13 and 0.44 m of its first subject) come near the paper's 1.077 m, from the joint above it to 1.19 m.
+    """
     length = {}
     for child, parent in H36M17.bones:
         a, b = H36M17.indices(child, parent)
         length[child] = (poses[:, a] - poses[:, b]).norm(dim=-1)
     sides = [length[f"{side}_hip"] + length[f"{side}_knee"] for side in ("left", "right")]
-    way: Tensor = length["neck_base"] + length["thorax"] + length["spine"] + (sides[0] + sides[1]) / 2
+    way: Tensor = length["thorax"] + length["spine"] + (sides[0] + sides[1]) / 2
     return way
 
 

@@ -176,9 +176,9 @@ def usable(picture: LabelledPicture, person: PersonLabels) -> bool:
     return int(seen.sum()) >= SEEN_AT_LEAST and max(x1 - x0, y1 - y0) <= LARGEST_BOX * max(picture.image.shape)
 
 
-def everyone(pictures: Pictures) -> Iterator[tuple[LabelledPicture, PersonLabels]]:
-    """All usable people in order."""
-    for i in range(len(pictures)):
+def everyone(pictures: Pictures, every: int = 1) -> Iterator[tuple[LabelledPicture, PersonLabels]]:
+    """All usable people in order, of every so manieth picture."""
+    for i in range(0, len(pictures), every):
         picture = pictures[i]
         for person in picture.people:
             if usable(picture, person):

@@ -141,8 +141,16 @@ class CascadedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Weight averaging; the averaged weights are validated and shipped. 0 turns it off."""
     validate_every: Count = 1000
     validation_people: Count = 500
-    """At most so many people of the validation pictures are looked at each time."""
+    """At most so many people of the validation pictures, spread over them, are looked at each time."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Errors: `ValueError` for pictures that grow beyond the network's, or are not whole in the end."""
+        sides = [side for stage in (self.stage_one, self.stage_two) for side, _ in stage.growing]
+        if any(side > self.network.input_px for side in sides):
+            raise ValueError(f"growing to {max(sides)} px: the network's pictures have {self.network.input_px}")
+        if any(last >= self.stage_two.epochs for _, last in self.stage_two.growing):
+            raise ValueError("stage_two.growing leaves no epoch with whole pictures, whose weights could be kept")
 
     def codec(self) -> CropCodec:
         """The network's sizes."""

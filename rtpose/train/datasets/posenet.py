@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +87,15 @@ class _Entry:
 class PictureFolder:
     """The pictures of one data set: labels in memory, pictures read when asked for."""
 
-    def __init__(self, entries: Sequence[_Entry]) -> None:
-        self._entries = entries
+    def __init__(self, entries: Sequence[_Entry], *, in_sequences: bool = False) -> None:
+        self._entries, self._in_sequences = entries, in_sequences
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def sequence(self, index: int) -> str:
+        """That a picture is of: in MuPoTS-3D TS1 to TS20; "" where figures are not taken by sequence."""
+        return self._entries[index].path.parent.name if self._in_sequences else ""
 
     def __getitem__(self, index: int) -> Picture:
         """Errors: `InputError` for a picture that is missing or damaged."""
@@ -121,7 +125,7 @@ def open_data_set(
     entries = [entry for entry in entries if entry.people]
     if not entries:
         raise InputError(f"{folder} has no labelled person of {info.name}: fetch its annotations again")
-    return PictureFolder(entries)
+    return PictureFolder(entries, in_sequences=name == "mupots")
 
 
 _PersonReader = Callable[[dict[str, Any], dict[str, Any], Camera], Person | None]
@@ -234,6 +238,20 @@ def _person_3d(pixels: Any, camera_mm: Any, annotation: Mapping[str, Any]) -> Pe
     return Person(joints(pixels), metres, np.ones(len(metres), np.bool_), _box(annotation))
 
 
+_APART_M = 0.5
+
+
+def _in_nobodys_way(people: tuple[Person, ...]) -> tuple[Person, ...]:
+    """Of people who were pasted into one picture those who may be seen: the nearest, and whoever is `_APART_M` from
+    everyone else, in depth and seen from in front. The PoseNet release's rule: nothing says who covers whom."""
+    roots = np.stack([person.joints_m[0] for person in people if person.joints_m is not None])
+    apart = np.abs(roots[:, None] - roots[None])
+    far = (np.linalg.norm(apart[..., :2], axis=-1) >= _APART_M) & (np.linalg.norm(apart, axis=-1) >= _APART_M)
+    alone = (far | np.eye(len(roots), dtype=bool)).all(1)
+    alone[roots[:, 2].argmin()] = True
+    return tuple(person for person, kept in zip(people, alone, strict=True) if kept)
+
+
 def _muco(path: Path, data: dict[str, Any]) -> list[_Entry]:
     def camera(image: dict[str, Any]) -> Camera:
         return Camera(*(float(v) for v in (*image["f"], *image["c"])))
@@ -241,7 +259,8 @@ def _muco(path: Path, data: dict[str, Any]) -> list[_Entry]:
     def person(_: dict[str, Any], annotation: dict[str, Any], camera: Camera) -> Person:
         return _person_3d(annotation["keypoints_img"], annotation["keypoints_cam"], annotation)
 
-    return _entries(data, path.parent, camera, person)
+    entries = _entries(data, path.parent, camera, person)
+    return [replace(entry, people=_in_nobodys_way(entry.people)) for entry in entries]
 
 
 def _mupots(path: Path, data: dict[str, Any]) -> list[_Entry]:

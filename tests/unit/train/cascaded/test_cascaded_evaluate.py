@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from cascaded_files import write_cascaded
 from lifter_files import write_lifter
+from posenet_files import write_mupots
 from stick_people import Person, Picture, StickPeople
 
 from rtpose import metrics
@@ -18,8 +19,10 @@ from rtpose.estimate.cascaded import CascadedNetwork, CropPose
 from rtpose.estimate.two_stage import TwoStageEstimator
 from rtpose.geometry import pixels_from_camera
 from rtpose.lift.lifter import NetworkLifter
+from rtpose.skeleton import H36M17
 from rtpose.train.cascaded import evaluate
 from rtpose.train.cascaded.evaluate import evaluate_pictures, is_for_pictures
+from rtpose.train.datasets.posenet import open_data_set
 from rtpose.types import Camera, Float32, Frame, Image, Person3D
 
 
@@ -117,6 +120,43 @@ def test_true_bones_forgive_the_size(tiny: Path, one_and_two: Pictures, monkeypa
     people = evaluate_pictures(str(tiny), one_and_two, name="sticks")["people"]
     assert people["pck3d_true_bones"] == 1.0
     assert people["pck3d"] < 0.8
+
+
+def test_people_are_matched_by_limbs_and_neck(
+    tiny: Path, one_and_two: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MuPoTS-3D's program matches by 13 joints: the head, the root and the spine alone say nothing."""
+    truth = [p.joints_m for picture in one_and_two.pictures for p in picture.people]
+    answers = []
+    for joints_m, near in zip(truth, (["head", "root", "spine", "neck_base"], ["thorax"], ["left_foot"]), strict=True):
+        assert joints_m is not None
+        pixels = pixels_from_camera(joints_m, one_and_two[0].camera)
+        far = np.ones(17, bool)
+        far[list(H36M17.indices(*near))] = False
+        pixels[far] += 1000
+        answers.append(CropPose(pixels, joints_m - joints_m[0], joints_m[0], np.ones(17, np.float32)))
+    monkeypatch.setattr(CascadedNetwork, "look", lambda self, image, rois, camera: [answers.pop(0) for _ in rois])
+    per_count = evaluate_pictures(str(tiny), one_and_two, name="sticks")["people"]["per_count"]
+    assert (per_count["1"]["matched"], per_count["2"]["matched"]) == (0, 2)
+
+
+def test_mupots_by_sequence(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each sequence counts once, however long it is. In TS10 one wrist of everybody is 170 mm off."""
+    write_mupots(tmp_path, {"TS10": 3, "TS2": 1})
+    pictures = open_data_set("mupots", tmp_path)
+    errors = [np.zeros((17, 3), np.float32) for _ in range(4)]
+    for error in errors[:3]:
+        error[16, 0] = 0.17
+    people = Pictures([pictures[i] for i in range(4)])
+    answer(monkeypatch, people, errors)
+    figures = evaluate_pictures(str(tiny), pictures, name="mupots")["people"]
+    assert {name: row["pck3d"] for name, row in figures["per_sequence"].items()} == {
+        "TS2": 1.0, "TS10": pytest.approx(13 / 14)
+    }  # fmt: skip
+    assert list(figures["per_sequence"]) == ["TS2", "TS10"]
+    assert figures["mean_of_sequences"]["pck3d"] == pytest.approx((1 + 13 / 14) / 2)
+    assert figures["mean_of_sequences"]["people"] == figures["people"] == 4
+    assert figures["pck3d"] == pytest.approx((1 + 3 * 13 / 14) / 4)
 
 
 def test_people_found_by_the_detector(tiny: Path, one_and_two: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:

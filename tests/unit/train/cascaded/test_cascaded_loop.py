@@ -288,6 +288,10 @@ def test_growing_pictures(tmp_path: Path) -> None:
     assert [row[column] for row in rows[1:]] == ["32", "32", "64", "64"]
     with pytest.raises(ValueError, match="multiples of 32"):
         StageSettings(growing=((50, 1),))
+    with pytest.raises(ValueError, match="growing to 96 px: the network's pictures have 64"):
+        tiny(stage_one=StageSettings(growing=((96, 1),)))
+    with pytest.raises(ValueError, match="no epoch with whole pictures"):
+        tiny(stage_two=StageSettings(epochs=2, growing=((32, 2),)))
 
 
 def test_smaller_pictures_have_the_labels_of_the_full_size() -> None:
@@ -326,6 +330,7 @@ def test_beginning_with_an_earlier_training(tmp_path: Path) -> None:
     start = open_start(tmp_path / "earlier")
     assert start.about["step"] == earlier.step
     assert start.about["training_data"] == "sticks"
+    assert start.about["seconds"] == round(earlier.seconds)
     assert msgspec.convert(start.about["settings"], CascadedSettings) == tiny()
     assert start.about["weights_sha256"] == hashlib.sha256((tmp_path / "earlier" / "best.pt").read_bytes()).hexdigest()
     still = StageSettings(1, 1, 1e-12)
@@ -335,6 +340,16 @@ def test_beginning_with_an_earlier_training(tmp_path: Path) -> None:
     for other in (msgspec.structs.replace(NETWORK, width=8), msgspec.structs.replace(NETWORK, variant="jh")):
         with pytest.raises(ConfigError, match="--start is of another network"):
             run(tmp_path / f"{other.width}{other.variant}", tiny(network=other), start=start)
+
+
+def test_weights_for_the_trunk_from_a_file(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    torch.save(build(TINY).trunk.state_dict(), tmp_path / "imagenet.pth")
+    settings = tiny(imagenet=str(tmp_path / "imagenet.pth"), trunk_learns="nothing")
+    trained = run(tmp_path / "run", settings)
+    for name, value in torch.load(tmp_path / "imagenet.pth", weights_only=True).items():
+        if name in dict(trained.network.trunk.named_parameters()) and value.dim() == 4:
+            assert torch.equal(trained.network.trunk.get_parameter(name), value), name
 
 
 def test_what_cannot_be_begun_with(tmp_path: Path) -> None:
@@ -349,5 +364,46 @@ def test_wrong_folders_and_data(tmp_path: Path) -> None:
     run(tmp_path / "run", tiny(stage_one=StageSettings(1, 1), stage_two=StageSettings(1, 1)))
     with pytest.raises(OutputError, match="--resume"):
         run(tmp_path / "run")
+    other = tmp_path / "other"
     with pytest.raises(InputError, match="nobody with 3D"):
-        train_cascaded(TINY, StickPeople(2), StickPeople(2, flat=True), tmp_path / "other", data="sticks")
+        train_cascaded(TINY, StickPeople(2), StickPeople(2, flat=True), other, data="sticks")
+    with pytest.raises(InputError, match="--data-2d"):
+        train_cascaded(TINY, StickPeople(2, flat=True), StickPeople(2), other, data="sticks")
+    with pytest.raises(InputError, match=r"gone\.pth"):
+        run(other, tiny(imagenet="gone.pth"))
+    with pytest.raises(ConfigError, match="trunk_learns: late"):
+        run(other, tiny(trunk_learns="late"))
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="no GPU"):
+            run(other, tiny(device="cuda"))
+    assert not other.exists(), "a first mistake leaves nothing that stands in the next try's way"
+
+
+def test_a_training_that_diverges_is_told(tmp_path: Path) -> None:
+    mad = StageSettings(1, 2, 1e30)
+    with pytest.raises(ConfigError, match="came to nothing"):
+        run(tmp_path / "run", tiny(stage_one=mad, stage_two=StageSettings(1, 1)))
+
+
+def test_pictures_with_2d_labels_are_for_stage_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`share_2d` of its batches; stage two, the lifting block's, sees 3D labels alone."""
+    shares: list[float] = []
+
+    def noted(network: Any, batch: Batch, *rest: Any) -> dict[str, torch.Tensor]:
+        shares.append(float(batch.has_depth.float().mean()))
+        return terms_of[len(rest) == 0](network, batch, *rest)
+
+    terms_of = {True: stage_two_terms, False: stage_one_terms}
+    monkeypatch.setattr("rtpose.train.cascaded.loop.stage_one_terms", noted)
+    monkeypatch.setattr("rtpose.train.cascaded.loop.stage_two_terms", noted)
+    run(tmp_path, tiny(share_2d=0.25), pictures_2d=StickPeople(4, flat=True))
+    assert shares == [0.75] * 4 + [1.0] * 4
+
+
+def test_mixed_precision_learns_as_well(tmp_path: Path) -> None:
+    """bfloat16 has 8 bits: the same steps end near the same place, not at it."""
+    ends = [run(tmp_path / bf16, tiny(bf16=bf16, stage_one=StageSettings(1, 3))) for bf16 in ("on", "off")]
+    on, off = (torch.cat([p.flatten() for p in end.network.parameters()]) for end in ends)
+    assert on.dtype == off.dtype == torch.float32
+    assert not torch.equal(on, off), "bf16=on changes nothing"
+    assert float((on - off).abs().max()) < 0.02

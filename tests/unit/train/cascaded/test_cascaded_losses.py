@@ -85,14 +85,14 @@ def test_pose_loss_by_hand() -> None:
 
 
 def test_neck_to_knee_by_hand() -> None:
-    """Neck and spine in steps of 0.2 m, hips 0.1 m aside, thighs of 0.4 and 0.5 m."""
+    """Spine in steps of 0.2 m up to the shoulders, hips 0.1 m aside, thighs of 0.4 and 0.5 m."""
     pose = torch.zeros(1, 17, 3)
     for joint, place in {
         "spine": (0, -0.2, 0), "thorax": (0, -0.4, 0), "neck_base": (0, -0.6, 0),
         "left_hip": (0.1, 0, 0), "left_knee": (0.1, 0.4, 0), "right_hip": (-0.1, 0, 0), "right_knee": (-0.1, 0, 0.5),
     }.items():  # fmt: skip
         pose[0, H36M17.index_of[joint]] = torch.tensor(place)
-    assert float(neck_to_knee(pose)) == pytest.approx(0.6 + 0.1 + 0.45)
+    assert float(neck_to_knee(pose)) == pytest.approx(0.4 + 0.1 + 0.45)
     unit, log_size = normalised_size(pose)
     assert float(neck_to_knee(unit)) == pytest.approx(1.077)
     torch.testing.assert_close(unit * log_size.exp(), pose)

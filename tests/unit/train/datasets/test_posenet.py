@@ -109,6 +109,8 @@ def test_people_in_camera_space(name: str, tmp_path: Path) -> None:
         "keypoints_img": pixels_from_camera(joints_mm.astype(np.float32), CAMERA).tolist(),
     }  # fmt: skip
     both = [annotation, {**annotation, "is_valid": 0}]
+    if name == "muco":  # beside the first one, so that both may be seen
+        both[1] = {**annotation, "keypoints_cam": (joints_mm + np.array([800, 0, 0])).tolist()}
     write(tmp_path / "data" / file, {"images": [image(**lens)], "annotations": both})
     write_picture(tmp_path / "data" / pictures / "a" / "one.png")
     picture = open_data_set(name, tmp_path)[0]
@@ -123,6 +125,29 @@ def test_people_in_camera_space(name: str, tmp_path: Path) -> None:
         pixels_from_camera(person.joints_m[H36M17.index_of["left_foot"]], CAMERA),
         rtol=1e-4,
     )
+
+
+def test_muco_s_people_who_may_be_hidden_are_left_out(tmp_path: Path) -> None:
+    """Nobody says who covers whom: the nearest one stays, and whoever stands 500 mm from everyone else."""
+    roots = {"nearest": (0, 0, 3000), "behind": (100, 0, 5000), "beside": (900, 0, 4000), "touching": (1100, 0, 4300)}
+    pose = mpi_person(21) - mpi_person(21)[[8, 11]].mean(0)
+
+    def kept(*names: str) -> list[str]:
+        people = [
+            {
+                "image_id": 7, "bbox": [i, 2, 3, 4], "keypoints_cam": (pose + roots[name]).tolist(),
+                "keypoints_img": np.zeros((21, 2)).tolist(),
+            }
+            for i, name in enumerate(names)
+        ]  # fmt: skip
+        labels = {"images": [image(f=[100.0, 110.0], c=[32.0, 24.0])], "annotations": people}
+        write(tmp_path / "data" / "MuCo-3DHP.json", labels)
+        write_picture(tmp_path / "data" / "a" / "one.png")
+        return [names[int(person.box_px[0])] for person in open_data_set("muco", tmp_path)[0].people]
+
+    assert kept("behind", "nearest") == ["nearest"]
+    assert kept("nearest", "beside", "behind") == ["nearest", "beside"]
+    assert kept("touching", "nearest", "beside") == ["nearest"]
 
 
 def human36m(folder: Path, shift: np.ndarray, rotation: np.ndarray, world_mm: np.ndarray) -> None:
