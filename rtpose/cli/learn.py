@@ -380,7 +380,10 @@ def data_render(
         def report(now: Progress) -> None:
             update(now.done, now.count, f"{now.made / max(now.seconds, 1e-9):.1f}/s")
 
-        end = render_folder(folder, motions, settings, count, backgrounds=backgrounds, workers=workers, report=report)
+        end = render_folder(
+            folder, motions, settings, count, backgrounds=backgrounds, workers=workers, report=report,
+            tell=lambda line: print(f"rtpose: {line}", file=sys.stderr),
+        )  # fmt: skip
     print(f"{end.done} pictures in {folder}")
     if end.made:
         each = ", ".join(f"{step} {seconds / end.made * 1e3:.1f}" for step, seconds in end.steps_s.items())

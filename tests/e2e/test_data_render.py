@@ -28,3 +28,4 @@ def test_wrong_options_are_one_line(tmp_path: Path, options: list[str], expected
     assert run.returncode == 2
     assert expected in run.stderr
     assert len(run.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists(), "a first mistake leaves nothing that stands in the next try's way"

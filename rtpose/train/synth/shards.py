@@ -64,10 +64,12 @@ def render_folder(
     workers: int = 2,
     per_shard: int = SHARD,
     report: Callable[[Progress], None] = lambda progress: None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Progress:
     """Fill `folder` with the first `count` pictures (rounded up to whole shards); what is there stays.
 
-    Errors: `OutputError` if the folder holds pictures of other settings; those of `RenderedPeople`.
+    tell: hears of the first use's long wait. Errors: `OutputError` if the folder holds pictures of other settings;
+    those of `RenderedPeople`, before anything is written.
     """
     if count < 1 or workers < 1:
         raise ConfigError(f"{count} pictures by {workers} workers: give 1 or more of both")
@@ -76,13 +78,15 @@ def render_folder(
         "backgrounds": str(backgrounds) if backgrounds else None,
         **json.loads(json.dumps(asdict(settings))),
     }  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / _ABOUT
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != about:
         raise OutputError(f"{folder} holds pictures made with other settings ({path}): name another folder")
-    path.write_text(json.dumps(about, indent=2), encoding="utf-8")
     shards = -(-count // per_shard)
     missing = [k for k in range(shards) if not _labels_path(folder, k).is_file()]
+    if missing:
+        _check(motions, settings, backgrounds, tell)
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(about, indent=2), encoding="utf-8")
     start, made, cpu_s, steps = time.perf_counter(), 0, 0.0, Counter[str]()
     done = (shards - len(missing)) * per_shard
     workers = min(workers, len(missing))
@@ -93,7 +97,6 @@ def render_folder(
 
     report(state())
     if missing:
-        _check(motions, settings, backgrounds)
         # Fresh processes: an OpenGL context does not survive a fork.
         context = multiprocessing.get_context("spawn")
         with context.Pool(workers, _start_worker, (motions, settings, backgrounds)) as pool:
@@ -104,8 +107,8 @@ def render_folder(
     return state()
 
 
-def _check(motions: Path, settings: PeopleSettings, backgrounds: Path | None) -> None:
-    """Whatever a user can have got wrong, before processes are started; the body's rig is built by one of them."""
+def _check(motions: Path, settings: PeopleSettings, backgrounds: Path | None, tell: Callable[[str], None]) -> None:
+    """Whatever a user can have got wrong, before processes are started; and the body's rig, which they share."""
     JointAnglePack(motions)
     if backgrounds:
         find_pictures(backgrounds, settings.split)
@@ -114,7 +117,9 @@ def _check(motions: Path, settings: PeopleSettings, backgrounds: Path | None) ->
         from anny.paths import get_anny_cache_path
     except ImportError as error:
         raise MissingExtraError("synth", "rendering people") from error
-    if not any(get_anny_cache_path().glob("*")):
+    cache = get_anny_cache_path()
+    if not any(cache.glob("*")):
+        tell(f"building the body model, once: some minutes, over 1 GB in {cache} (ANNY_CACHE_DIR names another folder)")
         BodyModel(coarse=True)
 
 

@@ -21,7 +21,9 @@ from rtpose.train.synth.photo import Split, find_pictures, photographed, procedu
 pytest.importorskip("anny", reason="the extra synth is not installed")
 pytest.importorskip("moderngl", reason="the extra synth is not installed")
 from anny.paths import get_anny_cache_path
+from asf_files import amc_text, asf_text
 
+from rtpose.train.datasets.cmu_angles import prepare_cmu_angles
 from rtpose.train.synth.dataset import (
     TEST_SUBJECTS,
     PeopleSettings,
@@ -55,7 +57,7 @@ def people() -> Iterator[RenderedPeople]:
     if not MOTIONS.is_file():
         pytest.skip("the motion pack is not beside this checkout")
     if not any(get_anny_cache_path().glob("*")):
-        pytest.skip("the body's rig is not built yet: python scripts/make_sample.py builds it (some minutes)")
+        pytest.skip("the body model is not built yet: .ci/run and the first `rtpose data render` build it")
     try:
         with Renderer((32, 32)):
             pass
@@ -195,6 +197,27 @@ def test_a_killed_run_goes_on_where_it_was(people: RenderedPeople, tmp_path: Pat
         assert np.abs(picture.image.astype(int) - expected.image).mean() < 12
     with pytest.raises(OutputError, match="other settings"):
         render_folder(folder, MOTIONS, PeopleSettings(size=SIZE, seed=1), count, workers=1, per_shard=4)
+
+
+def test_the_first_use_tells_of_its_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is built here: the body model is asked for after the line, and stops it."""
+    told: list[str] = []
+    (tmp_path / "cmu").mkdir()
+    (tmp_path / "cmu" / "01.asf").write_text(asf_text())
+    (tmp_path / "cmu" / "01_01.amc").write_text(amc_text([{"root": "0 17 0 0 0 0"}] * 40))
+    prepare_cmu_angles(tmp_path / "cmu", tmp_path / "angles.npz")
+
+    def build(**options: bool) -> None:
+        raise RuntimeError("built")
+
+    monkeypatch.setattr("rtpose.train.synth.shards.BodyModel", build)
+    monkeypatch.setattr("anny.paths.get_anny_cache_path", lambda: tmp_path / "rig")
+    with pytest.raises(RuntimeError, match="built"):
+        render_folder(tmp_path / "out", tmp_path / "angles.npz", SETTINGS, 4, tell=told.append)
+    assert len(told) == 1
+    assert str(tmp_path / "rig") in told[0]
+    assert "ANNY_CACHE_DIR" in told[0]
+    assert not (tmp_path / "out").exists()
 
 
 def test_settings_out_of_range() -> None:

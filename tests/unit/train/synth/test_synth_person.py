@@ -25,7 +25,7 @@ DATA = Path(__file__).resolve().parents[5] / "shared" / "data" / "cmu_amc30_trai
 @pytest.fixture(scope="module")
 def model() -> BodyModel:
     if not any(get_anny_cache_path().glob("*")):
-        pytest.skip("the body's rig is not built yet: python scripts/make_sample.py builds it (some minutes)")
+        pytest.skip("the body model is not built yet: .ci/run and the first `rtpose data render` build it")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # anny's dependencies
         return BodyModel()
