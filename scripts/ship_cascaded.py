@@ -1,15 +1,18 @@
 """Put a trained `cascaded` into the package, with its card.
 
-    python scripts/ship_cascaded.py runs/cascaded --single FOLDER --group FOLDER ... --clips CLIP ...
+    python scripts/ship_cascaded.py runs/cascaded --earlier RUN ... --chosen-on FOLDER --single FOLDER --group FOLDER ...
+        --clips CLIP ...
 
-FOLDERs hold rendered test people on whom no weights were chosen. Refuses if the shipped network is better on --single, or
-if it was not trained by configs/train/cascaded_small.yaml, from there on by cascaded_small_more.yaml and from there on by
+--earlier: the trainings that it began with, the first one first. --chosen-on: the training's validation people; refuses if
+the shipped network is better on these. --single, --group: rendered test people who choose nothing. Refuses, too, what was
+not trained by configs/train/cascaded_small.yaml, from there on by cascaded_small_more.yaml and from there on by
 cascaded_small_most.yaml, or by the first one or two of these.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import shutil
 import sys
 from pathlib import Path
@@ -42,6 +45,8 @@ def main() -> None:
     """See the module's text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
+    parser.add_argument("--earlier", type=Path, nargs="*", default=[])
+    parser.add_argument("--chosen-on", type=Path, required=True)
     parser.add_argument("--single", type=Path, required=True)
     parser.add_argument("--group", type=Path, nargs="*", default=[])
     parser.add_argument("--clips", type=Path, nargs="*", default=[])
@@ -52,17 +57,23 @@ def main() -> None:
         settings = msgspec.convert(about.get("settings", {}), CascadedSettings)
         if load_settings(CascadedSettings, CONFIGS / config) != settings:
             sys.exit(f"{config} is not how {trained} was trained")
-    single = figures(trained, args.single, "gt")
+    earlier = [CascadedNetwork(folder / "cascaded.onnx").facts for folder in args.earlier]
+    made = [hashlib.sha256((folder / "best.pt").read_bytes()).hexdigest() for folder in args.earlier]
+    if made != [part["weights_sha256"] for part in trainings(facts)[:-1]]:
+        sys.exit("--earlier names other trainings than those it began with")
     if CASCADED.is_file():
-        old, new = figures(CASCADED, args.single, "gt")["mpjpe_mm"], single["mpjpe_mm"]
-        print(f"rendered test people, MPJPE: shipped {old:.1f} mm, new {new:.1f} mm")
+        old, new = (figures(file, args.chosen_on, "gt")["mpjpe_mm"] for file in (CASCADED, trained))
+        print(f"validation people, MPJPE: shipped {old:.1f} mm, new {new:.1f} mm")
         if new >= old:
             sys.exit("the shipped one is better: kept")
-    groups = [(folder, kind, figures(trained, folder, kind)) for folder in args.group for kind in ("gt", "detected")]
-    rows = [(args.single, "gt", single), (args.single, "detected", figures(trained, args.single, "detected")), *groups]
+    rows = [
+        (folder, kind, figures(trained, folder, kind))
+        for folder in (args.single, *args.group)
+        for kind in ("gt", "detected")
+    ]
     clips, _ = compare(args.clips, str(trained))
     shutil.copyfile(trained, CASCADED)
-    CASCADED.with_suffix(".md").write_text(card(facts, rows, clips, CASCADED.stat().st_size), encoding="utf-8")
+    CASCADED.with_suffix(".md").write_text(card(facts, earlier, rows, clips, CASCADED.stat().st_size), encoding="utf-8")
     print(CASCADED)
 
 
@@ -76,21 +87,36 @@ def trainings(facts: dict[str, Any]) -> list[dict[str, Any]]:
     return parts
 
 
+def render_command(folder: Path) -> str:
+    """By which the pictures of a folder are made."""
+    pictures = RenderedFolder(folder)
+    about, (width, height) = pictures.about, pictures.about["size"]
+    options = [
+        *(["--test"] if about["split"] == "test" else []), *(["--group"] if about["group"] else []),
+        f"--people {about['most_people']}", f"--size {width}x{height}", f"--seed {about['seed']}",
+        f"--count {len(pictures)}",
+    ]  # fmt: skip
+    return f"rtpose data render {folder.name} --motions cmu_amc30_train.npz {' '.join(options)}"
+
+
 def figures(network: Path, folder: Path, kind: str) -> dict[str, Any]:
     """As `rtpose eval NETWORK --data rendered:FOLDER --input KIND`."""
     return evaluate_pictures(str(network), RenderedFolder(folder), name=f"rendered:{folder.name}", input_kind=kind)
 
 
-def card(facts: dict[str, Any], rows: list[tuple[Path, str, dict[str, Any]]], clips: list[Compared], size: int) -> str:
-    """The card's Markdown."""
+def card(
+    facts: dict[str, Any], earlier: list[dict[str, Any]], rows: list[tuple[Path, str, dict[str, Any]]],
+    clips: list[Compared], size: int,
+) -> str:  # fmt: skip
+    """The card's Markdown. earlier: the facts of the trainings that it began with."""
     data, settings = facts["training_data"], facts["settings"]
-    parts = trainings(facts)
-    start = " --start RUN" if len(parts) > 1 else ""
-    before = [
-        f"the weights of `{config}` (step {about['step']}, sha256 `{about['weights_sha256'][:8]}`)"
-        for config, about in zip(PARTS, parts[:-1], strict=False)
-    ]
-    begun = "\n  It began with " + ", which began with ".join(reversed(before)) + "." if before else ""
+    parts = "\n".join(
+        f"| {number} | `{config}`{' --start RUN' if number > 1 else ''} | `{part['git_revision']}` | "
+        f"{part['training_seconds'] / 60:.0f} | {part['step']} |"
+        for number, (config, part) in enumerate(zip(PARTS, [*earlier, facts], strict=False), 1)
+    )
+    minutes = sum(part["training_seconds"] for part in (*earlier, facts)) / 60
+    commands = "\n".join(render_command(folder) for folder in dict.fromkeys(row[0] for row in rows))
     rendered = "\n".join(
         f"| {folder.name} | {kind} | {f['people']['people']} | {f['people']['matched']} | {f['mpjpe_mm']:.1f} | "
         f"{f['p_mpjpe_mm']:.1f} | {f['people']['pck3d']:.3f} | {f['people']['pck3d_matched']:.3f} | "
@@ -113,13 +139,25 @@ def card(facts: dict[str, Any], rows: list[tuple[Path, str, dict[str, Any]]], cl
 - **File**: `cascaded.onnx`, {size / 1e6:.1f} MB, weights stored as fp16, computed in fp32; sha256 `{rows[0][2]["weights_sha256"]}`.
 - **Input and output**: {facts["input"]}; {facts["output"]}.
 - **Trunk**: the first layers of BlazePose's landmark network (Google, Apache License 2.0), {LEARNED[settings["trunk_learns"]]}
-- **Trained by**: `rtpose train cascaded --config configs/train/{PARTS[len(parts) - 1]} --data FOLDER --validation FOLDER{start}` at revision
-  `{facts["git_revision"]}`, {facts["training_seconds"] / 60:.0f} minutes on two shared CPU cores; the averaged weights of step {facts["step"]} were best on the validation people.{begun}
-- **Data**: {data["pictures"]} rendered pictures (`rtpose data render`, seed 0), motions of {data["train"]["rendered"]["motions"]} without the
-  subjects {", ".join(TEST_SUBJECTS)}. {data["acknowledgement"]}
+- **Trained by**: `rtpose train cascaded --config configs/train/PART --data FOLDER --validation FOLDER`, {minutes:.0f} minutes in all on two
+  shared CPU cores, in {1 + len(earlier)} parts that each begin with the weights of the one before it that were best on the validation people:
 
-On rendered people of other motions, bodies, clothes and backgrounds, never trained or chosen on
-(`rtpose eval cascaded --data rendered:FOLDER --input gt|detected`; {rows[0][2]["protocol"]}):
+| part | config | revision | minutes | best step |
+|---|---|---|---|---|
+{parts}
+
+- **Data**: {data["pictures"]} rendered pictures (`rtpose data render FOLDER --motions cmu_amc30_train.npz --count {data["pictures"]}`), motions without the
+  subjects {", ".join(TEST_SUBJECTS)}; the weights were chosen on people who move as these three (`--test --people 1 --count 768`).
+  `rtpose data prepare cmu FOLDER --angles --subjects 1,3,5,14,16,17,127,131` makes such a pack from the database's files. {data["acknowledgement"]}
+
+On rendered people of bodies, clothes and backgrounds that were neither trained nor chosen on, with the motions of subjects {", ".join(TEST_SUBJECTS)},
+which were not trained on; the weights were chosen on other pictures (another seed) of the same motions:
+
+```sh
+{commands}
+```
+
+`rtpose eval cascaded --data rendered:FOLDER --input gt|detected`: {rows[0][2]["protocol"]}.
 
 | pictures | boxes | people | matched | MPJPE mm | P-MPJPE mm | 3DPCK | of the matched | absolute | root error mm |
 |---|---|---|---|---|---|---|---|---|---|

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rtpose.cli.options import (
+    CascadedOverrides,
     ConfigFile,
     DataJoints,
     DetectorOption,
@@ -179,7 +180,7 @@ def reproduce(
         typer.Option(
             help="Folder of motion packs, Human3.6M or MPI-INF-3DHP; again for a table of two data sets. For "
             "cascaded-table4 two folders of rendered people, the second of test people.",
-            show_default="the built-in small packs",
+            show_default="the built-in small packs, for svmac-table4, consistency-table3 and consistency-table5",
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trainings and the page.")] = Path(
@@ -274,7 +275,7 @@ def train_cascaded_command(
         Path | None,
         typer.Option(help="Begin with what was learned in this --out of an earlier training, of the same network."),
     ] = None,
-    settings: TrainOverrides = None,
+    settings: CascadedOverrides = None,
     out: TrainOut = None,
     resume: Resume = False,
     config: ConfigFile = None,

@@ -83,6 +83,9 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file w
 TrainOverrides = Annotated[
     list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. steps=2000 noise.sigma=0.02.")
 ]
+CascadedOverrides = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. batch_size=16 stage_one.epochs=4.")
+]
 Port = Annotated[int, typer.Option(help="Port of the page; 0 takes any free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on. Anything but this machine asks for a token.")]
 ViewerOption = Annotated[

@@ -99,7 +99,7 @@ def video(
         int | None,
         typer.Option(
             min=1,
-            help="Processes that share out several inputs: best one for each processor core.",
+            help="Processes that share out several inputs: best one for every two processor cores.",
             show_default="1; with --cluster all of it",
         ),
     ] = None,
