@@ -61,6 +61,11 @@ def main() -> None:
     made = [hashlib.sha256((folder / "best.pt").read_bytes()).hexdigest() for folder in args.earlier]
     if made != [part["weights_sha256"] for part in trainings(facts)[:-1]]:
         sys.exit("--earlier names other trainings than those it began with")
+    chosen_on = RenderedFolder(args.chosen_on).about
+    if facts["training_data"]["validation"] != {"rendered": chosen_on}:
+        sys.exit(f"{args.chosen_on} does not hold the training's validation people")
+    if any(RenderedFolder(folder).about["seed"] == chosen_on["seed"] for folder in (args.single, *args.group)):
+        sys.exit("test people want another seed than those by whom the weights were chosen")
     if CASCADED.is_file():
         old, new = (figures(file, args.chosen_on, "gt")["mpjpe_mm"] for file in (CASCADED, trained))
         print(f"validation people, MPJPE: shipped {old:.1f} mm, new {new:.1f} mm")
@@ -73,7 +78,9 @@ def main() -> None:
     ]
     clips, _ = compare(args.clips, str(trained))
     shutil.copyfile(trained, CASCADED)
-    CASCADED.with_suffix(".md").write_text(card(facts, earlier, rows, clips, CASCADED.stat().st_size), encoding="utf-8")
+    CASCADED.with_suffix(".md").write_text(
+        card(facts, earlier, args.chosen_on, rows, clips, CASCADED.stat().st_size), encoding="utf-8"
+    )
     print(CASCADED)
 
 
@@ -105,10 +112,10 @@ def figures(network: Path, folder: Path, kind: str) -> dict[str, Any]:
 
 
 def card(
-    facts: dict[str, Any], earlier: list[dict[str, Any]], rows: list[tuple[Path, str, dict[str, Any]]],
+    facts: dict[str, Any], earlier: list[dict[str, Any]], chosen_on: Path, rows: list[tuple[Path, str, dict[str, Any]]],
     clips: list[Compared], size: int,
 ) -> str:  # fmt: skip
-    """The card's Markdown. earlier: the facts of the trainings that it began with."""
+    """The card's Markdown. earlier: the facts of the trainings that it began with. chosen_on: the validation people."""
     data, settings = facts["training_data"], facts["settings"]
     parts = "\n".join(
         f"| {number} | `{config}`{' --start RUN' if number > 1 else ''} | `{part['git_revision']}` | "
@@ -146,8 +153,8 @@ def card(
 |---|---|---|---|---|
 {parts}
 
-- **Data**: {data["pictures"]} rendered pictures (`rtpose data render FOLDER --motions cmu_amc30_train.npz --count {data["pictures"]}`), motions without the
-  subjects {", ".join(TEST_SUBJECTS)}; the weights were chosen on people who move as these three (`--test --people 1 --count 768`).
+- **Data**: {data["pictures"]} rendered pictures, motions without the subjects {", ".join(TEST_SUBJECTS)}; the weights were chosen on people who move as these three
+  (`{render_command(chosen_on)}`).
   `rtpose data prepare cmu FOLDER --angles --subjects 1,3,5,14,16,17,127,131` makes such a pack from the database's files. {data["acknowledgement"]}
 
 On rendered people of bodies, clothes and backgrounds that were neither trained nor chosen on, with the motions of subjects {", ".join(TEST_SUBJECTS)},

@@ -20,11 +20,22 @@ class RunFolder:
     def __init__(self, path: Path, settings: msgspec.Struct, *, data: str, resume: bool) -> None:
         """data: one line that tells the data apart from others.
 
-        Errors: `OutputError` if the folder holds a run and `resume` is off, or cannot be written; `ConfigError` if the
-        run there has other settings or other data.
+        Errors: as `check`; `OutputError` if the folder cannot be written.
         """
         self.path = path
-        file = path / "settings.yaml"
+        self.check(path, settings, data=data, resume=resume)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            (path / "data.txt").write_text(data, encoding="utf-8")
+            (path / "settings.yaml").write_text(dump_settings(settings), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
+
+    @staticmethod
+    def check(path: Path, settings: msgspec.Struct, *, data: str, resume: bool) -> None:
+        """Writes nothing. Errors: `OutputError` if the folder holds a run and `resume` is off, or cannot be read;
+        `ConfigError` if the run there has other settings or other data."""
+        file, data_file = path / "settings.yaml", path / "data.txt"
         if file.exists() and not resume:
             raise OutputError(f"{path} already holds a training: add --resume to go on with it, or name another --out")
         if file.exists() and load_settings(type(settings), file) != settings:
@@ -32,14 +43,11 @@ class RunFolder:
                 f"{file} differs from the settings given: repeat that run's settings, or name another --out"
             )
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            data_file = path / "data.txt"
-            if data_file.exists() and data_file.read_text(encoding="utf-8") != data:
-                raise ConfigError(f"{data_file} names other data than that given ({data}): repeat that run's --data")
-            data_file.write_text(data, encoding="utf-8")
-            file.write_text(dump_settings(settings), encoding="utf-8")
+            other_data = data_file.exists() and data_file.read_text(encoding="utf-8") != data
         except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
+            raise OutputError(f"{path} cannot be read: {error.strerror or error}") from None
+        if other_data:
+            raise ConfigError(f"{data_file} names other data than that given ({data}): repeat that run's --data")
 
     def save(self, name: str, state: dict[str, Any]) -> None:
         """Write a checkpoint so that a kill leaves either the old one or the new one."""

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from asf_files import amc_text, asf_text
+
+from rtpose.train.datasets.cmu_angles import prepare_cmu_angles
 
 pytest.importorskip("anny", reason="the extra synth is not installed")
 
@@ -20,11 +24,18 @@ pytest.importorskip("anny", reason="the extra synth is not installed")
         (["--group", "--people", "1"], "give 2 to 4"),
         (["--count", "0"], "give 1 or more"),
         ([], "no motion pack no.npz"),
+        (["--motions", "places.npz"], "places.npz is no pack of joint angles"),
+        (["--motions", "angles.npz", "--test"], "no clips of the test subjects 05, 17, 131"),
     ],
 )
 def test_wrong_options_are_one_line(tmp_path: Path, options: list[str], expected: str) -> None:
-    command = [sys.executable, "-m", "rtpose", "data", "render", str(tmp_path / "out"), "--motions", "no.npz", *options]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    np.savez(tmp_path / "places.npz", joints=np.zeros(3))
+    (tmp_path / "cmu").mkdir()
+    (tmp_path / "cmu" / "01.asf").write_text(asf_text())
+    (tmp_path / "cmu" / "01_01.amc").write_text(amc_text([{"root": "0 17 0 0 0 0"}] * 40))
+    prepare_cmu_angles(tmp_path / "cmu", tmp_path / "angles.npz")
+    command = [sys.executable, "-m", "rtpose", "data", "render", "out", "--motions", "no.npz", *options]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert run.returncode == 2
     assert expected in run.stderr
     assert len(run.stderr.strip().splitlines()) == 1

@@ -100,19 +100,20 @@ def train_cascaded(
     Everything random in a step is drawn from a seed made of `settings.seed` and the step's number: a run that was
     killed and resumed ends as one that was not. data: what tells the pictures apart from others. start: the weights
     to begin with. Errors, before anything is written: as `RunFolder`; `InputError` for pictures without 3D labels, to
-    train on or to validate on; those of `load_trunk`; `ConfigError` for a start of another network, for a device that
-    is not there, and for a training that came to nothing.
+    train on or to validate on; those of `load_trunk`; `ConfigError` for a start of another network and for a device
+    that is not there. Later: `ConfigError` for a training that came to nothing.
     """
+    RunFolder.check(folder, settings, data=data, resume=resume)
     codec = settings.codec()
     if not any(person.joints_m is not None for _, person in islice(everyone(pictures), ASKED_FOR_3D)):
         raise InputError(
             f"the pictures to train on have no 3D joints (of the first {ASKED_FOR_3D} people): 2D labels alone go into "
             "--data-2d, beside others"
         )
-    every = max(1, len(validation) // settings.validation_people)  # not the first video's people alone
+    order = np.random.default_rng(0).permutation(len(validation)).tolist()  # not the first video's people alone
     seen = [
         example(picture, person, codec.roi(person.box_px), codec)
-        for picture, person in islice(everyone(validation, every), settings.validation_people)
+        for picture, person in islice(everyone(validation, order), settings.validation_people)
         if person.joints_m is not None
     ]
     if not seen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Protocol
 
@@ -176,9 +176,9 @@ def usable(picture: LabelledPicture, person: PersonLabels) -> bool:
     return int(seen.sum()) >= SEEN_AT_LEAST and max(x1 - x0, y1 - y0) <= LARGEST_BOX * max(picture.image.shape)
 
 
-def everyone(pictures: Pictures, every: int = 1) -> Iterator[tuple[LabelledPicture, PersonLabels]]:
-    """All usable people in order, of every so manieth picture."""
-    for i in range(0, len(pictures), every):
+def everyone(pictures: Pictures, order: Iterable[int] | None = None) -> Iterator[tuple[LabelledPicture, PersonLabels]]:
+    """All usable people, picture by picture. order: of the pictures, where it is not their own."""
+    for i in range(len(pictures)) if order is None else order:
         picture = pictures[i]
         for person in picture.people:
             if usable(picture, person):

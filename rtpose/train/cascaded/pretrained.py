@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from dataclasses import dataclass
@@ -54,7 +53,7 @@ class Start:
     network: dict[str, Tensor]
     """The weights that were best."""
     about: dict[str, Any]
-    """`weights_sha256`, `step`, `seconds`, `settings` and `training_data`, for the facts of what is made from it."""
+    """`weights_sha256`, `step`, `settings` and `training_data`, for the facts of what is made from it."""
 
 
 def open_start(folder: Path) -> Start:
@@ -67,12 +66,10 @@ def open_start(folder: Path) -> Start:
         data = json.loads((folder / "data.txt").read_text(encoding="utf-8"))
         settings = yaml.safe_load((folder / "settings.yaml").read_text(encoding="utf-8"))
         network, step = best["network"], int(best["step"])
-        with (folder / "log.csv").open(newline="", encoding="utf-8") as log:
-            seconds = round(float(list(csv.DictReader(log))[-1]["seconds"]))
     except Exception as error:  # torch has no error of its own for damaged files
         raise InputError(f"{folder} is no training of cascaded, or damaged: name another one by --start") from error
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    about = {"weights_sha256": sha256, "step": step, "seconds": seconds, "settings": settings, "training_data": data}
+    about = {"weights_sha256": sha256, "step": step, "settings": settings, "training_data": data}
     return Start(network, about)
 
 

@@ -178,9 +178,7 @@ def prepare_cmu(
             motion = _read_asf_amc(trial, rate, skeletons)
         else:
             motion = _read_bvh(trial, rate, trial.subject in given)
-        reach = max(float(np.abs(places - motion.joints["hip"]).max()) for places in motion.joints.values())
-        if not reach < _REACH_M:
-            raise InputError(f"{trial.path} has a joint {reach:.1f} m from the hips: the file or its unit is damaged")
+        check_reach(motion.joints, trial.path)
         for frames, joints in clips_at_pack_rate(motion.joints, motion.fps):
             clips.append(_packed(joints))
             meta.append(
@@ -294,6 +292,13 @@ def skeleton_of(trial: Trial, skeletons: dict[Path, AsfSkeleton]) -> AsfSkeleton
 def pack_joints(skeleton: AsfSkeleton, angles: dict[str, Array]) -> dict[str, Array]:
     """A pack's joints and extras of an AMC file -> (T, 3) metres, world."""
     return _pick(asf_positions(skeleton, angles), _ASF_JOINTS, skeleton.metres_per_unit)
+
+
+def check_reach(joints: dict[str, Array], path: Path) -> None:
+    """Errors: `InputError` for a file in which a joint is nowhere near the body, or nowhere at all."""
+    reach = max(float(np.abs(places - joints["hip"]).max()) for places in joints.values())
+    if not reach < _REACH_M:
+        raise InputError(f"{path} has a joint {reach:.1f} m from the hips: the file or its unit is damaged")
 
 
 def _read_asf_amc(trial: Trial, fps: float, skeletons: dict[Path, AsfSkeleton]) -> _Motion:

@@ -23,6 +23,7 @@ from rtpose.train.datasets.cmu import (
     SHORTEST_CLIP,
     USUAL_FPS,
     check_pack_path,
+    check_reach,
     clips_at_pack_rate,
     find_trials,
     pack_joints,
@@ -48,15 +49,18 @@ def prepare_cmu_angles(
 ) -> int:
     """Make a pack of joint angles at 30 Hz and return its number of frames.
 
-    Arguments and errors: as `prepare_cmu`; `InputError` also for a folder, or a subject, of BVH files alone. Clips are
-    cut where `prepare_cmu` cuts them; of a file whose rate is no multiple of 30 Hz the nearest frames are taken.
+    Arguments and errors: as `prepare_cmu`; `InputError` also for a subject in `subjects` who has BVH files alone
+    (without `subjects`, those are left out), and for one with two skeletons. Clips are cut where `prepare_cmu` cuts
+    them; of a file whose rate is no multiple of 30 Hz the nearest frames are taken.
     """
     check_pack_path(out)
     found = find_trials(folder, None if subjects is None else {plain_number(s) for s in subjects})
     trials = [trial for trial in found if trial.path.suffix.lower() == ".amc"]
-    if not trials:
+    without = sorted({trial.subject for trial in found} - {trial.subject for trial in trials})
+    if without and (subjects is not None or not trials):
         raise InputError(
-            f"{folder} has BVH files only: joint angles are read from ASF and AMC files, as 01.asf, 01_01.amc"
+            f"{folder} has BVH files only of subject {', '.join(without)}: joint angles are in ASF and AMC files, as "
+            f"{without[0]}.asf and {without[0]}_01.amc"
         )
     texts = trial_texts(folder)
     rates = {**FPS_OF_SUBJECT, **{plain_number(subject): rate for subject, rate in (fps or {}).items()}}
@@ -67,9 +71,13 @@ def prepare_cmu_angles(
     for done, trial in enumerate(trials):
         if progress:
             progress(done, len(trials), trial.name)
-        skeleton = skeletons[trial.subject] = skeleton_of(trial, read)
+        skeleton = skeleton_of(trial, read)
+        if _facts(skeletons.setdefault(trial.subject, skeleton)) != _facts(skeleton):
+            raise InputError(f"{trial.path} has another skeleton than the trials of {trial.subject} before: keep one")
         angles = read_amc(trial.path, skeleton)
-        for at, _ in clips_at_pack_rate(pack_joints(skeleton, angles), rates.get(trial.subject, USUAL_FPS)):
+        joints = pack_joints(skeleton, angles)
+        check_reach(joints, trial.path)
+        for at, _ in clips_at_pack_rate(joints, rates.get(trial.subject, USUAL_FPS)):
             frames = np.round(at).astype(int)
             clips.append(_by_axis(skeleton, {bone: values[frames] for bone, values in angles.items()}))
             meta.append(

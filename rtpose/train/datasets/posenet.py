@@ -242,11 +242,10 @@ _APART_M = 0.5
 
 
 def _in_nobodys_way(people: tuple[Person, ...]) -> tuple[Person, ...]:
-    """Of people who were pasted into one picture those who may be seen: the nearest, and whoever is `_APART_M` from
-    everyone else, in depth and seen from in front. The PoseNet release's rule: nothing says who covers whom."""
+    """Of people who were pasted into one picture those who are sure to be seen: the nearest, and whoever is `_APART_M`
+    beside everyone else. The PoseNet release's rule: nothing says who covers whom."""
     roots = np.stack([person.joints_m[0] for person in people if person.joints_m is not None])
-    apart = np.abs(roots[:, None] - roots[None])
-    far = (np.linalg.norm(apart[..., :2], axis=-1) >= _APART_M) & (np.linalg.norm(apart, axis=-1) >= _APART_M)
+    far = np.linalg.norm(roots[:, None, :2] - roots[None, :, :2], axis=-1) >= _APART_M
     alone = (far | np.eye(len(roots), dtype=bool)).all(1)
     alone[roots[:, 2].argmin()] = True
     return tuple(person for person, kept in zip(people, alone, strict=True) if kept)

@@ -111,6 +111,15 @@ class _Placed:
     """(N, 3) metres, points all over the body."""
 
 
+def clips_of_split(pack: JointAnglePack, split: Split, path: Path) -> list[int]:
+    """Those of `TEST_SUBJECTS`, or of everybody else. Errors: `InputError` naming the pack's path if it has none."""
+    clips = [i for i, clip in enumerate(pack.clips) if (clip["subject"] in TEST_SUBJECTS) == (split is Split.TEST)]
+    if not clips:
+        subjects = f"the test subjects {', '.join(TEST_SUBJECTS)}" if split is Split.TEST else "subjects to train on"
+        raise InputError(f"{path} has no clips of {subjects}: name another pack of joint angles")
+    return clips
+
+
 class RenderedPeople:
     """Makes picture after picture. Each process draws with an OpenGL context of its own, made when it first draws.
 
@@ -129,10 +138,7 @@ class RenderedPeople:
         self.seconds: Counter[str] = Counter()
         """Where the time went, by step."""
         self._pack = JointAnglePack(motions)
-        test = self.settings.split is Split.TEST
-        self.clips = [i for i, clip in enumerate(self._pack.clips) if (clip["subject"] in TEST_SUBJECTS) == test]
-        if not self.clips:
-            raise InputError(f"{motions} has no clips of the {self.settings.split.value} split's subjects")
+        self.clips = clips_of_split(self._pack, self.settings.split, motions)
         # Long clips more often than short ones, but not in proportion: a few are very long.
         lengths = np.array([self._pack.clips[i]["n"] for i in self.clips], np.float64)
         self._clip_shares = np.sqrt(lengths) / np.sqrt(lengths).sum()

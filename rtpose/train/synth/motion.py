@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,15 +129,21 @@ class JointAnglePack:
     """`cmu_amc30_*.npz`: clips of joint angles with the skeletons they belong to."""
 
     def __init__(self, path: Path) -> None:
+        """Errors: `InputError` for a file that is missing or of another kind."""
         if not path.is_file():
             raise InputError(f"no motion pack {path}: name the folder that holds {path.name}")
-        with np.load(path, allow_pickle=False) as file:
-            self._angles_cdeg: NDArray[np.int16] = file["angles_cdeg"]
-            self._root_units: NDArray[np.float32] = file["root_units"]
-            self._starts: NDArray[np.int32] = file["seg"]
-            self.clips: list[dict[str, Any]] = json.loads(str(file["meta"]))
-            self._channels: list[tuple[str, list[str]]] = json.loads(str(file["channels"]))
-            self._skeletons: dict[str, Any] = json.loads(str(file["skeletons"]))
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                self._angles_cdeg: NDArray[np.int16] = file["angles_cdeg"]
+                self._root_units: NDArray[np.float32] = file["root_units"]
+                self._starts: NDArray[np.int32] = file["seg"]
+                self.clips: list[dict[str, Any]] = json.loads(str(file["meta"]))
+                self._channels: list[tuple[str, list[str]]] = json.loads(str(file["channels"]))
+                self._skeletons: dict[str, Any] = json.loads(str(file["skeletons"]))
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise InputError(
+                f"{path} is no pack of joint angles, or damaged: make one by `rtpose data prepare cmu --angles`"
+            ) from error
         self._floors: dict[int, float] = {}
         self._axes_of: dict[str, dict[str, Array]] = {}
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from rtpose.errors import ConfigError, InputError, MissingExtraError, OutputError
 from rtpose.train.synth.body import BodyModel
-from rtpose.train.synth.dataset import BLOCK, PeopleSettings, Person, Picture, RenderedPeople
+from rtpose.train.synth.dataset import BLOCK, PeopleSettings, Person, Picture, RenderedPeople, clips_of_split
 from rtpose.train.synth.motion import JointAnglePack
 from rtpose.train.synth.photo import find_pictures
 from rtpose.types import Camera, Image
@@ -109,7 +109,7 @@ def render_folder(
 
 def _check(motions: Path, settings: PeopleSettings, backgrounds: Path | None, tell: Callable[[str], None]) -> None:
     """Whatever a user can have got wrong, before processes are started; and the body's rig, which they share."""
-    JointAnglePack(motions)
+    clips_of_split(JointAnglePack(motions), settings.split, motions)
     if backgrounds:
         find_pictures(backgrounds, settings.split)
     try:

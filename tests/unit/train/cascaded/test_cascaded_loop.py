@@ -330,7 +330,6 @@ def test_beginning_with_an_earlier_training(tmp_path: Path) -> None:
     start = open_start(tmp_path / "earlier")
     assert start.about["step"] == earlier.step
     assert start.about["training_data"] == "sticks"
-    assert start.about["seconds"] == round(earlier.seconds)
     assert msgspec.convert(start.about["settings"], CascadedSettings) == tiny()
     assert start.about["weights_sha256"] == hashlib.sha256((tmp_path / "earlier" / "best.pt").read_bytes()).hexdigest()
     still = StageSettings(1, 1, 1e-12)
@@ -377,6 +376,30 @@ def test_wrong_folders_and_data(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="no GPU"):
             run(other, tiny(device="cuda"))
     assert not other.exists(), "a first mistake leaves nothing that stands in the next try's way"
+
+
+def test_validation_people_are_spread_over_the_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data set begins with one video, and its pictures may hold several people."""
+    asked: list[int] = []
+
+    class Pairs(StickPeople):
+        def __getitem__(self, index: int) -> Any:
+            asked.append(index)
+            picture = super().__getitem__(index)
+            return replace(picture, people=picture.people * 2)
+
+    seen: list[int] = []
+
+    def noted(network: Any, people: list[Any], *rest: Any) -> dict[str, float]:
+        seen.append(len(people))
+        return {"val_mpjpe_mm": 1.0}
+
+    monkeypatch.setattr("rtpose.train.cascaded.loop.validate", noted)
+    train_cascaded(tiny(validation_people=10), StickPeople(6), Pairs(9), tmp_path, data="sticks")
+    assert seen == [10] * len(seen)
+    assert len(asked) == len(set(asked)) == 5
+    assert max(asked) >= 6, "the first pictures alone"
+    assert min(asked) <= 2
 
 
 def test_a_training_that_diverges_is_told(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
     for trial, x in (("07_01", [0.0] * 48), ("07_02", [0.0] * 8 + [50.0] * 40)):
         frames = [
             {
-                "root": f"{x[i]} 17 2 {t[0]:.2f} {t[1] + 300:.2f} {t[2]:.2f}", "lowerback": f"{t[3]:.2f} {t[4]:.2f}",
+                "root": f"{x[i]} 17 2 {t[0]:.2f} {t[1] + 700:.2f} {t[2]:.2f}", "lowerback": f"{t[3]:.2f} {t[4]:.2f}",
                 "lfemur": f"{t[5]:.2f} {t[6]:.2f} {t[7]:.2f}", "rfemur": f"{t[6]:.2f} {t[5]:.2f}",
                 "lhumerus": f"{t[4]:.2f}",
             }
@@ -104,8 +104,43 @@ def test_what_cannot_be_packed(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="exists"):
         prepare_cmu_angles(folder, tmp_path / "there.npz")
     assert (tmp_path / "there.npz").read_bytes() == b"kept"
-    for file in folder.glob("*.amc"):
-        file.rename(file.with_suffix(".bvh"))
-    with pytest.raises(InputError, match="BVH files only"):
-        prepare_cmu_angles(folder, tmp_path / "a.npz")
+    for text, said in (
+        (asf_text(AXES, DOFS).replace("length 0.45", "length 0.045"), "m from the hips"),
+        ("", "no complete ASF"),
+    ):
+        (folder / "07.asf").write_text(text)
+        (folder / "07_02.amc").write_text(amc_text([{"root": "0 17 0 0 0 0"}] * 40))
+        with pytest.raises(InputError, match=said):
+            prepare_cmu_angles(folder, tmp_path / "a.npz")
     assert not (tmp_path / "a.npz").exists()
+
+
+def test_subjects_without_angles(folder: Path, tmp_path: Path) -> None:
+    """Asked for, they are missed; otherwise what there is gets packed."""
+    (folder / "17_01.bvh").write_text("HIERARCHY")
+    with pytest.raises(InputError, match=r"BVH files only of subject 17: .*17\.asf and 17_01\.amc"):
+        prepare_cmu_angles(folder, tmp_path / "a.npz", subjects=["7", "17"])
+    assert prepare_cmu_angles(folder, tmp_path / "a.npz") == 22
+    for file in folder.glob("*.amc"):
+        file.unlink()
+    with pytest.raises(InputError, match="BVH files only of subject 17"):
+        prepare_cmu_angles(folder, tmp_path / "b.npz")
+
+
+def test_two_skeletons_of_one_subject(folder: Path, tmp_path: Path) -> None:
+    """A pack has one for each subject: another one's angles would move it wrongly."""
+    (folder / "again").mkdir()
+    (folder / "again" / "07.asf").write_text(asf_text({"lfemur": "1 2 3"}, DOFS))
+    (folder / "07_02.amc").rename(folder / "again" / "07_02.amc")
+    with pytest.raises(InputError, match="another skeleton"):
+        prepare_cmu_angles(folder, tmp_path / "a.npz")
+
+
+def test_rates_that_are_no_multiple_take_the_nearest_frames(tmp_path: Path) -> None:
+    (tmp_path / "07.asf").write_text(asf_text())
+    (tmp_path / "07_01.amc").write_text(amc_text([{"root": f"0 17 0 0 {i} 0"} for i in range(50)]))
+    assert prepare_cmu_angles(tmp_path, tmp_path / "a.npz", fps={"7": 50.0}) == 30
+    with np.load(tmp_path / "a.npz") as pack:
+        channels = [f"{bone} {axis}" for bone, axes in json.loads(str(pack["channels"])) for axis in axes]
+        turned = pack["angles_cdeg"][:, channels.index("root ry")] / 100
+    assert turned[:6].tolist() == [0, 2, 3, 5, 7, 8]  # of 0, 1.67, 3.33, 5, 6.67, 8.33

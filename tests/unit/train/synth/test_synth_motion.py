@@ -49,6 +49,14 @@ def pack_path(tmp_path: Path) -> Path:
     return path
 
 
+def test_other_files_are_no_packs(tmp_path: Path) -> None:
+    np.savez(tmp_path / "places.npz", joints=np.zeros(3))
+    (tmp_path / "text.npz").write_text("no archive")
+    for name in ("places.npz", "text.npz"):
+        with pytest.raises(InputError, match=rf"{name} is no pack of joint angles"):
+            JointAnglePack(tmp_path / name)
+
+
 def test_rotation_order_is_x_then_y_then_z() -> None:
     turned = rotation_xyz(np.array([90.0, 0.0, 90.0])) @ np.array([0.0, 1.0, 0.0])
     assert np.allclose(turned, [0, 0, 1])  # y -> z about x; z stays about z
