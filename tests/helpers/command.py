@@ -113,7 +113,7 @@ def running(*args: str | Path, cwd: Path) -> Iterator[Running]:
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
     """Wait until a condition holds; fails after a generous while, naming `what`."""
-    deadline_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline_s, f"waited too long for {what}"
         time.sleep(0.02)
