@@ -163,17 +163,16 @@ def prepare_cmu(
     file that is damaged; `OutputError` if `out` exists or cannot be written.
     """
     check_pack_path(out)
-    trials = find_trials(folder, None if subjects is None else {plain_number(s) for s in subjects})
+    trials = find_trials(folder, subjects)
     texts = trial_texts(folder)
-    rates = {**FPS_OF_SUBJECT, **{plain_number(subject): rate for subject, rate in (fps or {}).items()}}
-    given = {plain_number(subject) for subject in fps or {}}
+    given = {_plain_number(subject) for subject in fps or {}}
     skeletons: dict[Path, AsfSkeleton] = {}
     clips: list[tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.float32]]] = []
     meta: list[dict[str, Any]] = []
     for done, trial in enumerate(trials):
         if progress:
             progress(done, len(trials), trial.name)
-        rate = rates.get(trial.subject, USUAL_FPS)
+        rate = rate_of(trial, fps)
         if trial.path.suffix.lower() == ".amc":
             motion = _read_asf_amc(trial, rate, skeletons)
         else:
@@ -223,13 +222,20 @@ def check_pack_path(out: Path) -> None:
 # Finding files.
 
 
-def plain_number(number: str) -> str:
+def _plain_number(number: str) -> str:
     """ "1", "01", "001" -> "01", as the database writes subjects and trials."""
     return f"{int(number):02d}" if number.isdigit() else number
 
 
-def find_trials(folder: Path, subjects: set[str] | None) -> list[Trial]:
+def rate_of(trial: Trial, fps: Mapping[str, float] | None) -> float:
+    """The Hz at which a trial was taken; fps: see `prepare_cmu`."""
+    given = {_plain_number(subject): rate for subject, rate in (fps or {}).items()}
+    return given.get(trial.subject, FPS_OF_SUBJECT.get(trial.subject, USUAL_FPS))
+
+
+def find_trials(folder: Path, subjects: Iterable[str] | None) -> list[Trial]:
     """All trials, or those of some subjects, one file each. Errors: `InputError`, see `prepare_cmu`."""
+    wanted = None if subjects is None else {_plain_number(subject) for subject in subjects}
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: name the one that holds the database, e.g. with 01.asf and 01_01.amc")
     found: dict[tuple[str, str], Trial] = {}
@@ -239,7 +245,7 @@ def find_trials(folder: Path, subjects: set[str] | None) -> list[Trial]:
             continue
         numbers = re.fullmatch(r"(\d+)_(\d+)", path.stem)
         if numbers:
-            trial = Trial(plain_number(numbers[1]), plain_number(numbers[2]), path, ())
+            trial = Trial(_plain_number(numbers[1]), _plain_number(numbers[2]), path, ())
         else:
             trial = Trial(path.parent.name, path.stem, path, ("id_inferred",))
         known = found.get((trial.subject, trial.trial))
@@ -248,13 +254,13 @@ def find_trials(folder: Path, subjects: set[str] | None) -> list[Trial]:
     if not found:
         raise InputError(f"{folder} has no motions of the database: expected files such as 01_01.amc or 01_01.bvh")
     there = {subject for subject, _ in found}
-    missing = sorted((subjects or set()) - there)
+    missing = sorted((wanted or set()) - there)
     if missing:
         raise InputError(
             f"{folder} has no subject {missing[0]}: expected {missing[0]}_01.amc with {missing[0]}.asf, or "
             f"{missing[0]}_01.bvh; it has {', '.join(sorted(there))}"
         )
-    return [trial for (subject, _), trial in sorted(found.items()) if subjects is None or subject in subjects]
+    return [trial for (subject, _), trial in sorted(found.items()) if wanted is None or subject in wanted]
 
 
 def trial_texts(folder: Path) -> dict[str, str]:
@@ -264,7 +270,7 @@ def trial_texts(folder: Path) -> dict[str, str]:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             entry = re.match(r"\s*(\d+)_(\d+)\s+(.*\S)", line)
             if entry:
-                texts[f"{plain_number(entry[1])}_{plain_number(entry[2])}"] = entry[3]
+                texts[f"{_plain_number(entry[1])}_{_plain_number(entry[2])}"] = entry[3]
     return texts
 
 

@@ -19,15 +19,13 @@ from numpy.typing import NDArray
 from rtpose.errors import InputError
 from rtpose.train.datasets.cmu import (
     ACKNOWLEDGEMENT,
-    FPS_OF_SUBJECT,
     SHORTEST_CLIP,
-    USUAL_FPS,
     check_pack_path,
     check_reach,
     clips_at_pack_rate,
     find_trials,
     pack_joints,
-    plain_number,
+    rate_of,
     save_pack,
     skeleton_of,
     trial_texts,
@@ -54,7 +52,7 @@ def prepare_cmu_angles(
     them; of a file whose rate is no multiple of 30 Hz the nearest frames are taken.
     """
     check_pack_path(out)
-    found = find_trials(folder, None if subjects is None else {plain_number(s) for s in subjects})
+    found = find_trials(folder, subjects)
     trials = [trial for trial in found if trial.path.suffix.lower() == ".amc"]
     without = sorted({trial.subject for trial in found} - {trial.subject for trial in trials})
     if without and (subjects is not None or not trials):
@@ -63,7 +61,6 @@ def prepare_cmu_angles(
             f"{without[0]}.asf and {without[0]}_01.amc"
         )
     texts = trial_texts(folder)
-    rates = {**FPS_OF_SUBJECT, **{plain_number(subject): rate for subject, rate in (fps or {}).items()}}
     read: dict[Path, AsfSkeleton] = {}
     skeletons: dict[str, AsfSkeleton] = {}
     clips: list[dict[str, Array]] = []
@@ -77,7 +74,7 @@ def prepare_cmu_angles(
         angles = read_amc(trial.path, skeleton)
         joints = pack_joints(skeleton, angles)
         check_reach(joints, trial.path)
-        for at, _ in clips_at_pack_rate(joints, rates.get(trial.subject, USUAL_FPS)):
+        for at, _ in clips_at_pack_rate(joints, rate_of(trial, fps)):
             frames = np.round(at).astype(int)
             clips.append(_by_axis(skeleton, {bone: values[frames] for bone, values in angles.items()}))
             meta.append(

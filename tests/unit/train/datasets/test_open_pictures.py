@@ -9,7 +9,7 @@ from stick_people import StickPeople, write_rendered
 
 from rtpose.errors import InputError
 from rtpose.train.datasets import open_pictures as module
-from rtpose.train.datasets.open_pictures import open_pictures
+from rtpose.train.datasets.open_pictures import Part, open_pictures
 from rtpose.train.datasets.posenet import PictureFolder
 
 
@@ -38,8 +38,9 @@ def test_human36m_never_chooses_weights_by_its_test_subjects(monkeypatch: pytest
         return PictureFolder([])
 
     monkeypatch.setattr(module, "open_data_set", noted)
-    for part in ("train", "validation", "test"):
-        open_pictures("human36m:somewhere", part)  # type: ignore[arg-type]
+    parts: tuple[Part, ...] = ("train", "validation", "test")
+    for part in parts:
+        open_pictures("human36m:somewhere", part)
     assert asked == [
         {"subjects": (1, 5, 6, 7), "every": 5}, {"subjects": (8,), "every": 64}, {"subjects": (9, 11), "every": 64},
     ]  # fmt: skip
