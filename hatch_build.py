@@ -31,7 +31,7 @@ class PageBuildHook(BuildHookInterface[Any]):
         """Build the page if it is missing or older than its sources; a failure ends it with one message."""
         if self.target_name == "wheel" and version != "editable":
             # Not in editable installs: a folder `rtpose` beside their link to the checkout would hide the package.
-            build_data["force_include"]["engines/recipes"] = "rtpose/engines/recipes"
+            build_data["force_include"]["engines/recipes"] = "rtpose/networks/recipes"
         root = Path(self.root)
         if not page_is_stale(root):
             return

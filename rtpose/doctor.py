@@ -19,10 +19,11 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from rtpose import __version__, model_files
-from rtpose.backends import REGISTRY
+from rtpose import __version__
 from rtpose.errors import MissingExtraError, RtposeError
-from rtpose.sinks.streams import REGISTRY as STREAMS
+from rtpose.networks import model_files
+from rtpose.networks.backends import REGISTRY
+from rtpose.outputs.send import REGISTRY as STREAMS
 
 FORMAT = 1
 BENCHMARK_S = 5.0
@@ -176,7 +177,7 @@ def check_cache() -> Iterator[Line]:
 
 def check_model_files() -> Iterator[Line]:
     """The detectors' files, which are fetched, and the networks that are shipped."""
-    from rtpose.weights import CASCADED, shipped_lifters
+    from rtpose.networks.weights import CASCADED, shipped_lifters
 
     for detector in model_files.detectors():
         for status in model_files.list_files(detector):
@@ -202,7 +203,7 @@ def check_model_files() -> Iterator[Line]:
 
 def check_engines() -> Iterator[Line]:
     """Built engines; without any, networks run in fp32 from their own files."""
-    from rtpose.engines.files import engines_dir
+    from rtpose.networks.engines import engines_dir
 
     folder = engines_dir()
     reports = sorted(folder.glob("*.json")) if folder.is_dir() else []
@@ -257,7 +258,7 @@ def check_browser() -> Iterator[Line]:
 
 def check_window() -> Iterator[Line]:
     """Whether `--viewer open3d` can open its window."""
-    from rtpose.sinks.open3d_window import check_display, import_open3d
+    from rtpose.outputs.open3d_window import check_display, import_open3d
 
     try:
         open3d = import_open3d()
@@ -297,7 +298,7 @@ def table(lines: Iterable[Line]) -> Table:
 
 
 def _openvino_devices() -> str:
-    from rtpose.backends import openvino
+    from rtpose.networks.backends import openvino
 
     devices = (f"{name} ({about}: {', '.join(able)})" for name, (about, able) in openvino.devices().items())
     return f"{openvino.version()}: {', '.join(devices)}"

@@ -33,7 +33,7 @@ class DecodedPicture(Protocol):
         ...
 
     def cut_out(self, picture_from_crop: NDArray[np.float64], out: Image, *, border: int) -> None:
-        """See `rtpose.detect.roi.cut_out`."""
+        """See `rtpose.pose.detect.roi.cut_out`."""
         ...
 
 

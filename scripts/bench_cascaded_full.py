@@ -21,11 +21,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from rtpose.backends import load_backend
-from rtpose.backends.openvino import read_network
 from rtpose.bench.roofline import count_work, matrix_gflops
 from rtpose.config import load_settings
-from rtpose.engines.int8 import quantise
+from rtpose.engine_build.int8 import quantise
+from rtpose.networks.backends import load_backend
+from rtpose.networks.backends.openvino import read_network
 from rtpose.train.cascaded.loop import build
 from rtpose.train.cascaded.settings import CascadedSettings
 from rtpose.train.export import export_network

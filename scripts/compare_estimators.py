@@ -21,16 +21,16 @@ import cv2
 import numpy as np
 
 from rtpose import metrics
-from rtpose.detect import open_detector, open_finder
-from rtpose.estimate.cascaded import CascadedEstimator, CascadedNetwork
-from rtpose.estimate.two_stage import TwoStageEstimator
 from rtpose.geometry import camera_from_fov
-from rtpose.lift.lifter import NetworkLifter
-from rtpose.sinks.drawing import draw_people
+from rtpose.networks.weights import cascaded_file
+from rtpose.outputs.drawing import draw_people
+from rtpose.pose.cascaded.estimator import CascadedEstimator, CascadedNetwork
+from rtpose.pose.detect import open_detector, open_finder
+from rtpose.pose.lift.lifter import NetworkLifter
+from rtpose.pose.track import NearestTracker
+from rtpose.pose.two_stage import TwoStageEstimator
 from rtpose.skeleton import H36M17
-from rtpose.track.nearest import NearestTracker
 from rtpose.types import Float32, Frame, Image, Person3D
-from rtpose.weights import cascaded_file
 
 HEIGHT_M = 1.7
 TILE = 240

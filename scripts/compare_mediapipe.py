@@ -18,7 +18,7 @@ import av
 import numpy as np
 
 from rtpose.bench import peer_mediapipe
-from rtpose.detect import open_detector
+from rtpose.pose.detect import open_detector
 from rtpose.skeleton import BLAZEPOSE33
 from rtpose.types import Frame
 

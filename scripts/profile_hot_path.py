@@ -20,12 +20,12 @@ from statistics import median
 from typing import Any
 
 from rtpose.capture import open_source
-from rtpose.detect import blazepose, open_detector
-from rtpose.estimate.two_stage import TwoStageEstimator
 from rtpose.geometry import camera_from_fov
-from rtpose.lift.lifter import NetworkLifter
-from rtpose.smooth.one_euro import OneEuroSmoother
-from rtpose.track.nearest import NearestTracker
+from rtpose.pose.detect import blazepose, open_detector
+from rtpose.pose.lift.lifter import NetworkLifter
+from rtpose.pose.smooth import OneEuroSmoother
+from rtpose.pose.track import NearestTracker
+from rtpose.pose.two_stage import TwoStageEstimator
 
 
 class Parts:

@@ -22,12 +22,12 @@ import msgspec
 from compare_estimators import Compared, compare
 
 from rtpose.config import load_settings
-from rtpose.estimate.cascaded import CascadedNetwork
+from rtpose.networks.weights import CASCADED
+from rtpose.pose.cascaded.estimator import CascadedNetwork
 from rtpose.train.cascaded.evaluate import evaluate_pictures
 from rtpose.train.cascaded.settings import CascadedSettings
 from rtpose.train.synth.dataset import TEST_SUBJECTS
 from rtpose.train.synth.shards import RenderedFolder
-from rtpose.weights import CASCADED
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
 PARTS = ("cascaded_small.yaml", "cascaded_small_more.yaml", "cascaded_small_most.yaml")

@@ -19,11 +19,11 @@ from typing import Any
 import msgspec
 
 from rtpose.config import load_settings
-from rtpose.lift.lifter import NetworkLifter
-from rtpose.train.evaluate import MotionEvaluation, evaluate_lifter
-from rtpose.train.methods import METHODS
-from rtpose.train.motion_pack import load_motion_pack
-from rtpose.weights import FOLDER
+from rtpose.networks.weights import FOLDER
+from rtpose.pose.lift.lifter import NetworkLifter
+from rtpose.train.data.motion_pack import load_motion_pack
+from rtpose.train.lifters.evaluate import MotionEvaluation, evaluate_lifter
+from rtpose.train.lifters.methods import METHODS
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
 LEARNED_FROM = {

@@ -15,10 +15,10 @@ from typing import Literal, Self
 
 from rtpose.capture.images import IMAGE_SUFFIXES, natural_key
 from rtpose.errors import InputError, OutputError, RtposeError
+from rtpose.outputs.overlay import check_name
 from rtpose.pipeline import Summary
-from rtpose.poses_file import read_figures
-from rtpose.sinks.output_file import OutputFile
-from rtpose.sinks.overlay import check_name
+from rtpose.recordings.npz import read_figures
+from rtpose.recordings.output_file import OutputFile
 
 State = Literal["done", "skipped", "failed", "stopped"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rtpose.bench.report import Agreement, spread
-from rtpose.poses_file import load_poses
+from rtpose.recordings.npz import load_poses
 from rtpose.skeleton import BLAZEPOSE33, h36m17_from
 from rtpose.types import Float32
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from rtpose.backends.openvino import only_outputs, read_network
 from rtpose.bench.report import MachineFigures, NetworkFigures
-from rtpose.engines.files import load_network
+from rtpose.networks.backends.openvino import only_outputs, read_network
+from rtpose.networks.engines import load_network
 from rtpose.types import Backend
 
 MATRIX_SIDE = 1536

@@ -78,7 +78,7 @@ class YuvPicture:
             return self._rgb
 
     def cut_out(self, picture_from_crop: NDArray[np.float64], out: Image, *, border: int) -> None:
-        """See `rtpose.detect.roi.cut_out`.
+        """See `rtpose.pose.detect.roi.cut_out`.
 
         Colour is interpolated between the middles of the pixels that share it; `rgb` repeats it in all of them.
         """

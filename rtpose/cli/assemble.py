@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     import ssl
 
     from rtpose.config import RunSettings
+    from rtpose.outputs.open3d_window import Open3DWindow
     from rtpose.pipeline import Pipeline, Summary
     from rtpose.server.camera import CameraFeed
     from rtpose.server.server import PoseServer
-    from rtpose.sinks.open3d_window import Open3DWindow
     from rtpose.types import Camera, Estimator, FrameSource, Result, Sink, SourceInfo, Tracker
 
 
@@ -60,9 +60,9 @@ class Run:
 
     def __init__(self, settings: RunSettings, *, sources: int = 1) -> None:
         """sources: how many are played at once. They share the networks and nothing else."""
-        from rtpose.engines.files import shared_networks
         from rtpose.geometry import DEFAULT_HEIGHT_M
-        from rtpose.track.nearest import NearestTracker
+        from rtpose.networks.engines import shared_networks
+        from rtpose.pose.track import NearestTracker
 
         self.settings = settings
         self.stopped = False
@@ -84,10 +84,10 @@ class Run:
         return self.estimators[0]
 
     def _two_stage(self, height_m: float, tracker: Tracker) -> Estimator:
-        from rtpose.detect import open_detector
-        from rtpose.estimate.two_stage import TwoStageEstimator
-        from rtpose.lift.lifter import NetworkLifter
-        from rtpose.weights import lifter_file
+        from rtpose.networks.weights import lifter_file
+        from rtpose.pose.detect import open_detector
+        from rtpose.pose.lift.lifter import NetworkLifter
+        from rtpose.pose.two_stage import TwoStageEstimator
 
         settings = self.settings
         # A few people's joints are too little work to share out: a second thread costs more than it brings.
@@ -108,9 +108,9 @@ class Run:
         return TwoStageEstimator(settings.detector, detector, tracker, lifter)
 
     def _cascaded(self, height_m: float, tracker: Tracker) -> Estimator:
-        from rtpose.detect import open_finder
-        from rtpose.estimate.cascaded import CascadedEstimator, CascadedNetwork, only_rendered
-        from rtpose.weights import cascaded_file
+        from rtpose.networks.weights import cascaded_file
+        from rtpose.pose.cascaded.estimator import CascadedEstimator, CascadedNetwork, only_rendered
+        from rtpose.pose.detect import open_finder
 
         settings = self.settings
         file = cascaded_file(settings.cascaded)
@@ -145,8 +145,8 @@ class Run:
 
     def _runtime(self, source: Path) -> tuple[str, str, list[str]]:
         """Backend and precision of the lifter or cascaded, and what there is to tell of them."""
-        from rtpose.engines.choose import choose_backend
-        from rtpose.engines.files import choose_engine
+        from rtpose.networks.choose import choose_backend
+        from rtpose.networks.engines import choose_engine
 
         settings = self.settings
         if settings.backend == "auto":
@@ -159,8 +159,8 @@ class Run:
 
     def _tell_detector_precision(self, told: list[str]) -> str:
         """The detector's, which runs on openvino with engines of its own. Tells everything that was chosen."""
-        from rtpose.engines.files import choose_engine
-        from rtpose.model_files import ensure, files_of
+        from rtpose.networks.engines import choose_engine
+        from rtpose.networks.model_files import ensure, files_of
 
         settings = self.settings
         precision = detector_precision(settings)
@@ -216,9 +216,9 @@ class Run:
 
         board, number: of several sources that are played at once, and which one this is (see `play_together`).
         """
+        from rtpose.outputs.page import WebSocketSink
         from rtpose.pipeline import Pipeline
-        from rtpose.sinks.websocket import WebSocketSink
-        from rtpose.smooth.one_euro import NoSmoother, OneEuroSmoother
+        from rtpose.pose.smooth import NoSmoother, OneEuroSmoother
 
         settings = self.settings
         estimator = self.estimators[number]
@@ -302,7 +302,7 @@ def _camera(settings: RunSettings) -> tuple[Callable[[tuple[int, int]], Camera],
 
 def open_window(source: str) -> Open3DWindow:
     """The Open3D window, as a `with` block. In the main thread."""
-    from rtpose.sinks.open3d_window import Open3DWindow
+    from rtpose.outputs.open3d_window import Open3DWindow
 
     return Open3DWindow(f"rtpose: {source}")
 

@@ -22,8 +22,8 @@ def convert(
     overwrite: Overwrite = False,
 ) -> None:
     """A recording as a file for another program. BVH and TRC hold one person: of several, each gets a file."""
-    from rtpose.convert import convert as write
-    from rtpose.recording_file import read_poses
+    from rtpose.recordings.export import convert as write
+    from rtpose.recordings.rtpose_file import read_poses
 
     if out.resolve() == recording.resolve():
         raise OutputError(f"{out} is the input: choose another name for the output")
@@ -40,8 +40,8 @@ def recover(
     overwrite: Overwrite = False,
 ) -> None:
     """What is whole of a broken recording, as a recording."""
-    from rtpose.recording_file import end_chunk, load_recording
-    from rtpose.sinks.output_file import OutputFile
+    from rtpose.recordings.output_file import OutputFile
+    from rtpose.recordings.rtpose_file import end_chunk, load_recording
 
     found = load_recording(broken)
     frames = len(found.poses.timestamps_s)

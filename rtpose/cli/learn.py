@@ -29,8 +29,8 @@ from rtpose.errors import ConfigError, InputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from rtpose.train.data import EvaluationData, TrainingData
-    from rtpose.train.loop import Trained
+    from rtpose.train.data.protocols import EvaluationData, TrainingData
+    from rtpose.train.lifters.loop import Trained
     from rtpose.train.settings import TrainSettings
 
 train_app = typer.Typer(help="Train a network (needs the extra 'train').", no_args_is_help=True)
@@ -77,7 +77,7 @@ def evaluate(
     from rich.console import Console
     from rich.table import Table
 
-    from rtpose.sinks.output_file import OutputFile
+    from rtpose.recordings.output_file import OutputFile
 
     with needing_train("evaluation"):
         from rtpose.train.cascaded.evaluate import is_for_pictures
@@ -122,9 +122,9 @@ def _evaluate_lifter(
 ) -> dict[str, Any]:  # fmt: skip
     from rtpose.assets import small_val_pack
     from rtpose.config import OneEuroSettings
-    from rtpose.train.data_folder import open_data
-    from rtpose.train.evaluate import MotionEvaluation, evaluate_lifter
-    from rtpose.train.motion_pack import load_motion_pack
+    from rtpose.train.data.folders import open_data
+    from rtpose.train.data.motion_pack import load_motion_pack
+    from rtpose.train.lifters.evaluate import MotionEvaluation, evaluate_lifter
 
     if pack and data:
         raise ConfigError("--pack names one file and --data a folder with a test part: give one of them")
@@ -144,7 +144,7 @@ def _evaluate_pictures(
     network: str, data: str | None, input_kind: str, backend: str | None, detector: str | None
 ) -> dict[str, Any]:
     from rtpose.train.cascaded.evaluate import evaluate_pictures
-    from rtpose.train.datasets.open_pictures import open_pictures
+    from rtpose.train.data.readers.open_pictures import open_pictures
 
     if data is None:
         raise ConfigError(f"{network} is for pictures: name some with 3D labels, --data rendered:FOLDER")
@@ -194,10 +194,10 @@ def reproduce(
     from rich.table import Table
 
     with needing_train("reproducing a table"):
-        from rtpose.train.cascaded.ablation import reproduce_ablation
-        from rtpose.train.data_folder import BuiltInMotions, open_data
-        from rtpose.train.tables import Step, reproduce, shared_settings, table_named, table_note, table_rows
-        from rtpose.train.tables_page import write_page
+        from rtpose.train.data.folders import BuiltInMotions, open_data
+        from rtpose.train.reproduce.cascaded_table4 import reproduce_ablation
+        from rtpose.train.reproduce.page import write_page
+        from rtpose.train.reproduce.tables import Step, reproduce, shared_settings, table_named, table_note, table_rows
 
     folder = out / table
     with progress_bar(quiet, table) as update:
@@ -289,7 +289,7 @@ def train_cascaded_command(
         from rtpose.train.cascaded.loop import Progress, train_cascaded
         from rtpose.train.cascaded.pretrained import open_start
         from rtpose.train.cascaded.shipping import export_cascaded
-        from rtpose.train.datasets.open_pictures import open_pictures
+        from rtpose.train.data.readers.open_pictures import open_pictures
 
     chosen = load_settings(CascadedSettings, config, settings or [])
     pictures, about_pictures = open_pictures(data, "train")
@@ -333,8 +333,8 @@ def data_prepare_cmu(
 ) -> None:
     """A pack from the CMU motion capture database's ASF/AMC or BVH files, at 30 Hz."""
     with needing_train("preparing data"):
-        from rtpose.train.datasets.cmu import prepare_cmu
-        from rtpose.train.datasets.cmu_angles import prepare_cmu_angles
+        from rtpose.train.data.readers.cmu import prepare_cmu
+        from rtpose.train.data.readers.cmu_angles import prepare_cmu_angles
 
     prepare = prepare_cmu_angles if angles else prepare_cmu
     out = out or Path("cmu_amc30_train.npz" if angles else "cmu17_train.npz")
@@ -406,12 +406,12 @@ def _train(
     from rtpose.config import load_settings
 
     with needing_train("training"):
-        from rtpose.train.data_folder import BuiltInMotions, open_data
-        from rtpose.train.loop import Progress, train
-        from rtpose.train.methods import METHODS
+        from rtpose.train.data.folders import BuiltInMotions, open_data
+        from rtpose.train.lifters.loop import Progress, train
+        from rtpose.train.lifters.methods import METHODS
         from rtpose.train.processes import start_fabric
+    from rtpose.train.lifters.shipping import export_trained
     from rtpose.train.settings import EXACT
-    from rtpose.train.shipping import export_trained
 
     kind = METHODS[name]
     source = open_data(data, joints) if data else BuiltInMotions(keep_test_subject=False).with_joints(joints)

@@ -56,7 +56,7 @@ from rtpose.cli.terminal import (
 from rtpose.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from rtpose.poses_file import PosesFile
+    from rtpose.recordings.npz import PosesFile
     from rtpose.types import FrameSource, Person3D, Result
 
 
@@ -77,8 +77,8 @@ def demo(
 ) -> None:
     """Play the built-in clip on the page, and print the error against its ground truth."""
     from rtpose.assets import SampleTruth, sample_clip
+    from rtpose.assets.sample_error import sample_error
     from rtpose.capture import open_source
-    from rtpose.sample_error import sample_error
 
     truth = SampleTruth.load()
     settings = run_settings(
@@ -152,7 +152,7 @@ def webcam(
 ) -> None:
     """Your own skeleton, live in the browser or in a window."""
     from rtpose.capture.browser import BrowserCamera
-    from rtpose.sinks.streams import open_streams
+    from rtpose.outputs.send import open_streams
 
     settings = run_settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
@@ -235,8 +235,8 @@ def view(
     viewer: ViewerOption = Viewer.BROWSER,
 ) -> None:
     """Play a recording on the page or in a window."""
-    from rtpose.poses_file import save_poses
-    from rtpose.recording_file import is_recording, read_poses
+    from rtpose.recordings.npz import save_poses
+    from rtpose.recordings.rtpose_file import is_recording, read_poses
     from rtpose.server.protocol import hello
     from rtpose.server.server import PoseServer
     from rtpose.skeleton import H36M17
@@ -272,7 +272,7 @@ def _play_in_window(recording: PosesFile, name: str) -> None:
     """Over and over, at its own times, until the window is closed or Ctrl-C."""
     import numpy as np
 
-    from rtpose.poses_file import persons_of
+    from rtpose.recordings.npz import persons_of
 
     if len(recording.timestamps_s) == 0:
         raise InputError(f"{name} has no frames to show")

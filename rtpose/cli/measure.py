@@ -172,7 +172,7 @@ def bench_worker(settings: str) -> None:
     from rtpose.bench.clients import clients
     from rtpose.bench.worker import serve
     from rtpose.config import RunSettings
-    from rtpose.sinks.npz import NpzRecorder
+    from rtpose.recordings.npz_recorder import NpzRecorder
 
     run = Run(msgspec.json.decode(settings, type=RunSettings))
 
@@ -277,11 +277,11 @@ def _roofline(machine: MachineFigures, settings: RunSettings) -> tuple[MachineFi
     """The machine with its limits, and the networks that the settings use."""
     import msgspec
 
-    from rtpose import model_files
     from rtpose.bench.roofline import Network, copy_gb_s, matrix_gflops, measure_network
-    from rtpose.detect import outputs_of
-    from rtpose.engines.choose import choose_backend
-    from rtpose.weights import cascaded_file, lifter_file
+    from rtpose.networks import model_files
+    from rtpose.networks.choose import choose_backend
+    from rtpose.networks.weights import cascaded_file, lifter_file
+    from rtpose.pose.detect import outputs_of
 
     finder, landmarks = (model_files.path_of(file.name) for file in model_files.files_of(settings.detector))
     of_finder, of_landmarks = outputs_of(settings.detector)

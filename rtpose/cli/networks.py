@@ -50,7 +50,7 @@ def export(
     quiet: Quiet = False,
 ) -> None:
     """Build engines by recipes (INT8, bf16, TensorRT), or write a network as plain ONNX. See docs/engines.md."""
-    from rtpose.engines.recipes import recipe_names
+    from rtpose.networks.recipes import recipe_names
 
     if listed:
         _list_recipes()
@@ -61,7 +61,7 @@ def export(
         _build_engines(names, source, rendered or [], clips or [], threads, force=force, every=every, quiet=quiet)
     elif network and out:
         with needing_train("writing plain ONNX"):
-            from rtpose.engines.plain_onnx import write_plain
+            from rtpose.engine_build.plain_onnx import write_plain
 
         print(write_plain(network, out, overwrite=overwrite))
     else:
@@ -75,8 +75,8 @@ def _build_engines(
     names: Sequence[str], source: Path | None, rendered: Sequence[Path], clips: Sequence[str], threads: int | None, *,
     force: bool, every: bool, quiet: bool,
 ) -> None:  # fmt: skip
-    from rtpose.engines.build import build_engine
-    from rtpose.engines.recipes import load_recipe
+    from rtpose.engine_build.build import build_engine
+    from rtpose.networks.recipes import load_recipe
 
     for name, recipe in map(load_recipe, names):
         with progress_bar(quiet, name) as update:
@@ -104,8 +104,8 @@ def _list_recipes() -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from rtpose.engines.files import key_of
-    from rtpose.engines.recipes import load_recipe, recipe_names
+    from rtpose.networks.engines import key_of
+    from rtpose.networks.recipes import load_recipe, recipe_names
 
     table = Table("recipe", "backend", "precision", "engine")
     for name, recipe in map(load_recipe, recipe_names()):
@@ -126,8 +126,8 @@ def models_list() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from rtpose.model_files import detectors, list_files
-    from rtpose.weights import CASCADED, shipped_files
+    from rtpose.networks.model_files import detectors, list_files
+    from rtpose.networks.weights import CASCADED, shipped_files
 
     table = Table("file", "what", "state", "path")
     for detector in detectors():
@@ -146,7 +146,7 @@ def models_pull(
     ),
 ) -> None:
     """Fetch a detector's files, which otherwise happens when it is first used."""
-    from rtpose.model_files import pull_with_bar
+    from rtpose.networks.model_files import pull_with_bar
 
     for path in pull_with_bar(detector):
         print(path)
@@ -157,8 +157,8 @@ def models_path(
     name: Annotated[str, typer.Argument(help="A file as `rtpose models list` names it.")],
 ) -> None:
     """Print where a file lies."""
-    from rtpose.model_files import path_of
-    from rtpose.weights import shipped_files
+    from rtpose.networks.model_files import path_of
+    from rtpose.networks.weights import shipped_files
 
     stem = name.removesuffix(".onnx")
     shipped = {file.stem: file for file in shipped_files()}
@@ -172,7 +172,7 @@ def models_import(
     ],
 ) -> None:
     """Take the detector's files from a file that you brought: for machines without a network."""
-    from rtpose.model_files import import_file
+    from rtpose.networks.model_files import import_file
 
     for path in import_file(file):
         print(path)

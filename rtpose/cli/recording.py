@@ -21,9 +21,9 @@ class LiveRecording:
     def __init__(self, record: Path | None, video: Path | None, folder: Path, *, sources: int, overwrite: bool) -> None:
         """record: begun at once. folder: for the recordings that the page asks for. Of several sources the files are
         numbered. Errors: `OutputError`."""
-        from rtpose.sinks.camera_video import CameraVideo
-        from rtpose.sinks.npz import NpzRecorder
-        from rtpose.sinks.recorder import SwitchedRecorder
+        from rtpose.outputs.camera_video import CameraVideo
+        from rtpose.recordings.npz_recorder import NpzRecorder
+        from rtpose.recordings.rtpose_recorder import SwitchedRecorder
 
         self.files = [numbered(record, number, sources) for number in range(sources)]
         self.metas: list[dict[str, Any]] = [{} for _ in range(sources)]

@@ -34,9 +34,9 @@ def videos_together(
     """Play all to their ends. Errors: the first input that cannot be opened, before any work; then that of the first
     video that failed, when the others are done."""
     from rtpose.batch.jobs import made_folders
-    from rtpose.sinks.npz import NpzRecorder
-    from rtpose.sinks.overlay import OverlayVideo
-    from rtpose.sinks.streams import open_streams
+    from rtpose.outputs.overlay import OverlayVideo
+    from rtpose.outputs.send import open_streams
+    from rtpose.recordings.npz_recorder import NpzRecorder
 
     with ExitStack() as stack:
         streams = stack.enter_context(open_streams(send, warn, sources=len(jobs)))

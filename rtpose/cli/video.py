@@ -112,7 +112,7 @@ def video(
     """3D poses of a video, or of many, as files."""
     from rtpose.batch.jobs import check_outputs, plan
     from rtpose.cli.video_work import VideoWork
-    from rtpose.sinks.streams import open_streams
+    from rtpose.outputs.send import open_streams
 
     settings = run_settings(
         config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,

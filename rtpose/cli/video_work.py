@@ -15,9 +15,9 @@ from rtpose.config import RunSettings
 from rtpose.errors import InputError, RtposeError
 
 if TYPE_CHECKING:
+    from rtpose.outputs.open3d_window import Open3DWindow
     from rtpose.pipeline import Summary
     from rtpose.server.server import PoseServer
-    from rtpose.sinks.open3d_window import Open3DWindow
     from rtpose.types import FrameSource, Result, Sink
 
 
@@ -97,9 +97,9 @@ class VideoWork:
         return self._run
 
     def _record(self, run: Run, source: FrameSource, job: Job, on_frame: OnFrame, *, overwrite: bool) -> Summary:
-        from rtpose.sinks.npz import NpzRecorder
-        from rtpose.sinks.overlay import OverlayVideo
-        from rtpose.sinks.streams import open_streams
+        from rtpose.outputs.overlay import OverlayVideo
+        from rtpose.outputs.send import open_streams
+        from rtpose.recordings.npz_recorder import NpzRecorder
 
         run.camera_of(source.info.size)  # a calibration of another shape is said before any file is touched
         meta: dict[str, Any] = {}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from rtpose.errors import ConfigError, MissingExtraError, OutputError
-from rtpose.model_files import cache_dir
+from rtpose.networks.model_files import cache_dir
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, GeneralName

@@ -17,8 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 from torch import nn
 
-from rtpose.models.registry import inputs_and_outputs
-from rtpose.models.temporal import TemporalLifter
+from rtpose.modules.registry import inputs_and_outputs
+from rtpose.modules.temporal import TemporalLifter
 
 logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports every part that is not installed
 

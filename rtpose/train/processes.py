@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from rtpose.errors import ConfigError
-from rtpose.train.method import Method
+from rtpose.train.lifters.method import Method
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells of every process that starts
 

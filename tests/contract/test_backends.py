@@ -10,12 +10,12 @@ from cascaded_files import untrained, write_cascaded
 from lifter_files import write_temporal_lifter
 from runnable import RUNNABLE
 
-from rtpose import model_files
 from rtpose.assets import sample_clip
-from rtpose.backends import load_backend
-from rtpose.backends.openvino import devices
 from rtpose.capture import open_source
-from rtpose.weights import lifter_file, shipped_lifters
+from rtpose.networks import model_files
+from rtpose.networks.backends import load_backend
+from rtpose.networks.backends.openvino import devices
+from rtpose.networks.weights import lifter_file, shipped_lifters
 
 TOLERANCES = {"fp32": 2e-3, "bf16": 0.2}
 """Of a depth, in mean joint distances (0.2 m or so): fp32 other orders of summation, about 1 mm at most; bf16 the mean

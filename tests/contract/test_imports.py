@@ -16,23 +16,23 @@ def loaded_by(statement: str) -> set[str]:
     "module",
     [
         "rtpose.server.server",
-        "rtpose.sinks.websocket",
-        "rtpose.sinks.npz",
-        "rtpose.sinks.vmc",
+        "rtpose.outputs.page",
+        "rtpose.recordings.npz_recorder",
+        "rtpose.outputs.vmc",
         "rtpose.capture",
-        "rtpose.detect.blazepose",
-        "rtpose.lift.lifter",
+        "rtpose.pose.detect.blazepose",
+        "rtpose.pose.lift.lifter",
         "rtpose.pipeline",
         "rtpose.cli",
     ],
 )
 def test_torch_is_not_loaded_to_run(module: str) -> None:
-    assert not {"torch", "rtpose.models", "rtpose.train"} & loaded_by(f"import {module}")
+    assert not {"torch", "rtpose.modules", "rtpose.train"} & loaded_by(f"import {module}")
 
 
 def test_openvino_reports_nothing() -> None:
     """What would send is not loaded, and OpenVINO's own stand-in is."""
-    loaded = loaded_by("import rtpose.backends.openvino")
+    loaded = loaded_by("import rtpose.networks.backends.openvino")
     assert "openvino.tools.ovc.telemetry_stub" in loaded
     assert not [name for name in loaded if name.startswith("openvino_telemetry.")]
 

@@ -18,9 +18,9 @@ from mjpeg import MjpegStream
 from pages import DESKTOP, FLAGS, Keep, OpenPage
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from rtpose import model_files
 from rtpose.assets import sample_clip
 from rtpose.errors import ModelError
+from rtpose.networks import model_files
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 

@@ -21,8 +21,8 @@ from recording import Recording
 from viewer import looking_at
 from websockets.exceptions import ConnectionClosed
 
-from rtpose import model_files
 from rtpose.assets import SampleTruth, sample_clip
+from rtpose.networks import model_files
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux' limit on the size of files")
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has no kill -9")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from asf_files import amc_text, asf_text
 
-from rtpose.train.datasets.cmu_angles import prepare_cmu_angles
+from rtpose.train.data.readers.cmu_angles import prepare_cmu_angles
 
 pytest.importorskip("anny", reason="the extra synth is not installed")
 

@@ -13,7 +13,7 @@ from command import rtpose
 from dataset_files import write_human36m, write_lsp, write_mpi_inf_3dhp
 
 from rtpose import cli
-from rtpose.train.motion_pack import load_motion_pack
+from rtpose.train.data.motion_pack import load_motion_pack
 from rtpose.train.synth.motion import JointAnglePack
 
 TINY = ("width=16", "batch_size=16", "steps=4", "validate_every=2", "--quiet")

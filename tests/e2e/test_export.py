@@ -7,8 +7,8 @@ import pytest
 from clips import write_clip
 from command import rtpose
 
-from rtpose import model_files
-from rtpose.engines.files import ENGINES_DIR_VARIABLE
+from rtpose.networks import model_files
+from rtpose.networks.engines import ENGINES_DIR_VARIABLE
 
 
 @pytest.fixture(autouse=True)

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from rtpose.capture import open_source
-from rtpose.detect import open_detector
-from rtpose.estimate.two_stage import TwoStageEstimator
 from rtpose.geometry import camera_from_fov
-from rtpose.lift.lifter import NetworkLifter
 from rtpose.pipeline import Pipeline
-from rtpose.sinks.npz import NpzRecorder
-from rtpose.smooth.one_euro import OneEuroSmoother
-from rtpose.track.nearest import NearestTracker
+from rtpose.pose.detect import open_detector
+from rtpose.pose.lift.lifter import NetworkLifter
+from rtpose.pose.smooth import OneEuroSmoother
+from rtpose.pose.track import NearestTracker
+from rtpose.pose.two_stage import TwoStageEstimator
+from rtpose.recordings.npz_recorder import NpzRecorder
 from rtpose.types import Result
 
 STATM = Path("/proc/self/statm")

@@ -13,7 +13,7 @@ from pages import PHONE, Keep, OpenPage, seek, wait_for, wait_for_people
 from playwright.sync_api import Page
 from rtpose_file import rtpose_file
 
-from rtpose.poses_file import PosesFile, save_poses
+from rtpose.recordings.npz import PosesFile, save_poses
 from rtpose.skeleton import H36M17
 
 pytestmark = pytest.mark.browser

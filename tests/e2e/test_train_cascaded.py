@@ -9,7 +9,7 @@ from posenet_files import write_coco
 from stick_people import StickPeople, write_rendered
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from rtpose.backends import load_backend
+from rtpose.networks.backends import load_backend
 
 TINY = (
     "network.input_px=64", "network.depth_channels=16", "network.trunk=resnet18", "network.trunk_width=0.125",

@@ -38,9 +38,9 @@ def test_the_wheel_holds_the_page_the_weights_and_the_sample(wheel: Path) -> Non
         "rtpose/assets/sample.mp4",
         "rtpose/assets/sample_truth.npz",
         "rtpose/assets/cmu17_small.npz",
-        "rtpose/weights/svmac.onnx",
-        "rtpose/weights/svmac.md",
-        "rtpose/weights/baseline.onnx",
+        "rtpose/networks/weights/svmac.onnx",
+        "rtpose/networks/weights/svmac.md",
+        "rtpose/networks/weights/baseline.onnx",
     } <= names
     assert "<canvas" in page or "three" in page.lower()
     top = {name.split("/")[0] for name in names}

@@ -7,11 +7,11 @@ import torch
 
 from rtpose.assets import small_pack
 from rtpose.geometry import camera_from_viewer
-from rtpose.models.cascaded import Cascaded
+from rtpose.modules.cascaded import Cascaded
 from rtpose.train.cascaded.loop import Trained, build
 from rtpose.train.cascaded.settings import CascadedSettings, NetworkSettings
 from rtpose.train.cascaded.shipping import export_cascaded
-from rtpose.train.motion_pack import load_motion_pack
+from rtpose.train.data.motion_pack import load_motion_pack
 
 SETTINGS = CascadedSettings(
     network=NetworkSettings(

@@ -11,8 +11,8 @@ from scipy.io import savemat
 from rtpose.assets import small_val_pack
 from rtpose.geometry import pixels_from_camera
 from rtpose.skeleton import H36M17
-from rtpose.train.datasets.human36m import LENSES, PLACES, camera_from_world
-from rtpose.train.motion_pack import load_motion_pack
+from rtpose.train.data.motion_pack import load_motion_pack
+from rtpose.train.data.readers.human36m import LENSES, PLACES, camera_from_world
 from rtpose.types import Camera
 
 HUMAN36M_SUBJECTS = ("S1", "S5", "S6", "S7", "S8", "S9", "S11")

@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 
-from rtpose.lift.codec import DepthCodec
-from rtpose.models.registry import build_network
-from rtpose.models.svmac import DepthLifter, SvmacGenerator
-from rtpose.models.temporal import TemporalLifter
+from rtpose.modules.registry import build_network
+from rtpose.modules.svmac import DepthLifter, SvmacGenerator
+from rtpose.modules.temporal import TemporalLifter
+from rtpose.pose.lift.codec import DepthCodec
 from rtpose.train.export import export_lifter
 
 

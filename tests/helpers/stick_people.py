@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rtpose.assets import small_pack
 from rtpose.geometry import camera_from_fov, pixels_from_camera, viewer_from_camera
 from rtpose.skeleton import H36M17
-from rtpose.train.motion_pack import load_motion_pack
+from rtpose.train.data.motion_pack import load_motion_pack
 from rtpose.train.synth.dataset import Person as RenderedPerson
 from rtpose.train.synth.dataset import Picture as RenderedPicture
 from rtpose.train.synth.shards import FORMAT, write_shard

@@ -17,11 +17,11 @@ from lightning_fabric import Fabric
 
 from rtpose.assets import small_val_pack
 from rtpose.errors import ConfigError
-from rtpose.train.evaluate import MotionEvaluation
-from rtpose.train.joints_2d import MotionTraining
-from rtpose.train.loop import Progress, train
-from rtpose.train.methods import METHODS
-from rtpose.train.motion_pack import MotionPack, load_motion_pack
+from rtpose.train.data.motion_pack import MotionPack, load_motion_pack
+from rtpose.train.data.single_frames import MotionTraining
+from rtpose.train.lifters.evaluate import MotionEvaluation
+from rtpose.train.lifters.loop import Progress, train
+from rtpose.train.lifters.methods import METHODS
 from rtpose.train.processes import share_batches, start_fabric
 
 TINY: dict[str, Any] = {"width": 16, "batch_size": 8, "steps": 6, "validate_every": 2, "learning_rate": 1e-3}
@@ -105,7 +105,7 @@ def stopped_early(folder: Path, fabric: Fabric, pack: MotionPack) -> tuple[int, 
         kind.settings(**{**TINY, "patience": 2, "steps": 20}),
         (MotionTraining(pack), MotionEvaluation(pack)),
     )
-    with patch("rtpose.train.loop.evaluate_depth", evaluate):
+    with patch("rtpose.train.lifters.loop.evaluate_depth", evaluate):
         trained = train(kind.method, settings, *data, folder, fabric=fabric)
     return trained.last_step, trained.stopped_early
 

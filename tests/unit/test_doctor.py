@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from rtpose import doctor, model_files
+from rtpose import doctor
 from rtpose.capture import webcam
 from rtpose.doctor import Line, Speed
-from rtpose.engines.files import ENGINES_DIR_VARIABLE
 from rtpose.errors import InputError, MissingExtraError, RtposeError
+from rtpose.networks import model_files
+from rtpose.networks.engines import ENGINES_DIR_VARIABLE
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def test_what_the_window_lacks(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("rtpose.sinks.open3d_window.import_open3d", fail)
+    monkeypatch.setattr("rtpose.outputs.open3d_window.import_open3d", fail)
     line = only(doctor.check_window())
     assert (line.what, line.state, line.found, line.do) == ("open3d window", state, found, do)
 

@@ -1,5 +1,5 @@
 // session.rtpose: chunks with checksums, written while live. Of a file that was cut off, all before the cut is shown.
-// The layout is that of rtpose/recording_file.py.
+// The layout is that of rtpose/recordings/rtpose_file.py.
 import { crc32 } from "./crc32";
 import type { RecordingData } from "./recording";
 

@@ -11,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose import metrics
-from rtpose.backends import load_backend
-from rtpose.detect import open_detector, open_finder
 from rtpose.errors import ConfigError, InputError, ModelError
-from rtpose.estimate.cascaded import CascadedEstimator, CascadedNetwork
-from rtpose.estimate.two_stage import TwoStageEstimator
 from rtpose.geometry import DEFAULT_HEIGHT_M
-from rtpose.lift.lifter import NetworkLifter
+from rtpose.networks.backends import load_backend
+from rtpose.networks.weights import cascaded_file
+from rtpose.pose.cascaded.estimator import CascadedEstimator, CascadedNetwork
+from rtpose.pose.detect import open_detector, open_finder
+from rtpose.pose.lift.lifter import NetworkLifter
+from rtpose.pose.track import NearestTracker
+from rtpose.pose.two_stage import TwoStageEstimator
 from rtpose.skeleton import H36M17
-from rtpose.track.nearest import NearestTracker
 from rtpose.train.cascaded.pictures import SEEN_AT_LEAST, LabelledPicture, PersonLabels, Pictures, usable
-from rtpose.train.datasets.posenet import PictureFolder
+from rtpose.train.data.readers.posenet import PictureFolder
 from rtpose.types import Float32, Frame
-from rtpose.weights import cascaded_file
 
 MUPOTS_JOINTS = H36M17.indices(
     "head", "thorax", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",

@@ -1,7 +1,7 @@
 """The loop of `rtpose train cascaded`: two stages, weight averaging, validation, checkpoints.
 
-A loop of its own beside `rtpose.train.loop`: that one trains lifters on motion packs and measures depth alone; here
-there are two stages, crops of pictures, mixed precision and pictures of heatmaps. They share the run's folder.
+This loop is separate from `rtpose.train.lifters.loop`, which trains lifters on motion packs and measures depth alone.
+Here there are two stages, crops of pictures, mixed precision and pictures of heatmaps. They share the run's folder.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from rtpose import metrics
 from rtpose.errors import ConfigError, InputError
-from rtpose.estimate.crop_codec import CropCodec
-from rtpose.models.cascaded import Cascaded, resized_places
+from rtpose.modules.cascaded import Cascaded, resized_places
+from rtpose.pose.cascaded.crop_codec import CropCodec
 from rtpose.train.cascaded.losses import (
     coordinate_loss,
     heatmap_loss,
@@ -47,7 +47,7 @@ from rtpose.train.cascaded.targets import (
     joint_heatmaps,
     pixel_depths,
 )
-from rtpose.train.loop import average_weights, step_seed
+from rtpose.train.lifters.loop import average_weights, step_seed
 from rtpose.train.run_folder import RunFolder
 from rtpose.types import Float32, Image
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rtpose.models.cascaded import REFERENCE_M
+from rtpose.modules.cascaded import REFERENCE_M
 from rtpose.skeleton import H36M17
 
 

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rtpose.detect.roi import Roi
 from rtpose.errors import InputError
-from rtpose.estimate.crop_codec import CropCodec
+from rtpose.pose.cascaded.crop_codec import CropCodec
+from rtpose.pose.detect.roi import Roi
 from rtpose.skeleton import H36M17
 from rtpose.train.cascaded.settings import AugmentSettings
 from rtpose.types import Camera, Float32, Image

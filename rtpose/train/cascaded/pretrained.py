@@ -14,11 +14,11 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from rtpose import model_files
-from rtpose.backends.openvino import read_network
 from rtpose.errors import ConfigError, InputError
-from rtpose.models.blazepose_trunk import BlazePoseTrunk
-from rtpose.models.resnet import ResNet, load_imagenet
+from rtpose.modules.blazepose_trunk import BlazePoseTrunk
+from rtpose.modules.resnet import ResNet, load_imagenet
+from rtpose.networks import model_files
+from rtpose.networks.backends.openvino import read_network
 from rtpose.train.cascaded.settings import CascadedSettings
 
 _LANDMARKS = "pose_landmark_full.tflite"

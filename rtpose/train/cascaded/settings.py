@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from rtpose.estimate.crop_codec import CropCodec
+from rtpose.pose.cascaded.crop_codec import CropCodec
 from rtpose.train.settings import Count, NotNegative, Positive, Share
 
 
 class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """See `rtpose.models.cascaded.Cascaded`."""
+    """See `rtpose.modules.cascaded.Cascaded`."""
 
     variant: Literal["baseline", "jh", "bj", "full"] = "full"
     """The rows of Table 4."""

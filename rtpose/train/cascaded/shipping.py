@@ -13,9 +13,9 @@ from rtpose import __version__
 from rtpose.skeleton import H36M17
 from rtpose.train.cascaded.loop import Trained
 from rtpose.train.cascaded.settings import CascadedSettings
-from rtpose.train.datasets.cmu import ACKNOWLEDGEMENT
+from rtpose.train.data.readers.cmu import ACKNOWLEDGEMENT
 from rtpose.train.export import export_network
-from rtpose.train.shipping import git_revision
+from rtpose.train.lifters.shipping import git_revision
 
 PAPER = "Deep Monocular 3D Human Pose Estimation via Cascaded Dimension-Lifting (Zhang et al., AAAI 2021)"
 

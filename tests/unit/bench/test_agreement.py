@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rtpose.bench.agreement import agreement, read_joints
-from rtpose.poses_file import PosesFile, save_poses
+from rtpose.recordings.npz import PosesFile, save_poses
 from rtpose.skeleton import BLAZEPOSE33, H36M17
 from rtpose.types import Camera, Float32
 

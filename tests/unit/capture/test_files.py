@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from rtpose.capture import open_source
 from rtpose.capture.files import StrictTimes, VideoFile
-from rtpose.detect.roi import cut_out
 from rtpose.errors import InputError
+from rtpose.pose.detect.roi import cut_out
 from rtpose.types import Frame, FrameSource
 
 WriteVideo = Callable[..., Path]

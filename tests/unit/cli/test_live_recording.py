@@ -8,8 +8,8 @@ import pytest
 
 from rtpose.cli.recording import LiveRecording
 from rtpose.errors import OutputError
-from rtpose.poses_file import load_poses
-from rtpose.recording_file import read_poses
+from rtpose.recordings.npz import load_poses
+from rtpose.recordings.rtpose_file import read_poses
 from rtpose.server.server import PoseServer
 from rtpose.types import Camera, Frame, Person3D, Result
 

@@ -13,16 +13,16 @@ from posenet_files import write_mupots
 from stick_people import Person, Picture, StickPeople
 
 from rtpose import metrics
-from rtpose.detect.roi import Roi
 from rtpose.errors import ConfigError, InputError
-from rtpose.estimate.cascaded import CascadedNetwork, CropPose
-from rtpose.estimate.two_stage import TwoStageEstimator
 from rtpose.geometry import pixels_from_camera
-from rtpose.lift.lifter import NetworkLifter
+from rtpose.pose.cascaded.estimator import CascadedNetwork, CropPose
+from rtpose.pose.detect.roi import Roi
+from rtpose.pose.lift.lifter import NetworkLifter
+from rtpose.pose.two_stage import TwoStageEstimator
 from rtpose.skeleton import H36M17
 from rtpose.train.cascaded import evaluate
 from rtpose.train.cascaded.evaluate import evaluate_pictures, is_for_pictures
-from rtpose.train.datasets.posenet import open_data_set
+from rtpose.train.data.readers.posenet import open_data_set
 from rtpose.types import Camera, Float32, Frame, Image, Person3D
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from stick_people import StickPeople
 
-from rtpose.backends import load_backend
 from rtpose.errors import ConfigError, InputError, OutputError
-from rtpose.estimate.crop_codec import CropCodec, crop_codec_from_facts
-from rtpose.models.cascaded import VARIANTS, Stages, resized_places
+from rtpose.modules.cascaded import VARIANTS, Stages, resized_places
+from rtpose.networks.backends import load_backend
+from rtpose.pose.cascaded.crop_codec import CropCodec, crop_codec_from_facts
 from rtpose.train.cascaded.loop import (
     Progress,
     Trained,

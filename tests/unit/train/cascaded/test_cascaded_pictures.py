@@ -5,9 +5,9 @@ import pytest
 import torch
 from stick_people import StickPeople
 
-from rtpose.detect.roi import Roi
 from rtpose.errors import InputError
-from rtpose.estimate.crop_codec import CropCodec
+from rtpose.pose.cascaded.crop_codec import CropCodec
+from rtpose.pose.detect.roi import Roi
 from rtpose.skeleton import H36M17
 from rtpose.train.cascaded.pictures import (
     augmented_roi,

@@ -23,7 +23,7 @@ pytest.importorskip("moderngl", reason="the extra synth is not installed")
 from anny.paths import get_anny_cache_path
 from asf_files import amc_text, asf_text
 
-from rtpose.train.datasets.cmu_angles import prepare_cmu_angles
+from rtpose.train.data.readers.cmu_angles import prepare_cmu_angles
 from rtpose.train.synth.dataset import (
     TEST_SUBJECTS,
     PeopleSettings,

@@ -1,0 +1,112 @@
+"""Microsoft's ONNX Runtime: the CPU, and the GPUs and chips that the installed wheel has providers for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.errors import ConfigError, MissingExtraError, ModelError
+
+try:
+    import onnxruntime
+except ModuleNotFoundError as error:
+    raise MissingExtraError("onnx", "the backend 'onnxruntime'") from error
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+}
+WHEELS = {
+    "cuda": "onnxruntime-gpu",
+    "tensorrt": "onnxruntime-gpu and tensorrt",
+    "coreml": "onnxruntime, on macOS",
+    "directml": "onnxruntime-directml, on Windows",
+}
+"""Where a provider comes from."""
+WARNING = 3
+"""ONNX Runtime's number for errors only: its warnings name nodes that no user knows."""
+
+
+class OnnxRuntimeBackend:
+    """A network on ONNX Runtime. See `rtpose.types.Backend`. Computes in float32; on tensorrt in fp16 if asked."""
+
+    input_shapes: Mapping[str, tuple[int, ...]]
+    output_names: Sequence[str]
+    metadata: Mapping[str, str]
+
+    def __init__(
+        self,
+        model: Path,
+        *,
+        outputs: Sequence[str] | None = None,
+        threads: int | None = None,
+        device: str | None = None,
+        precision: str = "fp32",
+    ) -> None:
+        """Load the .onnx file `model`; arguments and errors as in `rtpose.networks.backends.load_backend`.
+
+        device: cpu (default), cuda, tensorrt, coreml or directml.
+        """
+        device = device or "cpu"
+        check_device(device, precision)
+        if not model.is_file():
+            raise ModelError(f"no network file at {model}")
+        if model.suffix.lower() != ".onnx":
+            raise ModelError(f"the backend onnxruntime reads .onnx, not '{model.suffix}': {model}")
+        settings = onnxruntime.SessionOptions()
+        settings.log_severity_level = WARNING
+        if threads is not None:
+            settings.intra_op_num_threads = threads
+        provider: Any = PROVIDERS[device]
+        if precision == "fp16":
+            provider = (provider, {"trt_fp16_enable": True})
+        try:
+            self._session = onnxruntime.InferenceSession(str(model), settings, providers=[provider])
+        except Exception as error:  # its own kinds, which have no common base
+            raise ModelError(f"ONNX Runtime cannot run {model} on {device}: {str(error).splitlines()[0]}") from error
+        if self._session.get_providers()[0] != PROVIDERS[device]:  # it goes to the CPU without a word
+            raise ConfigError(
+                f"ONNX Runtime could not start {device}: its driver or libraries are missing; use --device cpu"
+            )
+        known = [value.name for value in self._session.get_outputs()]
+        self.output_names = known if outputs is None else list(outputs)
+        if set(self.output_names) - set(known):
+            raise ModelError(f"{model} has the outputs {', '.join(known)}, not {', '.join(outputs or ())}")
+        self.input_shapes = {
+            value.name: tuple(d if isinstance(d, int) else -1 for d in value.shape)
+            for value in self._session.get_inputs()
+        }
+        self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        """See `Backend.run`."""
+        arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()}
+        return dict(zip(self.output_names, self._session.run(list(self.output_names), arrays), strict=True))
+
+
+def check_device(device: str, precision: str) -> None:
+    """Errors: `ConfigError` for a device that the installed wheel has not, or a precision that is not for it."""
+    if device not in PROVIDERS:
+        raise ConfigError(f"the backend onnxruntime has no device '{device}': choose one of {', '.join(PROVIDERS)}")
+    if PROVIDERS[device] not in onnxruntime.get_available_providers():
+        raise ConfigError(
+            f"the installed onnxruntime {onnxruntime.__version__} has no {device}, it has {', '.join(devices())}: "
+            f"install {WHEELS[device]}, or use --device cpu"
+        )
+    if precision != "fp32" and (precision, device) != ("fp16", "tensorrt"):
+        raise ConfigError(
+            f"onnxruntime on {device} computes in fp32, not {precision}: use the backend openvino for that"
+        )
+
+
+def devices() -> list[str]:
+    """The devices that the installed wheel has providers for."""
+    available = onnxruntime.get_available_providers()
+    return [device for device, provider in PROVIDERS.items() if provider in available]

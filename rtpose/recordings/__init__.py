@@ -1,0 +1,1 @@
+"""Recordings of poses: `.npz`, `.rtpose`, their recorders, and exports to other formats."""
