@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.train.synth.clothing import Outfit
-from rtpose.train.synth.motion import Motion, rotation_xyz
+from rtpose.train.synth.motion import JointAngleMotion, rotation_xyz
 from rtpose.train.synth.photo import Split
-from rtpose.train.synth.renderer import Colour, Light, Material, Pattern, Thing
 from rtpose.train.synth.scene import BALL, CUBE, CYLINDER, WALL, solid
+from rtpose.train.synth.surfaces import Colour, Material, Pattern, PlacedSurface
+from rtpose.train.synth.view import Light
 
 SKINS: tuple[Colour, ...] = (
     (0.88, 0.70, 0.61), (0.80, 0.60, 0.50), (0.71, 0.51, 0.40),
@@ -110,7 +111,9 @@ def random_light(rng: np.random.Generator) -> Light:
     )
 
 
-def perturbed(motion: Motion, draw: Callable[[], Motion], rng: np.random.Generator) -> Motion:
+def perturbed(
+    motion: JointAngleMotion, draw: Callable[[], JointAngleMotion], rng: np.random.Generator
+) -> JointAngleMotion:
     """The motion with limbs of another one and with joints bent further, both by chance.
 
     draw: gives another motion of as many frames.
@@ -137,7 +140,7 @@ def random_room(
     floor_y: float,
     eye: NDArray[np.float64],
     people: NDArray[np.float64],
-) -> list[Thing]:
+) -> list[PlacedSurface]:
     """A floor, most often walls, sometimes furniture, around people who are seen from +z; nearest things first.
 
     floor_y: metres. eye: (3,) metres, the camera. people: (P, 3) metres, where they are.
@@ -185,7 +188,7 @@ def random_occluder(
     eye: NDArray[np.float64],
     target: NDArray[np.float64],
     reach_m: float,
-) -> Thing:
+) -> PlacedSurface:
     """Something between the camera and a person. reach_m: how large it may look at the person's distance."""
     along = rng.uniform(0.3, 0.85)
     size = along * reach_m * np.exp(rng.uniform(np.log(0.12), np.log(0.5))) * rng.uniform([0.3] * 3, [1.0] * 3)

@@ -23,8 +23,15 @@ from numpy.typing import NDArray
 
 from rtpose.errors import ConfigError, InputError, MissingExtraError, OutputError
 from rtpose.train.synth.body import BodyModel
-from rtpose.train.synth.dataset import BLOCK, PeopleSettings, Person, Picture, RenderedPeople, clips_of_split
 from rtpose.train.synth.motion import JointAnglePack
+from rtpose.train.synth.people import (
+    BLOCK,
+    PeopleSettings,
+    RenderedPeople,
+    RenderedPerson,
+    RenderedPicture,
+    clips_of_split,
+)
 from rtpose.train.synth.photo import find_pictures
 from rtpose.types import Camera, Image
 
@@ -35,7 +42,7 @@ _ABOUT = "pictures.json"
 
 
 @dataclass(frozen=True)
-class Progress:
+class RenderProgress:
     """How far a folder is."""
 
     done: int
@@ -63,9 +70,9 @@ def render_folder(
     backgrounds: Path | None = None,
     workers: int = 2,
     per_shard: int = SHARD,
-    report: Callable[[Progress], None] = lambda progress: None,
+    report: Callable[[RenderProgress], None] = lambda progress: None,
     tell: Callable[[str], None] = lambda line: None,
-) -> Progress:
+) -> RenderProgress:
     """Fill `folder` with the first `count` pictures (rounded up to whole shards); what is there stays.
 
     tell: hears of the first use's long wait. Errors: `OutputError` if the folder holds pictures of other settings;
@@ -91,9 +98,9 @@ def render_folder(
     done = (shards - len(missing)) * per_shard
     workers = min(workers, len(missing))
 
-    def state() -> Progress:
+    def state() -> RenderProgress:
         seconds = time.perf_counter() - start
-        return Progress(done, shards * per_shard, made, workers, seconds, cpu_s, dict(steps))
+        return RenderProgress(done, shards * per_shard, made, workers, seconds, cpu_s, dict(steps))
 
     report(state())
     if missing:
@@ -154,7 +161,7 @@ def _labels_path(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:05d}.npz"
 
 
-def write_shard(folder: Path, number: int, pictures: list[Picture]) -> None:
+def write_shard(folder: Path, number: int, pictures: list[RenderedPicture]) -> None:
     """Write pictures of one size as shard `number`."""
     jpegs = []
     for picture in pictures:
@@ -183,8 +190,8 @@ def write_shard(folder: Path, number: int, pictures: list[Picture]) -> None:
 class RenderedFolder:
     """The pictures of a folder that `render_folder` filled, also while it is being filled: whole shards only.
 
-    `len(folder)` and `folder[i] -> Picture`, so `torch.utils.data.DataLoader` takes it as it is. Labels are kept
-    in memory (about 0.5 KB a picture), JPEGs are read from disk; pickling carries the folder's name only.
+    `len(folder)` and `folder[i] -> RenderedPicture`, so `torch.utils.data.DataLoader` takes it as it is. Labels are
+    kept in memory (about 0.5 KB a picture), JPEGs are read from disk; pickling carries the folder's name only.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -208,7 +215,7 @@ class RenderedFolder:
     def __len__(self) -> int:
         return int(self._ends[-1])
 
-    def __getitem__(self, index: int) -> Picture:
+    def __getitem__(self, index: int) -> RenderedPicture:
         """Picture `index` with the size that it was rendered in."""
         if not 0 <= index < len(self):
             raise IndexError(index)
@@ -225,7 +232,7 @@ class _Shard:
     def __len__(self) -> int:
         return len(self._labels["cameras"])
 
-    def picture(self, index: int) -> Picture:
+    def picture(self, index: int) -> RenderedPicture:
         labels = self._labels
         begin, end = labels["begins"][index : index + 2]
         bgr = cv2.imdecode(np.asarray(self._jpegs[begin:end]), cv2.IMREAD_COLOR)
@@ -234,7 +241,7 @@ class _Shard:
         image: Image = np.ascontiguousarray(bgr[..., ::-1], np.uint8)
         first, last = labels["first_person"][index : index + 2]
         people = tuple(
-            Person(labels["joints_px"][p], labels["joints_m"][p], labels["visible"][p], labels["box_px"][p])
+            RenderedPerson(labels["joints_px"][p], labels["joints_m"][p], labels["visible"][p], labels["box_px"][p])
             for p in range(first, last)
         )
-        return Picture(image, people, Camera(*(float(v) for v in labels["cameras"][index])))
+        return RenderedPicture(image, people, Camera(*(float(v) for v in labels["cameras"][index])))
