@@ -390,7 +390,7 @@ def data_render(
 
         end = render_folder(
             folder, motions, settings, count, backgrounds=backgrounds, workers=workers, report=report,
-            tell=lambda line: print(f"rtpose: {line}", file=sys.stderr),
+            notify=lambda line: print(f"rtpose: {line}", file=sys.stderr),
         )  # fmt: skip
     print(f"{end.done} pictures in {folder}")
     if end.made:

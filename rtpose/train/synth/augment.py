@@ -1,7 +1,7 @@
-"""Another look at a labelled picture: turned, mirrored, moved, scaled, recoloured. Its labels stay exact.
+"""Augments a labelled picture: rotation, mirroring, shift, scale, colours. Its labels stay exact.
 
-All changes of the window are ones that a camera could have made: turning a picture about any point is a roll of
-the camera with another principal point, mirroring is the mirrored world.
+All geometric changes correspond to a real camera: a rotation about any point is a roll of the camera with another
+principal point, and mirroring is a mirrored world.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from rtpose.types import Camera, Image
 
 @dataclass(frozen=True)
 class Looks:
-    """How much pictures are changed."""
+    """Strength of the augmentation."""
 
     turn_deg: float = 15.0
-    """Standard deviation of the turn; at most three times as much."""
+    """Standard deviation of the rotation, clipped to three times this."""
     turned: float = 0.6
-    """Share of the pictures that are turned."""
+    """Share of rotated pictures."""
     mirrored: float = 0.5
     scale: float = 0.12
-    """Standard deviation of the scale's logarithm."""
+    """Standard deviation of the log scale."""
     shift: float = 0.05
-    """Largest shift, in widths of the window."""
+    """Largest shift as a share of the window's width."""
     colour: float = 0.12
-    """Standard deviation of the logarithm of brightness and contrast; half of it of each colour's."""
+    """Standard deviation of log brightness and log contrast; half of it for each colour channel."""
 
 
 def seen_again(
@@ -73,7 +73,7 @@ def moved(
     warp = np.column_stack([matrix, matrix @ [0.5, 0.5] + shift - 0.5])
     smaller = scale < 0.75
     image = picture.image
-    if smaller:  # average first: reading single pixels of a larger picture would flicker
+    if smaller:  # blur first, to avoid aliasing
         image = cv2.GaussianBlur(image, (0, 0), 0.4 / scale)
     image = cv2.warpAffine(image, warp, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     camera = picture.camera

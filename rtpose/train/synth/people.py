@@ -1,4 +1,4 @@
-"""Rendered people as an endless, repeatable list of labelled pictures.
+"""Rendered people as an endless, repeatable sequence of labelled pictures.
 
 RenderedPicture `index` of a seed is the same whatever process makes it and in whatever order: everything random comes
 from a generator of its own, seeded with (seed, split, index). Bodies and the cut of their clothes are costly to
@@ -126,7 +126,7 @@ def clips_of_split(pack: JointAnglePack, split: Split, path: Path) -> list[int]:
 
 
 class RenderedPeople:
-    """Makes picture after picture. Each process draws with an OpenGL context of its own, made when it first draws.
+    """Renders pictures on demand. Each process creates an OpenGL context of its own when it first draws.
 
     `torch.utils.data.DataLoader(people, sampler=range(n), collate_fn=list, num_workers=2)` makes them while a
     network learns.
@@ -141,7 +141,7 @@ class RenderedPeople:
         self._arguments = (motions, settings, backgrounds)
         self.settings = settings or PeopleSettings()
         self.seconds: Counter[str] = Counter()
-        """Where the time went, by step."""
+        """Time spent in each step."""
         self._pack = JointAnglePack(motions)
         self.clips = clips_of_split(self._pack, self.settings.split, motions)
         # Long clips more often than short ones, but not in proportion: a few are very long.
@@ -150,7 +150,7 @@ class RenderedPeople:
         self._backgrounds = find_pictures(backgrounds, self.settings.split) if backgrounds else []
         self._model = BodyModel(coarse=True)
         self._renderer: tuple[int, Renderer] | None = None
-        # A person of another block is only needed by who goes back and forth.
+        # Two blocks, for indices that jump back and forth.
         self._body = lru_cache(maxsize=2 * BODIES)(self._make_body)
 
     def close(self) -> None:

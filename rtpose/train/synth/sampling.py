@@ -1,4 +1,4 @@
-"""Random people, clothes, lights and surroundings. Deterministic by the generator that is passed in."""
+"""Random people, clothes, lights and surroundings. Deterministic for a given generator."""
 
 from __future__ import annotations
 
@@ -114,9 +114,9 @@ def random_light(rng: np.random.Generator) -> Light:
 def perturbed(
     motion: JointAngleMotion, draw: Callable[[], JointAngleMotion], rng: np.random.Generator
 ) -> JointAngleMotion:
-    """The motion with limbs of another one and with joints bent further, both by chance.
+    """The motion, sometimes with limbs of another motion, sometimes with joints bent further.
 
-    draw: gives another motion of as many frames.
+    draw: returns another motion with as many frames.
     """
     if rng.random() < 0.3:
         other = draw()
@@ -189,7 +189,7 @@ def random_occluder(
     target: NDArray[np.float64],
     reach_m: float,
 ) -> PlacedSurface:
-    """Something between the camera and a person. reach_m: how large it may look at the person's distance."""
+    """Something between the camera and a person. reach_m: its apparent size at the person's distance."""
     along = rng.uniform(0.3, 0.85)
     size = along * reach_m * np.exp(rng.uniform(np.log(0.12), np.log(0.5))) * rng.uniform([0.3] * 3, [1.0] * 3)
     at = eye + along * (target - eye)

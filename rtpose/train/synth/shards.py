@@ -1,6 +1,6 @@
-"""Rendered pictures on disk, for trainings that look at each picture more than once.
+"""Rendered pictures on disk, for trainings that use each picture several times.
 
-A folder holds `pictures.json` (what was asked for) and for each `SHARD` pictures two files: `shard-00000.jpegs`,
+A folder holds `pictures.json` (the request) and for each `SHARD` pictures two files: `shard-00000.jpegs`,
 the JPEG files one after the other, and `shard-00000.npz`, the labels and where each JPEG begins. The second is
 written last and moved into place, so a shard is there if its .npz is: a stopped run goes on where it was.
 """
@@ -43,22 +43,22 @@ _ABOUT = "pictures.json"
 
 @dataclass(frozen=True)
 class RenderProgress:
-    """How far a folder is."""
+    """Progress of rendering a folder."""
 
     done: int
     """Pictures in the folder."""
     count: int
-    """Pictures that were asked for."""
+    """Requested pictures."""
     made: int
-    """Pictures made by this run."""
+    """Pictures rendered in this run."""
     workers: int
-    """Processes that had something to do."""
+    """Worker processes."""
     seconds: float
     """Since the run began."""
     cpu_s: float
     """Processor time of the workers, all threads."""
     steps_s: dict[str, float]
-    """Where the workers' time went."""
+    """The workers' time by step."""
 
 
 def render_folder(
@@ -71,15 +71,15 @@ def render_folder(
     workers: int = 2,
     per_shard: int = SHARD,
     report: Callable[[RenderProgress], None] = lambda progress: None,
-    tell: Callable[[str], None] = lambda line: None,
+    notify: Callable[[str], None] = lambda line: None,
 ) -> RenderProgress:
     """Fill `folder` with the first `count` pictures (rounded up to whole shards); what is there stays.
 
-    tell: hears of the first use's long wait. Errors: `OutputError` if the folder holds pictures of other settings;
-    those of `RenderedPeople`, before anything is written.
+    notify: called with a message before the slow first use. Errors: `OutputError` if the folder holds pictures of other
+    settings; those of `RenderedPeople`, before anything is written.
     """
     if count < 1 or workers < 1:
-        raise ConfigError(f"{count} pictures by {workers} workers: give 1 or more of both")
+        raise ConfigError(f"{count} pictures with {workers} workers: both must be 1 or more")
     about = {
         "format": FORMAT, "per_shard": per_shard, "motions": motions.name,
         "backgrounds": str(backgrounds) if backgrounds else None,
@@ -87,11 +87,11 @@ def render_folder(
     }  # fmt: skip
     path = folder / _ABOUT
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != about:
-        raise OutputError(f"{folder} holds pictures made with other settings ({path}): name another folder")
+        raise OutputError(f"{folder} holds pictures with other settings ({path}): choose another folder")
     shards = -(-count // per_shard)
     missing = [k for k in range(shards) if not _labels_path(folder, k).is_file()]
     if missing:
-        _check(motions, settings, backgrounds, tell)
+        _check(motions, settings, backgrounds, notify)
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(about, indent=2), encoding="utf-8")
     start, made, cpu_s, steps = time.perf_counter(), 0, 0.0, Counter[str]()
@@ -114,8 +114,8 @@ def render_folder(
     return state()
 
 
-def _check(motions: Path, settings: PeopleSettings, backgrounds: Path | None, tell: Callable[[str], None]) -> None:
-    """Whatever a user can have got wrong, before processes are started; and the body's rig, which they share."""
+def _check(motions: Path, settings: PeopleSettings, backgrounds: Path | None, notify: Callable[[str], None]) -> None:
+    """Check the user's input before starting processes, and build the body model that they share."""
     clips_of_split(JointAnglePack(motions), settings.split, motions)
     if backgrounds:
         find_pictures(backgrounds, settings.split)
@@ -126,7 +126,9 @@ def _check(motions: Path, settings: PeopleSettings, backgrounds: Path | None, te
         raise MissingExtraError("synth", "rendering people") from error
     cache = get_anny_cache_path()
     if not any(cache.glob("*")):
-        tell(f"building the body model, once: some minutes, over 1 GB in {cache} (ANNY_CACHE_DIR names another folder)")
+        notify(
+            f"building the body model: minutes, once, over 1 GB in {cache} (ANNY_CACHE_DIR sets another folder)"
+        )
         BodyModel(coarse=True)
 
 
@@ -150,7 +152,7 @@ def _render_shard(task: tuple[Path, int, int]) -> tuple[float, Counter[str]]:
     folder, number, per_shard = task
     start = time.process_time()
     global _people
-    if _people is None:  # here and not at the start: an error in a task reaches the parent
+    if _people is None:  # not at the start: only an error in a task reaches the parent
         _people = RenderedPeople(*_arguments)
     _people.seconds.clear()
     write_shard(folder, number, [_people[i] for i in range(number * per_shard, (number + 1) * per_shard)])
@@ -200,7 +202,7 @@ class RenderedFolder:
         about = folder / _ABOUT
         found = sorted(folder.glob("shard-*.npz"))
         if not about.is_file() or not found:
-            raise InputError(f"no rendered pictures in {folder}: make some with rtpose data render {folder}")
+            raise InputError(f"no rendered pictures in {folder}: render some with rtpose data render {folder}")
         self.about: dict[str, Any] = json.loads(about.read_text(encoding="utf-8"))
         if self.about["format"] != FORMAT:
             raise InputError(

@@ -15,7 +15,7 @@ Colour = tuple[float, float, float]
 
 
 class Pattern(IntEnum):
-    """How the two colours of a material are laid out. The numbers are the shader's."""
+    """Pattern of a material's two colours. The numbers are those of the shader."""
 
     PLAIN = 0
     STRIPES = 1
@@ -31,7 +31,7 @@ class Pattern(IntEnum):
 
 @dataclass(frozen=True)
 class Material:
-    """What a surface looks like."""
+    """Appearance of a surface."""
 
     colour: Colour
     second: Colour = (0.0, 0.0, 0.0)
@@ -41,7 +41,7 @@ class Material:
     gloss: float = 0.1
     """0 matt to 1 wet."""
     folds_m: float = 0.0
-    """Depth of cloth folds; only shading, the surface stays."""
+    """Depth of cloth folds; only the shading changes."""
     grain: float = 0.1
     """Fine unevenness of the colour, 0..1."""
     anchors: Float32 = field(default_factory=lambda: np.zeros((4, 3), np.float32))
@@ -50,7 +50,7 @@ class Material:
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """A surface at rest. The renderer keeps what it has uploaded, so one mesh is cheap to draw many times."""
+    """A mesh at rest. The renderer caches uploaded surfaces, so drawing one many times is cheap."""
 
     positions: Float32
     """(N, 3) metres; patterns stick to them."""

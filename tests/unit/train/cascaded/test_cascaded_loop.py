@@ -291,7 +291,7 @@ def test_growing_pictures(tmp_path: Path) -> None:
         StageSettings(growing=((50, 1),))
     with pytest.raises(ValueError, match="growing to 96 px: the network's pictures have 64"):
         tiny(stage_one=StageSettings(growing=((96, 1),)))
-    with pytest.raises(ValueError, match="no epoch with whole pictures"):
+    with pytest.raises(ValueError, match="no epoch at full size"):
         tiny(stage_two=StageSettings(epochs=2, growing=((32, 2),)))
 
 
@@ -356,7 +356,7 @@ def test_what_cannot_be_begun_with(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         open_start(tmp_path)
     (tmp_path / "best.pt").write_bytes(b"no checkpoint")
-    with pytest.raises(InputError, match="no training of cascaded"):
+    with pytest.raises(InputError, match="not a training of cascaded"):
         open_start(tmp_path)
 
 
@@ -405,7 +405,7 @@ def test_validation_people_are_spread_over_the_pictures(tmp_path: Path, monkeypa
 
 def test_a_training_that_diverges_is_told(tmp_path: Path) -> None:
     mad = StageSettings(1, 2, 1e30)
-    with pytest.raises(ConfigError, match="came to nothing"):
+    with pytest.raises(ConfigError, match="diverged"):
         run(tmp_path / "run", tiny(stage_one=mad, stage_two=StageSettings(1, 1)))
 
 

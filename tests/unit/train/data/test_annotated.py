@@ -147,7 +147,7 @@ def test_joints_that_lack_are_told(tmp_path: Path) -> None:
     joints[4, H36M17.index_of["left_knee"]] = np.nan
     data = AnnotatedEvaluationSet([sequence(joints_px=joints)], human36m.INFO, "sh", "some")
     assert len(data) == 11
-    assert data.exclusions == "some; 1 poses without all 2D joints"
+    assert data.exclusions == "some; 1 poses with missing 2D joints"
     assert data.joints_2d == "sh"
     assert len(data.clips) == 2
     (view,) = data.views(DepthCodec(), InputKind.parse("gt"), torch.Generator())
@@ -173,7 +173,7 @@ def test_noise_is_of_so_many_pixels() -> None:
     ]
     off = (views[1].points - views[0].points)[:, H36M17.indices("left_wrist", "right_foot")]
     assert float(off.std()) * CAMERA.fx == pytest.approx(10, rel=0.05)
-    with pytest.raises(ConfigError, match=r"'detected' is made of motion packs: of Human3\.6M choose gt or noise:PX"):
+    with pytest.raises(ConfigError, match=r"'detected' needs motion packs: with Human3\.6M, choose gt or noise:PX"):
         list(data.views(DepthCodec(), InputKind.parse("detected"), torch.Generator()))
     noisy = SvmacSettings(width=8, noise=msgspec.structs.replace(EXACT, sigma_px=10))
     (exact_batch, noisy_batch) = (
@@ -252,7 +252,7 @@ def test_pictures_are_trained_on_and_have_no_labels(tmp_path: Path) -> None:
     batch = data.inputs(codec, SETTINGS).batch(200, torch.Generator().manual_seed(0))
     expected, _ = codec.encode(as_detected_or_nan(people.joints_px))
     assert rows_of(batch) <= {tuple(row) for row in expected.round(4).tolist()}
-    with pytest.raises(ConfigError, match="2D joints alone"):
+    with pytest.raises(ConfigError, match="only 2D joints"):
         data.labelled(codec, SETTINGS)
     noise = msgspec.structs.replace(EXACT, sigma_px=UNIT_PX / 10)
     noisy = data.inputs(codec, SvmacSettings(noise=noise)).batch(200, torch.Generator().manual_seed(0))

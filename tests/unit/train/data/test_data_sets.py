@@ -52,7 +52,7 @@ def test_mpi_inf_3dhp_is_trained_on_and_tested(name: str, tmp_path: Path) -> Non
     test = data.test()
     assert test.subjects == [f"TS{i}" for i in range(1, 7)]
     assert len(test) == 6 * 5
-    assert test.exclusions == "all but the test set's 2,929 valid frames, of which there are 30 here"
+    assert test.exclusions == "all but the test set's 2,929 valid frames, of which this folder has 30"
     assert open_data_set(folder / "mpi_inf_3dhp_test_set").test().subjects == test.subjects
     assert 20 < train_on(folder, name, tmp_path / "run")["p_mpjpe_mm"] < 300
 
@@ -75,11 +75,11 @@ def test_pictures_train_svmac_alone(kind: str, write: Any, tmp_path: Path) -> No
     assert data.kind == kind
     assert 20 < train_on(folder, "svmac", tmp_path / "run")["p_mpjpe_mm"] < 300
     for name in ("consistency", "baseline"):
-        with pytest.raises(ConfigError, match=f"{kind} has 2D joints alone, and this training needs 3D poses"):
+        with pytest.raises(ConfigError, match=f"{kind} has only 2D joints, and this training needs 3D poses"):
             train_on(folder, name, tmp_path / name)
         assert not (tmp_path / name).exists()
     supervised = METHODS["svmac"].settings(**TINY, supervised_share=0.05)
-    with pytest.raises(ConfigError, match="2D joints alone"):
+    with pytest.raises(ConfigError, match="only 2D joints"):
         METHODS["svmac"].method(supervised, data.training())
     with pytest.raises(ConfigError, match="nothing to test"):
         data.test()
@@ -92,7 +92,7 @@ def test_people_without_a_foot_are_left_out(tmp_path: Path) -> None:
 
 
 def test_unknown_and_mixed_folders(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no data set that is known here") as told:
+    with pytest.raises(InputError, match="has no known data set") as told:
         open_data_set(tmp_path)
     for words in ("cmu17_*.npz", "data_3d_h36m.npz", "S*/Seq*/annot.mat", "TS*/annot_data.mat", "annot/trainval.json",
                   "joints.mat"):  # fmt: skip
@@ -117,7 +117,7 @@ def test_missing_subjects_and_files_are_named(tmp_path: Path) -> None:
 
 def test_the_temporal_lifter_is_trained_on_motions_and_judged_by_any_clips(tmp_path: Path) -> None:
     data = open_data_set(write_human36m(tmp_path / "data"))
-    with pytest.raises(ConfigError, match=r"trained on motion packs, not on Human3\.6M, 2D joints: gt"):
+    with pytest.raises(ConfigError, match=r"trains on motion packs, not on Human3\.6M, 2D joints: gt"):
         train_on(tmp_path / "data", "temporal", tmp_path / "run")
     assert not (tmp_path / "run").exists()
     test = data.test()

@@ -87,7 +87,7 @@ def test_a_given_trunk_stays_as_it_is(pack: MotionPack) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"init_from": "svmac"}, "is no baseline"),
+        ({"init_from": "svmac"}, "is not a baseline"),
         ({"init_from": "magic"}, "no lifter 'magic'"),
         ({"distance": 5.0}, "normalisation"),
         ({"noise": NoiseSettings(gap_share=0.1)}, "gap_share"),

@@ -259,7 +259,7 @@ def test_a_used_folder_is_not_clobbered(pack: MotionPack, tmp_path: Path) -> Non
     run("baseline", pack, tmp_path / "run", steps=1)
     with pytest.raises(OutputError, match="--resume"):
         run("baseline", pack, tmp_path / "run", steps=1)
-    with pytest.raises(ConfigError, match="differs from the settings"):
+    with pytest.raises(ConfigError, match="differs from the given settings"):
         run("baseline", pack, tmp_path / "run", resume=True)
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):

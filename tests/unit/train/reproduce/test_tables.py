@@ -163,7 +163,7 @@ def test_tables_of_mpi_inf_3dhp(tmp_path: Path, no_drawing: None) -> None:
 
 def test_a_table_says_what_data_it_needs(tmp_path: Path) -> None:
     built_in = BuiltInDataSet(keep_test_subject=True)
-    with pytest.raises(ConfigError, match=r"svmac-table1 needs Human3\.6M: name its folder by --data"):
+    with pytest.raises(ConfigError, match=r"svmac-table1 needs Human3\.6M: give its folder as --data"):
         reproduce_lifter_table("svmac-table1", [built_in], tmp_path)
     dhp = open_data_set(write_mpi_inf_3dhp(tmp_path / "3dhp"))
     with pytest.raises(ConfigError, match="svmac-table4 takes one data set, not motion packs and MPI-INF-3DHP"):

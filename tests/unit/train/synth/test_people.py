@@ -215,7 +215,7 @@ def test_the_first_use_tells_of_its_wait(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("rtpose.train.synth.shards.BodyModel", build)
     monkeypatch.setattr("anny.paths.get_anny_cache_path", lambda: tmp_path / "rig")
     with pytest.raises(RuntimeError, match="built"):
-        render_folder(tmp_path / "out", tmp_path / "angles.npz", SETTINGS, 4, tell=told.append)
+        render_folder(tmp_path / "out", tmp_path / "angles.npz", SETTINGS, 4, notify=told.append)
     assert len(told) == 1
     assert str(tmp_path / "rig") in told[0]
     assert "ANNY_CACHE_DIR" in told[0]

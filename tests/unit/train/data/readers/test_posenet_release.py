@@ -190,7 +190,7 @@ def test_wrong_folders_and_files(tmp_path: Path) -> None:
     labels = tmp_path / "annotations" / "train.json"
     for content in ([], {"images": [image()]}, {"images": [image()], "annotations": [{"image_id": 9}]}):
         write(labels, content)
-        with pytest.raises(InputError, match="fetch it again"):
+        with pytest.raises(InputError, match="download it again"):
             open_picture_set("mpii", tmp_path)
     write(labels, {"images": [image()], "annotations": []})
     with pytest.raises(InputError, match="no labelled person"):
