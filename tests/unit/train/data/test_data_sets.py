@@ -81,7 +81,7 @@ def test_pictures_train_svmac_alone(kind: str, write: Any, tmp_path: Path) -> No
     supervised = METHODS["svmac"].settings(**TINY, supervised_share=0.05)
     with pytest.raises(ConfigError, match="only 2D joints"):
         METHODS["svmac"].method(supervised, data.training())
-    with pytest.raises(ConfigError, match="nothing to test"):
+    with pytest.raises(ConfigError, match="cannot test 3D poses"):
         data.test()
     with pytest.raises(ConfigError, match="no 2D joints 'sh'"):
         open_data_set(folder, "sh")
@@ -99,7 +99,7 @@ def test_unknown_and_mixed_folders(tmp_path: Path) -> None:
         assert words in str(told.value)
     write_lsp(tmp_path / "both")
     (tmp_path / "both" / "data_3d_h36m.npz").touch()
-    with pytest.raises(InputError, match=r"holds Human3\.6M and Leeds Sports Pose: name a folder with one of them"):
+    with pytest.raises(InputError, match=r"has several data sets, Human3\.6M and Leeds Sports Pose: give a folder with one"):
         open_data_set(tmp_path / "both")
 
 

@@ -46,5 +46,5 @@ def test_a_wrong_folder_names_the_file_expected(tmp_path: Path) -> None:
     info = DataSetInfo("Poses", "http://poses.example", "free", ("a.npz",))
     with pytest.raises(InputError, match=r"has no a\.npz: it is not a folder of Poses \(http://poses\.example\)"):
         expected_file(tmp_path, "a.npz", info)
-    with pytest.raises(InputError, match=r"gone is no folder: name the one that holds Poses with a\.npz"):
+    with pytest.raises(InputError, match=r"gone is not a folder: give the folder of Poses with a\.npz"):
         expected_file(tmp_path / "gone", "a.npz", info)
