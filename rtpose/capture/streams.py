@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from urllib.parse import urlsplit, urlunsplit
+from http.client import HTTPException
+from urllib.request import urlopen
 
 import av
 from av.container import InputContainer
@@ -39,7 +41,7 @@ def open_url(
     """
     name = without_password(url)
     container = _open(url, name)
-    if container.duration:
+    if container.duration or _has_length(url):
         return VideoFile(name, fps=fps, container=container)
     return LiveSource(
         name,
@@ -90,11 +92,21 @@ class StreamConnection:
 
 def without_password(url: str) -> str:
     """The URL for people and output files: a password in it is starred out."""
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    if ":" not in user:
-        return url
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***{at}{host}"))
+    # Not by `urlsplit`, which refuses brackets that are no IPv6 address.
+    return re.sub(r"^([^/]*//[^/@:]*):[^/]*@", r"\1:***@", url)
+
+
+def _has_length(url: str) -> bool:
+    """Whether a web server says how long the file behind the URL is. Recordings that were never finished (a browser's
+    webm) and raw streams have no duration, but they end; a camera's stream has neither."""
+    if not url.lower().startswith(("http://", "https://")):
+        return False
+    try:
+        with urlopen(url, timeout=_OPEN_TIMEOUT_S) as answer:
+            kind = answer.headers.get_content_maintype()
+            return kind != "multipart" and int(answer.headers.get("Content-Length") or 0) > 0
+    except (OSError, ValueError, HTTPException):
+        return False
 
 
 def _open(url: str, name: str) -> InputContainer:

@@ -178,6 +178,18 @@ def test_recording_on_a_web_server_gives_every_frame(
     assert source.stats.dropped == {}
 
 
+@pytest.mark.parametrize(("name", "codec"), [("rec.h264", "libx264"), ("rec.ts", "libx264"), ("rec.gif", "gif")])
+def test_recording_without_a_duration_ends(
+    web_folder: str, write_video: Callable[..., Path], read_all: Callable[[FrameSource], list[Frame]],
+    name: str, codec: str,
+) -> None:  # fmt: skip
+    write_video(name, count=20, codec=codec, pix_fmt="rgb8" if codec == "gif" else "yuv420p", options={})
+    source = open_source(f"{web_folder}/{name}")
+    assert not source.info.live
+    assert len(read_all(source)) == 20
+    assert source.stats.dropped == {}
+
+
 def test_recording_from_a_server_that_hangs(
     write_video: Callable[..., Path],
     read_all: Callable[[FrameSource], list[Frame]],
@@ -259,6 +271,7 @@ def test_udp() -> None:
 def test_passwords_are_not_shown() -> None:
     assert without_password("rtsp://me:secret@cam:554/live?x=1") == "rtsp://me:***@cam:554/live?x=1"
     assert without_password("rtsp://me@cam/live") == "rtsp://me@cam/live"
+    assert without_password("rtsp://me:secret@cam/cam[/hall].mjpg") == "rtsp://me:***@cam/cam[/hall].mjpg"
     assert without_password("http://host:80/a@b:c") == "http://host:80/a@b:c"
     with pytest.raises(InputError) as caught:
         open_source("http://me:secret@127.0.0.1:9/")
