@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from rtpose.capture.decoding import ToPicture, find_video, is_unfinished_mp4, open_container, why
+from rtpose.capture.images import check_size
 from rtpose.errors import InputError
 from rtpose.stages import stage, staged
 from rtpose.types import Frame, SourceInfo, SourceStats
@@ -105,6 +106,7 @@ class VideoFile:
         self.stats = SourceStats()
         try:
             stream = find_video(self._container, self._name)
+            check_size(stream.width, stream.height, self._name)
             stream.thread_type = "AUTO"
             rate = _rate(stream)
             untimed = self._container.format.name in _UNTIMED_FORMATS
