@@ -64,7 +64,7 @@ class NearestTracker:
 
     def _remembers(self, track: _Track, t_s: float) -> bool:
         gap_s, missed = t_s - track.t_s, self._frame - track.frame - 1
-        return 0 <= gap_s and (gap_s <= MAX_GAP_S or missed <= MAX_MISSED_FRAMES)
+        return gap_s >= 0 and (gap_s <= MAX_GAP_S or missed <= MAX_MISSED_FRAMES)
 
     def _distances(self, keypoints_2d: Float32, sizes_px: list[float]) -> list[tuple[float, int, _Track]]:
         pairs = []

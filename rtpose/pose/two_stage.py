@@ -12,7 +12,6 @@ from rtpose.skeleton import H36M17, h36m17_from
 from rtpose.stages import stage
 from rtpose.types import Camera, Detector, Frame, Person2D, Person3D, Tracker
 
-
 _NO_JOINTS = np.zeros((0, len(H36M17.joints), 3), np.float32)
 _NO_BOXES = np.zeros((0, 4), np.float32)
 

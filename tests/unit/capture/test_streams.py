@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -146,6 +147,18 @@ def test_server_that_accepts_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -
 def test_unknown_protocol() -> None:
     with pytest.raises(InputError, match="cannot open 'gopherx://host/a'"):
         open_source("gopherx://host/a")
+
+
+@pytest.mark.parametrize("style", ["no first boundary", "no part headers"])
+def test_pictures_without_the_boundaries_of_http(mjpeg_server: Any, style: str) -> None:
+    mjpeg_server.style = style
+    source = open_url(mjpeg_server.url)
+    try:
+        assert source.info.live
+        frames = [source.read(5.0) for _ in range(5)]
+        assert all(frame is not None and frame.size == (64, 48) for frame in frames)
+    finally:
+        source.close()
 
 
 @pytest.fixture
