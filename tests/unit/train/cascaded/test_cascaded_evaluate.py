@@ -180,7 +180,7 @@ def test_people_found_by_the_detector(tiny: Path, one_and_two: Pictures, monkeyp
     monkeypatch.setattr(evaluate, "open_finder", {"rtmpose": Finder()}.__getitem__)
     monkeypatch.setattr(CascadedNetwork, "look", look)
     figures = evaluate_pictures(str(tiny), one_and_two, name="sticks", input_kind="detected", detector="rtmpose")
-    assert "the squares of rtmpose's person detector" in figures["protocol"]
+    assert "the boxes of rtmpose's person detector" in figures["protocol"]
     assert (figures["poses"], figures["people"]["people"], figures["people"]["matched"]) == (1, 3, 1)
     assert figures["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
     assert figures["people"]["per_count"]["2"]["pck3d"] == 0.5
@@ -213,7 +213,7 @@ def test_the_default_lifter_on_true_joints(one_and_two: Pictures) -> None:
     """Everyone is found, each frame by itself, hidden joints as if they were seen."""
     figures = evaluate_pictures("two-stage", one_and_two, name="sticks")
     assert figures["lifter"] == "true 2D joints + temporal"
-    assert "from the true 2D joints, hidden ones too" in figures["protocol"]
+    assert "from the true 2D joints, including hidden ones" in figures["protocol"]
     assert (figures["poses"], figures["people"]["matched"]) == (3, 3)
     errors = []
     for picture in one_and_two.pictures:

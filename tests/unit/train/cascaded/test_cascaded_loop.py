@@ -205,6 +205,7 @@ def test_the_scale_branch_learns_the_size() -> None:
     torch.testing.assert_close(neck_to_knee(pose), neck_to_knee(unit) * log_scale.exp())
 
 
+@pytest.mark.slow
 def test_the_exported_network_is_equal_in_every_backend(tmp_path: Path) -> None:
     trained = run(tmp_path)
     path = export_cascaded(TINY, trained, {"train": "sticks"}, tmp_path)
@@ -374,7 +375,7 @@ def test_wrong_folders_and_data(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="trunk_learns: late"):
         run(other, tiny(trunk_learns="late"))
     if not torch.cuda.is_available():
-        with pytest.raises(ConfigError, match="no GPU"):
+        with pytest.raises(ConfigError, match="no usable GPU"):
             run(other, tiny(device="cuda"))
     assert not other.exists(), "a first mistake leaves nothing that stands in the next try's way"
 

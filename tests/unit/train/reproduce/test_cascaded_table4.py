@@ -28,6 +28,7 @@ def folders(tmp_path: Path) -> list[Path]:
     return [tmp_path / "train", tmp_path / "test"]
 
 
+@pytest.mark.slow
 def test_the_table_is_trained_resumed_and_written(folders: list[Path], tmp_path: Path) -> None:
     cells = reproduce_cascaded_table(NAME, folders, tmp_path / "runs", overrides=TINY)
     assert [cell.row.label for cell in cells] == ["Baseline", "w/ JH", "w/ BJ", "Full"]
