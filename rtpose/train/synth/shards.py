@@ -126,9 +126,7 @@ def _check(motions: Path, settings: PeopleSettings, backgrounds: Path | None, no
         raise MissingExtraError("synth", "rendering people") from error
     cache = get_anny_cache_path()
     if not any(cache.glob("*")):
-        notify(
-            f"building the body model: minutes, once, over 1 GB in {cache} (ANNY_CACHE_DIR sets another folder)"
-        )
+        notify(f"building the body model: minutes, once, over 1 GB in {cache} (ANNY_CACHE_DIR sets another folder)")
         BodyModel(coarse=True)
 
 
