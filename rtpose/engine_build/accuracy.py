@@ -15,7 +15,8 @@ from rtpose.engine_build.calibration import Footage, motions
 from rtpose.errors import ConfigError
 from rtpose.geometry import DEFAULT_HEIGHT_M, pixels_from_camera
 from rtpose.networks.backends import load_backend
-from rtpose.networks.engines import replaced
+from rtpose.networks.options import LoadOptions
+from rtpose.networks.pool import NetworkPool, Substitute
 from rtpose.networks.recipes import Limits
 from rtpose.pose.cascaded.estimator import CascadedEstimator, CascadedNetwork
 from rtpose.pose.detect.blazepose import BlazePose, PersonFinder
@@ -25,8 +26,6 @@ from rtpose.pose.two_stage import TwoStageEstimator
 from rtpose.types import Backend, Camera, Estimator, Float32, Person3D
 
 Inputs = Mapping[str, NDArray[np.float32]]
-Load = Callable[[Callable[[], Backend]], Backend]
-"""What to run in a network's place, see `rtpose.networks.engines.replaced`."""
 
 SURE = 0.5
 """Joints of less confidence are guesses of either side."""
@@ -129,19 +128,20 @@ class Figures:
 
 def is_for_pictures(source: Path) -> bool:
     """Whether a network looks at pictures; the others are lifters."""
-    return source.suffix == ".tflite" or "image" in load_backend("openvino", source).input_shapes
+    return source.suffix == ".tflite" or "image" in load_backend(source).input_shapes
 
 
-def picture_estimator(source: Path, by: Load | None, threads: int | None) -> Estimator:
-    """The estimator in which a network for pictures is used; by: what runs in its place."""
-    with replaced(source, by or (lambda load: load())):
-        if source.suffix == ".tflite":
-            detector = BlazePose(persons=1, threads=threads)
-            return TwoStageEstimator("blazepose", detector, NearestTracker(), NetworkLifter(threads=threads))
-        network = CascadedNetwork(source, threads=threads)
-        return CascadedEstimator(
-            network, PersonFinder(threads=threads), NearestTracker(), persons=1, height_m=DEFAULT_HEIGHT_M
-        )
+def picture_estimator(source: Path, by: Substitute | None, threads: int | None) -> Estimator:
+    """The estimator that uses a network for pictures. by: what runs in the network's place."""
+    options, pool = LoadOptions(threads=threads), NetworkPool()
+    if by is not None:
+        pool.substitute(source, by)
+    if source.suffix == ".tflite":
+        detector = BlazePose(persons=1, options=options, pool=pool)
+        return TwoStageEstimator("blazepose", detector, NearestTracker(), NetworkLifter(options=options, pool=pool))
+    network = CascadedNetwork(source, options=options, pool=pool)
+    finder = PersonFinder(options=options, pool=pool)
+    return CascadedEstimator(network, finder, NearestTracker(), persons=1, height_m=DEFAULT_HEIGHT_M)
 
 
 def record_pictures(
@@ -171,6 +171,13 @@ def record_pictures(
     return recorder
 
 
+def _lifter(source: Path, by: Substitute | None, threads: int | None) -> NetworkLifter:
+    pool = NetworkPool()
+    if by is not None:
+        pool.substitute(source, by)
+    return NetworkLifter(str(source), options=LoadOptions(threads=threads), pool=pool)
+
+
 def record_motions(source: Path, count: int, threads: int | None) -> Recorder:
     """What a lifter is given, over the built-in motions."""
     recorders: list[Recorder] = []
@@ -179,8 +186,7 @@ def record_motions(source: Path, count: int, threads: int | None) -> Recorder:
         recorders.append(Recorder(load(), count))
         return recorders[-1]
 
-    with replaced(source, record):
-        lifter = NetworkLifter(str(source), threads=threads)
+    lifter = _lifter(source, record, threads)
     for frame in motions(check=False, count=count):
         if frame.first:
             lifter.reset()
@@ -203,7 +209,12 @@ class Distances:
 
 
 def compare_pictures(
-    source: Path, by: Load, places: Sequence[Footage], count: int, threads: int | None, step: Callable[[int, int], None]
+    source: Path,
+    by: Substitute,
+    places: Sequence[Footage],
+    count: int,
+    threads: int | None,
+    step: Callable[[int, int], None],
 ) -> Distances:
     """Both estimators over the checking part of all footage, as in a run: each goes its own way through a clip."""
     ours, theirs = picture_estimator(source, None, threads), picture_estimator(source, by, threads)
@@ -251,11 +262,9 @@ def _error_mm(person: Person3D, true: Float32, sure: NDArray[np.bool_]) -> float
     return 1000 * float(metrics.joint_errors(person.pose_3d[None], metrics.root_relative(true[None]))[0, sure].mean())
 
 
-def compare_motions(source: Path, by: Load, count: int, threads: int | None) -> Distances:
+def compare_motions(source: Path, by: Substitute, count: int, threads: int | None) -> Distances:
     """Both lifters over the built-in motions of people that were not calibrated on."""
-    ours = NetworkLifter(str(source), threads=threads)
-    with replaced(source, by):
-        theirs = NetworkLifter(str(source), threads=threads)
+    ours, theirs = _lifter(source, None, threads), _lifter(source, by, threads)
     mm = []
     for frame in motions(check=True, count=count):
         if frame.first:

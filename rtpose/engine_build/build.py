@@ -31,6 +31,7 @@ from rtpose.errors import OutputError
 from rtpose.networks.backends import load_backend
 from rtpose.networks.backends import openvino as openvino_backend
 from rtpose.networks.engines import FORMAT, EngineKey, key_of
+from rtpose.networks.options import LoadOptions
 from rtpose.networks.recipes import Recipe
 from rtpose.types import Backend
 
@@ -133,10 +134,8 @@ class _Build:
             _write(engine.with_suffix(".json"), msgspec.json.encode({"interface": interface}))
 
         def load() -> Backend:
-            return load_backend(
-                self.recipe.backend, engine, threads=self.threads, device=self.recipe.device,
-                precision=self.recipe.precision,
-            )  # fmt: skip
+            recipe = self.recipe
+            return load_backend(engine, LoadOptions(recipe.backend, recipe.precision, recipe.device, self.threads))
 
         distances = self._compare(load)
         self.log.say("timing both")

@@ -29,7 +29,7 @@ class TorchNetwork:
     metadata: Mapping[str, str]
 
 
-def load_network(file: Path) -> TorchNetwork:
+def load_module(file: Path) -> TorchNetwork:
     """An .onnx or .safetensors file as the module that it was trained in, named by its metadata `architecture`.
 
     Errors: `ModelError` for a file that is missing, damaged, or not one of rtpose's networks.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtpose.errors import RtposeError
-from rtpose.networks.engines import AUTO, SUFFIXES, choose_engine, key_of
+from rtpose.networks.engines import SUFFIXES, choose_engine, key_of
+from rtpose.networks.options import AUTO, LoadOptions
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def choose_backend(source: Path) -> BackendChoice:
     tensorrt, why_not = _tensorrt_precision(source)
     if tensorrt:
         return BackendChoice("tensorrt", tensorrt, f"tensorrt: its {tensorrt} engine is built and accepted")
-    choice = choose_engine(source, "openvino", AUTO)
+    choice = choose_engine(source, LoadOptions(precision=AUTO))
     return BackendChoice("openvino", AUTO, f"openvino ({choice.reason}); {why_not}")
 
 

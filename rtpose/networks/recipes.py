@@ -9,7 +9,7 @@ import msgspec
 
 from rtpose.config import Count, NotNegative, Positive
 from rtpose.errors import ConfigError
-from rtpose.networks import model_files
+from rtpose.networks import downloads, model_files
 from rtpose.networks.weights import cascaded_file, lifter_file
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The network's file. Errors: `ModelError` if it cannot be had, `ConfigError` for an unknown name."""
         name = self.network
         if f"{name}.tflite" in model_files.FILES:
-            return model_files.ensure(f"{name}.tflite")
+            return downloads.ensure(f"{name}.tflite")
         if name == "cascaded":
             return cascaded_file()
         return lifter_file(name)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import ConfigError, MissingExtraError, ModelError
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 
 try:
     import onnxruntime
@@ -41,31 +42,23 @@ class OnnxRuntimeBackend:
     output_names: Sequence[str]
     metadata: Mapping[str, str]
 
-    def __init__(
-        self,
-        model: Path,
-        *,
-        outputs: Sequence[str] | None = None,
-        threads: int | None = None,
-        device: str | None = None,
-        precision: str = "fp32",
-    ) -> None:
+    def __init__(self, model: Path, options: LoadOptions = DEFAULT_OPTIONS) -> None:
         """Load the .onnx file `model`; arguments and errors as in `rtpose.networks.backends.load_backend`.
 
         device: cpu (default), cuda, tensorrt, coreml or directml.
         """
-        device = device or "cpu"
-        check_device(device, precision)
+        device = options.device or "cpu"
+        check_device(device, options.precision)
         if not model.is_file():
             raise ModelError(f"no network file at {model}")
         if model.suffix.lower() != ".onnx":
             raise ModelError(f"the backend onnxruntime reads .onnx, not '{model.suffix}': {model}")
         settings = onnxruntime.SessionOptions()
         settings.log_severity_level = WARNING
-        if threads is not None:
-            settings.intra_op_num_threads = threads
+        if options.threads is not None:
+            settings.intra_op_num_threads = options.threads
         provider: Any = PROVIDERS[device]
-        if precision == "fp16":
+        if options.precision == "fp16":
             provider = (provider, {"trt_fp16_enable": True})
         try:
             self._session = onnxruntime.InferenceSession(str(model), settings, providers=[provider])
@@ -76,9 +69,9 @@ class OnnxRuntimeBackend:
                 f"ONNX Runtime could not start {device}: its driver or libraries are missing; use --device cpu"
             )
         known = [value.name for value in self._session.get_outputs()]
-        self.output_names = known if outputs is None else list(outputs)
+        self.output_names = known if options.outputs is None else list(options.outputs)
         if set(self.output_names) - set(known):
-            raise ModelError(f"{model} has the outputs {', '.join(known)}, not {', '.join(outputs or ())}")
+            raise ModelError(f"{model} has the outputs {', '.join(known)}, not {', '.join(options.outputs or ())}")
         self.input_shapes = {
             value.name: tuple(d if isinstance(d, int) else -1 for d in value.shape)
             for value in self._session.get_inputs()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from openvino.frontend import FrontEndManager
 
 from rtpose.errors import ConfigError, ModelError
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 
 READABLE_SUFFIXES = (".onnx", ".tflite", ".xml")
 DEVICES = ("cpu", "gpu", "npu")
@@ -40,29 +41,21 @@ class OpenVinoBackend:
     output_names: Sequence[str]
     metadata: Mapping[str, str]
 
-    def __init__(
-        self,
-        model: Path,
-        *,
-        outputs: Sequence[str] | None = None,
-        threads: int | None = None,
-        device: str | None = None,
-        precision: str = "fp32",
-    ) -> None:
+    def __init__(self, model: Path, options: LoadOptions = DEFAULT_OPTIONS) -> None:
         """Load the file `model`; arguments and errors as in `rtpose.networks.backends.load_backend`.
 
         device: cpu (default), gpu or npu. int8: an .xml file that was quantised, on any device.
         """
-        device = device or "cpu"
-        check_device(device, precision)
+        device = options.device or "cpu"
+        check_device(device, options.precision)
         network = read_network(model)
-        if precision == "int8" and not is_quantised(network):
+        if options.precision == "int8" and not is_quantised(network):
             raise ModelError(
                 f"{model} is not quantised: `rtpose export --recipe NAME` makes the int8 file of a network"
             )
         self.metadata = metadata_of(network)
-        if outputs is not None:
-            network = only_outputs(network, outputs, model)
+        if options.outputs is not None:
+            network = only_outputs(network, options.outputs, model)
         self.input_shapes = {
             port.get_any_name(): tuple(-1 if d.is_dynamic else d.get_length() for d in port.partial_shape)
             for port in network.inputs
@@ -70,10 +63,10 @@ class OpenVinoBackend:
         self.output_names = [port.get_any_name() for port in network.outputs]
         settings: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": _hint(device, precision),
+            "INFERENCE_PRECISION_HINT": _hint(device, options.precision),
         }
-        if threads is not None and device == "cpu":
-            settings["INFERENCE_NUM_THREADS"] = threads
+        if options.threads is not None and device == "cpu":
+            settings["INFERENCE_NUM_THREADS"] = options.threads
         try:
             self._request = _core().compile_model(network, device.upper(), settings).create_infer_request()
         except RuntimeError as error:

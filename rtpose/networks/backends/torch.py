@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import ConfigError, MissingExtraError, ModelError
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 
 try:
     import torch
     from torch import Tensor, nn
 
-    from rtpose.modules.files import load_network
+    from rtpose.modules.files import load_module
 except ModuleNotFoundError as error:
     raise MissingExtraError("train", "the backend 'torch'") from error
 
@@ -32,36 +33,29 @@ class TorchBackend:
     output_names: Sequence[str]
     metadata: Mapping[str, str]
 
-    def __init__(
-        self,
-        model: Path,
-        *,
-        outputs: Sequence[str] | None = None,
-        threads: int | None = None,
-        device: str | None = None,
-        precision: str = "fp32",
-        mode: str | None = None,
-    ) -> None:
+    def __init__(self, model: Path, options: LoadOptions = DEFAULT_OPTIONS, *, mode: str | None = None) -> None:
         """See `load_backend`. `threads` is set for all of torch, which knows no other way.
 
         device: cpu (default), cuda or mps. mode: `eager`; `compile`, by `torch.compile` at the first run of each shape,
         some minutes; `graphs`, recorded once per shape and replayed, cuda only. None: graphs on cuda, else eager.
         """
-        self._device = check_device(device or "cpu", precision)
+        self._device = check_device(options.device or "cpu", options.precision)
         mode = mode or ("graphs" if self._device == "cuda" else "eager")
         if mode not in MODES or (mode == "graphs" and self._device != "cuda"):
             raise ConfigError(
                 f"torch on {self._device} has no mode '{mode}': choose eager or compile (graphs is of cuda)"
             )
-        network = load_network(model)
+        network = load_module(model)
         self.metadata = network.metadata
         self.input_shapes, self._all_outputs = network.input_shapes, network.output_names
-        self.output_names = self._all_outputs if outputs is None else list(outputs)
+        self.output_names = self._all_outputs if options.outputs is None else list(options.outputs)
         if set(self.output_names) - set(self._all_outputs):
-            raise ModelError(f"{model} has the outputs {', '.join(self._all_outputs)}, not {', '.join(outputs or ())}")
-        if threads is not None:
-            torch.set_num_threads(threads)
-        self.network = in_precision(network.module, DTYPES[precision]).to(self._device)
+            raise ModelError(
+                f"{model} has the outputs {', '.join(self._all_outputs)}, not {', '.join(options.outputs or ())}"
+            )
+        if options.threads is not None:
+            torch.set_num_threads(options.threads)
+        self.network = in_precision(network.module, DTYPES[options.precision]).to(self._device)
         self._forward: Forward = _Graphs(self.network) if mode == "graphs" else _plain(self.network, mode)
 
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:

@@ -6,7 +6,6 @@ detector rests while everybody is tracked, as in `rtpose.pose.detect.blazepose`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +14,11 @@ from typing import Any
 import numpy as np
 
 from rtpose.errors import ModelError
-from rtpose.networks.engines import load_network
-from rtpose.networks.weights import checked_height, read_facts
+from rtpose.geometry import checked_height
+from rtpose.networks.facts import read_facts
+from rtpose.networks.model_files import sha256_of
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
+from rtpose.networks.pool import NetworkPool
 from rtpose.pose.cascaded.crop_codec import crop_codec_from_facts
 from rtpose.pose.detect.following import box_around, capped_outside, overlap, same_place, same_square, should_search
 from rtpose.pose.detect.roi import Finder, Roi
@@ -47,20 +49,13 @@ class CropPose:
 class CascadedNetwork:
     """A trained `cascaded` at work: squares of a picture in, poses in camera space out."""
 
-    def __init__(
-        self,
-        file: Path,
-        *,
-        backend: str = "openvino",
-        threads: int | None = None,
-        precision: str = "fp32",
-        device: str | None = None,
-    ) -> None:
-        """precision, device: see `rtpose.networks.engines.choose_engine`.
+    def __init__(self, file: Path, *, options: LoadOptions = DEFAULT_OPTIONS, pool: NetworkPool | None = None) -> None:
+        """pool: shares the network with others; None: a pool of its own.
 
-        Errors: `ModelError` for a file that is missing, damaged, no such network or of an unknown version."""
+        Errors: `ModelError` for a file that is missing, damaged, of another kind or of an unknown version.
+        """
         self.file = file
-        self._backend = load_network(file, backend=backend, precision=precision, device=device, threads=threads)
+        self._backend = (pool or NetworkPool()).load(file, options)
         self.facts = read_facts(file, self._backend.metadata, "network for pictures")
         self.codec = crop_codec_from_facts(self.facts["normalisation"])
         size = self.codec.input_px
@@ -101,7 +96,7 @@ class CascadedNetwork:
     @property
     def sha256(self) -> str:
         """Of the file."""
-        return hashlib.sha256(self.file.read_bytes()).hexdigest()
+        return sha256_of(self.file)
 
 
 def only_rendered(facts: Mapping[str, Any]) -> bool:

@@ -10,13 +10,14 @@ Follows the graph of mediapipe 0.10.21's `Pose` (model complexity 1), without it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from rtpose.networks import model_files
-from rtpose.networks.engines import load_network
+from rtpose.networks import downloads
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
+from rtpose.networks.pool import NetworkPool
 from rtpose.pose.detect import ssd
 from rtpose.pose.detect.following import box_around, capped_outside, overlap, same_place, same_square, should_search
 from rtpose.pose.detect.roi import Roi, cut_out
@@ -24,6 +25,11 @@ from rtpose.skeleton import BLAZEPOSE33, Skeleton
 from rtpose.stages import stage
 from rtpose.types import Float32, Frame, Image, Person2D, Picture, picture_size
 
+PERSON_FILE = "pose_detection.tflite"
+LANDMARK_FILES = {
+    "full": "pose_landmark_full.tflite", "lite": "pose_landmark_lite.tflite", "heavy": "pose_landmark_heavy.tflite",
+}  # fmt: skip
+"""By size, the default first."""
 PERSON_OUTPUTS = ("Identity", "Identity_1")
 LANDMARK_OUTPUTS = ("Identity", "Identity_1", "Identity_3")
 """What is used of the two networks: the rest of them is not run."""
@@ -64,12 +70,11 @@ class PersonFinder:
 
     sure_score = SURE_DETECTION_SCORE
 
-    def __init__(self, *, threads: int | None = None, precision: str = "fp32") -> None:
-        """Errors: `ModelError` if the network file cannot be had or read."""
-        self._network = load_network(
-            model_files.ensure("pose_detection.tflite"),
-            outputs=PERSON_OUTPUTS, threads=threads, precision=precision,
-        )  # fmt: skip
+    def __init__(self, *, options: LoadOptions = DEFAULT_OPTIONS, pool: NetworkPool | None = None) -> None:
+        """Errors: `ModelError` if the network file cannot be fetched or read."""
+        self._network = (pool or NetworkPool()).load(
+            downloads.ensure(PERSON_FILE), replace(options, outputs=PERSON_OUTPUTS)
+        )
         self._anchors = ssd.anchor_centres()
         # Reused for every frame: allocating them costs about as much as filling them.
         self._pixels: Image = np.empty((ssd.INPUT_SIZE, ssd.INPUT_SIZE, 3), np.uint8)
@@ -108,19 +113,21 @@ class PersonFinder:
 class BlazePose:
     """Detector of 33 joints for up to `persons` people. Not for use from several threads at once."""
 
-    def __init__(self, *, persons: int = 1, threads: int | None = None, precision: str = "fp32") -> None:
-        """Loads both networks; the first time they are downloaded.
+    def __init__(
+        self, *, persons: int = 1, options: LoadOptions = DEFAULT_OPTIONS, pool: NetworkPool | None = None
+    ) -> None:
+        """Loads both networks, downloading what is missing.
 
-        persons: most people to follow, at least 1. threads: inference threads, None for the runtime's choice.
-        precision: of both networks, see `rtpose.networks.engines.choose_engine`.
-        Errors: `ModelError` if a network file cannot be had or read.
+        persons: most people to follow, at least 1. options: of both networks, apart from `outputs`. pool: shares them
+        with others; None: a pool of its own.
+        Errors: `ModelError` if a network file cannot be fetched or read.
         """
+        pool = pool or NetworkPool()
         self._persons = persons
-        self._finder = PersonFinder(threads=threads, precision=precision)
-        self._landmarks = load_network(
-            model_files.ensure("pose_landmark_full.tflite"),
-            outputs=LANDMARK_OUTPUTS, threads=threads, precision=precision,
-        )  # fmt: skip
+        self._finder = PersonFinder(options=options, pool=pool)
+        self._landmarks = pool.load(
+            downloads.ensure(LANDMARK_FILES["full"]), replace(options, outputs=LANDMARK_OUTPUTS)
+        )
         # Reused for every frame: allocating them costs about as much as filling them.
         self._crop_pixels: Image = np.empty((CROP_SIZE, CROP_SIZE, 3), np.uint8)
         self._crop_input: Float32 = np.empty((1, *self._crop_pixels.shape), np.float32)

@@ -9,14 +9,16 @@ while everybody is tracked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import ModelError
-from rtpose.networks import model_files
-from rtpose.networks.engines import load_network
+from rtpose.networks import downloads
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
+from rtpose.networks.pool import NetworkPool
 from rtpose.pose.detect.following import box_around, capped_outside, should_search
 from rtpose.pose.detect.roi import Roi, cut_out
 from rtpose.skeleton import COCO17, Skeleton
@@ -24,6 +26,8 @@ from rtpose.stages import stage
 from rtpose.types import Backend, Float32, Frame, Image, Person2D, Picture, picture_size
 
 PERSON_FILE, LANDMARK_FILE = "yolox_tiny_humanart.onnx", "rtmpose_s_body7.onnx"
+LANDMARK_FILES = {"s": LANDMARK_FILE}
+"""By size."""
 PERSON_OUTPUTS = ("dets",)
 LANDMARK_OUTPUTS = ("simcc_x", "simcc_y")
 INPUT = "input"
@@ -55,9 +59,9 @@ class PersonFinder:
 
     sure_score = SURE_BOX_SCORE
 
-    def __init__(self, *, threads: int | None = None, precision: str = "fp32") -> None:
-        """Errors: `ModelError` if the network file cannot be had or read."""
-        self._network = _load(PERSON_FILE, PERSON_OUTPUTS, threads, precision)
+    def __init__(self, *, options: LoadOptions = DEFAULT_OPTIONS, pool: NetworkPool | None = None) -> None:
+        """Errors: `ModelError` if the network file cannot be fetched or read."""
+        self._network = _load(PERSON_FILE, replace(options, outputs=PERSON_OUTPUTS), pool or NetworkPool())
         _, _, height, width = self._network.input_shapes[INPUT]
         if height != width:
             raise ModelError(f"{PERSON_FILE} takes pictures of {width} x {height} px, not square ones")
@@ -97,16 +101,19 @@ class PersonFinder:
 class RtmPose:
     """Detector of 17 joints for up to `persons` people. Not for use from several threads at once."""
 
-    def __init__(self, *, persons: int = 1, threads: int | None = None, precision: str = "fp32") -> None:
-        """Loads both networks; the first time they are downloaded.
+    def __init__(
+        self, *, persons: int = 1, options: LoadOptions = DEFAULT_OPTIONS, pool: NetworkPool | None = None
+    ) -> None:
+        """Loads both networks, downloading what is missing.
 
-        persons: most people to follow, at least 1. threads: inference threads, None for the runtime's choice.
-        precision: of both networks, see `rtpose.networks.engines.choose_engine`.
-        Errors: `ModelError` if a network file cannot be had or read.
+        persons: most people to follow, at least 1. options: of both networks, apart from `outputs`. pool: shares them
+        with others; None: a pool of its own.
+        Errors: `ModelError` if a network file cannot be fetched or read.
         """
+        pool = pool or NetworkPool()
         self._persons = persons
-        self._finder = PersonFinder(threads=threads, precision=precision)
-        self._network = _load(LANDMARK_FILE, LANDMARK_OUTPUTS, threads, precision)
+        self._finder = PersonFinder(options=options, pool=pool)
+        self._network = _load(LANDMARK_FILE, replace(options, outputs=LANDMARK_OUTPUTS), pool)
         _, _, height, width = self._network.input_shapes[INPUT]
         self._pixels: Image = np.empty((height, width, 3), np.uint8)
         self.reset()
@@ -197,10 +204,10 @@ def crop_around(box: Float32, width: int, height: int) -> NDArray[np.float64]:
     return np.array([[scale, 0, (x0 + x1) / 2 - scale * width / 2], [0, scale, (y0 + y1) / 2 - scale * height / 2]])
 
 
-def _load(name: str, outputs: Sequence[str], threads: int | None, precision: str) -> Backend:
-    """Errors: `ModelError` for a file that cannot be had, or that is no such network."""
-    file = model_files.ensure(name)
-    network = load_network(file, outputs=outputs, threads=threads, precision=precision)
+def _load(name: str, options: LoadOptions, pool: NetworkPool) -> Backend:
+    """Errors: `ModelError` for a file that cannot be fetched, or that is no such network."""
+    file = downloads.ensure(name)
+    network = pool.load(file, options)
     shape = network.input_shapes.get(INPUT, ())
     if len(shape) != 4 or shape[1] != 3 or min(shape[2:]) < 1:
         raise ModelError(f"{file} is another network: its inputs are {dict(network.input_shapes)}")

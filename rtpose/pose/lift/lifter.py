@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from rtpose.errors import ModelError
-from rtpose.geometry import DEFAULT_HEIGHT_M, camera_from_virtual, rays_from_pixels, standing_height
-from rtpose.networks.engines import load_network
-from rtpose.networks.weights import checked_height, lifter_file, read_facts
+from rtpose.geometry import DEFAULT_HEIGHT_M, camera_from_virtual, checked_height, rays_from_pixels, standing_height
+from rtpose.networks.facts import read_facts
+from rtpose.networks.model_files import sha256_of
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
+from rtpose.networks.pool import NetworkPool
+from rtpose.networks.weights import lifter_file
 from rtpose.pose.lift.codec import ROOT, codec_from_facts
 from rtpose.pose.lift.memory import Memory
 from rtpose.skeleton import H36M17
@@ -28,22 +30,20 @@ class NetworkLifter:
         self,
         lifter: str = "temporal",
         *,
-        backend: str = "openvino",
         height_m: float = DEFAULT_HEIGHT_M,
-        threads: int | None = None,
-        precision: str = "fp32",
-        device: str | None = None,
+        options: LoadOptions = DEFAULT_OPTIONS,
+        pool: NetworkPool | None = None,
     ) -> None:
         """lifter: the name of a shipped one, or the path of an .onnx file (of a .safetensors file
         for the backend "torch"). height_m: the person's standing height.
-        precision, device: see `rtpose.networks.engines.choose_engine`.
+        pool: shares the network with others; None: a pool of its own.
 
         Errors: `ConfigError` for an unknown name or an impossible height; `ModelError` for a file that is
         damaged, of another skeleton or of an unknown version.
         """
         self.height_m = checked_height(height_m)
         self.file = lifter_file(lifter)
-        self._backend = load_network(self.file, backend=backend, precision=precision, device=device, threads=threads)
+        self._backend = (pool or NetworkPool()).load(self.file, options)
         self.facts = read_facts(self.file, self._backend.metadata, "lifter")
         self._memory = Memory(_state_shapes(self.file, self._backend))
         self._codec = codec_from_facts(self.facts["normalisation"])
@@ -121,7 +121,7 @@ class NetworkLifter:
         """Name, backend-independent facts and the file's sha256."""
         return {
             "lifter": self.facts["name"],
-            "lifter_sha256": hashlib.sha256(self.file.read_bytes()).hexdigest(),
+            "lifter_sha256": sha256_of(self.file),
             "height_m": self.height_m,
         }
 

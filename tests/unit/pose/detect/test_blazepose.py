@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,9 @@ import av
 import numpy as np
 import pytest
 
-from rtpose.networks import model_files
+from rtpose.networks import downloads
+from rtpose.networks.options import LoadOptions
+from rtpose.networks.pool import NetworkPool
 from rtpose.pose.detect import blazepose, open_detector, ssd
 from rtpose.pose.detect.blazepose import BlazePose
 from rtpose.skeleton import BLAZEPOSE33
@@ -101,11 +103,11 @@ class PretendedNetwork:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
 
-    def load(model: Path, *, precision: str, outputs: Sequence[str], threads: int | None) -> PretendedNetwork:
+    def load(pool: NetworkPool, model: Path, options: LoadOptions) -> PretendedNetwork:
         return PretendedNetwork(world.find if "detection" in model.name else world.look)
 
-    monkeypatch.setattr(blazepose, "load_network", load)
-    monkeypatch.setattr(model_files, "ensure", Path)
+    monkeypatch.setattr(NetworkPool, "load", load)
+    monkeypatch.setattr(downloads, "ensure", Path)
     return world
 
 
@@ -288,9 +290,7 @@ def clip(name: str, limit: int | None = None) -> Iterator[Frame]:
 
 @pytest.fixture(scope="module")
 def real() -> BlazePose:
-    if any(status.state != "ready" for status in model_files.list_files()):
-        pytest.skip("needs BlazePose's networks: rtpose models pull")
-    return BlazePose(threads=2)
+    return BlazePose(options=LoadOptions(threads=2))
 
 
 @pytest.fixture
@@ -341,7 +341,7 @@ def test_half_a_person_has_no_sure_legs(detector: BlazePose) -> None:
 def test_several_people(real: BlazePose) -> None:
     (first,) = clip("tfjs_pose_squats.mp4", 1)
     three = np.ascontiguousarray(np.hstack([first.image, first.image[:, ::-1], first.image]))
-    people = open_detector("blazepose", persons=4, threads=2).detect(Frame(three, 0, 0, 0.0))
+    people = open_detector("blazepose", persons=4, options=LoadOptions(threads=2)).detect(Frame(three, 0, 0, 0.0))
     assert sorted(int(joint(person, "nose")[0] // first.size[0]) for person in people) == [0, 1, 2]
 
 
