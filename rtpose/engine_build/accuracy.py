@@ -15,11 +15,12 @@ from rtpose.engine_build.calibration import Footage, motions
 from rtpose.errors import ConfigError
 from rtpose.geometry import DEFAULT_HEIGHT_M, pixels_from_camera
 from rtpose.networks.backends import load_backend
+from rtpose.networks.model_files import FILES, path_of
 from rtpose.networks.options import LoadOptions
 from rtpose.networks.pool import NetworkPool, Substitute
 from rtpose.networks.recipes import Limits
 from rtpose.pose.cascaded.estimator import CascadedEstimator, CascadedNetwork
-from rtpose.pose.detect.blazepose import BlazePose, PersonFinder
+from rtpose.pose.detect.blazepose import LANDMARK_FILES, BlazePose, PersonFinder
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.pose.track import NearestTracker
 from rtpose.pose.two_stage import TwoStageEstimator
@@ -137,7 +138,10 @@ def picture_estimator(source: Path, by: Substitute | None, threads: int | None) 
     if by is not None:
         pool.substitute(source, by)
     if source.suffix == ".tflite":
-        detector = BlazePose(persons=1, options=options, pool=pool)
+        if source.name not in FILES or source.resolve() != path_of(source.name).resolve():
+            raise ConfigError(f"{source} is not a network of BlazePose that rtpose knows: see `rtpose models list`")
+        size = next((size for size, file in LANDMARK_FILES.items() if file == source.name), None)
+        detector = BlazePose(persons=1, network=size, options=options, pool=pool)
         return TwoStageEstimator("blazepose", detector, NearestTracker(), NetworkLifter(options=options, pool=pool))
     network = CascadedNetwork(source, options=options, pool=pool)
     finder = PersonFinder(options=options, pool=pool)

@@ -23,7 +23,8 @@ from rtpose.networks.recipes import ROOT, recipe_for
 ENGINES_DIR_VARIABLE = "RTPOSE_ENGINES_DIR"
 SUFFIXES = {"openvino": ".xml", "tensorrt": ".ep"}
 """Suffix of an engine's main file, by backend. Other backends run the network's own file in every precision."""
-FORMAT = 1
+FORMAT = 2
+"""Of the reports. Engines of an older format are not used: since 2 the landmark networks have a fourth output."""
 
 
 def engines_dir() -> Path:

@@ -21,19 +21,25 @@ REGISTRY: dict[str, tuple[str, str, str]] = {
 
 
 def open_detector(
-    name: str, *, persons: int = 1, options: LoadOptions = DEFAULT_OPTIONS, pool: NetworkPool | None = None
+    name: str,
+    *,
+    persons: int = 1,
+    network: str | None = None,
+    options: LoadOptions = DEFAULT_OPTIONS,
+    pool: NetworkPool | None = None,
 ) -> Detector:
     """A detector that is ready to run; network files that are missing are downloaded.
 
-    persons: most people to follow at once. options: of its networks, apart from `outputs`. pool: shares them with
+    persons: most people to follow at once. network: size of its landmark network, for `blazepose` `lite`, `full` or
+    `heavy`; None: the detector's default. options: of its networks, apart from `outputs`. pool: shares them with
     others; None: a pool of its own.
-    Errors: `ConfigError` for an unknown name or fewer than one person, `ModelError` if its network files
+    Errors: `ConfigError` for an unknown name or network or fewer than one person, `ModelError` if a network file
     cannot be fetched or read.
     """
     module, detector, _ = _named(name)
     if persons < 1:
         raise ConfigError(f"cannot follow {persons} people: give 1 or more")
-    made: Detector = _class(module, detector)(persons=persons, options=options, pool=pool)
+    made: Detector = _class(module, detector)(persons=persons, network=network, options=options, pool=pool)
     return made
 
 

@@ -33,8 +33,8 @@ def _report(source: Path, precision: str, *, speedup: float = 2.0, accepted: boo
     key.report_file.write_text(
         json.dumps(
             {
-                "format": 1, "sha256": key.sha256, "accepted": accepted, "reason": f"reason of {precision}",
-                "figures": {"speedup": speedup},
+                "format": engine_files.FORMAT, "sha256": key.sha256, "accepted": accepted,
+                "reason": f"reason of {precision}", "figures": {"speedup": speedup},
             }
         )
     )  # fmt: skip

@@ -77,6 +77,7 @@ def test_squares_for_cascaded_stand_upright_around_the_box() -> None:
 def test_joints_are_where_they_are() -> None:
     person = Painted(60, 30)
     (found,) = RtmPose().detect(frame(picture_of([person])))
+    assert found.evidence is None
     # The first bin of a block is taken, one pixel of the crop inside its edge.
     corner = person.joints.round() - BLOCK // 2
     np.testing.assert_allclose(found.keypoints[:, :2], corner + 0.5, atol=1.5)
