@@ -1,4 +1,4 @@
-"""A lifter that says the same of a pose and of its mirror image: flip averaging as a part of the network."""
+"""Flip averaging as a part of the network: the lifter then treats a pose and its mirror image alike."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _TWINS = H36M17.twins.tolist()
 
 
 def mirrored(points: Tensor) -> Tensor:
-    """Network input (N, 2 J) as in a mirror: x turned round, left and right joints exchanged."""
+    """Network input (N, 2 J) mirrored: x negated, left and right joints exchanged."""
     seen = torch.unflatten(points, 1, (-1, 2))[:, _TWINS]  # not len(points), which would fix it in the ONNX file
     return (seen * seen.new_tensor([-1.0, 1.0])).flatten(1)
 
 
 def mirrored_depth(depth: Tensor) -> Tensor:
-    """Depth (N, J) as in a mirror: left and right joints exchanged."""
+    """Depth (N, J) mirrored: left and right joints exchanged."""
     return depth[:, _TWINS]
 
 

@@ -1,4 +1,4 @@
-"""Networks by name, so that a file can say which one it holds."""
+"""Networks by name, so that a file can name its architecture."""
 
 from __future__ import annotations
 
@@ -53,8 +53,7 @@ def build_network(architecture: Mapping[str, Any]) -> nn.Module:
 
 
 def inputs_and_outputs(network: nn.Module, joint_count: int) -> tuple[dict[str, Tensor], list[str]]:
-    """What files of a network call its inputs, with zeros of two people for each, and its outputs, both in the order
-    of its `forward`."""
+    """A network's inputs by name, with zeros for two people, and its outputs' names, in the order of its `forward`."""
     points = {"points": torch.zeros(2, 2 * joint_count)}
     if not isinstance(network, TemporalLifter):
         return points, ["depth"]

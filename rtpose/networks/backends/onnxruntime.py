@@ -30,7 +30,7 @@ WHEELS = {
     "coreml": "onnxruntime, on macOS",
     "directml": "onnxruntime-directml, on Windows",
 }
-"""Where a provider comes from."""
+"""The wheel that brings a provider."""
 WARNING = 3
 """ONNX Runtime's number for errors only: its warnings name nodes that no user knows."""
 
@@ -64,9 +64,9 @@ class OnnxRuntimeBackend:
             self._session = onnxruntime.InferenceSession(str(model), settings, providers=[provider])
         except Exception as error:  # its own kinds, which have no common base
             raise ModelError(f"ONNX Runtime cannot run {model} on {device}: {str(error).splitlines()[0]}") from error
-        if self._session.get_providers()[0] != PROVIDERS[device]:  # it goes to the CPU without a word
+        if self._session.get_providers()[0] != PROVIDERS[device]:  # it falls back to the CPU silently
             raise ConfigError(
-                f"ONNX Runtime could not start {device}: its driver or libraries are missing; use --device cpu"
+                f"ONNX Runtime cannot start {device}: its driver or libraries are missing; use --device cpu"
             )
         known = [value.name for value in self._session.get_outputs()]
         self.output_names = known if options.outputs is None else list(options.outputs)
@@ -85,21 +85,20 @@ class OnnxRuntimeBackend:
 
 
 def check_device(device: str, precision: str) -> None:
-    """Errors: `ConfigError` for a device that the installed wheel has not, or a precision that is not for it."""
+    """Errors: `ConfigError` for a device that the installed wheel does not support, or a precision that the device
+    does not support."""
     if device not in PROVIDERS:
         raise ConfigError(f"the backend onnxruntime has no device '{device}': choose one of {', '.join(PROVIDERS)}")
     if PROVIDERS[device] not in onnxruntime.get_available_providers():
         raise ConfigError(
-            f"the installed onnxruntime {onnxruntime.__version__} has no {device}, it has {', '.join(devices())}: "
-            f"install {WHEELS[device]}, or use --device cpu"
+            f"the installed onnxruntime {onnxruntime.__version__} does not support {device}, "
+            f"only {', '.join(devices())}: install {WHEELS[device]}, or use --device cpu"
         )
     if precision != "fp32" and (precision, device) != ("fp16", "tensorrt"):
-        raise ConfigError(
-            f"onnxruntime on {device} computes in fp32, not {precision}: use the backend openvino for that"
-        )
+        raise ConfigError(f"onnxruntime on {device} computes in fp32, not {precision}: use the backend openvino")
 
 
 def devices() -> list[str]:
-    """The devices that the installed wheel has providers for."""
+    """The devices that the installed wheel supports."""
     available = onnxruntime.get_available_providers()
     return [device for device, provider in PROVIDERS.items() if provider in available]

@@ -1,6 +1,6 @@
 """NVIDIA TensorRT through torch_tensorrt: engines that `rtpose export` built on this machine's GPU.
 
-Written by the documentation of torch_tensorrt 2.12 (dynamo front end); it has not been run on a GPU.
+Written after the documentation of torch_tensorrt 2.12 (dynamo front end); not yet run on a GPU.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class TensorRtBackend:
     metadata: Mapping[str, str]
 
     def __init__(self, model: Path, options: LoadOptions = DEFAULT_OPTIONS) -> None:
-        """See `load_backend`. The precision was chosen when the engine was built; `threads` means nothing here."""
+        """See `load_backend`. The precision was chosen when the engine was built; `threads` has no effect."""
         if options.device not in (None, "cuda"):
             raise ConfigError(f"the backend tensorrt has no device '{options.device}': it runs on cuda")
         if model.suffix != SUFFIX:
@@ -77,9 +77,9 @@ def check_gpu() -> str:
         import torch_tensorrt  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtraError("tensorrt", "the backend 'tensorrt'") from error
-    except (ImportError, OSError) as error:  # its libraries do not fit the driver or torch
+    except (ImportError, OSError) as error:  # its libraries do not match the driver or torch
         raise ConfigError(
-            f"torch_tensorrt does not start: {error}; install the versions that fit your driver"
+            f"torch_tensorrt does not start: {error}; install the versions that match your driver"
         ) from error
     if not torch.cuda.is_available():
         reason = (
@@ -90,7 +90,7 @@ def check_gpu() -> str:
 
 
 def version() -> str:
-    """Of torch_tensorrt, as it stands in the names of engines. Errors: as of `check_gpu`."""
+    """torch_tensorrt's version, as in the names of engines. Errors: as of `check_gpu`."""
     check_gpu()
     import torch_tensorrt
 

@@ -34,7 +34,7 @@ class TorchBackend:
     metadata: Mapping[str, str]
 
     def __init__(self, model: Path, options: LoadOptions = DEFAULT_OPTIONS, *, mode: str | None = None) -> None:
-        """See `load_backend`. `threads` is set for all of torch, which knows no other way.
+        """See `load_backend`. `threads` applies to all of torch, which has no setting for one network.
 
         device: cpu (default), cuda or mps. mode: `eager`; `compile`, by `torch.compile` at the first run of each shape,
         some minutes; `graphs`, recorded once per shape and replayed, cuda only. None: graphs on cuda, else eager.
@@ -43,7 +43,7 @@ class TorchBackend:
         mode = mode or ("graphs" if self._device == "cuda" else "eager")
         if mode not in MODES or (mode == "graphs" and self._device != "cuda"):
             raise ConfigError(
-                f"torch on {self._device} has no mode '{mode}': choose eager or compile (graphs is of cuda)"
+                f"torch on {self._device} has no mode '{mode}': choose eager or compile (graphs needs cuda)"
             )
         network = load_module(model)
         self.metadata = network.metadata
@@ -71,7 +71,7 @@ class TorchBackend:
 
 
 def check_device(device: str, precision: str) -> str:
-    """Errors: `ConfigError` for a device that torch does not see here, or a precision that it has not."""
+    """Errors: `ConfigError` for a device that torch does not find here, or a precision that it does not support."""
     if device not in DEVICES:
         raise ConfigError(f"the backend torch has no device '{device}': choose one of {', '.join(DEVICES)}")
     if device == "cuda" and not torch.cuda.is_available():
@@ -80,7 +80,7 @@ def check_device(device: str, precision: str) -> str:
             f"this torch ({torch.__version__}) {reason}: use --device cpu, or install another from pytorch.org"
         )
     if device == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError("torch sees no Apple GPU here: use --device cpu")
+        raise ConfigError("torch finds no Apple GPU here: use --device cpu")
     if precision not in DTYPES:
         raise ConfigError(
             f"the backend torch computes in {', '.join(DTYPES)}, not {precision}: use openvino or tensorrt"
@@ -89,8 +89,8 @@ def check_device(device: str, precision: str) -> str:
 
 
 def in_precision(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """The module with its weights in `dtype`. What goes into a layer is cast to it: parts that compute in float32
-    in any case, such as the soft-argmax, stay so."""
+    """The module with its weights in `dtype`. Inputs of the layers are cast to it; parts that always compute in
+    float32, such as the soft-argmax, still do."""
     if dtype == torch.float32:
         return module
 
@@ -109,7 +109,7 @@ def _plain(network: nn.Module, mode: str) -> Forward:
 
 
 class _Graphs:
-    """CUDA graphs of a network, one for each set of input shapes: all kernels of a run are started by one call."""
+    """CUDA graphs of a network, one for each set of input shapes: one call starts all kernels of a run."""
 
     def __init__(self, network: nn.Module) -> None:
         self._network = network
@@ -127,7 +127,7 @@ class _Graphs:
 
     def _record(self, tensors: Sequence[Tensor]) -> tuple[Any, list[Tensor], tuple[Tensor, ...]]:
         places = [tensor.clone() for tensor in tensors]
-        # Runs before the recording, on a stream of their own: libraries choose and allocate in them.
+        # Run it before the recording, on another stream: libraries choose algorithms and allocate in the first runs.
         stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):

@@ -1,4 +1,4 @@
-"""Detectors: picture in, 2D joints of each person out. Looked up by name and imported when first used."""
+"""Detectors: picture in, 2D joints and evidence of depth of each person out. Imported by name when first used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REGISTRY: dict[str, tuple[str, str, str]] = {
     "blazepose": ("rtpose.pose.detect.blazepose", "BlazePose", "PersonFinder"),
     "rtmpose": ("rtpose.pose.detect.rtmpose", "RtmPose", "PersonFinder"),
 }
-"""Name -> module, its detector, and the part of it that finds people alone."""
+"""Name -> module, its detector class, and the class of the part that only finds people."""
 
 
 def open_detector(

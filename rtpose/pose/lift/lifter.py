@@ -1,4 +1,4 @@
-"""A trained lifter at work: pixels in, metric poses in camera space out."""
+"""Runs a trained lifter: pixels in, metric poses in camera space out."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class NetworkLifter:
 
     @property
     def remembers(self) -> bool:
-        """Whether the network is a temporal one, which needs to know who is who."""
+        """Whether the network has memory, and so needs track ids."""
         return bool(self._memory.shapes)
 
     def reset(self) -> None:
@@ -62,7 +62,7 @@ class NetworkLifter:
     ) -> tuple[Float32, Float32, Float32]:
         """See `rtpose.types.Lifter`. keypoints_2d: (P, 17, 3) x px, y px, score.
 
-        The poses of a single-frame network project exactly onto the given 2D joints: it adds depth, nothing else.
+        The poses of a single-frame network project exactly onto the given 2D joints: it only adds depth.
         Those of a temporal one project onto the 2D joints that it corrected.
         """
         scores = keypoints_2d[..., 2]
@@ -83,13 +83,13 @@ class NetworkLifter:
         unit = self._codec.decode(network_input, depth)
         metres_per_unit = self._metres_per(standing_height(unit, scores))
 
-        # On the root's ray, one unit at the codec's distance covers `1 / distance` of the plane after scaling by
-        # `scale`: so much further or nearer is the person than the network was told.
+        # One unit at the codec's distance covers `1 / distance` of the plane after scaling by `scale`: that gives the
+        # ratio of the person's true distance to the codec's.
         distance_m = scale * self._codec.distance * metres_per_unit
         z = np.maximum(depth * metres_per_unit[:, None] + distance_m[:, None], np.float32(NEAREST_M))
         placed = np.concatenate([plane * z[..., None], z[..., None]], axis=-1)
-        # At its true distance the perspective is another, so the bones are a little longer or shorter: scaling the
-        # whole picture, distance included, keeps every joint on its ray.
+        # At the true distance the perspective differs, so the bones become a little longer or shorter: scaling
+        # everything, distance included, keeps every joint on its ray.
         placed *= self._metres_per(standing_height(placed, scores))[:, None, None]
 
         roots = placed[:, ROOT]
@@ -103,7 +103,7 @@ class NetworkLifter:
         return self.step(network_input, self.new_state(len(network_input)))[0]
 
     def new_state(self, count: int) -> dict[str, Float32]:
-        """What a temporal network remembers of people never seen before: nothing. Empty for the others."""
+        """A temporal network's state of people never seen before: zeros. Empty for other networks."""
         return self._memory.recall([-1] * count, 0.0)
 
     def step(self, network_input: Float32, state: Mapping[str, Float32]) -> tuple[Float32, Float32, dict[str, Float32]]:
@@ -114,7 +114,7 @@ class NetworkLifter:
         return results["depth"], points, {name: results[f"next_{name}"] for name in state}
 
     def _metres_per(self, height: Float32) -> Float32:
-        """Factor (P,) to the person's real height; joints that all lie in one point have no height."""
+        """Factor (P,) to the person's real height; joints that all coincide have no height."""
         return (self.height_m / np.maximum(height, 1e-6)).astype(np.float32)
 
     def describe(self) -> dict[str, object]:

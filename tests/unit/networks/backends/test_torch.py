@@ -47,7 +47,7 @@ def test_a_network_of_someone_else(tmp_path: Path) -> None:
     ("facts", "words"),
     [
         ({"architecture": "not json {"}, "no JSON"),
-        ({"architecture": {"network": "svmac", "joint_count": 17, "width": 16}}, "do not fit its architecture"),
+        ({"architecture": {"network": "svmac", "joint_count": 17, "width": 16}}, "do not match its architecture"),
         ({"architecture": {"network": "magic"}}, "magic"),
     ],
 )

@@ -59,7 +59,7 @@ def test_what_other_runtimes_and_wrong_files_say(file: Path, tmp_path: Path) -> 
     save_file(
         load_file(file), broken, metadata={k: v if isinstance(v, str) else json.dumps(v) for k, v in other.items()}
     )
-    with pytest.raises(ModelError, match="do not fit its architecture"):
+    with pytest.raises(ModelError, match="do not match its architecture"):
         load_backend(broken, LoadOptions("torch"))
 
 
