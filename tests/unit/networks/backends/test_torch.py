@@ -46,7 +46,7 @@ def test_a_network_of_someone_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"architecture": "not json {"}, "no JSON"),
+        ({"architecture": "not json {"}, "but not as JSON"),
         ({"architecture": {"network": "svmac", "joint_count": 17, "width": 16}}, "do not match its architecture"),
         ({"architecture": {"network": "magic"}}, "magic"),
     ],
