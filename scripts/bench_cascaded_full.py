@@ -26,6 +26,7 @@ from rtpose.config import load_settings
 from rtpose.engine_build.int8 import quantise
 from rtpose.networks.backends import load_backend
 from rtpose.networks.backends.openvino import read_network
+from rtpose.networks.options import LoadOptions
 from rtpose.train.cascaded.loop import build_cascaded
 from rtpose.train.cascaded.settings import CascadedSettings
 from rtpose.train.export import export_network
@@ -52,9 +53,7 @@ def main() -> None:
         flop, _ = count_work(plain)
         limit = matrix_gflops(options.threads)
         backends = {
-            way: load_backend(
-                way[0], quantised if way[1] == "int8" else plain, threads=options.threads, precision=way[1]
-            )
+            way: load_backend(quantised if way[1] == "int8" else plain, LoadOptions(*way, threads=options.threads))
             for way in WAYS
         }
         image = {"image": np.random.default_rng(0).normal(size=(1, 3, 256, 256)).astype(np.float32)}

@@ -21,15 +21,16 @@ from rtpose.skeleton import H36M17
 Variant = Literal["baseline", "jh", "bj", "full"]
 VARIANTS: tuple[Variant, ...] = ("baseline", "jh", "bj", "full")
 """The rows of Table 4: context branch alone; with joint heatmaps; with bone heatmaps too; with the depth-centric block.
-A block that is not supervised is not there."""
+Blocks without supervision are left out."""
 
 JOINT_COUNT = len(H36M17.joints)
 BONE_COUNT = len(H36M17.bones)
 SHARPNESS = 5.0
-"""Factor on what goes into the softmax over a volume. The last convolution could learn it, but from its usual start a
-volume of 32,000 voxels stays flat for long: with it the 2.5D joints are learned about twice as fast."""
+"""Factor on the input of the softmax over a volume. The last convolution could learn it, but from its usual
+initialisation a volume of 32,000 voxels stays flat for long: with this factor the 2.5D joints are learned about twice
+as fast."""
 REFERENCE_M = 1.077
-"""Section "3D Lifting block": the average way from neck to knee along the bones in Human3.6M's training set."""
+"""Section "3D Lifting block": the average length from neck to knee along the bones in Human3.6M's training set."""
 
 
 def convolution(inputs: int, outputs: int, size: int = 3, dilation: int = 1) -> nn.Sequential:
@@ -108,7 +109,7 @@ class DepthCentricBlock(nn.Module):
 
 
 def soft_argmax(volumes: Tensor) -> Tensor:
-    """Expected place after a softmax over each volume, Eq. 7 and 8: (N, J, C, H, W) -> (N, J, 3) x, y, z in voxels.
+    """Expected position after a softmax over each volume, Eq. 7 and 8: (N, J, C, H, W) -> (N, J, 3) x, y, z in voxels.
 
     Computed from the three sums along the axes, so that nothing of the volume's size but the softmax is kept.
     """
@@ -120,7 +121,7 @@ def soft_argmax(volumes: Tensor) -> Tensor:
 
 
 def resized_places(places: Tensor, size: int, new_size: int) -> Tensor:
-    """Places in a map of `size` pixels -> the same in one of `new_size`; the middle of the first pixel is 0."""
+    """Positions in a map of `size` pixels -> the same in one of `new_size`; the middle of the first pixel is 0."""
     return (places + 0.5) * (new_size / size) - 0.5
 
 
@@ -149,8 +150,8 @@ class LiftingBlock(nn.Module):
 
 
 def _lifting_layers(width: int, dropout: float) -> nn.Sequential:
-    """A block that adds little at first: the whole begins near a linear map, which is learned at once, and then learns
-    what that lacks. From torch's own start it takes thousands of steps to get as far."""
+    """A block that adds little at first: the network starts near a linear map, which is learned at once, and then
+    learns the rest. From torch's own initialisation it takes thousands of steps to get as far."""
     layers: list[nn.Module] = []
     for _ in range(2):
         normalisation = nn.BatchNorm1d(width)
@@ -269,9 +270,9 @@ class Cascaded(nn.Module):
         return stages.joints, pose, confidence
 
     def before_lifting(self) -> list[nn.Parameter]:
-        """What the first training stage learns."""
+        """Parameters of the first training stage."""
         return [p for name, p in self.named_parameters() if not name.startswith(("lifting.", "scale."))]
 
     def of_lifting(self) -> list[nn.Parameter]:
-        """What the second training stage learns."""
+        """Parameters of the second training stage."""
         return [p for name, p in self.named_parameters() if name.startswith(("lifting.", "scale."))]

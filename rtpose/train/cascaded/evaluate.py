@@ -14,6 +14,7 @@ from rtpose import metrics
 from rtpose.errors import ConfigError, InputError, ModelError
 from rtpose.geometry import DEFAULT_HEIGHT_M
 from rtpose.networks.backends import load_backend
+from rtpose.networks.options import LoadOptions
 from rtpose.networks.weights import cascaded_file
 from rtpose.pose.cascaded.estimator import CascadedEstimator, CascadedNetwork
 from rtpose.pose.detect import open_detector, open_finder
@@ -60,7 +61,7 @@ def evaluated_on_pictures(name_or_path: str) -> bool:
     if not name_or_path.endswith(".onnx"):
         return False
     try:
-        return '"crop"' in load_backend("openvino", Path(name_or_path)).metadata.get("normalisation", "")
+        return '"crop"' in load_backend(Path(name_or_path)).metadata.get("normalisation", "")
     except ModelError:
         return False
 
@@ -136,7 +137,7 @@ def evaluate_pictures(
     lifter: NetworkLifter | None = None
     estimator: CascadedEstimator | TwoStageEstimator | None = None
     if name_or_path == TWO_STAGE:
-        lifter = NetworkLifter(backend=backend)
+        lifter = NetworkLifter(options=LoadOptions(backend))
         of_lifter = lifter.describe()
         shown, sha256 = f"true 2D joints + {of_lifter['lifter']}", of_lifter["lifter_sha256"]
         if input_kind == "detected":
@@ -145,7 +146,8 @@ def evaluate_pictures(
             )
             shown = str(estimator.describe()["estimator"])
     else:
-        network = CascadedNetwork(cascaded_file(None if name_or_path == "cascaded" else name_or_path), backend=backend)
+        file = cascaded_file(None if name_or_path == "cascaded" else name_or_path)
+        network = CascadedNetwork(file, options=LoadOptions(backend))
         if input_kind == "detected":
             estimator = CascadedEstimator(
                 network, open_finder(detector), NearestTracker(), persons=MOST_DETECTED, finder_name=detector

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from rtpose.errors import ConfigError, InputError
 from rtpose.modules.blazepose_trunk import BlazePoseTrunk
 from rtpose.modules.resnet import ResNet, load_imagenet
-from rtpose.networks import model_files
+from rtpose.networks import downloads
 from rtpose.networks.backends.openvino import read_network
 from rtpose.train.cascaded.settings import CascadedSettings
 
@@ -29,12 +29,12 @@ _CONVOLUTIONS = ("Convolution", "GroupConvolution")
 def load_trunk(trunk: ResNet | BlazePoseTrunk, settings: CascadedSettings) -> None:
     """Load and freeze the trunk's weights as the settings say.
 
-    Errors: those of `load_imagenet` and `model_files.ensure`; `ModelError` for another version of BlazePose;
+    Errors: those of `load_imagenet` and `downloads.ensure`; `ModelError` for another version of BlazePose;
     `ConfigError` for `trunk_learns=late` with another trunk.
     """
     if isinstance(trunk, BlazePoseTrunk):
         count = sum(isinstance(module, nn.Conv2d) for module in trunk.modules())
-        trunk.load(convolutions(model_files.ensure(_LANDMARKS), count))
+        trunk.load(convolutions(downloads.ensure(_LANDMARKS), count))
     elif settings.imagenet is not None:
         load_imagenet(trunk, Path(settings.imagenet))
     if settings.trunk_learns == "late" and not isinstance(trunk, BlazePoseTrunk):

@@ -18,6 +18,7 @@ from rtpose.config import OneEuroSettings
 from rtpose.errors import ConfigError
 from rtpose.modules.flip import DepthFunction, flip_averaged
 from rtpose.modules.temporal import TemporalLifter
+from rtpose.networks.options import LoadOptions
 from rtpose.pose.lift.codec import DepthCodec, codec_from_facts
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.pose.smooth import OneEuroFilter
@@ -187,7 +188,7 @@ def evaluate_lifter(
     mirrored input. Errors: `ConfigError` for `flip` with a temporal lifter.
     """
     backend = backend or ("torch" if lifter.endswith(".safetensors") else "openvino")
-    network = NetworkLifter(lifter, backend=backend)
+    network = NetworkLifter(lifter, options=LoadOptions(backend))
     kind = InputKind.parse(input_kind)
     if flip and network.remembers:
         raise ConfigError(

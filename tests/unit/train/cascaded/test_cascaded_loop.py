@@ -13,6 +13,7 @@ from stick_people import StickPeople
 from rtpose.errors import ConfigError, InputError, OutputError
 from rtpose.modules.cascaded import VARIANTS, Stages, resized_places
 from rtpose.networks.backends import load_backend
+from rtpose.networks.options import LoadOptions
 from rtpose.pose.cascaded.crop_codec import CropCodec, crop_codec_from_facts
 from rtpose.train.cascaded.loop import (
     CascadedProgress,
@@ -213,7 +214,7 @@ def test_the_exported_network_is_equal_in_every_backend(tmp_path: Path) -> None:
     with torch.no_grad():
         expected = trained.network(torch.from_numpy(image))
     for name in ("openvino", "torch"):
-        backend = load_backend(name, path)
+        backend = load_backend(path, LoadOptions(name))
         assert list(backend.output_names) == ["joints", "pose", "confidence"]
         for output, value in zip(backend.output_names, expected, strict=True):
             np.testing.assert_allclose(backend.run({"image": image})[output], value.numpy(), atol=0.05, rtol=0.02)

@@ -14,6 +14,7 @@ import torch
 from rtpose.assets import small_val_pack
 from rtpose.errors import ConfigError, InputError, OutputError
 from rtpose.modules.temporal import TemporalLifter
+from rtpose.networks.options import LoadOptions
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.train.data.motion_pack import MotionPack, load_motion_pack
 from rtpose.train.data.pack_evaluation import PackEvaluationSet
@@ -305,7 +306,7 @@ def test_the_exported_network_knows_itself_and_runs(name: str, pack: MotionPack,
     expected = (answer[0] if isinstance(answer, tuple) else answer).numpy()
     weights = path.with_suffix(".safetensors")
     for file, backend, tolerance in ((path, "openvino", 2e-3), (path, "torch", 2e-3), (weights, "torch", 0)):
-        lifter = NetworkLifter(str(file), backend=backend)
+        lifter = NetworkLifter(str(file), options=LoadOptions(backend))
         np.testing.assert_allclose(lifter.depth(points), expected, atol=tolerance, rtol=0)
     assert path.stem == lifter.facts["name"] == name
     assert lifter.facts["settings"]["width"] == 16

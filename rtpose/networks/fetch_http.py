@@ -11,15 +11,15 @@ from urllib.request import Request, urlopen
 from rtpose import __version__
 
 TIMEOUT_S = 30.0
-"""Without a byte."""
+"""Longest wait for the next byte."""
 _PIECE = 1 << 16
 
 
-def download(url: str, folder: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
+def fetch_http(url: str, folder: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
     """The file behind `url`, in `folder`, under its own name.
 
     progress: called with (bytes so far, bytes expected; 0 where the server does not say).
-    Errors: `OSError` with a reason in words: no network, no such file, a connection that broke off, a full disk.
+    Errors: `OSError` with a reason in words: no connection, no such file, an interrupted download, a full disk.
     """
     target = folder / url.rpartition("/")[2]
     request = Request(url, headers={"User-Agent": f"rtpose/{__version__}"})
@@ -32,14 +32,14 @@ def download(url: str, folder: Path, progress: Callable[[int, int], None] = lamb
                 done += len(piece)
                 progress(done, total)
     except HTTPError as error:
-        raise OSError(f"the server says {error.code} {error.reason}") from error
+        raise OSError(f"the server answered {error.code} {error.reason}") from error
     except URLError as error:
         reason = error.reason
         raise OSError(reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)) from error
-    except ValueError as error:  # a proxy or a length that makes no sense
+    except ValueError as error:  # an unusable proxy or length
         raise OSError(str(error)) from error
     except http.client.HTTPException as error:
-        raise OSError(f"the connection broke off: {error!r}") from error
+        raise OSError(f"the connection was interrupted: {error!r}") from error
     if total and done < total:
-        raise OSError(f"the connection broke off after {done} of {total} bytes")
+        raise OSError(f"the connection was interrupted after {done} of {total} bytes")
     return target

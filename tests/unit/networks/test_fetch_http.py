@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from proxies import no_web, straight
 
-from rtpose.networks.download import download
+from rtpose.networks.fetch_http import fetch_http
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -47,7 +47,7 @@ def server() -> Iterator[str]:
 @pytest.mark.parametrize(("name", "total"), [("file.zip", len(CONTENT)), ("unsaid.zip", 0)])
 def test_the_file_comes_whole_and_tells_how_far_it_is(server: str, tmp_path: Path, name: str, total: int) -> None:
     seen: list[tuple[int, int]] = []
-    path = download(f"{server}/{name}", tmp_path, lambda *args: seen.append(args))
+    path = fetch_http(f"{server}/{name}", tmp_path, lambda *args: seen.append(args))
     assert path == tmp_path / name
     assert path.read_bytes() == CONTENT
     assert len(seen) > 1
@@ -59,12 +59,12 @@ def test_the_file_comes_whole_and_tells_how_far_it_is(server: str, tmp_path: Pat
 )
 def test_what_does_not_come(server: str, tmp_path: Path, name: str, words: str) -> None:
     with pytest.raises(OSError, match=words):
-        download(f"{server}/{name}", tmp_path)
+        fetch_http(f"{server}/{name}", tmp_path)
 
 
 def test_nobody_answers(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="refused"):
-        download("http://127.0.0.1:9/file.zip", tmp_path)
+        fetch_http("http://127.0.0.1:9/file.zip", tmp_path)
 
 
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "http:/proxy:8080"])
@@ -72,4 +72,4 @@ def test_a_proxy_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, p
     no_web(monkeypatch)
     monkeypatch.setenv("https_proxy", proxy)
     with pytest.raises(OSError, match=r"refused|no authority"):
-        download("https://127.0.0.1:9/file.zip", tmp_path)
+        fetch_http("https://127.0.0.1:9/file.zip", tmp_path)
