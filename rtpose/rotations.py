@@ -1,4 +1,4 @@
-"""Joint positions -> rotations of the bones of a skeleton in a rest pose. numpy only.
+"""Rotations: from joint positions to the bones of a skeleton in a rest pose, and as numbers. numpy only.
 
 The rest pose is a T: standing, arms out to the sides, in the axes x to the person's left, y up, z where the person
 faces (right-handed; the axes of VRM and glTF). A bone goes by the name of the joint at its end: bone "left_knee" is the
@@ -105,6 +105,46 @@ def quaternions(rotations: Float64) -> Float64:
     row = np.take_along_axis(products, largest[..., None, None], axis=-2)[..., 0, :]
     found: Float64 = row / np.linalg.norm(row, axis=-1, keepdims=True)
     return np.where(found[..., 3:] < 0, -found, found)
+
+
+def unit(vectors: Float64) -> Float64:
+    """(..., 3) at length 1; NaN for vectors without a length."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.where(length > _NO_LENGTH, length, np.nan)
+
+
+def perpendicular(direction: Float64) -> Float64:
+    """(3,) unit vector at a right angle to `direction` (3,): always the same one for the same direction."""
+    return unit(np.cross(direction, np.eye(3)[np.argmin(np.abs(direction))]))
+
+
+def axes_along(x: Float64, y: Float64) -> Float64:
+    """(..., 3, 3) right-handed axes as columns: the first along `x`, the second as near to `y` as possible.
+
+    NaN where `x` and `y` are parallel.
+    """
+    x = unit(x)
+    z = unit(np.cross(x, y))
+    return np.stack([x, np.cross(z, x), z], axis=-1)
+
+
+def euler_zxy(rotations: Float64) -> Float64:
+    """(T, 3, 3) -> (T, 3) degrees about z, x, y with `rotation = Rz @ Rx @ Ry`, without jumps by whole turns."""
+    x = np.arcsin(np.clip(rotations[:, 2, 1], -1, 1))
+    locked = np.abs(rotations[:, 2, 1]) > 1 - 1e-12  # gimbal lock: only the sum of the other two is known
+    z = np.where(
+        locked, np.arctan2(rotations[:, 1, 0], rotations[:, 0, 0]), np.arctan2(-rotations[:, 0, 1], rotations[:, 1, 1])
+    )
+    y = np.where(locked, 0.0, np.arctan2(-rotations[:, 2, 0], rotations[:, 2, 2]))
+    return np.degrees(np.unwrap(np.stack([z, x, y], axis=-1), axis=0))
+
+
+def continuous_quaternions(rotations: Float64) -> Float64:
+    """(T, 3, 3) -> (T, 4) x, y, z, w; of q and -q always the one nearer to the frame before."""
+    q = quaternions(rotations)
+    flips = np.sign((q[1:] * q[:-1]).sum(-1))
+    signed: Float64 = q * np.concatenate([[1.0], np.cumprod(np.where(flips < 0, -1.0, 1.0))])[:, None]
+    return signed
 
 
 def swing(rest: Float64, directions: Float64) -> Float64:

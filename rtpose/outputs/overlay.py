@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rtpose.outputs.drawing import draw_people
-from rtpose.outputs.video_file import VideoFile, check_video_name
+from rtpose.outputs.video_file import VideoWriter, check_video_name
 from rtpose.recordings.output_file import OutputFile
 from rtpose.skeleton import H36M17, Skeleton
 from rtpose.types import Result
@@ -29,7 +29,7 @@ class OverlayVideo:
         """
         check_name(path)
         self._output = OutputFile(path, overwrite=overwrite)
-        self._video = VideoFile(self._output.part, kind=path, fps=fps)
+        self._video = VideoWriter(self._output.part, kind=path, fps=fps)
         self._skeleton = skeleton
         self._failed = False
 

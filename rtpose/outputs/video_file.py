@@ -38,7 +38,7 @@ def check_video_name(path: Path, what: str) -> None:
         raise OutputError(f"{path}: {what} is written as {', '.join(_FORMATS)}: change the name's ending")
 
 
-class VideoFile:
+class VideoWriter:
     """A video of pictures with their times: a variable frame rate stays one.
 
     It has the size of the first picture, made even by a black edge; pictures of other sizes are fitted into it. The

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under a temporary name, then moved into place."""
+"""Output files that appear only when complete: written under a temporary name, then moved into place."""
 
 from __future__ import annotations
 
