@@ -44,7 +44,7 @@ def to_frame(message: str | bytes) -> bytes:
     return Frame(Opcode.BINARY, message).serialize(mask=False)
 
 
-class Connection(ServerConnection, asyncio.BufferedProtocol):
+class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
     """A connection that enforces its own limits and deadlines, and handles messages as they arrive.
 
     A queue and a task to read it would cost more than everything else when there are many clients.
@@ -57,7 +57,7 @@ class Connection(ServerConnection, asyncio.BufferedProtocol):
     last_picture_s = 0.0
     """When the camera last sent a picture, on the loop's clock."""
 
-    def __init__(self, all_connections: set[Connection], max_connections: int, *args: Any, **kwargs: Any):
+    def __init__(self, all_connections: set[ClientConnection], max_connections: int, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self._all_connections = all_connections
         self._max_connections = max_connections
@@ -196,7 +196,7 @@ class Subscriber:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: ClientConnection,
         as_json: bool,
         on_drawn: Callable[[int], None],
         on_record: Callable[[bool], None],

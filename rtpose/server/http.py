@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from websockets.http11 import Request, Response
 
 from rtpose.server import limits
-from rtpose.server.connection import Connection
+from rtpose.server.connection import ClientConnection
 
 NOT_BUILT = (
     "<!doctype html><meta charset=utf-8><title>rtpose</title>"
@@ -66,7 +66,7 @@ class HttpSite:
         query = f"?token={quote(self.token, safe='')}" if self.token else ""
         return f"{self._scheme}://{host}:{self.port}/{query}"
 
-    async def answer(self, connection: Connection, request: Request) -> Response | None:
+    async def answer(self, connection: ClientConnection, request: Request) -> Response | None:
         """The page, the recording, or a refusal; None lets the socket open."""
         if self._is_full():
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Too many clients. Try again later.\n")
@@ -78,12 +78,12 @@ class HttpSite:
                 HTTPStatus.FORBIDDEN, f"Open this page as {self._scheme}://127.0.0.1:{self.port}/\n"
             )
         if self.token is not None:
-            given = query_of(request).get("token")
+            given = requested_query(request).get("token")
             if given is None:
                 return connection.respond(HTTPStatus.UNAUTHORIZED, "Add ?token=... as rtpose printed it.\n")
             if not hmac.compare_digest(given.encode(), self.token.encode()):
                 return connection.respond(HTTPStatus.FORBIDDEN, "This is not the token of this server.\n")
-        path = path_of(request)
+        path = requested_path(request)
         if path == "/socket" or (path == "/camera" and self._takes_camera):
             origins = request.headers.get_all("Origin")
             if origins and [_netloc(origin) for origin in origins] != [hosts[0].lower()]:
@@ -103,7 +103,7 @@ class HttpSite:
             return False
         return not self.loopback or match["name"].lower() in {"localhost", "127.0.0.1", "[::1]", self.host}
 
-    async def _send_page(self, connection: Connection, host: str) -> None:
+    async def _send_page(self, connection: ClientConnection, host: str) -> None:
         page = resources.files("rtpose.server").joinpath("static", "index.html")
         try:
             body = page.read_bytes()
@@ -123,7 +123,7 @@ class HttpSite:
         chunks = (body[i : i + limits.CHUNK_BYTES] for i in range(0, len(body), limits.CHUNK_BYTES))
         await self._send(connection, headers, len(body), chunks)
 
-    async def _send_recording(self, connection: Connection, recording: Path) -> Response | None:
+    async def _send_recording(self, connection: ClientConnection, recording: Path) -> Response | None:
         try:
             file = recording.open("rb")
         except OSError:
@@ -135,7 +135,9 @@ class HttpSite:
             await self._send(connection, {"Content-Type": "application/octet-stream"}, size, chunks)
         return None
 
-    async def _send(self, connection: Connection, headers: dict[str, str], size: int, chunks: Iterator[bytes]) -> None:
+    async def _send(
+        self, connection: ClientConnection, headers: dict[str, str], size: int, chunks: Iterator[bytes]
+    ) -> None:
         """Answer 200 in chunks, so that a long recording is never in memory as a whole, and close."""
         head = {
             "Date": formatdate(usegmt=True),
@@ -179,15 +181,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def path_of(request: Request) -> str:
-    """The path that is requested; empty if the request is malformed."""
+def requested_path(request: Request | None) -> str:
+    """The requested path; empty if the request is malformed."""
+    if request is None:
+        return ""
     try:
         return urlsplit(request.path).path
     except ValueError:
         return ""
 
 
-def query_of(request: Request | None) -> dict[str, str]:
+def requested_query(request: Request | None) -> dict[str, str]:
     """The last value of each name in the query; empty if the request is malformed."""
     if request is None:
         return {}

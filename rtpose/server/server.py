@@ -25,8 +25,8 @@ from websockets.protocol import State
 from rtpose.errors import ConfigError, ServerError
 from rtpose.server import limits
 from rtpose.server.camera import CameraFeed, CameraPage
-from rtpose.server.connection import POLICY_VIOLATION, Connection, Kind, Pack, Slot, Subscriber, to_frame
-from rtpose.server.http import HttpSite, is_loopback, path_of, query_of
+from rtpose.server.connection import POLICY_VIOLATION, ClientConnection, Kind, Pack, Slot, Subscriber, to_frame
+from rtpose.server.http import HttpSite, is_loopback, requested_path, requested_query
 from rtpose.server.protocol import (
     CAMERA_TAKEN,
     MAX_CLIENT_MESSAGE_BYTES,
@@ -110,7 +110,7 @@ class PoseServer:
         self._stop: asyncio.Event
         self._latest: dict[Slot, tuple[int, int, Pack]] = {}
         self._subscribers: set[Subscriber] = set()
-        self._connections: set[Connection] = set()
+        self._connections: set[ClientConnection] = set()
         self._camera: CameraPage | None = None
         """The page that is the camera."""
         self.set_status("ok")
@@ -239,12 +239,12 @@ class PoseServer:
     async def _main(self, bound: Future[int]) -> None:
         self._stop = asyncio.Event()
 
-        def make_connection(*args: Any, **kwargs: Any) -> Connection:
-            return Connection(self._connections, self._max_clients, *args, **kwargs)
+        def make_connection(*args: Any, **kwargs: Any) -> ClientConnection:
+            return ClientConnection(self._connections, self._max_clients, *args, **kwargs)
 
         try:
             server = await serve(
-                self._handle,  # type: ignore[arg-type]  # every connection is a Connection
+                self._handle,  # type: ignore[arg-type]  # every connection is a ClientConnection
                 self._site.host,
                 self._site.port,
                 create_connection=make_connection,  # type: ignore[arg-type]  # called, never subclassed
@@ -287,8 +287,7 @@ class PoseServer:
         if error.errno in (errno.EACCES, errno.EPERM):
             return ServerError(f"port {port} is not allowed: choose one above 1023 with --port")
         return ServerError(
-            f"cannot listen on {host}:{port} ({error.strerror or error}): "
-            "give an address of this machine, or 127.0.0.1"
+            f"cannot listen on {host}:{port} ({error.strerror or error}): give an address of this machine, or 127.0.0.1"
         )
 
     def _deliver(self) -> None:
@@ -315,11 +314,15 @@ class PoseServer:
             if slot[0] != "hello" and not (slot[0] == "picture" and self._picture_is_old(slot[1])):
                 subscriber.put(slot, frame_id, pack)
 
-    async def _handle(self, connection: Connection) -> None:
-        if self._feed is not None and connection.request is not None and path_of(connection.request) == "/camera":
+    async def _handle(self, connection: ClientConnection) -> None:
+        if (
+            self._feed is not None
+            and connection.request is not None
+            and requested_path(connection.request) == "/camera"
+        ):
             await self._receive_camera(connection, self._feed)
             return
-        as_json = query_of(connection.request).get("format") == "json"
+        as_json = requested_query(connection.request).get("format") == "json"
         subscriber = connection.subscriber = Subscriber(connection, as_json, self._on_drawn, self._on_record)
         self._subscribers.add(subscriber)  # before the hello: a client that has read it is counted
         self._greet(subscriber)
@@ -329,7 +332,7 @@ class PoseServer:
         finally:
             self._subscribers.discard(subscriber)
 
-    async def _receive_camera(self, connection: Connection, feed: CameraFeed) -> None:
+    async def _receive_camera(self, connection: ClientConnection, feed: CameraFeed) -> None:
         """Let the page be the camera until it disconnects or stops sending."""
         if self._camera is not None:
             connection.end(CAMERA_TAKEN, f"the page at {self._camera.name} is already the camera")
