@@ -1,4 +1,4 @@
-"""Pictures: one, a folder or a glob of them, in natural order, as a `FrameSource`."""
+"""Pictures: a file, a folder or a glob, in natural order, as a `FrameSource`."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def natural_key(name: str) -> tuple[list[int | str], str]:
 
 
 def find_images(path: Path) -> list[Path]:
-    """The pictures that `path` means: itself, those in the folder, or those that match it as a glob.
+    """The pictures of `path`: the file itself, those in the folder, or those that match the glob.
 
-    Hidden files are left out, and so is what has none of `IMAGE_SUFFIXES`. Errors: `InputError`.
+    Hidden files and files without one of `IMAGE_SUFFIXES` are left out. Errors: `InputError`.
     """
     try:
         if path.is_file():
@@ -42,22 +42,22 @@ def find_images(path: Path) -> list[Path]:
         raise InputError(f"no such file or folder: '{path}'; check the path")
     images = [p for p in found if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and p.is_file()]
     if not images:
-        where = "in the folder" if is_folder else "by the pattern"
+        where = "in the folder" if is_folder else "for the pattern"
         raise InputError(f"no pictures found {where} '{path}'; looked for {', '.join(IMAGE_SUFFIXES)}")
     return sorted(images, key=lambda p: natural_key(str(p)))
 
 
 def read_image(path: Path) -> Image | None:
-    """(H, W, 3) uint8 RGB, upright by its EXIF orientation, transparency ignored; None if it is no picture.
+    """(H, W, 3) uint8 RGB, upright by its EXIF orientation, transparency ignored; None if it is not a picture.
 
     Errors: `OSError` if the file cannot be read.
     """
-    data = np.fromfile(path, np.uint8)  # cv2.imread knows no Unicode paths on Windows
+    data = np.fromfile(path, np.uint8)  # cv2.imread does not support Unicode paths on Windows
     if data.size == 0:
         return None
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except cv2.error:  # sizes beyond its limits
+    except cv2.error:  # larger than its limits
         return None
     return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
@@ -65,12 +65,12 @@ def read_image(path: Path) -> Image | None:
 class ImageFiles:
     """Pictures as frames. They may differ in size; `info.size` is the first one's.
 
-    A picture that cannot be read is left out, counted in `stats.dropped["damaged"]`, and keeps its time:
-    frame n is shown at n / fps seconds.
+    An unreadable picture is left out and counted in `stats.dropped["damaged"]`, but keeps its time: frame n is
+    shown at n / fps seconds.
     """
 
     def __init__(self, name: str, paths: Sequence[Path], *, fps: float | None = None) -> None:
-        """name: what the user called them. fps: None for 30. Errors: `InputError` if none can be read."""
+        """name: as given by the user. fps: None for 30. Errors: `InputError` if no picture can be read."""
         self.stats = SourceStats()
         self._paths = list(paths)
         self._next = 0
@@ -98,12 +98,12 @@ class ImageFiles:
 
     @property
     def status(self) -> str:
-        """What could not be read so far, or "ok"."""
+        """Unreadable pictures so far, or "ok"."""
         damaged = self.stats.dropped.get("damaged", 0)
         return f"pictures lost: damaged {damaged}" if damaged else "ok"
 
     def close(self) -> None:
-        """End the reading; no file is open between reads."""
+        """End reading; no file is open between reads."""
         self._ready, self._next = None, len(self._paths)
 
     def _read_next(self) -> Frame | None:
@@ -113,7 +113,7 @@ class ImageFiles:
             try:
                 with stage("decode"):
                     image = read_image(self._paths[index])
-            except OSError:  # removed or locked since the folder was listed
+            except OSError:  # removed or locked after the folder was listed
                 image = None
             if image is not None:
                 return Frame(image, index, time.monotonic_ns(), index / self._fps)
