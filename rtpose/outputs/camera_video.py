@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rtpose.outputs.video_file import VideoWriter, check_video_name
 from rtpose.recordings.disk_space import DiskWatch
-from rtpose.recordings.output_file import OutputFile
+from rtpose.recordings.output_file import OutputFile, create_growing
 from rtpose.types import Result
 
 
@@ -36,7 +36,10 @@ class CameraVideo:
         check_video_name(path, "the camera's video")
         OutputFile(path, overwrite=overwrite)  # only checks the path
         self._path = path
-        self._video = VideoWriter(path, kind=path, fps=fps, fragmented=True)
+        self._overwrite = overwrite
+        self._fps = fps
+        self._video: VideoWriter | None = None
+        """Created with the first frame."""
         self._watch = watch or DiskWatch(path.parent)
         self._notify = notify
         self._ended = False
@@ -47,10 +50,12 @@ class CameraVideo:
             return
         warned = bool(self._watch.warning)
         try:
-            self._watch.check(self._path.stat().st_size if self._video.begun else 0)
+            self._watch.check(self._path.stat().st_size if self._video else 0)
             if self._watch.full:
                 self._end_early(self._watch.warning)
                 return
+            if self._video is None:
+                self._video = self._create()
             self._video.write(result.frame.image, result.frame.pts_s)
         except OSError as error:
             self._end_early(f"writing failed ({error.strerror or error})")
@@ -60,7 +65,7 @@ class CameraVideo:
 
     def close(self) -> None:
         """Finish the file, if there is one."""
-        if not self._ended:
+        if not self._ended and self._video is not None:
             try:
                 self._video.close()
             except OSError as error:
@@ -69,6 +74,14 @@ class CameraVideo:
 
     def _end_early(self, why: str) -> None:
         self._ended = True
-        with suppress(OSError):  # the same full disk again
-            self._video.close()
+        if self._video is not None:
+            with suppress(OSError):  # the same full disk again
+                self._video.close()
         self._notify(f"{self._path.name} ended early: {why}")
+
+    def _create(self) -> VideoWriter:
+        place = create_growing(self._path, overwrite=self._overwrite)
+        if place != self._path:
+            self._notify(f"{self._path.name} was created by another program: writing {place.name}")
+            self._path = place
+        return VideoWriter(place, kind=place, fps=self._fps, fragmented=True)

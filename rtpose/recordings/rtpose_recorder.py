@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from rtpose.errors import OutputError
 from rtpose.recordings.disk_space import DiskWatch
-from rtpose.recordings.output_file import OutputFile
+from rtpose.recordings.output_file import OutputFile, create_growing
 from rtpose.recordings.recording import recording_meta
 from rtpose.recordings.rtpose_file import MAGIC, encode_frame, end_chunk, frames_chunk, head_chunk
 from rtpose.skeleton import H36M17, Skeleton
@@ -52,6 +52,7 @@ class RtposeRecorder:
         """
         OutputFile(path, overwrite=overwrite)  # only checks the path
         self.path = path
+        self._overwrite = overwrite
         self._skeleton = skeleton
         self._meta = meta
         self._watch = watch or DiskWatch(path.parent)
@@ -127,7 +128,11 @@ class RtposeRecorder:
                 return ""
         else:
             return self._watch.warning
-        with self.path.open("wb", buffering=0) as file:
+        place = create_growing(self.path, overwrite=self._overwrite)
+        if place != self.path:
+            taken, self.path = self.path, place
+            self._notify(place.name, f"{taken.name} was created by another program: recording to {place.name}")
+        with self.path.open("r+b", buffering=0) as file:
             syncing = threading.Thread(target=self._sync, args=(file,), name="RtposeRecorder sync", daemon=True)
             syncing.start()
             try:

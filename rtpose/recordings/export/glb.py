@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose import __version__
+from rtpose.errors import OutputError
 from rtpose.recordings.export.motion import motion_of
 from rtpose.recordings.export.rig import Rig, rig_of
 from rtpose.recordings.recording import Recording
 from rtpose.rotations import continuous_quaternions, perpendicular, unit
 from rtpose.skeleton import H36M17
 
+MAX_BYTES = 2**32 - 1
+"""The header counts bytes in 32 bits."""
 THICKNESS = 0.12
 """Thickness of a bone's figure as a share of its length."""
 _FLOAT, _UINT16, _UINT8 = 5126, 5123, 5121
@@ -98,6 +101,10 @@ class _Document:
         text = json.dumps(self.json, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 4)
         total = 12 + 8 + len(text) + 8 + len(self._binary)
+        if total > MAX_BYTES:
+            raise OutputError(
+                f"GLB holds at most 4 GiB, this recording needs {total / 2**30:.1f} GiB: choose one with --person"
+            )
         return b"".join(
             [
                 struct.pack("<4sII", b"glTF", 2, total),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rtpose.recordings.export.motion import at_constant_rate, counted, motion_of, nominal_fps
+from rtpose.recordings.output_file import final_name
 from rtpose.recordings.recording import Recording
 
 
@@ -24,7 +25,7 @@ def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
     axes = [f"{axis}{joint}" for joint in range(1, joints + 1) for axis in "XYZ"]
     rate = f"{fps:.6g}"
     lines = [
-        ["PathFileType", "4", "(X/Y/Z)", path.name.removesuffix(".part")],
+        ["PathFileType", "4", "(X/Y/Z)", final_name(path)],
         ["DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units", "OrigDataRate", "OrigDataStartFrame",
          "OrigNumFrames"],
         [rate, rate, str(count), str(joints), "mm", rate, "1", str(count)],

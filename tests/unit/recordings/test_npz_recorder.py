@@ -1,6 +1,7 @@
 """poses.npz: the whole file or none, and what happens on a full disk."""
 
 import errno
+import os
 import signal
 import subprocess
 import sys
@@ -121,10 +122,10 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, name: str, message: str)
 
 
 def test_a_folder_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path, *args: object, **kwargs: object) -> None:
+    def refuse(path: Path, *args: object) -> int:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)  # root may write anywhere, so chmod proves nothing
+    monkeypatch.setattr(os, "open", refuse)  # root may write anywhere, so chmod proves nothing
     with pytest.raises(OutputError, match=r"Permission denied.*another place"):
         NpzRecorder(tmp_path / "poses.npz", overwrite=False)
 

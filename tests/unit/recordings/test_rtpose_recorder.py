@@ -323,3 +323,14 @@ def test_the_end_says_only_what_has_changed(tmp_path: Path, make_result: MakeRes
     at = read_rtpose(path).frames_end
     assert data[at + 8] == END
     assert json.loads(data[at + 9 :]) == {"meta": {"frames": 1}}
+
+
+def test_a_file_that_appears_before_the_first_frame_is_kept(tmp_path: Path, make_result: MakeResult) -> None:
+    told = Told()
+    recorder = RtposeRecorder(tmp_path / "a.rtpose", overwrite=False, notify=told)
+    (tmp_path / "a.rtpose").write_bytes(b"of another program")
+    recorder.write(make_result(0, (1,)))
+    recorder.close()
+    assert (tmp_path / "a.rtpose").read_bytes() == b"of another program"
+    assert read_rtpose(tmp_path / "a-2.rtpose").complete
+    assert ("a-2.rtpose", "a.rtpose was created by another program: recording to a-2.rtpose") in told.said

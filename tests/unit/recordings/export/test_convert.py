@@ -23,6 +23,7 @@ from rtpose.recordings.recording import Recording
 from rtpose.recordings.rtpose_file import read_rtpose
 from rtpose.skeleton import H36M17
 
+FRAMES = 100
 IDS = (3, 12)
 AWAY = slice(40, 60)
 HIDDEN = (slice(20, 25), H36M17.index_of["left_wrist"])
@@ -325,3 +326,30 @@ def test_an_older_file_needs_overwrite(poses: Recording, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["out-12.bvh"]
     export_recording(poses, tmp_path / "out.bvh", overwrite=True)
     assert old.read_text().startswith("HIERARCHY")
+
+
+def test_c3d_refuses_more_frames_than_it_can_count(poses: Recording, tmp_path: Path) -> None:
+    times = 2 + np.linspace(0, 70_000 / 30, FRAMES)
+    with pytest.raises(OutputError, match=r"long\.c3d: C3D holds at most 65,535 frames, .* has 70,001"):
+        export_recording(replace(poses, timestamps_s=times), tmp_path / "long.c3d")
+    assert not list(tmp_path.iterdir())
+    times = 2 + np.linspace(0, 65_534 / 30, FRAMES)
+    (line,) = export_recording(replace(poses, timestamps_s=times), tmp_path / "long.c3d", person=3)
+    assert "65535 frames at 30 Hz" in line
+    assert ezc3d.c3d(str(tmp_path / "long.c3d"))["data"]["points"].shape[2] == 65_535
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_full_disk_is_an_error_in_every_format(poses: Recording, tmp_path: Path, suffix: str) -> None:
+    resource = pytest.importorskip("resource")
+    out = tmp_path / f"out{suffix}"
+    out.write_bytes(b"older")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))  # the next byte fails, as on a full disk
+    try:
+        with pytest.raises(OutputError, match=r"cannot write .*the older file is unchanged"):
+            export_recording(poses, out, person=3, overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert out.read_bytes() == b"older"
+    assert list(tmp_path.iterdir()) == [out]
