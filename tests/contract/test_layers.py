@@ -10,7 +10,7 @@ import package_sources as sources
 # From the lowest to the highest. A room imports rooms below it only. Rooms of one row do not know each other.
 ROOMS = (
     ("errors",),
-    ("skeleton", "stages", "config"),
+    ("skeleton", "stages", "config", "interrupts"),
     ("types",),
     ("geometry", "rotations", "metrics", "warp"),
     ("assets", "modules"),
@@ -19,9 +19,10 @@ ROOMS = (
     ("pose", "server"),
     ("outputs", "pipeline"),
     ("session",),
+    ("api",),
     ("train",),
     ("engine_build",),
-    ("batch", "bench", "doctor"),
+    ("footage", "batch", "bench", "doctor"),
     ("cli",),
     ("rtpose", "__main__"),  # the Python face, which loads everything on demand
 )
