@@ -1,7 +1,7 @@
 """People and the ground as triangles, lines and colours: the page's scene for windows that draw meshes. numpy only.
 
 Axes: the world's, metres, x right, y up, z towards the viewer, the floor at 0 (see `Floor`). The figures and colours of
-the style are the page's (web/src: skeleton-view, skeleton, pose, ground, floor, stage).
+the style are those of the page (web/src: scene/, skeleton, pose, theme).
 """
 
 from __future__ import annotations
