@@ -13,6 +13,7 @@ import {
 } from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { DRAWS_IN_SOFTWARE } from "../device";
+import { AdaptiveRatio } from "./adaptive-ratio";
 import { Ground, LIGHT_X, LIGHT_Z } from "./ground";
 import type { Palette } from "../theme";
 
@@ -49,9 +50,8 @@ const DIRECTIONS: Record<View, Vector3> = {
   side: new Vector3(1, 0.08, 0.0001),
   top: new Vector3(0, 1, 0.0001),
 };
-/** Pictures that come later than this after they were asked for are too much for the machine. */
-const SLOW_MS = 45;
-const LEAST_PIXEL_RATIO = 0.75;
+/** With fewer pixels the scene would be a blur. */
+const LEAST_PIXEL_RATIO = 0.6;
 
 export class Stage {
   /** People are put in here: world axes, the floor is at 0. */
@@ -77,9 +77,8 @@ export class Stage {
   private moving = false;
   private askedMs = 0;
   private lastMs = 0;
-  private waitMs = 0;
   /** In software edges are not smoothed and pixels not doubled. */
-  private pixelRatio = DRAWS_IN_SOFTWARE ? 1 : Math.min(devicePixelRatio, 2);
+  private readonly pixels = new AdaptiveRatio(LEAST_PIXEL_RATIO, DRAWS_IN_SOFTWARE ? 1 : Math.min(devicePixelRatio, 2));
 
   /**
    * coveredEdges: what lies over the canvas now.
@@ -269,14 +268,15 @@ export class Stage {
     if (width === 0 || height === 0) return;
     this.camera.aspect = width / height;
     this.fit();
-    this.renderer.setPixelRatio(this.pixelRatio);
+    this.renderer.setPixelRatio(this.pixels.ratio);
     this.renderer.setSize(width, height, false);
     this.draw();
   }
 
   private tick(nowMs: number): void {
     this.asked = false;
-    this.spareSlowMachines(performance.now() - this.askedMs);
+    const startMs = performance.now();
+    if (this.pixels.observe(startMs - this.askedMs, startMs)) this.resize();
     // Where nothing moved, time counts from when the picture was asked for.
     const sinceMs = this.moving ? this.lastMs : Math.max(this.lastMs, this.askedMs);
     const seconds = Math.min(Math.max(0, nowMs - sinceMs) / 1000, LONGEST_STEP_S);
@@ -305,14 +305,5 @@ export class Stage {
     this.camera.position.copy(target).addScaledVector(direction.normalize(), distance);
     if (flight.progress === 1) this.flight = null;
     return this.flight !== null;
-  }
-
-  /** Fewer pixels where pictures come late: software rendering, an old laptop, 4K. */
-  private spareSlowMachines(waitedMs: number): void {
-    this.waitMs += 0.05 * (waitedMs - this.waitMs);
-    if (this.waitMs < SLOW_MS || this.pixelRatio <= LEAST_PIXEL_RATIO) return;
-    this.pixelRatio = Math.max(LEAST_PIXEL_RATIO, this.pixelRatio * 0.8);
-    this.waitMs = 0;
-    this.resize();
   }
 }
