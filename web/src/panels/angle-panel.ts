@@ -1,12 +1,12 @@
 // Joint angles as numbers and small plots over time.
 import { ANGLES, SIDES, type AngleSample } from "./angles";
 import { WINDOW_S, type AngleWindow } from "./angle-source";
-import { context2D } from "../device";
+import { context2D, DRAWS_IN_SOFTWARE } from "../device";
 import { SURE_CONFIDENCE } from "../pose";
 import { element } from "../dom";
 
 /** Numbers that change faster cannot be read, and plots take time to draw. */
-const EVERY_MS = 80;
+const EVERY_MS = DRAWS_IN_SOFTWARE ? 200 : 80;
 /** The plots reach from 0 to here, degrees. */
 const [MOST, MOST_LEAN] = [180, 90];
 /** Samples farther apart than this are not joined. */

@@ -65,6 +65,8 @@ export class Overlay {
       if (this.size[0] === 0) this.setSize([picture.width, picture.height]);
       this.draw();
       this.onPicture();
+      await new Promise(requestAnimationFrame); // no more pictures than the screen shows
+      if (this.closed) return;
     }
     this.decoding = false;
   }

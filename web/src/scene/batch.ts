@@ -15,8 +15,11 @@ import { SURE_CONFIDENCE } from "../pose";
 
 const FAINT_OPACITY = 0.26;
 
-/** Segments around a shape. */
-export const ROUND = DRAWS_IN_SOFTWARE ? 14 : 20;
+/** Segments around a shape. In software every corner counts: the processor turns and lights it. */
+export const ROUND = DRAWS_IN_SOFTWARE ? 10 : 20;
+
+/** Shadows draw every person a second time, for which software has no time. */
+const SHADOWS = !DRAWS_IN_SOFTWARE;
 
 /** Of all shadows; the theme gives its colour. Under people, over the ground, whatever their depths. */
 export const SHADOW = new MeshBasicMaterial({ side: DoubleSide, depthTest: false, depthWrite: false });
@@ -57,7 +60,7 @@ export class Batch {
       mesh.instanceColor!.needsUpdate = true;
     }
     this.shadow.count = this.meshes[0].count;
-    this.shadow.visible = this.shadow.count > 0;
+    this.shadow.visible = SHADOWS && this.shadow.count > 0;
   }
 
   dispose(): void {

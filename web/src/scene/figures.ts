@@ -4,7 +4,7 @@ import type { PlacedPerson } from "../pose";
 
 export interface Figures {
   readonly object: Group;
-  /** The same shapes once more, to be pressed flat on the ground; empty where shadows are not drawn. */
+  /** The same shapes once more, to be pressed flat on the ground; invisible where there is no graphics card. */
   readonly shadow: Group;
   update(people: readonly PlacedPerson[]): void;
   dispose(): void;

@@ -71,6 +71,7 @@ export class Labels {
     for (const lane of lanes) {
       for (const person of lane.people) {
         const color = personColor(person);
+        if (!this.all && !this.pointer) continue;
         const root = this.ofJoint(lane, person, 0);
         for (let joint = 0; joint < lane.skeleton.joints.length; joint++) {
           const at = this.ofJoint(lane, person, joint);
