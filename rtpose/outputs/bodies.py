@@ -1,7 +1,7 @@
 """People and the ground as coloured meshes: the page's scene for windows that draw meshes. numpy only.
 
 Axes: world space, metres, x right, y up, z towards the viewer, the floor at 0 (see `Floor`). Shapes and colours are
-those of the page (web/src).
+those of the page (web/src: scene/, skeleton, pose, theme).
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def test_hello_names_every_joint() -> None:
 
 
 def test_typescript_is_in_step() -> None:
-    generated = Path(__file__).parents[3] / "web" / "src" / "protocol.generated.ts"
+    generated = Path(__file__).parents[3] / "web" / "src" / "net" / "protocol.generated.ts"
     if not generated.is_file():
         pytest.skip("the page's sources are not here")
     out = subprocess.run(
