@@ -45,7 +45,17 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         npz, overlay = Path(folder, "poses.npz"), Path(folder, "overlay.mp4")
-        command = [sys.executable, "-m", "rtpose", "video", str(args.clip), "--out", str(npz), "--overlay", str(overlay)]
+        command = [
+            sys.executable,
+            "-m",
+            "rtpose",
+            "video",
+            str(args.clip),
+            "--out",
+            str(npz),
+            "--overlay",
+            str(overlay),
+        ]
         subprocess.run(command, check=True)
         people, times_s = read_people(npz)
         frames = read_frames(overlay)
