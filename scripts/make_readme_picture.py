@@ -102,7 +102,7 @@ def scaled(picture: Image) -> Image:
 
 
 def draw_scene(people: list[list[Person3D]], times_s: NDArray[np.float64], index: int) -> Image:
-    """The people of frame `index` on the ground, seen from a camera that swings about them. (SIDE_PX, SIDE_PX, 3) RGB."""
+    """The people of frame `index` on the ground, from a camera that swings about them. (SIDE_PX, SIDE_PX, 3) RGB."""
     floor = Floor()
     for earlier in range(index + 1):
         floor.observe(people[earlier], float(times_s[earlier]))

@@ -31,7 +31,7 @@ def extra_of(error: BaseException | None) -> str | None:
 
 
 class ModuleThatMayLackAnExtra(pytest.Module):
-    """A test file. If it, or a helper that it imports, needs an extra that is not installed, all its tests are skipped."""
+    """A test file. Its tests are skipped if it, or a helper that it imports, needs an extra that is not installed."""
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         try:
