@@ -21,6 +21,7 @@ DEFAULT_FOV_DEG = 60.0
 """Assumed across the longer side of the picture where nothing is known about the camera."""
 DEFAULT_HEIGHT_M = 1.70
 """Assumed height of a person where nothing is known."""
+MIN_HEIGHT_M, MAX_HEIGHT_M = 0.3, 3.0
 
 VIEWER_FROM_CAMERA: NDArray[np.float32] = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
 """(3, 3): camera axes (x right, y down, z away) to the viewer's (x right, y up, z towards the viewer)."""
@@ -111,6 +112,15 @@ _HEIGHT_SHARES: dict[tuple[str, str], float] = {
 _SHARE_CHILD = np.array(H36M17.indices(*(a for a, _ in _HEIGHT_SHARES)))
 _SHARE_PARENT = np.array(H36M17.indices(*(b for _, b in _HEIGHT_SHARES)))
 _SHARE = np.array(list(_HEIGHT_SHARES.values()), dtype=np.float32)
+
+
+def checked_height(height_m: float) -> float:
+    """The height itself. Errors: `ConfigError` for a height that no person has."""
+    if not MIN_HEIGHT_M <= height_m <= MAX_HEIGHT_M:
+        raise ConfigError(
+            f"a height of {height_m:g} m is not possible: give {MIN_HEIGHT_M:.1f} to {MAX_HEIGHT_M:.1f} metres"
+        )
+    return height_m
 
 
 def standing_height(poses: Float32, weights: Float32 | None = None) -> Float32:
