@@ -1,4 +1,4 @@
-"""Pictures: one, a folder or a glob of them, in natural order, as a `FrameSource`."""
+"""Pictures: a file, a folder or a glob, in natural order, as a `FrameSource`."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def natural_key(name: str) -> tuple[list[int | str], str]:
 
 
 def find_images(path: Path) -> list[Path]:
-    """The pictures that `path` means: itself, those in the folder, or those that match it as a glob.
+    """The pictures of `path`: the file itself, those in the folder, or those that match the glob.
 
-    Hidden files are left out, and so is what has none of `IMAGE_SUFFIXES`. Errors: `InputError`.
+    Hidden files and files without one of `IMAGE_SUFFIXES` are left out. Errors: `InputError`.
     """
     try:
         if path.is_file():
@@ -51,7 +51,7 @@ def find_images(path: Path) -> list[Path]:
         raise InputError(f"no such file or folder: '{path}'; check the path")
     images = [p for p in found if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and p.is_file()]
     if not images:
-        where = "in the folder" if is_folder else "by the pattern"
+        where = "in the folder" if is_folder else "for the pattern"
         raise InputError(f"no pictures found {where} '{path}'; looked for {', '.join(IMAGE_SUFFIXES)}")
     return sorted(images, key=lambda p: natural_key(str(p)))
 
@@ -66,20 +66,20 @@ def check_size(width: int, height: int, name: str) -> None:
 
 
 def read_image(path: Path) -> Image | None:
-    """(H, W, 3) uint8 RGB, upright by its EXIF orientation, transparency ignored; None if it is no picture.
+    """(H, W, 3) uint8 RGB, upright by its EXIF orientation, transparency ignored; None if it is not a picture.
 
     Errors: `OSError` if the file cannot be read, `InputError` if the picture is too large, `MissingExtraError` for a
     HEIF photo without the extra `heif`.
     """
     if path.suffix.lower() in HEIF_SUFFIXES:
         return _read_heif(path)
-    data = np.fromfile(path, np.uint8)  # cv2.imread knows no Unicode paths on Windows
+    data = np.fromfile(path, np.uint8)  # cv2.imread does not support Unicode paths on Windows
     if data.size == 0:
         return None
     check_size(*_declared_size(data), str(path))
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except cv2.error:  # sizes beyond its limits
+    except cv2.error:  # larger than its limits
         return None
     return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
@@ -119,12 +119,12 @@ def _read_heif(path: Path) -> Image | None:
 class ImageFiles:
     """Pictures as frames. They may differ in size; `info.size` is the first one's.
 
-    A picture that cannot be read is left out, counted in `stats.dropped["damaged"]`, and keeps its time:
-    frame n is shown at n / fps seconds.
+    An unreadable picture is left out and counted in `stats.dropped["damaged"]`, but keeps its time: frame n is
+    shown at n / fps seconds.
     """
 
     def __init__(self, name: str, paths: Sequence[Path], *, fps: float | None = None) -> None:
-        """name: what the user called them. fps: None for 30. Errors: `InputError` if none can be read."""
+        """name: as given by the user. fps: None for 30. Errors: `InputError` if no picture can be read."""
         self.stats = SourceStats()
         self._paths = list(paths)
         self._next = 0
@@ -154,12 +154,12 @@ class ImageFiles:
 
     @property
     def status(self) -> str:
-        """What could not be read so far, or "ok"."""
+        """Unreadable pictures so far, or "ok"."""
         damaged = self.stats.dropped.get("damaged", 0)
         return f"pictures lost: damaged {damaged}" if damaged else "ok"
 
     def close(self) -> None:
-        """End the reading; no file is open between reads."""
+        """End reading; no file is open between reads."""
         self._ready, self._next = None, len(self._paths)
 
     def _read_next(self) -> Frame | None:
@@ -171,7 +171,7 @@ class ImageFiles:
                     image = read_image(path)
                 if image is not None and is_animated(path):
                     self.stats.note(f"'{path}' is animated: only its first picture is read; convert it to mp4 for all")
-            except OSError:  # removed or locked since the folder was listed
+            except OSError:  # removed or locked after the folder was listed
                 image = None
             except InputError as error:
                 if len(self._paths) == 1:

@@ -1,4 +1,4 @@
-"""Network streams (RTSP, HTTP, UDP, ...): live ones keep the newest frame, recordings give every frame."""
+"""Network streams (RTSP, HTTP, UDP, ...): live ones keep the newest frame, recordings deliver every frame."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from rtpose.types import FrameSource
 
 _OPEN_TIMEOUT_S = 10.0
 _READ_TIMEOUT_S = 5.0
-# Two usual options for live streams are left out. `nobuffer` forgets the packets read while probing, the
-# first key frame among them, so that the picture starts later; here the newest frame wins anyway.
-# `low_delay` shows pictures in decoding order, wrong for streams with B-frames.
+# Two common options for live streams are not used. `nobuffer` discards the packets read while probing,
+# including the first key frame, so the picture would start later; the newest frame wins anyway.
+# `low_delay` shows pictures in decoding order, which is wrong for streams with B-frames.
 _OPTIONS = {
     "analyzeduration": "2000000",  # microseconds; the default of 5 s delays the start
     "rtsp_flags": "prefer_tcp",  # lost UDP packets would smear the picture until the next key frame
@@ -38,9 +38,9 @@ frame late, as the next one has to begin first."""
 def open_url(
     url: str, *, fps: float | None = None, reconnect: bool = True, pauses_s: Sequence[float] = PAUSES_S
 ) -> FrameSource:
-    """Open a stream, or a recording behind a URL (one with a known end, whose frames are all delivered).
+    """Open a stream, or a recording behind a URL (one of known duration, whose frames are all delivered).
 
-    fps: for a recording without times of its own. reconnect, pauses_s: see `LiveSource`.
+    fps: for a recording without timestamps. reconnect, pauses_s: see `LiveSource`.
     Errors: `InputError`.
     """
     name = without_password(url)
@@ -77,7 +77,7 @@ class StreamConnection:
         self._container = container
         try:
             stream = find_video(container, name)
-            # Not by frames: each such thread would delay the picture by one frame.
+            # Not by frames: each thread would delay the picture by one frame.
             stream.thread_type = "SLICE"
             self._to_picture = ToPicture(stream)
             rate = float(stream.average_rate or 0)
@@ -89,7 +89,7 @@ class StreamConnection:
         self._decoded: list[VideoFrame] = []
 
     def grab(self) -> MakePicture | None:
-        """See `Connection`. Waits at most the read time limit for data."""
+        """See `Connection`. Waits for data until the read timeout."""
         while not self._decoded:
             try:
                 packet = next(self._packets)
@@ -107,8 +107,8 @@ class StreamConnection:
 
 
 def without_password(url: str) -> str:
-    """The URL for people and output files: a password in it is starred out."""
-    # Not by `urlsplit`, which refuses brackets that are no IPv6 address.
+    """The URL with its password replaced by ***, for messages and output files."""
+    # Not by `urlsplit`, which refuses brackets that are not an IPv6 address.
     return re.sub(r"^([^/]*//[^/@:]*):[^/]*@", r"\1:***@", url)
 
 

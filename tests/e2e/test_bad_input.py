@@ -183,9 +183,8 @@ def test_kill_9(long_clip: Path, short_clip: Path, tmp_path: Path) -> None:
     outputs = ("--out", "poses.npz", "--overlay", "drawn.mp4", "--overwrite")
     for name in ("poses.npz", "drawn.mp4"):
         (tmp_path / name).write_bytes(OLDER)
-    part = tmp_path / "drawn.mp4.part"
     with running("video", long_clip, *outputs, cwd=tmp_path) as command:
-        wait_until(lambda: part.exists() and part.stat().st_size > 0, "frames in the overlay")
+        wait_until(lambda: any(f.stat().st_size for f in tmp_path.glob("drawn.mp4.*.part")), "frames in the overlay")
         command.kill()
     assert {(tmp_path / name).read_bytes() for name in ("poses.npz", "drawn.mp4")} == {OLDER}
     run = rtpose("video", short_clip, *outputs, cwd=tmp_path)

@@ -435,7 +435,7 @@ def test_nothing_decodes(write_video: WriteVideo) -> None:
     start = data.index(b"mdat") + 4
     data[start:] = b"\xff" * (len(data) - start)
     path.write_bytes(data)
-    with pytest.raises(InputError, match="no frame that can be decoded"):
+    with pytest.raises(InputError, match="no decodable frame"):
         open_source(str(path))
 
 

@@ -135,7 +135,7 @@ def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (empty / "clip.mp4").write_bytes(b"x")
     with pytest.raises(InputError, match=r"no pictures found in the folder .*empty.*\.jpg.*\.png"):
         open_source(str(empty))
-    with pytest.raises(InputError, match=r"by the pattern .*\.jpg"):
+    with pytest.raises(InputError, match=r"for the pattern .*\.jpg"):
         open_source(str(empty / "*.png"))
     with pytest.raises(InputError, match="no such file or folder"):
         open_source(str(empty / "nothing"))

@@ -72,7 +72,7 @@ def test_server_dies_and_comes_back(mjpeg_server, open_live: Callable[[str], Liv
     before = source.read()
     assert before is not None
     mjpeg_server.stop()
-    wait_for(lambda: "stream lost, trying again in 0.1 s" in source.status)
+    wait_for(lambda: "stream lost, retrying in 0.1 s" in source.status)
     assert not source.ended
     while source.read(timeout_s=0.01) is not None:  # what came before the end
         pass
