@@ -1,4 +1,4 @@
-"""Detector, tracker, lifter: the lifter is told who is who, because it may remember them."""
+"""Detector, tracker, lifter. The lifter gets the track ids, because it may remember people."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from functools import partial
 
 import numpy as np
 
-from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.skeleton import h36m17_from
 from rtpose.stages import stage
-from rtpose.types import Camera, Detector, Frame, Person2D, Person3D, Tracker
+from rtpose.types import Camera, Detector, Frame, Lifter, Person2D, Person3D, Tracker
 
 
 class TwoStageEstimator:
     """2D joints of everyone by a detector, lifted in one batch."""
 
-    def __init__(self, name: str, detector: Detector, tracker: Tracker, lifter: NetworkLifter) -> None:
+    def __init__(self, name: str, detector: Detector, tracker: Tracker, lifter: Lifter) -> None:
         """name: the detector's, for the files' `meta`."""
         self._name = name
         self._detector = detector
@@ -24,18 +23,18 @@ class TwoStageEstimator:
         self._lifter = lifter
 
     def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
-        """See `rtpose.types.Estimator`: the detector's part, which remembers where people are."""
+        """See `rtpose.types.Estimator`: the detector, which remembers where people are."""
         with stage("detect"):
             seen = self._detector.detect(frame)
         return partial(self._lift, seen, frame, camera)
 
     def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
-        """All of it at once."""
+        """See `rtpose.types.Estimator`."""
         return self.begin(frame, camera)()
 
     def _lift(self, seen: list[Person2D], frame: Frame, camera: Camera) -> list[Person3D]:
         if not seen:
-            return []  # who stays away is forgotten by time
+            return []  # people who are gone are forgotten after some time
         keypoints = h36m17_from(self._detector.skeleton, np.stack([person.keypoints for person in seen]))
         with stage("track"):
             track_ids = self._tracker.update(keypoints, np.stack([person.bbox for person in seen]), frame.pts_s)

@@ -9,7 +9,7 @@
      the picture as shown), then the preview as JPEG bytes to the end of the message.
 3. The client sends JSON text: `{"ack": frame_id, "source": 0}` after it has drawn a frame of a source, and
    `{"record": true}` or `false` to begin or end a recording, where the hello says that it may.
-4. States are JSON text, too: of the source `{"type": "status", "text": "ok"}`, of the recording
+4. States are JSON text, too: of the run `{"type": "status", "text": "ok", …}`, of the recording
    `{"type": "recording", "file": "name or null", "text": ""}`.
 5. Where the hello says `takes_camera`, one page at a time may be the camera, over a socket of its own, `/camera`.
    The server says `{"type": "taken", "counter": -1}`; the page sends a picture, a binary message of the CAMERA header
@@ -116,12 +116,14 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello"):
 
 
 class Status(msgspec.Struct, tag_field="type", tag="status"):
-    """The state of the source, for people."""
+    """The state of the run, for people."""
 
     text: str
     """"ok", or what is wrong with the source."""
     ended: bool = False
     """True once no frame will come any more."""
+    failures: list[str] = []
+    """A line for each output that failed; the run goes on without it."""
 
 
 class Recording(msgspec.Struct, tag_field="type", tag="recording"):

@@ -18,7 +18,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from email.utils import formatdate
@@ -487,9 +487,9 @@ class PoseServer:
 
         self._post("picture", result, pack)
 
-    def set_status(self, text: str, ended: bool = False) -> None:
-        """The state of the source, for people."""
-        frame = _frame(encode_json(Status(text=text, ended=ended)))
+    def set_status(self, text: str, ended: bool = False, failures: Sequence[str] = ()) -> None:
+        """The state of the run: see `Status`."""
+        frame = _frame(encode_json(Status(text=text, ended=ended, failures=list(failures))))
         self._post("status", None, lambda as_json: frame)
 
     def set_recording(self, file: str | None, text: str = "") -> None:

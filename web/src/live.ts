@@ -9,7 +9,7 @@ import { LiveStats, STAGES } from "./stats";
 export class Live {
   readonly angles: LiveAngles;
   readonly motion = new MotionBuffer();
-  status: Status = { type: "status", text: "ok", ended: false };
+  status: Status = { type: "status", text: "ok", ended: false, failures: [] };
   private readonly stats: readonly LiveStats[];
   /** Of each source, what was given to the scene and is not in a picture yet. */
   private readonly undrawn = new Map<number, { message: PoseMessage; arrivedMs: number }>();

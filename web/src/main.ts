@@ -246,6 +246,7 @@ function start(stage: Stage): void {
       if (!opened?.own) enter();
     },
     onStatus(next) {
+      for (const failure of next.failures) if (!live?.status.failures.includes(failure)) showToast(failure, true);
       if (live) live.status = next;
       tellStatus();
     },

@@ -1,0 +1,91 @@
+"""An output that fails in the middle of a run: reported at once, on the terminal and on the page; the rest goes on."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+import breaking_stream
+import pytest
+from breaking_stream import BreakingStream
+from pages import OpenPage, wait_for
+
+import rtpose
+from rtpose.assets import sample_clip
+from rtpose.cli import main
+from rtpose.outputs import send
+from rtpose.recordings.npz import load_poses
+from rtpose.session import Session
+
+TEXT = "an output failed and gets nothing more (Broken pipe); the rest goes on"
+
+
+@pytest.mark.browser
+def test_the_terminal_and_the_page_say_so_within_a_second(open_page: OpenPage) -> None:
+    breaking_stream.failed_s.clear()
+    notices: list[tuple[str, float]] = []
+    session = Session(on_notice=lambda line: notices.append((line, time.monotonic())))
+    with session.serve(source="sample", port=0) as server:
+
+        def run(streams: list[BreakingStream]) -> None:
+            with rtpose.open_source(sample_clip()) as frames:
+                session.run(frames, server=server, streams=streams, real_time=True)
+
+        run([])  # the page opens on a source that has delivered
+        page = open_page(server.url)
+        wait_for(page, "Number(body.frames) >= 1")
+        running = threading.Thread(target=run, args=([BreakingStream()],))
+        running.start()
+        deadline_s = time.monotonic() + 60
+        while page.inner_text("#toast") != TEXT:
+            assert time.monotonic() < deadline_s
+            page.wait_for_timeout(20)
+        shown_s = time.monotonic()
+        frames_then = int(page.evaluate("document.body.dataset.frames"))
+        assert running.is_alive()
+        assert page.evaluate("document.body.dataset.state") == "live"
+        running.join()
+        page.wait_for_timeout(200)
+        assert int(page.evaluate("document.body.dataset.frames")) > frames_then
+    (raised_s,) = breaking_stream.failed_s  # it gets nothing more
+    ((line, reported_s),) = notices
+    assert line == TEXT
+    assert reported_s - raised_s < 1
+    assert shown_s - raised_s < 1
+
+
+def test_the_command_says_so_once_goes_on_and_exits_with_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(send.REGISTRY, "broken", "breaking_stream:BreakingStream")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        sys, "argv", ["rtpose", "video", str(sample_clip()), "--send", "broken://x", "--out", "poses.npz", "--quiet"]
+    )
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    out, err = capsys.readouterr()
+    assert err == f"rtpose: {TEXT}\n"
+    assert "frames in" in out
+    with rtpose.open_source(sample_clip()) as frames:
+        assert len(load_poses(tmp_path / "poses.npz").frame_ids) == frames.info.frame_count
+
+
+def test_a_batch_fails_the_video_and_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], short_clip: Path
+) -> None:
+    monkeypatch.setitem(send.REGISTRY, "broken", "breaking_stream:BreakingStream")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        sys, "argv", ["rtpose", "video", str(short_clip), "--send", "broken://x", "--report", "report.json", "--quiet"]
+    )
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    out, err = capsys.readouterr()
+    assert err == f"rtpose: {TEXT}\nrtpose: 1 of 1 inputs failed: see above\n"
+    assert "failed" in out
+    assert not (tmp_path / "short.npz").exists()
