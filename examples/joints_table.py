@@ -1,6 +1,6 @@
 """Joints of a clip as a pandas table, saved as CSV, and a plot of the wrists' height.
 
-    python joints_table.py in.mp4 joints.csv wrists.png
+python joints_table.py in.mp4 joints.csv wrists.png
 """
 
 import sys

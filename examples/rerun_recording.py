@@ -1,6 +1,6 @@
 """A recording in the rerun viewer: `pip install rerun-sdk`.
 
-    python rerun_recording.py poses.npz [OUT.rrd]
+python rerun_recording.py poses.npz [OUT.rrd]
 """
 
 import sys

@@ -2,8 +2,8 @@
 
     python ros2_publisher.py [CAMERA NUMBER OR VIDEO]
 
-Topic `rtpose/people` (visualization_msgs/MarkerArray) and transforms `camera -> person_ID`, in the optical frame `camera`:
-x right, y down, z forward, metres, as rtpose's camera space.
+Topic `rtpose/people` (visualization_msgs/MarkerArray) and transforms `camera -> person_ID`, in the optical frame
+`camera`: x right, y down, z forward, metres, as rtpose's camera space.
 """
 
 import sys

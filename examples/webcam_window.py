@@ -27,7 +27,9 @@ def main(source: str = "0") -> None:
                 for child, parent in H36M17.edges:
                     cv2.line(picture, points[child], points[parent], (80, 220, 80), 3)
                 distance_m = float(person.joint("right_wrist")[2])
-                cv2.putText(picture, f"{distance_m:.2f} m", points[0], cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255, 255, 255), 2)
+                cv2.putText(
+                    picture, f"{distance_m:.2f} m", points[0], cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255, 255, 255), 2
+                )
             cv2.imshow("rtpose", picture)
             if cv2.waitKey(1) == ESCAPE:
                 break

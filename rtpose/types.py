@@ -96,6 +96,13 @@ class SourceStats:
     dropped: dict[str, int] = field(default_factory=dict)
     """cause -> frames, e.g. {"consumer busy": 12, "damaged": 1}."""
     reconnects: int = 0
+    notes: list[str] = field(default_factory=list)
+    """What was assumed or repaired, a line each, for people."""
+
+    def note(self, line: str) -> None:
+        """Keep a line, once."""
+        if line not in self.notes:
+            self.notes.append(line)
 
     def drop(self, cause: str, count: int = 1) -> None:
         """Count `count` lost frames under `cause`."""

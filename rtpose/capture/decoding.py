@@ -26,11 +26,16 @@ _NO_VIDEO_FORMATS = {"tty"}  # FFmpeg plays text files as a terminal
 
 
 def open_container(
-    address: str, *, options: dict[str, str] | None = None, timeout_s: tuple[float, float] | None = None
+    address: str,
+    *,
+    options: dict[str, str] | None = None,
+    timeout_s: tuple[float, float] | None = None,
+    form: str | None = None,
 ) -> InputContainer:
-    """`av.open` for reading. timeout_s: for opening, for each read. Errors: `av.FFmpegError`, `OSError`."""
-    # Container and stream titles in broken encodings are nobody's concern here.
-    return av.open(address, options=options, timeout=timeout_s, metadata_errors="replace")
+    """`av.open` for reading. timeout_s: for opening, for each read. form: FFmpeg's name of the format, None: by its
+    content. Errors: `av.FFmpegError`, `OSError`."""
+    # Titles in broken encodings do not matter here.
+    return av.open(address, format=form, options=options, timeout=timeout_s, metadata_errors="replace")
 
 
 def find_video(container: InputContainer, name: str) -> VideoStream:

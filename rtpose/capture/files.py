@@ -6,7 +6,8 @@ import gc
 import math
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from rtpose.capture.decoding import ToPicture, find_video, is_unfinished_mp4, open_container, why
+from rtpose.capture.images import check_size
 from rtpose.errors import InputError
 from rtpose.stages import stage, staged
 from rtpose.types import Frame, SourceInfo, SourceStats
@@ -26,6 +28,8 @@ DEFAULT_FPS = 30.0
 _MAX_BAD_READS = 100  # in a row; a damaged container could otherwise fail for ever without moving on
 _REPORTED_FPS_MAX = 1000.0  # some files state their clock's resolution as their rate
 _CLOSE_WAIT_S = 2.0
+_UNTIMED_FORMATS = ("h264", "hevc", "mjpeg", "m4v", "mpegvideo", "obu", "vc1", "h261", "h263", "dirac")
+"""FFmpeg's names of raw streams: pictures one after the other, without times."""
 
 
 class StrictTimes:
@@ -33,14 +37,20 @@ class StrictTimes:
 
     Sound times are passed on as they are. Repairs, with `step_s` = one frame at the nominal rate:
     a missing time becomes the last + one step; a time that does not advance becomes the last + half a step,
-    so that the next sound one still comes after it; after a jump back of more than a second (two recordings
-    in one file) time goes on one step after the last.
+    so that the next sound one still comes after it. After a jump back of more than a second (two recordings in one
+    file), and after a jump ahead that no camera makes (a damaged time, a clock that was set), time goes on one step
+    after the last.
     """
 
     _NEW_START_S = 1.0
+    _LONGEST_GAP_S = 60.0
+    _LONGEST_GAP_STEPS = 100.0
+    """A jump ahead is longer than both: a time lapse may take a picture every hour."""
 
-    def __init__(self, step_s: float) -> None:
+    def __init__(self, step_s: float, on_jump: Callable[[float], None] = lambda seconds: None) -> None:
+        """on_jump: called with the length in seconds of each jump that is repaired, back (negative) or ahead."""
         self._step_s = step_s
+        self._on_jump = on_jump
         self._offset_s: float | None = None
         self._last_s = 0.0
 
@@ -57,7 +67,9 @@ class StrictTimes:
             return 0.0
         assert self._offset_s is not None
         shifted_s = time_s + self._offset_s
-        if shifted_s < self._last_s - self._NEW_START_S:
+        ahead_s = shifted_s - self._last_s
+        if ahead_s < -self._NEW_START_S or ahead_s > max(self._LONGEST_GAP_S, self._LONGEST_GAP_STEPS * self._step_s):
+            self._on_jump(ahead_s)
             self._offset_s = self._last_s + self._step_s - time_s
             shifted_s = self._last_s + self._step_s
         elif shifted_s <= self._last_s:
@@ -94,10 +106,24 @@ class VideoFile:
         self.stats = SourceStats()
         try:
             stream = find_video(self._container, self._name)
+            check_size(stream.width, stream.height, self._name)
             stream.thread_type = "AUTO"
             rate = _rate(stream)
+            untimed = self._container.format.name in _UNTIMED_FORMATS
+            if untimed:
+                rate = _own_rate(stream) or fps
+            elif rate is None:
+                untimed = _counts_frames(stream)  # its times are numbers of frames at a rate that no camera has
+            if untimed and rate is None:
+                rate = fps or DEFAULT_FPS
+                if fps is None:
+                    self.stats.note(
+                        f"'{self._name}' does not say its rate: {DEFAULT_FPS:g} frames a second assumed; --fps sets it"
+                    )
+            self._untimed = untimed
+            self._jumped = False
             self._to_picture = ToPicture(stream)
-            self._times = StrictTimes(1 / (fps or rate or DEFAULT_FPS))
+            self._times = StrictTimes(1 / (rate or fps or DEFAULT_FPS), self._note_jump)
             self._frame_id = 0
             self._frames = self._read_all(self._container, stream)
             self._ready = next(self._frames, None)
@@ -188,7 +214,7 @@ class VideoFile:
             # Some decoders skip, without a word, all frames that build on a damaged one. Without any sign of
             # damage, packets that gave no frame are no loss: some formats have invisible frames.
             self._lose("damaged", sent - received - failed)
-        missing = _missing_frames(container, stream, sent, end_s)
+        missing = 0 if self._jumped or self._untimed else _missing_frames(container, stream, sent, end_s)
         if missing > 1:  # one is within the rounding of durations
             self._lose("missing", missing)
 
@@ -209,10 +235,20 @@ class VideoFile:
     def _frame(self, decoded: VideoFrame) -> Frame:
         t_ns = time.monotonic_ns()
         time_base = decoded.time_base
-        time_s = None if decoded.pts is None or time_base is None else float(decoded.pts * time_base)
+        untimed = self._untimed or decoded.pts is None or time_base is None
+        time_s = None if untimed else float(cast(int, decoded.pts) * cast(Fraction, time_base))
         frame = Frame(self._to_picture(decoded), self._frame_id, t_ns, self._times(time_s))
         self._frame_id += 1
         return frame
+
+    def _note_jump(self, seconds: float) -> None:
+        if not self._jumped:
+            direction = "back" if seconds < 0 else "ahead"
+            self.stats.note(
+                f"'{self._name}': its clock jumps {direction} by {abs(seconds):.0f} s at frame {self._frame_id}; "
+                "repaired, like every such jump in it"
+            )
+        self._jumped = True
 
     def _lose(self, cause: str, count: int = 1) -> None:
         if count > 0:
@@ -295,6 +331,18 @@ def _open_file(path: Path, fps: float | None) -> InputContainer:
         ) from error
     except (av.FFmpegError, OSError) as error:
         raise InputError(f"cannot open '{path}': {why(error)}; check the file and its permissions") from error
+
+
+def _own_rate(stream: VideoStream) -> float | None:
+    """Of a raw stream: what its own headers say (SPS of H.264). FFmpeg's average would be a default."""
+    rate = float(stream.codec_context.framerate or 0)
+    return rate if 0 < rate < _REPORTED_FPS_MAX else None
+
+
+def _counts_frames(stream: VideoStream) -> bool:
+    """Whether the times are numbers of frames at a rate that no camera has: a damaged header makes them all wrong."""
+    rate = stream.average_rate
+    return rate is not None and rate > _REPORTED_FPS_MAX and rate * (stream.time_base or 0) == 1
 
 
 def _rate(stream: VideoStream) -> float | None:

@@ -66,9 +66,9 @@ def data_render(
     quiet: Quiet = False,
 ) -> None:
     """Render people with exact labels, to train and test networks on pictures (needs the extra 'synth')."""
-    from rtpose.train.synth.dataset import PeopleSettings
+    from rtpose.train.synth.people import PeopleSettings
     from rtpose.train.synth.photo import Split
-    from rtpose.train.synth.shards import Progress, RenderedFolder, render_folder
+    from rtpose.train.synth.shards import RenderedFolder, RenderProgress, render_folder
     from rtpose.train.synth.sheet import contact_sheet, write_picture
 
     parts = size.lower().split("x")
@@ -80,12 +80,12 @@ def data_render(
     )  # fmt: skip
     with progress_bar(quiet, "pictures") as update:
 
-        def report(now: Progress) -> None:
+        def report(now: RenderProgress) -> None:
             update(now.done, now.count, f"{now.made / max(now.seconds, 1e-9):.1f}/s")
 
         end = render_folder(
             folder, motions, settings, count, backgrounds=backgrounds, workers=workers, report=report,
-            tell=warn,
+            notify=warn,
         )  # fmt: skip
     print(f"{end.done} pictures in {folder}")
     if end.made:

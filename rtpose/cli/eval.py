@@ -57,10 +57,10 @@ def evaluate(
     from rtpose.recordings.output_file import OutputFile
 
     with needing_train("evaluation"):
-        from rtpose.train.cascaded.evaluate import is_for_pictures
+        from rtpose.train.cascaded.evaluate import evaluated_on_pictures
 
     output = OutputFile(json_file, overwrite=overwrite) if json_file else None
-    if is_for_pictures(lifter):
+    if evaluated_on_pictures(lifter):
         if pack or flip or smooth or joints != "gt":
             raise ConfigError(
                 f"--pack, --joints, --flip and --smooth are of lifters, {lifter} is for pictures: use --data"
@@ -99,18 +99,19 @@ def _evaluate_lifter(
 ) -> dict[str, Any]:  # fmt: skip
     from rtpose.assets import small_val_pack
     from rtpose.config import OneEuroSettings
-    from rtpose.train.data.folders import open_data
+    from rtpose.train.data.data_sets import open_data_set
     from rtpose.train.data.motion_pack import load_motion_pack
-    from rtpose.train.lifters.evaluate import MotionEvaluation, evaluate_lifter
+    from rtpose.train.data.pack_evaluation import PackEvaluationSet
+    from rtpose.train.lifters.evaluate import evaluate_lifter
 
     if pack and data:
         raise ConfigError("--pack names one file and --data a folder with a test part: give one of them")
     if data is None and joints != "gt":
         raise ConfigError("--joints is of Human3.6M: name its folder by --data")
     if data:
-        tested = open_data(Path(data), joints).test()
+        tested = open_data_set(Path(data), joints).test()
     else:
-        tested = MotionEvaluation(load_motion_pack(pack or small_val_pack()))
+        tested = PackEvaluationSet(load_motion_pack(pack or small_val_pack()))
     return evaluate_lifter(
         lifter, tested, input_kind=input_kind, backend=backend, flip=flip, seed=seed,
         smooth=OneEuroSettings() if smooth else None,
@@ -121,7 +122,7 @@ def _evaluate_pictures(
     network: str, data: str | None, input_kind: str, backend: str | None, detector: str | None
 ) -> dict[str, Any]:
     from rtpose.train.cascaded.evaluate import evaluate_pictures
-    from rtpose.train.data.readers.open_pictures import open_pictures
+    from rtpose.train.cascaded.open_pictures import open_pictures
 
     if data is None:
         raise ConfigError(f"{network} is for pictures: name some with 3D labels, --data rendered:FOLDER")

@@ -34,24 +34,30 @@ def reproduce(
     from rich.table import Table
 
     with needing_train("reproducing a table"):
-        from rtpose.train.data.folders import BuiltInMotions, open_data
-        from rtpose.train.reproduce.cascaded_table4 import reproduce_ablation
+        from rtpose.train.data.data_sets import BuiltInDataSet, open_data_set
+        from rtpose.train.reproduce.cascaded_table4 import reproduce_cascaded_table
+        from rtpose.train.reproduce.lifter_tables import reproduce_lifter_table, shared_settings
         from rtpose.train.reproduce.page import write_page
-        from rtpose.train.reproduce.tables import Step, reproduce, shared_settings, table_named, table_note, table_rows
+        from rtpose.train.reproduce.results import TrainingProgress, table_note, table_rows
+        from rtpose.train.reproduce.tables import table_named
 
     folder = out / table
     with progress_bar(quiet, table) as update:
 
-        def report(label: str, progress: Step) -> None:
+        def report(label: str, progress: TrainingProgress) -> None:
             update(progress.step, progress.steps, label)
 
         if table_named(table).method == "cascaded":
             settings = overrides or []
-            cells = reproduce_ablation(table, data or [], folder, seeds=range(seeds), overrides=settings, report=report)
+            cells = reproduce_cascaded_table(
+                table, data or [], folder, seeds=range(seeds), overrides=settings, report=report
+            )
         else:
-            folders = [open_data(path) for path in data] if data else [BuiltInMotions(keep_test_subject=True)]
+            folders = [open_data_set(path) for path in data] if data else [BuiltInDataSet(keep_test_subject=True)]
             settings = shared_settings(folders, overrides or [])
-            cells = reproduce(table, folders, folder, seeds=range(seeds), overrides=settings, report=report)
+            cells = reproduce_lifter_table(
+                table, folders, folder, seeds=range(seeds), overrides=settings, report=report
+            )
     head, *rows = table_rows(table, cells)
     shown = Table(*head)
     for row in rows:

@@ -13,9 +13,9 @@ from rtpose.cli.options import ConfigFile, DataJoints, Quiet, TrainOverrides
 from rtpose.cli.terminal import needing_train, progress_bar
 
 if TYPE_CHECKING:
-    from rtpose.train.data.protocols import EvaluationData, TrainingData
-    from rtpose.train.lifters.loop import Trained
-    from rtpose.train.settings import TrainSettings
+    from rtpose.train.data.sets import EvaluationSet, TrainingSet
+    from rtpose.train.lifters.loop import TrainedLifter
+    from rtpose.train.lifters.settings import TrainSettings
 
 train_app = typer.Typer(help="Train a network (needs the extra 'train').", no_args_is_help=True)
 
@@ -84,10 +84,10 @@ def train_cascaded_command(
     from rtpose.train.cascaded.settings import CascadedSettings
 
     with needing_train("training"):
-        from rtpose.train.cascaded.loop import Progress, train_cascaded
+        from rtpose.train.cascaded.loop import CascadedProgress, train_cascaded
+        from rtpose.train.cascaded.open_pictures import open_pictures
         from rtpose.train.cascaded.pretrained import open_start
         from rtpose.train.cascaded.shipping import export_cascaded
-        from rtpose.train.data.readers.open_pictures import open_pictures
 
     chosen = load_settings(CascadedSettings, config, settings or [])
     pictures, about_pictures = open_pictures(data, "train")
@@ -103,7 +103,7 @@ def train_cascaded_command(
     folder = out or Path("runs") / "cascaded"
     with progress_bar(quiet, "steps") as update:
 
-        def report(progress: Progress) -> None:
+        def report(progress: CascadedProgress) -> None:
             update(progress.step, progress.steps, f"val MPJPE {progress.best_mpjpe_mm:.1f} mm")
 
         trained = train_cascaded(
@@ -122,22 +122,22 @@ def _train(
     from rtpose.config import load_settings
 
     with needing_train("training"):
-        from rtpose.train.data.folders import BuiltInMotions, open_data
-        from rtpose.train.lifters.loop import Progress, train
-        from rtpose.train.lifters.methods import METHODS
-        from rtpose.train.processes import start_fabric
+        from rtpose.train.data.data_sets import BuiltInDataSet, open_data_set
+        from rtpose.train.distributed import start_fabric
+        from rtpose.train.lifters.catalogue import METHODS
+        from rtpose.train.lifters.loop import LifterProgress, train
+    from rtpose.train.data.settings import EXACT
     from rtpose.train.lifters.shipping import export_trained
-    from rtpose.train.settings import EXACT
 
     kind = METHODS[name]
-    source = open_data(data, joints) if data else BuiltInMotions(keep_test_subject=False).with_joints(joints)
+    source = open_data_set(data, joints) if data else BuiltInDataSet(keep_test_subject=False).with_joints(joints)
     recorded = {"noise": msgspec.to_builtins(EXACT)} if source.exact_joints else None
     settings = load_settings(kind.settings, config, overrides or [], base=recorded)
     training, validation = source.training(), source.validation()
     fabric = start_fabric()
     with progress_bar(quiet or not fabric.is_global_zero, "steps") as update:
 
-        def report(progress: Progress) -> None:
+        def report(progress: LifterProgress) -> None:
             early = ", stopped early" if progress.stopped_early else ""
             update(progress.step, progress.steps, f"val P-MPJPE {progress.best_p_mpjpe_mm:.1f} mm{early}")
 
@@ -150,12 +150,12 @@ def _train(
         print(_speed(trained) + _early(trained, settings))
 
 
-def _who(data: TrainingData | EvaluationData) -> str:
+def _who(data: TrainingSet | EvaluationSet) -> str:
     subjects = ", ".join(data.subjects)
     return f"{data.name}, {f'subjects {subjects}' if subjects else data.size}"
 
 
-def _speed(trained: Trained) -> str:
+def _speed(trained: TrainedLifter) -> str:
     """How the last line of a training begins."""
     if math.isnan(trained.poses_per_second):
         return "no steps were left to do"
@@ -164,7 +164,7 @@ def _speed(trained: Trained) -> str:
     return f"{trained.poses_per_second:,.0f} poses/s; {spent}"
 
 
-def _early(trained: Trained, settings: TrainSettings) -> str:
+def _early(trained: TrainedLifter, settings: TrainSettings) -> str:
     """Its end, if `patience` ran out."""
     if not trained.stopped_early:
         return ""

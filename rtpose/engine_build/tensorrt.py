@@ -39,10 +39,10 @@ def build_tensorrt(
     import torch
     import torch_tensorrt
 
-    from rtpose.modules.files import load_network
+    from rtpose.modules.files import load_torch_network
     from rtpose.networks.backends.torch import DTYPES, in_precision
 
-    network = load_network(source)
+    network = load_torch_network(source)
     module = network.module
     smallest, usual, largest = recipe.batch
     shapes = {name: tuple(1 if d < 0 else d for d in shape[1:]) for name, shape in network.input_shapes.items()}

@@ -1,4 +1,4 @@
-"""Network files of `rtpose.train.export` as torch modules, weights loaded."""
+"""Loads network files of `rtpose.train.export` as torch modules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rtpose.modules.registry import build_network, inputs_and_outputs
 
 @dataclass(frozen=True)
 class TorchNetwork:
-    """What a file holds."""
+    """A network from a file."""
 
     module: nn.Module
     """In evaluation mode, without gradients, float32, on the CPU."""
@@ -29,7 +29,7 @@ class TorchNetwork:
     metadata: Mapping[str, str]
 
 
-def load_network(file: Path) -> TorchNetwork:
+def load_torch_network(file: Path) -> TorchNetwork:
     """An .onnx or .safetensors file as the module that it was trained in, named by its metadata `architecture`.
 
     Errors: `ModelError` for a file that is missing, damaged, or not one of rtpose's networks.

@@ -83,7 +83,7 @@ class Critic(nn.Module):
 
 
 class DepthLifter(nn.Module):
-    """What is shipped: any generator reduced to `depth`, with one named input and output."""
+    """The shipped network: a generator reduced to `depth`, with one named input and output."""
 
     def __init__(self, generator: SvmacGenerator) -> None:
         super().__init__()

@@ -14,16 +14,13 @@ from unittest.mock import MagicMock
 import cv2
 import numpy as np
 import pytest
-from command import running, wait_until
-
+from command import running
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def run_example(name: str, *args: str | Path) -> None:
     runpy.run_path(str(EXAMPLES / name), run_name="example")["main"](*map(str, args))
-
-
 
 
 def test_joints_table(short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,8 +63,7 @@ def test_socket_clients(client: str, tmp_path: Path) -> None:
         options = ["--experimental-websocket"] if subprocess.check_output([node, "-v"])[1:3] < b"22" else []
         command = [node, *options]
     with running("demo", "--port", "0", "--no-browser", "--loop", cwd=tmp_path) as demo:
-        wait_until(lambda: any("http://" in line for line in demo.stdout), demo)
-        address = next(line for line in demo.stdout if "http://" in line).split("http://")[1].strip().strip("/")
+        address = demo.page().split("://")[1].strip("/")
         done = subprocess.run(
             [*command, str(EXAMPLES / client), f"ws://{address}/socket?format=json", "5"],
             capture_output=True, text=True, timeout=60,
@@ -95,7 +91,14 @@ def test_rerun_recording(sample_poses: Path, tmp_path: Path, monkeypatch: pytest
 
 
 def test_ros2_publisher(short_clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("rclpy", "geometry_msgs", "geometry_msgs.msg", "tf2_ros", "visualization_msgs", "visualization_msgs.msg"):
+    for name in (
+        "rclpy",
+        "geometry_msgs",
+        "geometry_msgs.msg",
+        "tf2_ros",
+        "visualization_msgs",
+        "visualization_msgs.msg",
+    ):
         monkeypatch.setitem(sys.modules, name, MagicMock())
     sys.modules["geometry_msgs.msg"].Point.side_effect = lambda x, y, z: (x, y, z)
     sys.modules["visualization_msgs.msg"].MarkerArray.side_effect = lambda markers: markers

@@ -37,7 +37,7 @@ def test_a_network_is_trained_exported_and_resumed(tmp_path: Path) -> None:
     assert "rendered" in data["start"]["training_data"]["train"]
     missing = rtpose(*command[:-3], "--out", "third", "--start", "gone", cwd=tmp_path)
     assert missing.returncode == 2
-    assert "--start wants the --out of an earlier training" in missing.stderr
+    assert "give --start the --out of an earlier training" in missing.stderr
 
 
 def test_pictures_with_2d_labels_are_mixed_in(tmp_path: Path) -> None:
@@ -64,4 +64,4 @@ def test_missing_pictures_are_told(tmp_path: Path) -> None:
     assert "rtpose data render" in run.stderr
     run = rtpose("train", "cascaded", "--data", "muco:gone", "--validation", "gone", cwd=tmp_path)
     assert run.returncode == 2
-    assert "gone is no folder" in run.stderr
+    assert "gone is not a folder" in run.stderr

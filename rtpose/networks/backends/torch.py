@@ -15,7 +15,7 @@ try:
     import torch
     from torch import Tensor, nn
 
-    from rtpose.modules.files import load_network
+    from rtpose.modules.files import load_torch_network
 except ModuleNotFoundError as error:
     raise MissingExtraError("train", "the backend 'torch'") from error
 
@@ -53,7 +53,7 @@ class TorchBackend:
             raise ConfigError(
                 f"torch on {self._device} has no mode '{mode}': choose eager or compile (graphs is of cuda)"
             )
-        network = load_network(model)
+        network = load_torch_network(model)
         self.metadata = network.metadata
         self.input_shapes, self._all_outputs = network.input_shapes, network.output_names
         self.output_names = self._all_outputs if outputs is None else list(outputs)

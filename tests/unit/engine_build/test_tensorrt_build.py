@@ -15,7 +15,7 @@ from runnable import has_tensorrt
 from rtpose.engine_build.tensorrt import OPERATORS_FILE, build_tensorrt, exported_operators, free_batch, known_operators
 from rtpose.errors import ConfigError, MissingExtraError, ModelError
 from rtpose.modules.cascaded import Cascaded
-from rtpose.modules.files import load_network
+from rtpose.modules.files import load_torch_network
 from rtpose.modules.registry import inputs_and_outputs
 from rtpose.networks.backends import load_backend
 from rtpose.networks.backends import tensorrt as backend
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # torch.export's own deprecat
 
 @pytest.mark.parametrize("lifter", shipped_lifters())
 def test_every_lifter_exports_in_one_piece_of_known_operators(lifter: str) -> None:
-    module = load_network(lifter_file(lifter)).module
+    module = load_torch_network(lifter_file(lifter)).module
     example = tuple(inputs_and_outputs(module, 17)[0].values())
     operators = exported_operators(module, example, free_batch(len(example), 1, 8, module))
     assert "aten.addmm" in operators

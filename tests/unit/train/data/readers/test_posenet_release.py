@@ -11,8 +11,8 @@ import pytest
 from rtpose.errors import InputError
 from rtpose.geometry import pixels_from_camera
 from rtpose.skeleton import H36M17, H36M17_AS_DETECTED
-from rtpose.train.cascaded.pictures import everyone, example
-from rtpose.train.data.readers.posenet import PictureFolder, open_data_set
+from rtpose.train.cascaded.pictures import everyone, labelled_crop
+from rtpose.train.data.readers.posenet_release import PictureSet, open_picture_set
 from rtpose.types import Camera
 
 CAMERA = Camera(100.0, 110.0, 32.0, 24.0)
@@ -38,7 +38,7 @@ def image(**more: Any) -> dict[str, Any]:
     return {"id": 7, "file_name": "a/one.png", "width": 64, "height": 48, **more}
 
 
-def coco(folder: Path) -> PictureFolder:
+def coco(folder: Path) -> PictureSet:
     keypoints = np.stack([np.arange(17) + 10.0, 2.0 * np.arange(17), np.full(17, 2.0)], 1)
     keypoints[9] = 0  # left wrist: not labelled
     keypoints[15, 2] = 1  # left ankle: hidden
@@ -55,7 +55,7 @@ def coco(folder: Path) -> PictureFolder:
         },
     )
     write_picture(folder / "images" / "train2017" / "a" / "one.png")
-    return open_data_set("coco", folder)
+    return open_picture_set("coco", folder)
 
 
 def test_coco(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_coco(tmp_path: Path) -> None:
     hidden = {H36M17.joints[i] for i in np.flatnonzero(~person.visible)}
     assert hidden == {"left_wrist", "left_foot"}
     ((picture, someone),) = everyone(pictures)
-    assert np.isnan(example(picture, someone, *crop(someone)).pose).all()
+    assert np.isnan(labelled_crop(picture, someone, *crop(someone)).pose).all()
 
 
 def crop(person: Any) -> tuple[Any, Any]:
@@ -88,7 +88,7 @@ def test_mpii(tmp_path: Path) -> None:
     annotation = {"image_id": 7, "bbox": [0, 0, 9, 9], "num_keypoints": 16, "keypoints": keypoints.ravel().tolist()}
     write(tmp_path / "annotations" / "train.json", {"images": [image()], "annotations": [annotation]})
     write_picture(tmp_path / "a" / "one.png")
-    (person,) = open_data_set("mpii", tmp_path)[0].people
+    (person,) = open_picture_set("mpii", tmp_path)[0].people
     joint = H36M17.index_of
     assert person.joints_px[joint["left_wrist"]].tolist() == [16, 17]
     assert person.joints_px[joint["root"]].tolist() == [3.5, 4.5]  # between the hips, 2 and 3
@@ -113,7 +113,7 @@ def test_people_in_camera_space(name: str, tmp_path: Path) -> None:
         both[1] = {**annotation, "keypoints_cam": (joints_mm + np.array([800, 0, 0])).tolist()}
     write(tmp_path / "data" / file, {"images": [image(**lens)], "annotations": both})
     write_picture(tmp_path / "data" / pictures / "a" / "one.png")
-    picture = open_data_set(name, tmp_path)[0]
+    picture = open_picture_set(name, tmp_path)[0]
     assert picture.camera == CAMERA
     assert len(picture.people) == {"muco": 2, "mupots": 1}[name]
     person = picture.people[0]
@@ -143,7 +143,7 @@ def test_muco_s_people_who_may_be_hidden_are_left_out(tmp_path: Path) -> None:
         labels = {"images": [image(f=[100.0, 110.0], c=[32.0, 24.0])], "annotations": people}
         write(tmp_path / "data" / "MuCo-3DHP.json", labels)
         write_picture(tmp_path / "data" / "a" / "one.png")
-        return [names[int(person.box_px[0])] for person in open_data_set("muco", tmp_path)[0].people]
+        return [names[int(person.box_px[0])] for person in open_picture_set("muco", tmp_path)[0].people]
 
     assert kept("behind", "nearest") == ["nearest"]
     assert kept("nearest", "beside", "behind") == ["nearest", "beside"]
@@ -167,7 +167,7 @@ def test_human36m_in_both_forms_of_its_cameras(form: str, tmp_path: Path) -> Non
     place = np.array([-3000.0, 200, 900])
     world_mm = np.random.default_rng(1).normal((0, 200, 900), 300, (17, 3))
     human36m(tmp_path, place if form == "place" else -turn @ place, turn, world_mm)
-    pictures = open_data_set("human36m", tmp_path, subjects=(1,), every=5)
+    pictures = open_picture_set("human36m", tmp_path, subjects=(1,), every=5)
     assert len(pictures) == 2  # frames 0 and 5
     (person,) = pictures[1].people
     expected = (H36M17_AS_DETECTED @ ((world_mm - place) @ turn.T)) / 1000
@@ -179,22 +179,22 @@ def test_human36m_in_both_forms_of_its_cameras(form: str, tmp_path: Path) -> Non
 def test_cameras_of_another_release_are_told(tmp_path: Path) -> None:
     human36m(tmp_path, np.array([9e5, 0, 0]), np.eye(3), np.zeros((17, 3)))
     with pytest.raises(InputError, match="elsewhere than their boxes"):
-        open_data_set("human36m", tmp_path, subjects=(1,))
+        open_picture_set("human36m", tmp_path, subjects=(1,))
 
 
 def test_wrong_folders_and_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no data set 'lego'"):
-        open_data_set("lego", tmp_path)
+        open_picture_set("lego", tmp_path)
     with pytest.raises(InputError, match=r"no annotations/train\.json"):
-        open_data_set("mpii", tmp_path)
+        open_picture_set("mpii", tmp_path)
     labels = tmp_path / "annotations" / "train.json"
     for content in ([], {"images": [image()]}, {"images": [image()], "annotations": [{"image_id": 9}]}):
         write(labels, content)
-        with pytest.raises(InputError, match="fetch it again"):
-            open_data_set("mpii", tmp_path)
+        with pytest.raises(InputError, match="download it again"):
+            open_picture_set("mpii", tmp_path)
     write(labels, {"images": [image()], "annotations": []})
     with pytest.raises(InputError, match="no labelled person"):
-        open_data_set("mpii", tmp_path)
+        open_picture_set("mpii", tmp_path)
     pictures = coco(tmp_path / "coco")
     (tmp_path / "coco" / "images" / "train2017" / "a" / "one.png").unlink()
     with pytest.raises(InputError, match=r"one\.png is missing"):

@@ -7,18 +7,24 @@ from typing import Any
 
 from rtpose.train.lifters.baseline import Baseline
 from rtpose.train.lifters.consistency import Consistency
+from rtpose.train.lifters.settings import (
+    BaselineSettings,
+    ConsistencySettings,
+    SvmacSettings,
+    TemporalSettings,
+    TrainSettings,
+)
 from rtpose.train.lifters.svmac import Svmac
 from rtpose.train.lifters.temporal import Temporal
-from rtpose.train.settings import BaselineSettings, ConsistencySettings, SvmacSettings, TemporalSettings, TrainSettings
 
 
 @dataclass(frozen=True)
 class MethodKind:
-    """A method and what can be set for it."""
+    """A method and its settings."""
 
     settings: type[TrainSettings]
     method: Any
-    """(settings, `rtpose.train.data.protocols.TrainingData`) -> `rtpose.train.lifters.method.Method`."""
+    """(settings, `rtpose.train.data.sets.TrainingSet`) -> `rtpose.train.lifters.method.Method`."""
 
 
 METHODS = {

@@ -10,10 +10,11 @@ from rtpose.errors import ConfigError, InputError
 from rtpose.pose.lift.codec import DepthCodec
 from rtpose.train.data.cameras import unit_poses
 from rtpose.train.data.motion_pack import MotionPack, load_motion_pack
-from rtpose.train.data.sequences import Motions, MovingJoints, _at
-from rtpose.train.data.single_frames import MotionTraining
+from rtpose.train.data.pack_clips import ClipBatch, PackClips, _at
+from rtpose.train.data.pack_training import PackTrainingSet
+from rtpose.train.data.settings import NoiseSettings
+from rtpose.train.lifters.settings import TemporalSettings
 from rtpose.train.lifters.temporal import Temporal
-from rtpose.train.settings import NoiseSettings, TemporalSettings
 
 SETTINGS = TemporalSettings(clip_frames=8, width=8)
 
@@ -23,8 +24,8 @@ def pack() -> MotionPack:
     return load_motion_pack(small_val_pack())
 
 
-def _batch(pack: MotionPack, settings: TemporalSettings, size: int = 16, seed: int = 0) -> Motions:
-    return MovingJoints(pack, DepthCodec(), settings).batch(size, torch.Generator().manual_seed(seed))
+def _batch(pack: MotionPack, settings: TemporalSettings, size: int = 16, seed: int = 0) -> ClipBatch:
+    return PackClips(pack, DepthCodec(), settings).batch(size, torch.Generator().manual_seed(seed))
 
 
 def test_exact_clips_are_what_a_camera_sees_of_the_poses(pack: MotionPack) -> None:
@@ -54,7 +55,7 @@ def test_strides_are_strides_of_the_same_clip(pack: MotionPack) -> None:
         steps.append(motions.poses.diff(dim=1).norm(dim=-1).mean().item())
     assert 2.2 < steps[1] / steps[0] < 3.2
     numbered = dataclasses.replace(pack, poses_m=pack.poses_m[:30], starts=np.array([0, 15, 30]), clips=pack.clips[:2])
-    starts = MovingJoints(numbered, DepthCodec(), msgspec.structs.replace(SETTINGS, strides=(2,)))._starts[0]
+    starts = PackClips(numbered, DepthCodec(), msgspec.structs.replace(SETTINGS, strides=(2,)))._starts[0]
     assert starts.tolist() == [0, 15]  # 8 frames at stride 2 span 15
 
 
@@ -71,11 +72,11 @@ def test_frames_between_those_of_the_pack_lie_on_a_smooth_path() -> None:
 def test_a_pack_of_short_motions_is_told(pack: MotionPack) -> None:
     short = dataclasses.replace(pack, poses_m=pack.poses_m[:20], starts=np.array([0, 10, 20]), clips=pack.clips[:2])
     with pytest.raises(InputError, match="no motion of 15 frames"):
-        MovingJoints(short, DepthCodec(), msgspec.structs.replace(SETTINGS, strides=(1, 2)))
+        PackClips(short, DepthCodec(), msgspec.structs.replace(SETTINGS, strides=(1, 2)))
 
 
 def test_a_given_trunk_stays_as_it_is(pack: MotionPack) -> None:
-    method = Temporal(SETTINGS, MotionTraining(pack))
+    method = Temporal(SETTINGS, PackTrainingSet(pack))
     before = {name: value.clone() for name, value in method.generator.trunk.state_dict().items()}
     method.step(torch.Generator().manual_seed(0))
     assert method.architecture["width"] == 512
@@ -86,7 +87,7 @@ def test_a_given_trunk_stays_as_it_is(pack: MotionPack) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"init_from": "svmac"}, "is no baseline"),
+        ({"init_from": "svmac"}, "is not a baseline"),
         ({"init_from": "magic"}, "no lifter 'magic'"),
         ({"distance": 5.0}, "normalisation"),
         ({"noise": NoiseSettings(gap_share=0.1)}, "gap_share"),
@@ -94,4 +95,4 @@ def test_a_given_trunk_stays_as_it_is(pack: MotionPack) -> None:
 )
 def test_what_cannot_be_trained_is_told(pack: MotionPack, change: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        Temporal(msgspec.structs.replace(SETTINGS, **change), MotionTraining(pack))
+        Temporal(msgspec.structs.replace(SETTINGS, **change), PackTrainingSet(pack))

@@ -14,14 +14,17 @@ from rtpose.geometry import pixels_from_camera
 from rtpose.pose.lift.codec import DepthCodec
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.skeleton import H36M17
+from rtpose.train.data.annotated import AnnotatedEvaluationSet, AnnotatedTrainingSet, TrainingSet2D
 from rtpose.train.data.cameras import unit_poses
-from rtpose.train.data.protocols import View
-from rtpose.train.data.readers import Poses2D, Poses3D, as_detected, human36m
+from rtpose.train.data.input_kind import InputKind
+from rtpose.train.data.readers import human36m
 from rtpose.train.data.readers.lsp import load_lsp
-from rtpose.train.data.recorded import PicturesTraining, RecordedEvaluation, RecordedTraining
-from rtpose.train.lifters.evaluate import InputKind, evaluate_depth
+from rtpose.train.data.readers.poses import Poses2D, Poses3D, as_detected_or_nan
+from rtpose.train.data.sets import View
+from rtpose.train.data.settings import EXACT, UNIT_PX
+from rtpose.train.lifters.evaluate import evaluate_depth
+from rtpose.train.lifters.settings import SvmacSettings
 from rtpose.train.lifters.svmac import Svmac
-from rtpose.train.settings import EXACT, UNIT_PX, SvmacSettings
 from rtpose.types import Camera
 
 CAMERA = Camera(1100.0, 1120.0, 510.0, 490.0)
@@ -61,9 +64,9 @@ def test_training_meets_what_a_lifter_meets_at_work(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(lifter, "step", spy)
     with_score = np.ones((len(poses), 17, 3), np.float32)
-    with_score[..., :2] = as_detected(poses.joints_px)
+    with_score[..., :2] = as_detected_or_nan(poses.joints_px)
     lifter.lift(with_score, CAMERA)
-    inputs = RecordedTraining([poses], human36m.INFO).inputs(DepthCodec(), SETTINGS)
+    inputs = AnnotatedTrainingSet([poses], human36m.INFO).inputs(DepthCodec(), SETTINGS)
     batch = inputs.batch(300, torch.Generator().manual_seed(0))
     expected = seen[0]
     nearest = np.abs(batch.numpy()[:, None] - expected[None]).max(-1).argmin(1)
@@ -76,10 +79,10 @@ def test_labels_are_the_true_poses_seen_from_the_front() -> None:
     """Their shape is that of the truth, and as depths they are what lifts the points to it."""
     poses = sequence()
     codec = DepthCodec()
-    labelled = RecordedTraining([poses], human36m.INFO).labelled(codec, SETTINGS)
+    labelled = AnnotatedTrainingSet([poses], human36m.INFO).labelled(codec, SETTINGS)
     points, labels = labelled.poses(50, torch.Generator().manual_seed(0))
     assert torch.equal(labelled.batch(50, torch.Generator().manual_seed(0))[1], labels[..., 2])
-    truth, _ = unit_poses(torch.from_numpy(as_detected(poses.poses_m)))
+    truth, _ = unit_poses(torch.from_numpy(as_detected_or_nan(poses.poses_m)))
     unit, size = unit_poses(labels)
     distances = torch.cdist(truth, truth).flatten(1)
     nearest = (torch.cdist(unit, unit).flatten(1)[:, None] - distances[None]).abs().amax(-1).amin(1)
@@ -94,7 +97,7 @@ def test_labels_are_the_true_poses_seen_from_the_front() -> None:
 
 @pytest.mark.parametrize("at_m", [(0.0, 0.0, 4.5), (1.2, 0.3, 4.5), (-1.5, -0.4, 4.0)])
 def test_the_true_depth_is_judged_right_anywhere_in_the_picture(at_m: tuple[float, float, float]) -> None:
-    data = RecordedEvaluation([sequence(at_m=at_m)], human36m.INFO)
+    data = AnnotatedEvaluationSet([sequence(at_m=at_m)], human36m.INFO)
     (view,) = data.views(DepthCodec(), InputKind.parse("gt"), torch.Generator())
     perfect = evaluate_depth(lambda points: true_depths(view), data, DepthCodec())
     assert perfect.mpjpe_mm.max() < 20  # in camera axes: turned back rightly
@@ -105,11 +108,11 @@ def test_the_true_depth_is_judged_right_anywhere_in_the_picture(at_m: tuple[floa
 
 def test_truth_is_in_mm_and_size_does_not_matter() -> None:
     poses = sequence()
-    data = RecordedEvaluation([poses], human36m.INFO)
+    data = AnnotatedEvaluationSet([poses], human36m.INFO)
     (view,) = data.views(DepthCodec(), InputKind.parse("gt"), torch.Generator())
-    root, foot = as_detected(poses.poses_m)[3][H36M17.indices("root", "left_foot")]
+    root, foot = as_detected_or_nan(poses.poses_m)[3][H36M17.indices("root", "left_foot")]
     assert np.allclose(view.truth_mm[3, H36M17.index_of["left_foot"]], 1000 * (foot - root), atol=1e-2)
-    half = RecordedEvaluation([sequence(poses_m=poses.poses_m * np.float32(0.5))], human36m.INFO)
+    half = AnnotatedEvaluationSet([sequence(poses_m=poses.poses_m * np.float32(0.5))], human36m.INFO)
 
     def flat(points: torch.Tensor) -> torch.Tensor:
         return torch.zeros(len(points), 17)
@@ -122,7 +125,7 @@ def test_clips_end_where_frames_lack_and_actions_change() -> None:
     poses = sequence(
         frames=np.array([0, 1, 2, 10, 11, 12, 13, 14, 15, 16, 17, 18]), actions=["Sitting"] * 5 + ["Sports"] * 7
     )
-    data = RecordedEvaluation([poses, sequence(subject="B")], human36m.INFO)
+    data = AnnotatedEvaluationSet([poses, sequence(subject="B")], human36m.INFO)
     assert [(c.subject, c.action) for c in data.clips] == [
         ("A", "Sitting"), ("A", "Sitting"), ("A", "Sports"), ("B", "Walking"),
     ]  # fmt: skip
@@ -142,9 +145,9 @@ def test_joints_that_lack_are_told(tmp_path: Path) -> None:
     joints = poses.joints_px.copy()
     joints[:, H36M17.index_of["neck_base"]] = np.nan
     joints[4, H36M17.index_of["left_knee"]] = np.nan
-    data = RecordedEvaluation([sequence(joints_px=joints)], human36m.INFO, "sh", "some")
+    data = AnnotatedEvaluationSet([sequence(joints_px=joints)], human36m.INFO, "sh", "some")
     assert len(data) == 11
-    assert data.exclusions == "some; 1 poses without all 2D joints"
+    assert data.exclusions == "some; 1 poses with missing 2D joints"
     assert data.joints_2d == "sh"
     assert len(data.clips) == 2
     (view,) = data.views(DepthCodec(), InputKind.parse("gt"), torch.Generator())
@@ -152,29 +155,29 @@ def test_joints_that_lack_are_told(tmp_path: Path) -> None:
     filled = poses.joints_px.copy()
     thorax, neck, head = H36M17.indices("thorax", "neck_base", "head")
     filled[:, neck] = (filled[:, thorax] + filled[:, head]) / 2
-    (other,) = RecordedEvaluation([sequence(joints_px=filled)], human36m.INFO).views(
+    (other,) = AnnotatedEvaluationSet([sequence(joints_px=filled)], human36m.INFO).views(
         DepthCodec(), InputKind.parse("gt"), torch.Generator()
     )
     assert torch.equal(view.points[0], other.points[0])
-    training = RecordedTraining([sequence(joints_px=joints)], human36m.INFO, "sh")
+    training = AnnotatedTrainingSet([sequence(joints_px=joints)], human36m.INFO, "sh")
     assert training.size == "1 sequences, 11 poses"
     with pytest.raises(InputError, match="no pose has all"):
-        RecordedEvaluation([sequence(joints_px=np.full((12, 17, 2), np.nan, np.float32))], human36m.INFO)
+        AnnotatedEvaluationSet([sequence(joints_px=np.full((12, 17, 2), np.nan, np.float32))], human36m.INFO)
 
 
 def test_noise_is_of_so_many_pixels() -> None:
-    data = RecordedEvaluation([sequence(400)], human36m.INFO)
+    data = AnnotatedEvaluationSet([sequence(400)], human36m.INFO)
     views = [
         next(iter(data.views(DepthCodec(), InputKind.parse(kind), torch.Generator().manual_seed(0))))
         for kind in ("gt", "noise:10")
     ]
     off = (views[1].points - views[0].points)[:, H36M17.indices("left_wrist", "right_foot")]
     assert float(off.std()) * CAMERA.fx == pytest.approx(10, rel=0.05)
-    with pytest.raises(ConfigError, match=r"'detected' is made of motion packs: of Human3\.6M choose gt or noise:PX"):
+    with pytest.raises(ConfigError, match=r"'detected' needs motion packs: with Human3\.6M, choose gt or noise:PX"):
         list(data.views(DepthCodec(), InputKind.parse("detected"), torch.Generator()))
     noisy = SvmacSettings(width=8, noise=msgspec.structs.replace(EXACT, sigma_px=10))
     (exact_batch, noisy_batch) = (
-        RecordedTraining([sequence(400)], human36m.INFO)
+        AnnotatedTrainingSet([sequence(400)], human36m.INFO)
         .inputs(DepthCodec(), settings)
         .batch(400, torch.Generator().manual_seed(0))
         for settings in (SETTINGS, noisy)
@@ -184,7 +187,7 @@ def test_noise_is_of_so_many_pixels() -> None:
 
 def test_a_body_that_is_varied_is_varied_in_the_picture_and_in_space_alike() -> None:
     wide = SvmacSettings(width=8, noise=msgspec.structs.replace(EXACT, hip_width=(2, 2)))
-    data = RecordedTraining([sequence(1, at_m=(0, 0, 6))], human36m.INFO)
+    data = AnnotatedTrainingSet([sequence(1, at_m=(0, 0, 6))], human36m.INFO)
     left, right = H36M17.indices("left_hip", "right_hip")
     widths = []
     for settings in (SETTINGS, wide):
@@ -197,7 +200,7 @@ def test_a_body_that_is_varied_is_varied_in_the_picture_and_in_space_alike() -> 
 
 
 def test_a_share_of_the_labels_is_the_same_for_the_same_seed() -> None:
-    data = RecordedTraining([sequence(100)], human36m.INFO)
+    data = AnnotatedTrainingSet([sequence(100)], human36m.INFO)
     batches = [
         rows_of(
             data.labelled(DepthCodec(), SvmacSettings(noise=EXACT, seed=seed), share=0.05).poses(
@@ -216,9 +219,9 @@ def test_svmac_without_supervision_reaches_2d_alone(
 ) -> None:
     """What it holds of the data are 2D joints, and nothing asks for labels."""
     data: Any = (
-        RecordedTraining([sequence()], human36m.INFO)
+        AnnotatedTrainingSet([sequence()], human36m.INFO)
         if source == "sequences"
-        else PicturesTraining(load_lsp(write_lsp(tmp_path / "lsp")), human36m.INFO)
+        else TrainingSet2D(load_lsp(write_lsp(tmp_path / "lsp")), human36m.INFO)
     )
 
     def refused(*args: Any, **options: Any) -> None:
@@ -244,12 +247,12 @@ def test_svmac_without_supervision_reaches_2d_alone(
 
 def test_pictures_are_trained_on_and_have_no_labels(tmp_path: Path) -> None:
     people = load_lsp(write_lsp(tmp_path / "lsp"))
-    data = PicturesTraining(people, human36m.INFO)
+    data = TrainingSet2D(people, human36m.INFO)
     codec = DepthCodec()
     batch = data.inputs(codec, SETTINGS).batch(200, torch.Generator().manual_seed(0))
-    expected, _ = codec.encode(as_detected(people.joints_px))
+    expected, _ = codec.encode(as_detected_or_nan(people.joints_px))
     assert rows_of(batch) <= {tuple(row) for row in expected.round(4).tolist()}
-    with pytest.raises(ConfigError, match="2D joints alone"):
+    with pytest.raises(ConfigError, match="only 2D joints"):
         data.labelled(codec, SETTINGS)
     noise = msgspec.structs.replace(EXACT, sigma_px=UNIT_PX / 10)
     noisy = data.inputs(codec, SvmacSettings(noise=noise)).batch(200, torch.Generator().manual_seed(0))
@@ -260,13 +263,13 @@ def test_pictures_are_trained_on_and_have_no_labels(tmp_path: Path) -> None:
     )  # the root, middle of the hips, has half the variance
     nobody = Poses2D(np.full((2, 17, 2), np.nan, np.float32), np.zeros((2, 17), bool), ["a", "b"])
     with pytest.raises(InputError, match="none of the 2 people"):
-        PicturesTraining(nobody, human36m.INFO)
+        TrainingSet2D(nobody, human36m.INFO)
 
 
 def test_four_cameras_see_the_same_motion(tmp_path: Path) -> None:
     """Human3.6M's files with their calibration: the true depth is right in each camera."""
     write_human36m(tmp_path, subjects=["S9"], takes=["Walking 1"])
-    data = RecordedEvaluation(human36m.load_human36m(tmp_path, subjects=["S9"]), human36m.INFO)
+    data = AnnotatedEvaluationSet(human36m.load_human36m(tmp_path, subjects=["S9"]), human36m.INFO)
     views = list(data.views(DepthCodec(), InputKind.parse("gt"), torch.Generator()))
     assert len(views) == 4
     depths = iter([true_depths(view) for view in views])

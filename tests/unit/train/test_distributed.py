@@ -9,8 +9,9 @@ from command import torchrun
 from two_processes import CASES, gradients, small_pack
 
 from rtpose.errors import ConfigError
-from rtpose.train.processes import own_rows, rand_rows, start_fabric
+from rtpose.train.distributed import own_rows, rand_rows, start_fabric
 
+pytestmark = pytest.mark.slow  # starts two processes, which import torch
 SCRIPT = Path(__file__).parents[2] / "helpers" / "two_processes.py"
 
 
@@ -69,7 +70,7 @@ def test_rows_are_shared_out_in_each_batch(monkeypatch: pytest.MonkeyPatch) -> N
     """Of three processes, the second: its rows of two batches of 6, one after the other."""
     torch.manual_seed(0)
     everyone = torch.rand(12)
-    monkeypatch.setattr("rtpose.train.processes._count_and_rank", lambda: (3, 1))
+    monkeypatch.setattr("rtpose.train.distributed._count_and_rank", lambda: (3, 1))
     assert torch.equal(own_rows(torch.arange(12.0).reshape(6, 2)), torch.tensor([[4.0, 5.0], [6.0, 7.0]]))
     torch.manual_seed(0)
     assert torch.equal(rand_rows(torch.zeros(4, 2), batches=2), everyone[[2, 3, 8, 9]])

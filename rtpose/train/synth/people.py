@@ -1,6 +1,6 @@
-"""Rendered people as an endless, repeatable list of labelled pictures.
+"""Rendered people as an endless, repeatable sequence of labelled pictures.
 
-Picture `index` of a seed is the same whatever process makes it and in whatever order: everything random comes
+RenderedPicture `index` of a seed is the same whatever process makes it and in whatever order: everything random comes
 from a generator of its own, seeded with (seed, split, index). Bodies and the cut of their clothes are costly to
 make, so `BLOCK` neighbouring pictures choose theirs from `BODIES` of the block; poses, colours, places, lights
 and cameras are each picture's own. Go through the indices in order, or block by block.
@@ -23,9 +23,9 @@ from rtpose.geometry import pixels_from_camera
 from rtpose.skeleton import H36M17
 from rtpose.train.synth.body import BODY, TIGHTS, BodyModel, Pose
 from rtpose.train.synth.clothing import SOLE_M, DressedPerson, Outfit
-from rtpose.train.synth.motion import Array, JointAnglePack, Motion, rotation_xyz
+from rtpose.train.synth.motion import Array, JointAngleMotion, JointAnglePack, rotation_xyz
 from rtpose.train.synth.photo import Split, cut_from_picture, find_pictures, photographed, procedural_backdrop
-from rtpose.train.synth.renderer import Quality, Renderer, Thing, View
+from rtpose.train.synth.renderer import Quality, Renderer
 from rtpose.train.synth.sampling import (
     perturbed,
     random_light,
@@ -34,9 +34,11 @@ from rtpose.train.synth.sampling import (
     random_phenotype,
     random_room,
 )
+from rtpose.train.synth.surfaces import PlacedSurface
+from rtpose.train.synth.view import PlacedCamera
 from rtpose.types import Camera, Float32, Image
 
-TEST_SUBJECTS = ("05", "17", "131")
+HELD_OUT_SUBJECTS = ("05", "17", "131")
 """Whose motions are in the test split only: dance (the sample clip's), boxing, creeping, hops."""
 BLOCK, BODIES = 128, 12
 MAX_PEOPLE = 4
@@ -53,7 +55,7 @@ _LEAST_SEEN = 5  # joints of the person whom the picture is about
 
 
 @dataclass(frozen=True)
-class Person:
+class RenderedPerson:
     """One person of a picture. Joints: `h36m17` as a detector defines them."""
 
     joints_px: Float32
@@ -67,12 +69,12 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Picture:
+class RenderedPicture:
     """A rendered picture with its labels."""
 
     image: Image
     """(H, W, 3) uint8 RGB."""
-    people: tuple[Person, ...]
+    people: tuple[RenderedPerson, ...]
     """First the person whom the picture is about, then the others who are at least partly inside."""
     camera: Camera
 
@@ -112,16 +114,19 @@ class _Placed:
 
 
 def clips_of_split(pack: JointAnglePack, split: Split, path: Path) -> list[int]:
-    """Those of `TEST_SUBJECTS`, or of everybody else. Errors: `InputError` naming the pack's path if it has none."""
-    clips = [i for i, clip in enumerate(pack.clips) if (clip["subject"] in TEST_SUBJECTS) == (split is Split.TEST)]
+    """Those of `HELD_OUT_SUBJECTS`, or of everybody else. Errors: `InputError` naming the pack's path if it has
+    none."""
+    clips = [i for i, clip in enumerate(pack.clips) if (clip["subject"] in HELD_OUT_SUBJECTS) == (split is Split.TEST)]
     if not clips:
-        subjects = f"the test subjects {', '.join(TEST_SUBJECTS)}" if split is Split.TEST else "subjects to train on"
+        subjects = (
+            f"the test subjects {', '.join(HELD_OUT_SUBJECTS)}" if split is Split.TEST else "subjects to train on"
+        )
         raise InputError(f"{path} has no clips of {subjects}: name another pack of joint angles")
     return clips
 
 
 class RenderedPeople:
-    """Makes picture after picture. Each process draws with an OpenGL context of its own, made when it first draws.
+    """Renders pictures on demand. Each process creates an OpenGL context of its own when it first draws.
 
     `torch.utils.data.DataLoader(people, sampler=range(n), collate_fn=list, num_workers=2)` makes them while a
     network learns.
@@ -136,7 +141,7 @@ class RenderedPeople:
         self._arguments = (motions, settings, backgrounds)
         self.settings = settings or PeopleSettings()
         self.seconds: Counter[str] = Counter()
-        """Where the time went, by step."""
+        """Time spent in each step."""
         self._pack = JointAnglePack(motions)
         self.clips = clips_of_split(self._pack, self.settings.split, motions)
         # Long clips more often than short ones, but not in proportion: a few are very long.
@@ -145,7 +150,7 @@ class RenderedPeople:
         self._backgrounds = find_pictures(backgrounds, self.settings.split) if backgrounds else []
         self._model = BodyModel(coarse=True)
         self._renderer: tuple[int, Renderer] | None = None
-        # A person of another block is only needed by who goes back and forth.
+        # Two blocks, for indices that jump back and forth.
         self._body = lru_cache(maxsize=2 * BODIES)(self._make_body)
 
     def close(self) -> None:
@@ -165,7 +170,7 @@ class RenderedPeople:
             self._renderer = (os.getpid(), Renderer(self.settings.size, quality))
         return self._renderer[1]
 
-    def __getitem__(self, index: int) -> Picture:
+    def __getitem__(self, index: int) -> RenderedPicture:
         """Picture `index`, 0 or more; there is no last one."""
         if index < 0:
             raise IndexError(index)
@@ -183,7 +188,7 @@ class RenderedPeople:
         rng = self._generator(1, block, number)
         return DressedPerson(self._model, self._model.shape(random_phenotype(rng)), random_outfit(rng))
 
-    def _picture(self, index: int, rng: np.random.Generator) -> Picture:
+    def _picture(self, index: int, rng: np.random.Generator) -> RenderedPicture:
         settings = self.settings
         lap = _Lap(self.seconds)
         if settings.group:
@@ -202,7 +207,7 @@ class RenderedPeople:
         eye, light = view.eye, random_light(rng)
         floor_y = min(0.0, *(float(p.outline[:, 1].min()) for p in people))
         roots = np.stack([p.joints[0] for p in people])
-        things: list[Thing] = []
+        things: list[PlacedSurface] = []
         if rng.random() < 0.35:
             for _ in range(1 + int(rng.random() < 0.3)):
                 at = people[0].joints[int(rng.integers(17))] + rng.normal(0, 0.1, 3)
@@ -225,7 +230,7 @@ class RenderedPeople:
         labelled = tuple(_label(person, view, drawn.depth_m) for person in people)
         inside = tuple(p for k, p in enumerate(labelled) if k == 0 or _inside(p, settings.size))
         lap("camera and labels")
-        return Picture(image, inside, view.camera)
+        return RenderedPicture(image, inside, view.camera)
 
     def _pose(self, body: DressedPerson, place: Array, rng: np.random.Generator) -> _Placed:
         motion = perturbed(self._frame(rng), lambda: self._frame(rng), rng)
@@ -243,7 +248,7 @@ class RenderedPeople:
         outline = model.skin(pose, body.shape.vertices[_OUTLINE], model.weights[_OUTLINE]).astype(np.float64)
         return _Placed(body, pose, random_outfit(rng, self.settings.split), joints, outline)
 
-    def _frame(self, rng: np.random.Generator) -> Motion:
+    def _frame(self, rng: np.random.Generator) -> JointAngleMotion:
         clip = self.clips[int(rng.choice(len(self.clips), p=self._clip_shares))]
         at = int(rng.integers(self._pack.clips[clip]["n"]))
         return self._pack.motion(clip, slice(at, at + 1))
@@ -287,7 +292,7 @@ def _eye(target: Array, distance_m: float, rng: np.random.Generator) -> Array:
     return eye
 
 
-def _person_view(people: list[_Placed], size: tuple[int, int], rng: np.random.Generator) -> View:
+def _person_view(people: list[_Placed], size: tuple[int, int], rng: np.random.Generator) -> PlacedCamera:
     """A window of a camera's picture with the first person in it, as a detector's box would cut it out."""
     person = people[0]
     middle = (person.outline.min(0) + person.outline.max(0)) / 2
@@ -304,7 +309,7 @@ def _person_view(people: list[_Placed], size: tuple[int, int], rng: np.random.Ge
     return _window(eye, axis, roll, size, person.outline, float(share), about, rng.uniform(-apart, apart, 2))
 
 
-def _group_view(people: list[_Placed], size: tuple[int, int], rng: np.random.Generator) -> View:
+def _group_view(people: list[_Placed], size: tuple[int, int], rng: np.random.Generator) -> PlacedCamera:
     """A camera that has everybody in its picture."""
     points = np.concatenate([p.outline for p in people])
     middle = (points.min(0) + points.max(0)) / 2
@@ -324,14 +329,14 @@ def _window(
     share: float,
     about: Array | None,
     apart: Array,
-) -> View:
+) -> PlacedCamera:
     """A camera at `eye` that looks at `axis`; the window of its picture that `points` fill to a share.
 
     The window's own camera has the same eye and axes, another focal length, and its centre anywhere.
     about: (3,) what is in the window's middle, None: the points' box; apart: (2,) off the middle, in windows.
     """
     width, height = size
-    unit = View.looking(Camera(1.0, 1.0, 0.0, 0.0), size, eye, axis, roll_deg)
+    unit = PlacedCamera.looking(Camera(1.0, 1.0, 0.0, 0.0), size, eye, axis, roll_deg)
     seen = unit.to_camera(points)
     plane = seen[:, :2] / np.maximum(seen[:, 2:], 0.2)
     low, high = plane.min(0), plane.max(0)
@@ -344,7 +349,7 @@ def _window(
     return replace(unit, camera=Camera(focal, focal, float(cx), float(cy)))
 
 
-def _label(person: _Placed, view: View, depth_m: Float32) -> Person:
+def _label(person: _Placed, view: PlacedCamera, depth_m: Float32) -> RenderedPerson:
     joints = view.to_camera(person.joints).astype(np.float32)
     ahead = joints.copy()
     ahead[:, 2] = np.maximum(ahead[:, 2], 0.05)  # a joint behind the camera is far outside, not mirrored
@@ -359,10 +364,10 @@ def _label(person: _Placed, view: View, depth_m: Float32) -> Person:
     cover = _COVER * max(0.5, person.dressed.shape.height_m / _ADULT_M)
     visible = inside & (joints[:, 2] - surface < cover)
     box = np.concatenate([edge.min(0), edge.max(0)]).astype(np.float32)
-    return Person(pixels, joints, visible, box)
+    return RenderedPerson(pixels, joints, visible, box)
 
 
-def _inside(person: Person, size: tuple[int, int]) -> bool:
+def _inside(person: RenderedPerson, size: tuple[int, int]) -> bool:
     """Whether at least a joint of the person is in the picture."""
     x, y = person.joints_px.T
     return bool(((x >= 0) & (x < size[0]) & (y >= 0) & (y < size[1])).any() and (person.joints_m[:, 2] > 0.2).all())

@@ -1,7 +1,7 @@
 """Human3.6M, MPII, COCO, MuCo-3DHP and MuPoTS-3D with their pictures, in the folders of the PoseNet release.
 
 Where from: https://github.com/mks0601/3DMPPE_POSENET_RELEASE links annotations in COCO's form for all of them and says
-where the pictures lie; the data sets' own sites give the pictures. Terms: each data set's own (see `DATA_SETS`).
+where the pictures lie; the data sets' own sites give the pictures. Terms: each data set's own (see `PICTURE_SETS`).
 Joints come out as a detector defines them (`rtpose.skeleton`), as rendered people's do.
 """
 
@@ -20,32 +20,33 @@ from numpy.typing import NDArray
 from rtpose.errors import InputError
 from rtpose.geometry import camera_from_fov, pixels_from_camera
 from rtpose.skeleton import COCO17, H36M17, H36M17_AS_DETECTED, H36M17_FROM_COCO17
-from rtpose.train.data.readers import DatasetInfo, expected_file, h36m17_by_name, mixed
+from rtpose.train.data.readers.data_set_info import DataSetInfo, expected_file
+from rtpose.train.data.readers.poses import h36m17_by_name, mixed
 from rtpose.types import Camera, Float32, Image
 
 _RELEASE = "https://github.com/mks0601/3DMPPE_POSENET_RELEASE"
 _RESEARCH = "Free for research; no commercial use."
-DATA_SETS = {
-    "human36m": DatasetInfo(
+PICTURE_SETS = {
+    "human36m": DataSetInfo(
         name="Human3.6M with pictures", source=f"http://vision.imar.ro/human3.6m, labels from {_RELEASE}",
         terms="Free for academic use with an account from the authors; no redistribution, no commercial use.",
         files=("annotations/Human36M_subject*_data.json", "…_camera.json", "…_joint_3d.json", "images/"),
     ),
-    "mpii": DatasetInfo(
+    "mpii": DataSetInfo(
         name="MPII Human Pose with pictures", source=f"http://human-pose.mpi-inf.mpg.de, labels from {_RELEASE}",
         terms="Annotations under the Simplified BSD licence; the pictures belong to their makers.",
         files=("annotations/train.json", "images/"),
     ),
-    "coco": DatasetInfo(
+    "coco": DataSetInfo(
         name="COCO keypoints", source="https://cocodataset.org",
         terms="Annotations under CC BY 4.0; the pictures belong to their makers.",
         files=("annotations/person_keypoints_train2017.json", "images/train2017/"),
     ),
-    "muco": DatasetInfo(
+    "muco": DataSetInfo(
         name="MuCo-3DHP", source=f"http://gvv.mpi-inf.mpg.de/projects/SingleShotMultiPerson, made as in {_RELEASE}",
         terms=_RESEARCH, files=("data/MuCo-3DHP.json", "data/augmented_set/", "data/unaugmented_set/"),
     ),
-    "mupots": DatasetInfo(
+    "mupots": DataSetInfo(
         name="MuPoTS-3D", source=f"http://gvv.mpi-inf.mpg.de/projects/SingleShotMultiPerson, labels from {_RELEASE}",
         terms=_RESEARCH, files=("data/MuPoTS-3D.json", "data/MultiPersonTestSet/"),
     ),
@@ -53,7 +54,7 @@ DATA_SETS = {
 
 
 @dataclass(frozen=True)
-class Person:
+class AnnotatedPerson:
     """See `rtpose.train.cascaded.pictures.PersonLabels`."""
 
     joints_px: Float32
@@ -67,12 +68,12 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Picture:
+class AnnotatedPicture:
     """A picture with everyone in it."""
 
     image: Image
     """(H, W, 3) uint8 RGB."""
-    people: tuple[Person, ...]
+    people: tuple[AnnotatedPerson, ...]
     camera: Camera
     """For data sets with 2D labels alone that of the default field of view."""
 
@@ -80,11 +81,11 @@ class Picture:
 @dataclass(frozen=True)
 class _Entry:
     path: Path
-    people: tuple[Person, ...]
+    people: tuple[AnnotatedPerson, ...]
     camera: Camera
 
 
-class PictureFolder:
+class PictureSet:
     """The pictures of one data set: labels in memory, pictures read when asked for."""
 
     def __init__(self, entries: Sequence[_Entry], *, in_sequences: bool = False) -> None:
@@ -97,26 +98,26 @@ class PictureFolder:
         """That a picture is of: in MuPoTS-3D TS1 to TS20; "" where figures are not taken by sequence."""
         return self._entries[index].path.parent.name if self._in_sequences else ""
 
-    def __getitem__(self, index: int) -> Picture:
+    def __getitem__(self, index: int) -> AnnotatedPicture:
         """Errors: `InputError` for a picture that is missing or damaged."""
         entry = self._entries[index]
         bgr = cv2.imread(str(entry.path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if bgr is None:
             raise InputError(f"{entry.path} is missing or no picture: put the data set's pictures where its labels say")
-        return Picture(np.ascontiguousarray(bgr[..., ::-1], np.uint8), entry.people, entry.camera)
+        return AnnotatedPicture(np.ascontiguousarray(bgr[..., ::-1], np.uint8), entry.people, entry.camera)
 
 
-def open_data_set(
+def open_picture_set(
     name: str, folder: Path, *, subjects: Sequence[int] = (1, 5, 6, 7, 8), every: int = 5
-) -> PictureFolder:
-    """A data set of `DATA_SETS` from its folder. subjects, every: of Human3.6M, whose 50 Hz videos repeat themselves;
-    the paper trains on every 5th frame and tests S9 and S11 on every 64th.
+) -> PictureSet:
+    """A data set of `PICTURE_SETS` from its folder. subjects, every: of Human3.6M, whose 50 Hz videos repeat
+    themselves; the paper trains on every 5th frame and tests S9 and S11 on every 64th.
 
     Errors: `InputError` for an unknown name, a wrong folder, labels of another form.
     """
-    if name not in DATA_SETS:
-        raise InputError(f"no data set '{name}' with pictures: choose one of {', '.join(DATA_SETS)}")
-    info = DATA_SETS[name]
+    if name not in PICTURE_SETS:
+        raise InputError(f"no data set '{name}' with pictures: choose one of {', '.join(PICTURE_SETS)}")
+    info = PICTURE_SETS[name]
     if name == "human36m":
         entries = [e for subject in subjects for e in _human36m(folder, subject, every)]
     else:
@@ -124,11 +125,11 @@ def open_data_set(
         entries = _grouped(path, lambda data: _READERS[name](path, data))
     entries = [entry for entry in entries if entry.people]
     if not entries:
-        raise InputError(f"{folder} has no labelled person of {info.name}: fetch its annotations again")
-    return PictureFolder(entries, in_sequences=name == "mupots")
+        raise InputError(f"{folder} has no labelled person of {info.name}: download its annotations again")
+    return PictureSet(entries, in_sequences=name == "mupots")
 
 
-_PersonReader = Callable[[dict[str, Any], dict[str, Any], Camera], Person | None]
+_PersonReader = Callable[[dict[str, Any], dict[str, Any], Camera], AnnotatedPerson | None]
 """(picture's entry, person's entry, camera) -> the person, None to leave it out."""
 
 
@@ -140,7 +141,7 @@ def _grouped(path: Path, entries: Callable[[dict[str, Any]], list[_Entry]]) -> l
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise InputError(
-            f"{path} holds no such labels as the PoseNet release's ({type(error).__name__}: {error}): fetch it again"
+            f"{path} holds no such labels as the PoseNet release's ({type(error).__name__}: {error}): download it again"
         ) from None
 
 
@@ -148,7 +149,7 @@ def _entries(
     data: Mapping[str, Any], pictures: Path, camera_of: Callable[[dict[str, Any]], Camera], person_of: _PersonReader
 ) -> list[_Entry]:
     """COCO's form: `images` with id, file_name, width, height; `annotations` with image_id and a person's labels."""
-    people: dict[Any, list[Person]] = {}
+    people: dict[Any, list[AnnotatedPerson]] = {}
     images = {image["id"]: image for image in data["images"]}
     cameras = {key: camera_of(image) for key, image in images.items()}
     for annotation in data["annotations"]:
@@ -181,7 +182,7 @@ _MPII_JOINTS = (
 
 def _person_2d(
     annotation: Mapping[str, Any], joints: Sequence[str], names: Sequence[str], matrix: Float32, *, seen_from: int
-) -> Person:
+) -> AnnotatedPerson:
     """joints: the annotation's order. names: the joints that `matrix` (17, len(names)) wants, under the same names.
     seen_from: the least flag of a visible joint."""
     labels = np.array(annotation["keypoints"], np.float32).reshape(len(joints), 3)
@@ -193,11 +194,11 @@ def _person_2d(
             chosen[i] = (*pixels[row[joint]], labels[row[joint], 2])
     joints_px = mixed(matrix, chosen[:, :2])
     hidden = matrix @ (np.nan_to_num(chosen[:, 2:]) < seen_from).astype(np.float32)
-    return Person(joints_px, None, np.isfinite(joints_px).all(-1) & (hidden[:, 0] == 0), _box(annotation))
+    return AnnotatedPerson(joints_px, None, np.isfinite(joints_px).all(-1) & (hidden[:, 0] == 0), _box(annotation))
 
 
 def _coco(path: Path, data: dict[str, Any]) -> list[_Entry]:
-    def person(_: dict[str, Any], annotation: dict[str, Any], camera: Camera) -> Person | None:
+    def person(_: dict[str, Any], annotation: dict[str, Any], camera: Camera) -> AnnotatedPerson | None:
         if annotation.get("iscrowd") or not annotation["num_keypoints"]:
             return None
         return _person_2d(annotation, COCO17.joints, COCO17.joints, H36M17_FROM_COCO17, seen_from=2)
@@ -206,7 +207,7 @@ def _coco(path: Path, data: dict[str, Any]) -> list[_Entry]:
 
 
 def _mpii(path: Path, data: dict[str, Any]) -> list[_Entry]:
-    def person(_: dict[str, Any], annotation: dict[str, Any], camera: Camera) -> Person | None:
+    def person(_: dict[str, Any], annotation: dict[str, Any], camera: Camera) -> AnnotatedPerson | None:
         if not annotation["num_keypoints"]:
             return None
         return _person_2d(annotation, _MPII_JOINTS, H36M17.joints, H36M17_AS_DETECTED, seen_from=1)
@@ -227,7 +228,7 @@ _NAME_OF_MPI = {
 }  # fmt: skip
 
 
-def _person_3d(pixels: Any, camera_mm: Any, annotation: Mapping[str, Any]) -> Person:
+def _person_3d(pixels: Any, camera_mm: Any, annotation: Mapping[str, Any]) -> AnnotatedPerson:
     """Both (17 or more, …) in MPI's order."""
 
     def joints(values: Any) -> Float32:
@@ -235,13 +236,13 @@ def _person_3d(pixels: Any, camera_mm: Any, annotation: Mapping[str, Any]) -> Pe
         return mixed(H36M17_AS_DETECTED, h36m17_by_name(array, _MPI_JOINTS, _NAME_OF_MPI))
 
     metres: Float32 = joints(camera_mm) * np.float32(1e-3)
-    return Person(joints(pixels), metres, np.ones(len(metres), np.bool_), _box(annotation))
+    return AnnotatedPerson(joints(pixels), metres, np.ones(len(metres), np.bool_), _box(annotation))
 
 
 _APART_M = 0.5
 
 
-def _in_nobodys_way(people: tuple[Person, ...]) -> tuple[Person, ...]:
+def _in_nobodys_way(people: tuple[AnnotatedPerson, ...]) -> tuple[AnnotatedPerson, ...]:
     """Of people who were pasted into one picture those who are sure to be seen: the nearest, and whoever is `_APART_M`
     beside everyone else. The PoseNet release's rule: nothing says who covers whom."""
     roots = np.stack([person.joints_m[0] for person in people if person.joints_m is not None])
@@ -255,7 +256,7 @@ def _muco(path: Path, data: dict[str, Any]) -> list[_Entry]:
     def camera(image: dict[str, Any]) -> Camera:
         return Camera(*(float(v) for v in (*image["f"], *image["c"])))
 
-    def person(_: dict[str, Any], annotation: dict[str, Any], camera: Camera) -> Person:
+    def person(_: dict[str, Any], annotation: dict[str, Any], camera: Camera) -> AnnotatedPerson:
         return _person_3d(annotation["keypoints_img"], annotation["keypoints_cam"], annotation)
 
     entries = _entries(data, path.parent, camera, person)
@@ -266,7 +267,7 @@ def _mupots(path: Path, data: dict[str, Any]) -> list[_Entry]:
     def camera(image: dict[str, Any]) -> Camera:
         return Camera(*(float(v) for v in image["intrinsic"]))
 
-    def person(_: dict[str, Any], annotation: dict[str, Any], camera: Camera) -> Person | None:
+    def person(_: dict[str, Any], annotation: dict[str, Any], camera: Camera) -> AnnotatedPerson | None:
         if not annotation["is_valid"]:
             return None
         return _person_3d(annotation["keypoints_img"], annotation["keypoints_cam"], annotation)
@@ -276,7 +277,7 @@ def _mupots(path: Path, data: dict[str, Any]) -> list[_Entry]:
 
 def _human36m(folder: Path, subject: int, every: int) -> list[_Entry]:
     """One person in each picture; joints in world millimetres, in h36m17's order, by action, subaction and frame."""
-    info = DATA_SETS["human36m"]
+    info = PICTURE_SETS["human36m"]
     labels, cameras, joints = (
         expected_file(folder, f"annotations/Human36M_subject{subject}_{part}.json", info)
         for part in ("data", "camera", "joint_3d")
@@ -293,14 +294,16 @@ def _human36m(folder: Path, subject: int, every: int) -> list[_Entry]:
             lens = lenses[str(image["cam_idx"])]
             return Camera(*(float(v) for v in (*lens["f"], *lens["c"])))
 
-        def person(image: dict[str, Any], annotation: dict[str, Any], camera: Camera) -> Person:
+        def person(image: dict[str, Any], annotation: dict[str, Any], camera: Camera) -> AnnotatedPerson:
             lens = lenses[str(image["cam_idx"])]
             take = world[str(image["action_idx"])][str(image["subaction_idx"])]
             world_mm = np.array(take[str(image["frame_idx"])], np.float64).reshape(len(H36M17.joints), 3)
             box = _box(annotation)
             joints_m = _seen_in_box(world_mm, np.array(lens["R"]), np.array(lens["t"]), camera, box, cameras)
             joints_m = mixed(H36M17_AS_DETECTED, joints_m)
-            return Person(pixels_from_camera(joints_m, camera), joints_m, np.ones(len(joints_m), np.bool_), box)
+            return AnnotatedPerson(
+                pixels_from_camera(joints_m, camera), joints_m, np.ones(len(joints_m), np.bool_), box
+            )
 
         return _entries(data, folder / "images", camera, person)
 
@@ -318,7 +321,7 @@ def _seen_in_box(
             x, y = pixels_from_camera(joints_m, camera).mean(0)
             if box[0] <= x <= box[2] and box[1] <= y <= box[3]:
                 return joints_m
-    raise InputError(f"{file} puts people elsewhere than their boxes: fetch all files of the same release")
+    raise InputError(f"{file} puts people elsewhere than their boxes: download all files of one release")
 
 
 _READERS = {"mpii": _mpii, "coco": _coco, "muco": _muco, "mupots": _mupots}

@@ -1,13 +1,14 @@
-"""One training on several processes (`torchrun`), each working on its own rows of every batch.
+"""Training on several processes (`torchrun`), each with its own rows of every batch.
 
-The result is that of one process: whatever is random in a row is drawn for the whole batch by every process, layers
-that mix rows mix those of all processes, and the gradients are averaged. So `batch_size` means the same on any number.
+The result equals that of one process: every process draws random numbers for the whole batch, layers that mix rows mix
+those of all processes, and gradients are averaged. `batch_size` therefore means the same on any number of processes.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -16,13 +17,12 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from rtpose.errors import ConfigError
-from rtpose.train.lifters.method import Method
 
-logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells of every process that starts
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it logs every process that starts
 
 
 def start_fabric() -> Fabric:
-    """Join the processes that `torchrun` started; without it, this process alone on one device.
+    """Join the processes that `torchrun` started. Without torchrun: this process alone, on one device.
 
     Errors: `ConfigError` for more processes than GPUs.
     """
@@ -32,22 +32,24 @@ def start_fabric() -> Fabric:
             f"{count} processes cannot share {gpus} GPU(s): pass --nproc-per-node={gpus} to torchrun, or hide the GPUs "
             "with CUDA_VISIBLE_DEVICES="
         )
-    # Not accelerator="auto": it takes Apple's GPUs, too, which lack operations that are used here.
+    # Not accelerator="auto": it would also take Apple's GPUs, which lack operations used here.
     accelerator = "cuda" if gpus else "cpu"
     fabric = Fabric(accelerator=accelerator, devices=count, num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", 1)))
     fabric.launch()
     return fabric
 
 
-def share_batches(fabric: Fabric, method: Method) -> None:
-    """Make a method's steps on each process's rows add up to the step on all rows. Nothing is done to one process.
+def share_batches(fabric: Fabric, networks: Iterable[nn.Module], optimisers: Iterable[torch.optim.Optimizer]) -> None:
+    """Change networks and optimisers so that steps on each process's rows add up to one step on all rows.
 
-    The networks are not wrapped in DistributedDataParallel: it expects one forward pass for each backward pass, and no
-    gradient of a gradient; a step here has several passes and the critics' gradient penalty.
+    Does nothing for a single process.
+
+    DistributedDataParallel does not fit: it expects one forward pass per backward pass and no second derivatives, while
+    a step here has several passes and the critics' gradient penalty.
     """
     if fabric.world_size == 1:
         return
-    for network in method.networks.values():
+    for network in networks:
         for layer in network.modules():
             if type(layer) in _SHARED:
                 layer.__class__ = _SHARED[type(layer)]  # keeps parameters, buffers and their names
@@ -60,20 +62,20 @@ def share_batches(fabric: Fabric, method: Method) -> None:
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    for optimiser in method.optimisers.values():
+    for optimiser in optimisers:
         optimiser.register_step_pre_hook(average_gradients)
 
 
 def own_rows(rows: Tensor) -> Tensor:
-    """(N, …) of the whole batch -> (N / processes, …), this process's."""
+    """Rows (N, …) of the whole batch -> this process's rows (N / processes, …)."""
     count, rank = _count_and_rank()
     return rows if count == 1 else rows.reshape(count, -1, *rows.shape[1:])[rank]
 
 
 def rand_rows(rows: Tensor, *, batches: int = 1) -> Tensor:
-    """(N,) uniform in 0..1, one for each of this process's `rows` (N, …), drawn for those of all processes.
+    """Uniform random numbers (N,) in 0..1, one for each of this process's `rows` (N, …).
 
-    batches: how many batches `rows` holds one after the other; each has its rows on every process.
+    They are drawn for the rows of all processes. batches: how many batches `rows` holds, one after the other.
     """
     count, rank = _count_and_rank()
     drawn = torch.rand(count * len(rows), device=rows.device)
@@ -87,7 +89,7 @@ def _count_and_rank() -> tuple[int, int]:
 
 
 class _MeanOverProcesses(torch.autograd.Function):
-    """The mean of a tensor's values on all processes. torch's own collectives with a gradient are deprecated."""
+    """Mean of a tensor over all processes. torch's own differentiable collectives are deprecated."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -97,7 +99,7 @@ class _MeanOverProcesses(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        # Every process's loss depends on every process's x.
+        # The loss of every process depends on the x of every process.
         return _mean_over_processes(gradients[0])
 
 
@@ -107,7 +109,7 @@ def _mean_over_processes(x: Tensor) -> Tensor:
 
 
 class SharedBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation over the rows of all processes. torch's SyncBatchNorm does not run on CPUs."""
+    """Batch normalisation over the rows of all processes. torch's SyncBatchNorm does not run on the CPU."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C) or (N, C, L) -> the same shape."""
@@ -130,7 +132,7 @@ class SharedBatchNorm(nn.BatchNorm1d):
 
 
 class SharedDropout(nn.Dropout):
-    """Dropout with this process's rows of one mask: with the same seed everywhere, each would else drop the same."""
+    """Dropout with one mask for the whole batch. Otherwise equal seeds would give every process the same mask."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, …) -> the same shape."""

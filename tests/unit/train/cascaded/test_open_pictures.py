@@ -1,4 +1,4 @@
-"""`rtpose.train.data.readers.open_pictures`."""
+"""`rtpose.train.cascaded.open_pictures`."""
 
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,9 @@ from posenet_files import write_mupots
 from stick_people import StickPeople, write_rendered
 
 from rtpose.errors import InputError
-from rtpose.train.data.readers import open_pictures as module
-from rtpose.train.data.readers.open_pictures import Part, open_pictures
-from rtpose.train.data.readers.posenet import PictureFolder
+from rtpose.train.cascaded import open_pictures as module
+from rtpose.train.cascaded.open_pictures import SplitName, open_pictures
+from rtpose.train.data.readers.posenet_release import PictureSet
 
 
 def test_rendered_people_with_and_without_their_name(tmp_path: Path) -> None:
@@ -33,12 +33,12 @@ def test_a_data_set_by_name_and_folder(tmp_path: Path, monkeypatch: pytest.Monke
 def test_human36m_never_chooses_weights_by_its_test_subjects(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
 
-    def noted(name: str, folder: Path, **options: Any) -> PictureFolder:
+    def noted(name: str, folder: Path, **options: Any) -> PictureSet:
         asked.append(options)
-        return PictureFolder([])
+        return PictureSet([])
 
-    monkeypatch.setattr(module, "open_data_set", noted)
-    parts: tuple[Part, ...] = ("train", "validation", "test")
+    monkeypatch.setattr(module, "open_picture_set", noted)
+    parts: tuple[SplitName, ...] = ("train", "validation", "test")
     for part in parts:
         open_pictures("human36m:somewhere", part)
     assert asked == [

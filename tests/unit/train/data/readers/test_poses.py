@@ -5,7 +5,8 @@ import pytest
 
 from rtpose.errors import InputError
 from rtpose.skeleton import H36M17
-from rtpose.train.data.readers import DatasetInfo, Poses2D, as_detected, expected_file, h36m17_by_name
+from rtpose.train.data.readers.data_set_info import DataSetInfo, expected_file
+from rtpose.train.data.readers.poses import Poses2D, as_detected_or_nan, h36m17_by_name
 
 
 def test_joints_are_taken_by_name_and_the_unknown_are_nan() -> None:
@@ -20,14 +21,14 @@ def test_joints_are_taken_by_name_and_the_unknown_are_nan() -> None:
 
 def test_as_detected_needs_only_what_a_joint_is_made_of() -> None:
     joints = np.random.default_rng(0).normal(size=(2, 17, 3)).astype(np.float32)
-    whole = as_detected(joints)
+    whole = as_detected_or_nan(joints)
     for name in ("root", "spine", "thorax"):
         joints[:, H36M17.index_of[name]] = np.nan
-    assert np.array_equal(as_detected(joints), whole)
+    assert np.array_equal(as_detected_or_nan(joints), whole)
     hips = joints[:, H36M17.indices("left_hip", "right_hip")]
     assert np.allclose(whole[:, 0], hips.mean(1), atol=1e-6)
     joints[1, H36M17.index_of["left_hip"]] = np.nan
-    lost = np.isnan(as_detected(joints)).all(-1)
+    lost = np.isnan(as_detected_or_nan(joints)).all(-1)
     assert not lost[0].any()
     assert {H36M17.joints[i] for i in np.flatnonzero(lost[1])} == {"root", "spine", "left_hip"}
 
@@ -42,8 +43,8 @@ def test_people_with_a_missing_limb_are_left_out() -> None:
 
 
 def test_a_wrong_folder_names_the_file_expected(tmp_path: Path) -> None:
-    info = DatasetInfo("Poses", "http://poses.example", "free", ("a.npz",))
-    with pytest.raises(InputError, match=r"has no a\.npz: it is no folder of Poses \(http://poses\.example\)"):
+    info = DataSetInfo("Poses", "http://poses.example", "free", ("a.npz",))
+    with pytest.raises(InputError, match=r"has no a\.npz: it is not a folder of Poses \(http://poses\.example\)"):
         expected_file(tmp_path, "a.npz", info)
-    with pytest.raises(InputError, match=r"gone is no folder: name the one that holds Poses with a\.npz"):
+    with pytest.raises(InputError, match=r"gone is not a folder: give the folder of Poses with a\.npz"):
         expected_file(tmp_path / "gone", "a.npz", info)

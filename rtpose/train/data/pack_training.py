@@ -1,4 +1,4 @@
-"""What trainings are fed: motions, seen by random cameras, made detector-like."""
+"""Training on single frames of a motion pack, seen by random cameras, with detector noise."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from rtpose.skeleton import H36M17_AS_DETECTED
 from rtpose.train.data.cameras import project, random_camera_rotations, unit_poses
 from rtpose.train.data.motion_pack import MotionPack
 from rtpose.train.data.noise import add_detector_noise, vary_body
-from rtpose.train.settings import CameraSettings, NoiseSettings, TrainSettings
+from rtpose.train.data.readers.cmu import ACKNOWLEDGEMENT
+from rtpose.train.data.settings import CameraSettings, NoiseSettings, SamplingSettings
 
 _AS_DETECTED = torch.from_numpy(H36M17_AS_DETECTED)
 
 
 def as_detected(poses: Tensor) -> Tensor:
-    """(N, 17, 3) motion capture -> (N, 17, 3) the joints as a detector defines them (skeleton.py)."""
+    """Joints of motion capture (..., 17, D) -> joints as a detector defines them (`rtpose.skeleton`), same shape."""
     return _AS_DETECTED.to(poses.device) @ poses
 
 
 class _Views:
-    """Random frames seen by random cameras."""
+    """Draws random frames seen by random cameras."""
 
     def __init__(self, poses: Tensor, codec: DepthCodec, cameras: CameraSettings, noise: NoiseSettings) -> None:
         self._poses = poses
@@ -30,8 +31,8 @@ class _Views:
         self._noise = noise
 
     def draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Network inputs (size, 2 J), and the poses (size, J, 3) that they show, in the codec's units: depth in them
-        is what a perfect lifter says."""
+        """Network inputs (size, 2 J) and their true poses (size, J, 3) in the codec's units, so that z is the depth
+        that a perfect lifter gives."""
         rows = torch.randint(len(self._poses), (size,), generator=generator)
         poses = as_detected(vary_body(self._poses[rows], self._noise, generator))
         unit, _ = unit_poses(poses)
@@ -44,19 +45,19 @@ class _Views:
         return network_input, seen * scale[:, None, None]
 
 
-class Joints2D:
-    """An endless source of network inputs. The 3D motions stay inside: batches are 2D only."""
+class PackInputs:
+    """An endless source of network inputs. Batches contain 2D joints only."""
 
     def __init__(self, pack: MotionPack, codec: DepthCodec, cameras: CameraSettings, noise: NoiseSettings) -> None:
         self._views = _Views(torch.as_tensor(pack.poses_m), codec, cameras, noise)
 
     def batch(self, size: int, generator: torch.Generator) -> Tensor:
-        """(size, 2 J) normalised points of random frames and cameras; the same for the same generator state."""
+        """(size, 2 J) normalised points of random frames and cameras; depends only on the state of the generator."""
         return self._views.draw(size, generator)[0]
 
 
-class LabelledJoints:
-    """Network inputs with their depths, for the methods that are told them."""
+class PackLabelledInputs:
+    """An endless source of network inputs with labels, for supervised methods."""
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class LabelledJoints:
         share: float = 1.0,
         seed: int = 0,
     ) -> None:
-        """share: of the frames, the same ones for the same seed."""
+        """share: of the frames; the same frames for the same seed."""
         poses = torch.as_tensor(pack.poses_m)
         if share < 1:
             order = torch.randperm(len(poses), generator=torch.Generator().manual_seed(seed), device="cpu")
@@ -81,17 +82,14 @@ class LabelledJoints:
         return points, poses[..., 2]
 
     def poses(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Points (size, 2 J) and the poses (size, J, 3) that they show, root-relative, in the codec's units."""
+        """Points (size, 2 J) and their true poses (size, J, 3), root-relative, in the codec's units."""
         return self._views.draw(size, generator)
 
 
-class MotionTraining:
-    """A motion pack as `rtpose.train.data.protocols.TrainingData`."""
+class PackTrainingSet:
+    """A motion pack as a training set (`rtpose.train.data.sets.TrainingSet`)."""
 
-    acknowledgement = (
-        "The data used in this project was obtained from mocap.cs.cmu.edu. "
-        "The database was created with funding from NSF EIA-0196217."
-    )
+    acknowledgement = ACKNOWLEDGEMENT
 
     def __init__(self, pack: MotionPack) -> None:
         self.pack = pack
@@ -99,10 +97,10 @@ class MotionTraining:
         self.subjects = pack.subjects
         self.size = f"{len(pack.clips)} clips, {len(pack.poses_m)} frames"
 
-    def inputs(self, codec: DepthCodec, settings: TrainSettings) -> Joints2D:
-        """See `TrainingData`."""
-        return Joints2D(self.pack, codec, settings.cameras, settings.noise)
+    def inputs(self, codec: DepthCodec, settings: SamplingSettings) -> PackInputs:
+        """See `TrainingSet`."""
+        return PackInputs(self.pack, codec, settings.cameras, settings.noise)
 
-    def labelled(self, codec: DepthCodec, settings: TrainSettings, *, share: float = 1.0) -> LabelledJoints:
-        """See `TrainingData`."""
-        return LabelledJoints(self.pack, codec, settings.cameras, settings.noise, share=share, seed=settings.seed)
+    def labelled(self, codec: DepthCodec, settings: SamplingSettings, *, share: float = 1.0) -> PackLabelledInputs:
+        """See `TrainingSet`."""
+        return PackLabelledInputs(self.pack, codec, settings.cameras, settings.noise, share=share, seed=settings.seed)

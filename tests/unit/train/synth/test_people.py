@@ -24,17 +24,19 @@ from anny.paths import get_anny_cache_path
 from asf_files import amc_text, asf_text
 
 from rtpose.train.data.readers.cmu_angles import prepare_cmu_angles
-from rtpose.train.synth.dataset import (
-    TEST_SUBJECTS,
+from rtpose.train.synth.people import (
+    HELD_OUT_SUBJECTS,
     PeopleSettings,
-    Picture,
     RenderedPeople,
+    RenderedPicture,
     _label,
     _person_view,
 )
-from rtpose.train.synth.renderer import FAR_M, Material, Renderer
+from rtpose.train.synth.renderer import Renderer
 from rtpose.train.synth.scene import CUBE, solid
 from rtpose.train.synth.shards import RenderedFolder, render_folder
+from rtpose.train.synth.surfaces import Material
+from rtpose.train.synth.view import FAR_M
 
 MOTIONS = Path(__file__).resolve().parents[5] / "shared" / "data" / "cmu_amc30_train.npz"
 SIZE = (96, 96)
@@ -44,7 +46,7 @@ SCRIPT = """
 import hashlib, sys, warnings
 from pathlib import Path
 warnings.simplefilter("ignore")
-from rtpose.train.synth.dataset import PeopleSettings, RenderedPeople
+from rtpose.train.synth.people import PeopleSettings, RenderedPeople
 people = RenderedPeople(Path(sys.argv[1]), PeopleSettings(size=(96, 96), most_people=3))
 for i in sorted(map(int, sys.argv[2:])):
     p = people[i]
@@ -71,11 +73,11 @@ def people() -> Iterator[RenderedPeople]:
 
 
 @pytest.fixture(scope="module")
-def pictures(people: RenderedPeople) -> list[Picture]:
+def pictures(people: RenderedPeople) -> list[RenderedPicture]:
     return [people[i] for i in range(24)]
 
 
-def test_labels_project_onto_the_picture(pictures: list[Picture]) -> None:
+def test_labels_project_onto_the_picture(pictures: list[RenderedPicture]) -> None:
     for picture in pictures:
         assert picture.image.shape == (96, 96, 3)
         assert picture.image.dtype == np.uint8
@@ -92,7 +94,7 @@ def test_labels_project_onto_the_picture(pictures: list[Picture]) -> None:
         assert picture.people[0].visible.sum() >= 5
 
 
-def test_people_have_the_size_and_sides_of_people(pictures: list[Picture]) -> None:
+def test_people_have_the_size_and_sides_of_people(pictures: list[RenderedPicture]) -> None:
     at = H36M17.index_of
     for picture in pictures:
         for person in picture.people:
@@ -108,7 +110,7 @@ def test_people_have_the_size_and_sides_of_people(pictures: list[Picture]) -> No
 
 
 def test_the_same_index_is_the_same_picture_in_any_process_and_order(people: RenderedPeople) -> None:
-    def digest(picture: Picture) -> str:
+    def digest(picture: RenderedPicture) -> str:
         joints = b"".join(q.joints_m.tobytes() for q in picture.people)
         return hashlib.sha256(picture.image.tobytes() + joints).hexdigest()
 
@@ -134,7 +136,7 @@ def test_a_hidden_joint_is_not_visible(people: RenderedPeople) -> None:
     wall = solid(CUBE, between, (0.25, 0.25, 0.02), Material((0.5, 0.5, 0.5)))
     with Renderer(SIZE) as renderer:
         things = [wall, *placed.dressed.things(placed.pose)]
-        from rtpose.train.synth.renderer import Light
+        from rtpose.train.synth.view import Light
 
         depth = renderer.render(things, view, Light((0, 1, 0.2)), np.zeros((0, 4), np.float32), head).depth_m
     labelled = _label(placed, view, depth)
@@ -145,11 +147,11 @@ def test_a_hidden_joint_is_not_visible(people: RenderedPeople) -> None:
 
 def test_held_out_subjects_are_never_in_train(people: RenderedPeople) -> None:
     clips = people._pack.clips
-    assert not {clips[i]["subject"] for i in people.clips} & set(TEST_SUBJECTS)
+    assert not {clips[i]["subject"] for i in people.clips} & set(HELD_OUT_SUBJECTS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         test = RenderedPeople(MOTIONS, PeopleSettings(size=SIZE, split=Split.TEST, group=True, most_people=4))
-    assert {clips[i]["subject"] for i in test.clips} == set(TEST_SUBJECTS)
+    assert {clips[i]["subject"] for i in test.clips} == set(HELD_OUT_SUBJECTS)
     assert len(test.clips) + len(people.clips) == len(clips)
     for i in range(6):  # groups: two to four people, all of them in the picture, at different depths
         picture = test[i]
@@ -165,7 +167,7 @@ def test_held_out_subjects_are_never_in_train(people: RenderedPeople) -> None:
 
 def test_a_killed_run_goes_on_where_it_was(people: RenderedPeople, tmp_path: Path) -> None:
     script = (
-        "import sys\nfrom pathlib import Path\nfrom rtpose.train.synth.dataset import PeopleSettings\n"
+        "import sys\nfrom pathlib import Path\nfrom rtpose.train.synth.people import PeopleSettings\n"
         "from rtpose.train.synth.shards import render_folder\n"
         "if __name__ == '__main__':\n"
         "    render_folder(Path(sys.argv[1]), Path(sys.argv[2]), PeopleSettings(size=(96, 96), most_people=3), 4000,"
@@ -213,7 +215,7 @@ def test_the_first_use_tells_of_its_wait(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("rtpose.train.synth.shards.BodyModel", build)
     monkeypatch.setattr("anny.paths.get_anny_cache_path", lambda: tmp_path / "rig")
     with pytest.raises(RuntimeError, match="built"):
-        render_folder(tmp_path / "out", tmp_path / "angles.npz", SETTINGS, 4, tell=told.append)
+        render_folder(tmp_path / "out", tmp_path / "angles.npz", SETTINGS, 4, notify=told.append)
     assert len(told) == 1
     assert str(tmp_path / "rig") in told[0]
     assert "ANNY_CACHE_DIR" in told[0]

@@ -1,4 +1,4 @@
-"""What the temporal training is fed: stretches of motions, each seen by one camera, made detector-like."""
+"""Training on clips of a motion pack: random stretches, each seen by one random camera, with detector noise."""
 
 from __future__ import annotations
 
@@ -11,32 +11,29 @@ from torch import Tensor
 from rtpose.errors import InputError
 from rtpose.pose.lift.codec import ROOT, DepthCodec
 from rtpose.train.data.cameras import project, random_camera_rotations, unit_poses
-from rtpose.train.data.motion_pack import MotionPack
+from rtpose.train.data.motion_pack import PACK_FPS, MotionPack
 from rtpose.train.data.noise import add_noise_in_time, vary_body
-from rtpose.train.data.single_frames import as_detected
-from rtpose.train.settings import TemporalSettings
-
-PACK_HZ = 30.0
-"""Frame rate of all motion packs."""
+from rtpose.train.data.pack_training import as_detected
+from rtpose.train.data.settings import ClipSamplingSettings
 
 
 @dataclass(frozen=True)
-class Motions:
-    """B clips of T frames."""
+class ClipBatch:
+    """A batch of B clips of T frames."""
 
     points: Tensor
     """(B, T, 2 J) network input."""
     exact_points: Tensor
-    """(B, T, 2 J) what it would be without noise, normalised as the noisy frame is."""
+    """(B, T, 2 J) the same without noise, normalised like the noisy frame."""
     poses: Tensor
-    """(B, T, J, 3) what they show: camera axes, root-relative, in mean joint distances of each clip's body."""
+    """(B, T, J, 3) true poses: camera axes, root-relative, in mean joint distances of each clip's body."""
 
 
-class MovingJoints:
-    """An endless source of clips."""
+class PackClips:
+    """An endless source of random clips."""
 
-    def __init__(self, pack: MotionPack, codec: DepthCodec, settings: TemporalSettings) -> None:
-        """Errors: `InputError` if no motion of the pack is as long as a clip at the largest stride."""
+    def __init__(self, pack: MotionPack, codec: DepthCodec, settings: ClipSamplingSettings) -> None:
+        """Errors: `InputError` if all motions of the pack are shorter than a clip at the largest stride."""
         self._poses = torch.as_tensor(pack.poses_m)
         self._codec = codec
         self._settings = settings
@@ -44,8 +41,8 @@ class MovingJoints:
             _starts(pack, math.ceil(stride * (settings.clip_frames - 1)) + 1) for stride in settings.strides
         ]
 
-    def batch(self, size: int, generator: torch.Generator) -> Motions:
-        """Random clips; the same for the same generator state."""
+    def batch(self, size: int, generator: torch.Generator) -> ClipBatch:
+        """`size` random clips; the same state of the generator gives the same clips."""
         settings = self._settings
         which = torch.randint(len(settings.strides), (size,), generator=generator)
         place = torch.rand(size, generator=generator)
@@ -58,13 +55,13 @@ class MovingJoints:
         seen = unit.view(poses.shape) @ rotation.transpose(2, 3)
         exact = project(seen, self._codec.distance)
         noisy = add_noise_in_time(
-            exact, settings.noise, settings.time_noise, stride / PACK_HZ, generator, unit=1 / self._codec.distance
+            exact, settings.noise, settings.time_noise, stride / PACK_FPS, generator, unit=1 / self._codec.distance
         )
         points, scale = self._codec.encode(noisy.flatten(0, 1))
         exact_points = (exact - noisy[:, :, ROOT : ROOT + 1]) * scale.view(*rows.shape, 1, 1)
         size_m = size_m.view(rows.shape)
         relative_size = size_m / size_m.mean(1, keepdim=True)
-        return Motions(
+        return ClipBatch(
             points=points.view(*rows.shape, -1),
             exact_points=exact_points.flatten(2),
             poses=seen * relative_size[..., None, None],
@@ -72,8 +69,8 @@ class MovingJoints:
 
 
 def _at(rows: Tensor, poses: Tensor) -> Tensor:
-    """The poses at frames (B, T) that may lie between those of `poses`, on Catmull-Rom splines through them: straight
-    lines would tremble at every frame of the pack."""
+    """Poses at fractional frames (B, T), on Catmull-Rom splines. Linear interpolation would add jitter at the pack's
+    frames."""
     first, last = rows[:, :1].floor(), rows[:, -1:].ceil()
     before, after = rows.floor(), rows.ceil()
     frames = ((before - 1).maximum(first), before, after, (after + 1).minimum(last))
@@ -83,7 +80,7 @@ def _at(rows: Tensor, poses: Tensor) -> Tensor:
 
 
 def _starts(pack: MotionPack, length: int) -> Tensor:
-    """Frames from which on a motion has `length` frames."""
+    """All frames where a clip of `length` frames can start."""
     starts = [
         torch.arange(int(first), int(last) - length + 1)
         for first, last in zip(pack.starts[:-1], pack.starts[1:], strict=True)
@@ -91,6 +88,6 @@ def _starts(pack: MotionPack, length: int) -> Tensor:
     ]
     if not starts:
         raise InputError(
-            f"{pack.path} has no motion of {length} frames: lower clip_frames or strides, or take another pack"
+            f"{pack.path} has no motion of {length} frames: reduce clip_frames or strides, or use another pack"
         )
     return torch.cat(starts)
