@@ -14,7 +14,7 @@ import pandas as pd
 
 import rtpose
 
-JOINTS = ("left_wrist", "right_wrist", "left_ankle", "right_ankle")
+JOINTS = ("left_wrist", "right_wrist", "left_foot", "right_foot")
 
 
 def joints_of(clip: str) -> pd.DataFrame:
