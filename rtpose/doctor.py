@@ -1,6 +1,6 @@
-"""`rtpose doctor`: what of rtpose is there on this machine, what is missing, and what to do about it.
+"""`rtpose doctor`: checks an installation. What works, what is missing, and what to do about it.
 
-Nothing is installed, downloaded or changed, and a part that is missing or broken is a line like any other.
+Nothing is installed, downloaded or changed. A part that is missing or broken is a line like any other.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import socket
+import time
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module, metadata, resources
@@ -24,6 +25,7 @@ from rtpose.errors import MissingExtraError, RtposeError
 from rtpose.networks import model_files
 from rtpose.networks.backends import REGISTRY
 from rtpose.outputs.send import REGISTRY as STREAMS
+from rtpose.types import Result
 
 FORMAT = 1
 BENCHMARK_S = 5.0
@@ -32,14 +34,14 @@ MARKS = {"ok": "green", "missing": "yellow", "problem": "red"}
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One part and how it is."""
+    """One part and its state."""
 
     what: str
     state: State
-    """missing: rtpose works, without what needs it. problem: something is there and does not work."""
+    """missing: rtpose works, but not what needs this part. problem: the part is there and does not work."""
     found: str
     do: str = ""
-    """What to do about it, if it is not ok."""
+    """What to do about it, unless it is ok."""
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -62,7 +64,7 @@ Check = Callable[[], Iterable[Line]]
 
 
 def examine(checks: Iterable[tuple[str, Check]]) -> Iterator[Line]:
-    """The lines of all checks; one that breaks is a line that says so. checks: (what, how)."""
+    """The lines of all checks. A check that fails becomes a line as well. checks: (what, how)."""
     for what, check in checks:
         try:
             yield from check()
@@ -72,8 +74,8 @@ def examine(checks: Iterable[tuple[str, Check]]) -> Iterator[Line]:
             yield Line(what, "problem", f"{type(error).__name__}: {error}", "please report this as a bug")
 
 
-def all_checks(port: int, benchmark: Callable[[float], Speed]) -> list[tuple[str, Check]]:
-    """Those of `rtpose doctor`. benchmark: runs the built-in clip for so many seconds."""
+def all_checks(port: int, benchmark: Callable[[float], Speed] | None = None) -> list[tuple[str, Check]]:
+    """The checks of `rtpose doctor`. benchmark: runs the built-in clip for so many seconds; None: `run_sample`."""
     return [
         ("system", check_system),
         ("cameras", check_cameras),
@@ -86,12 +88,12 @@ def all_checks(port: int, benchmark: Callable[[float], Speed]) -> list[tuple[str
         ("page", check_page),
         ("browser", check_browser),
         ("open3d window", check_window),
-        ("benchmark", lambda: check_speed(benchmark)),
+        ("benchmark", lambda: check_speed(benchmark or run_sample)),
     ]
 
 
 def check_system() -> Iterator[Line]:
-    """What everything runs on."""
+    """Versions and platform."""
     parts = ", ".join(f"{name} {metadata.version(name)}" for name in ("numpy", "av", "openvino"))
     yield Line(
         "system", "ok", f"rtpose {__version__}, {platform.platform()}, Python {platform.python_version()}, {parts}"
@@ -99,7 +101,7 @@ def check_system() -> Iterator[Line]:
 
 
 def check_cameras() -> Iterator[Line]:
-    """Every camera, whether it may be used, and its modes. Opens each for a moment."""
+    """Every camera, whether it may be used, and its modes. Opens each briefly."""
     from rtpose.capture import list_cameras
     from rtpose.capture.webcam import camera_modes
 
@@ -165,7 +167,7 @@ def check_cache() -> Iterator[Line]:
             yield Line("cache", "problem", f"{folder} cannot be made: {parent} may not be written", do)
     elif not folder.is_dir():
         yield Line(
-            "cache", "problem", f"{folder} is no folder", f"move it away, or set {model_files.CACHE_DIR_VARIABLE}"
+            "cache", "problem", f"{folder} is not a folder", f"move it away, or set {model_files.CACHE_DIR_VARIABLE}"
         )
     elif not os.access(folder, os.R_OK | os.X_OK):
         yield Line("cache", "problem", f"{folder} may not be read", do)
@@ -284,6 +286,27 @@ def check_speed(benchmark: Callable[[float], Speed]) -> Iterator[Line]:
         f"{speed.frames / speed.wall_s:.0f} fps, {1000 * speed.cpu_s / speed.frames:.1f} ms of processor time a frame: "
         f"the built-in clip (640x480, one person) for {speed.wall_s:.0f} s, load before {load:.1f}",
     )  # fmt: skip
+
+
+def run_sample(seconds: float) -> Speed:
+    """The whole program on the built-in clip, over and over, for so long."""
+    from rtpose.assets import sample_clip
+    from rtpose.capture import open_source
+    from rtpose.session import Session
+
+    session = Session()
+    frames = 0
+    begin, begin_cpu = time.monotonic(), time.process_time()
+
+    def count(result: Result) -> None:
+        nonlocal frames
+        frames += 1
+        if time.monotonic() - begin >= seconds:
+            session.stop()
+
+    while not session.stopped:
+        session.run(open_source(str(sample_clip())), on_result=count)
+    return Speed(frames, time.monotonic() - begin, time.process_time() - begin_cpu)
 
 
 def table(lines: Iterable[Line]) -> Table:

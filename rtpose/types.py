@@ -204,6 +204,14 @@ class Person3D:
     confidence: Float32
     """(17,): 0..1 of each 3D joint."""
 
+    def joint(self, name: str) -> Float32:
+        """Where a joint is: (3,) metres, camera space. Errors: `ConfigError` for a joint that the skeleton lacks."""
+        from rtpose.skeleton import H36M17
+
+        (index,) = H36M17.indices(name)
+        place: Float32 = self.pose_3d[index] + self.root_3d
+        return place
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -247,16 +255,26 @@ class Lifter(Protocol):
         """Forget everybody: another source, or a jump in time."""
         ...
 
-
-class Estimator(Protocol):
-    """Image -> 3D people with their ids."""
-
-    def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
-        """What the next frame's beginning has to wait for. The returned function does the rest; it is called once, in
-        the frames' order, perhaps in another thread while the next frame is begun."""
+    def describe(self) -> dict[str, object]:
+        """For the files' `meta`: `lifter`, its name, and `lifter_sha256`, of its file."""
         ...
 
-    def reset(self) -> None: ...
+
+class Estimator(Protocol):
+    """Image -> 3D people with their ids, in two steps: the second of one frame runs beside the first of the next."""
+
+    def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
+        """Everything that the next frame needs: where people are now. The returned function does the rest. It is
+        called once, in the order of the frames, possibly in another thread while the next frame is begun."""
+        ...
+
+    def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
+        """Both steps."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everybody: another source, or a jump in time."""
+        ...
 
     def describe(self) -> dict[str, object]:
         """For the files' `meta`: names, weights' sha256, assumptions."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from rtpose.bench.report import Agreement, spread
+from rtpose.bench.report import Agreement, SideFigures, spread
+from rtpose.bench.sides import poses_of
 from rtpose.recordings.npz import read_npz
 from rtpose.skeleton import BLAZEPOSE33, h36m17_from
 from rtpose.types import Float32
@@ -42,3 +44,15 @@ def agreement(side: str, joints: Joints | None, than: str, others: Joints | None
     if joints[1] is not None and others[1] is not None:
         mm = spread(1000 * np.linalg.norm(joints[1][:count][both] - others[1][:count][both], axis=2).ravel())
     return Agreement(side, than, int(both.sum()), spread(percent.ravel()), mm)
+
+
+def agreements(sides: Sequence[SideFigures], folder: Path) -> list[Agreement]:
+    """The first side's joints beside each other side's, where both follow one person. folder: see `poses_of`."""
+    if len({side.clip for side in sides}) > 1:
+        return []
+    joints = [read_joints(poses_of(folder, index)) for index in range(len(sides))]
+    found = [
+        agreement(side.name, of_side, sides[0].name, joints[0])
+        for side, of_side in zip(sides[1:], joints[1:], strict=True)
+    ]
+    return [one for one in found if one is not None]

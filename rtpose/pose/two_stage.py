@@ -1,4 +1,4 @@
-"""Detector, tracker, lifter: the lifter is told who is who, because it may remember them."""
+"""Detector, tracker, lifter. The lifter gets the track ids, because it may remember people."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.skeleton import H36M17, h36m17_from
 from rtpose.stages import stage
-from rtpose.types import Camera, Detector, Frame, Person2D, Person3D, Tracker
+from rtpose.types import Camera, Detector, Frame, Lifter, Person2D, Person3D, Tracker
 
 _NO_JOINTS = np.zeros((0, len(H36M17.joints), 3), np.float32)
 _NO_BOXES = np.zeros((0, 4), np.float32)
@@ -19,7 +18,7 @@ _NO_BOXES = np.zeros((0, 4), np.float32)
 class TwoStageEstimator:
     """2D joints of everyone by a detector, lifted in one batch."""
 
-    def __init__(self, name: str, detector: Detector, tracker: Tracker, lifter: NetworkLifter) -> None:
+    def __init__(self, name: str, detector: Detector, tracker: Tracker, lifter: Lifter) -> None:
         """name: the detector's, for the files' `meta`."""
         self._name = name
         self._detector = detector
@@ -27,13 +26,13 @@ class TwoStageEstimator:
         self._lifter = lifter
 
     def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
-        """See `rtpose.types.Estimator`: the detector's part, which remembers where people are."""
+        """See `rtpose.types.Estimator`: the detector, which remembers where people are."""
         with stage("detect"):
             seen = self._detector.detect(frame)
         return partial(self._lift, seen, frame, camera)
 
     def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
-        """All of it at once."""
+        """See `rtpose.types.Estimator`."""
         return self.begin(frame, camera)()
 
     def _lift(self, seen: list[Person2D], frame: Frame, camera: Camera) -> list[Person3D]:

@@ -9,7 +9,7 @@
      the picture as shown), then the preview as JPEG bytes to the end of the message.
 3. The client sends JSON text: `{"ack": frame_id, "source": 0}` after it has drawn a frame of a source, and
    `{"record": true}` or `false` to start or stop a recording, if the hello has `can_record`.
-4. States are JSON text: of the source `{"type": "status", "text": "ok"}`, of the recording
+4. States are JSON text: of the run `{"type": "status", "text": "ok", …}`, of the recording
    `{"type": "recording", "file": "name or null", "text": ""}`.
 5. If the hello has `takes_camera`, one page at a time may be the camera, over a socket of its own, `/camera`. The
    server sends `{"type": "taken", "counter": -1}`. The page then sends a picture, a binary message of the CAMERA header
@@ -115,13 +115,15 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello"):
     """Whether a page may be the camera."""
 
 
-class SourceStatus(msgspec.Struct, tag_field="type", tag="status"):
-    """The state of the source, for the user."""
+class RunStatus(msgspec.Struct, tag_field="type", tag="status"):
+    """The state of the run, for the user."""
 
     text: str
     """"ok", or what is wrong with the source."""
     ended: bool = False
     """True once there will be no more frames."""
+    failures: list[str] = []
+    """A line for each output that failed; the run goes on without it."""
 
 
 class RecordingState(msgspec.Struct, tag_field="type", tag="recording"):
@@ -190,7 +192,7 @@ def hello(
     )
 
 
-def encode_json(message: Hello | SourceStatus | RecordingState | Taken) -> str:
+def encode_json(message: Hello | RunStatus | RecordingState | Taken) -> str:
     """A text message."""
     return msgspec.json.encode(message).decode()
 

@@ -12,7 +12,7 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -32,7 +32,7 @@ from rtpose.server.protocol import (
     MAX_CLIENT_MESSAGE_BYTES,
     Hello,
     RecordingState,
-    SourceStatus,
+    RunStatus,
     encode_json,
     encode_picture,
     encode_poses,
@@ -196,9 +196,9 @@ class PoseServer:
 
         self._post("picture", result, pack)
 
-    def set_status(self, text: str, ended: bool = False) -> None:
-        """Send the state of the source, as a message for the user."""
-        frame = to_frame(encode_json(SourceStatus(text=text, ended=ended)))
+    def set_status(self, text: str, ended: bool = False, failures: Sequence[str] = ()) -> None:
+        """Send the state of the run: see `RunStatus`."""
+        frame = to_frame(encode_json(RunStatus(text=text, ended=ended, failures=list(failures))))
         self._post("status", None, lambda as_json: frame)
 
     def set_recording(self, file: str | None, text: str = "") -> None:

@@ -23,8 +23,8 @@ from rtpose.server.protocol import (
     PROTOCOL_VERSION,
     Hello,
     RecordingState,
+    RunStatus,
     Source,
-    SourceStatus,
     Taken,
 )
 
@@ -74,7 +74,7 @@ def typescript() -> str:
             lines.append(f"  {name}: {offset},")
             offset += struct.calcsize("<" + code)
         lines += ["} as const;", ""]
-    for struct_type in (Source, Hello, SourceStatus, RecordingState, Taken):
+    for struct_type in (Source, Hello, RunStatus, RecordingState, Taken):
         config = struct_type.__struct_config__
         lines.append(f"export interface {interface_name(struct_type)} {{")
         if config.tag is not None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import resources
 
 import pytest
 
@@ -23,6 +24,8 @@ def loaded_by(statement: str) -> set[str]:
         "rtpose.pose.detect.blazepose",
         "rtpose.pose.lift.lifter",
         "rtpose.pipeline",
+        "rtpose.session",
+        "rtpose.api",
         "rtpose.cli",
     ],
 )
@@ -39,3 +42,26 @@ def test_openvino_reports_nothing() -> None:
 
 def test_the_command_line_imports_lazily() -> None:
     assert not {"cv2", "av", "openvino", "websockets", "numpy"} & loaded_by("import rtpose.cli")
+
+
+def test_rtpose_itself_imports_lazily_and_fast() -> None:
+    """The fastest of five, for a busy machine; what importing takes, without the start of Python."""
+    heavy = {"cv2", "av", "openvino", "websockets", "numpy", "msgspec", "yaml", "typer", "rich"}
+    assert not heavy & loaded_by("import rtpose")
+    measure = "import time; begin = time.perf_counter(); import rtpose; print(time.perf_counter() - begin)"
+    times_s = [
+        float(subprocess.run([sys.executable, "-c", measure], capture_output=True, text=True, check=True).stdout)
+        for _ in range(5)
+    ]
+    assert min(times_s) < 0.3
+
+
+def test_what_rtpose_offers() -> None:
+    import rtpose
+
+    assert set(rtpose.__all__) <= set(dir(rtpose))
+    for name in rtpose.__all__:
+        assert getattr(rtpose, name)
+    with pytest.raises(AttributeError, match="has no attribute 'open_sauce'"):
+        _ = rtpose.open_sauce
+    assert resources.files("rtpose").joinpath("py.typed").is_file()

@@ -111,7 +111,7 @@ def test_the_cache_folder(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.rmdir()
     assert only(doctor.check_cache()).found.startswith(f"{cache} cannot be made")
     cache.touch()
-    assert only(doctor.check_cache()).found == f"{cache} is no folder"
+    assert only(doctor.check_cache()).found == f"{cache} is not a folder"
 
 
 def test_model_files_missing_and_damaged(cache: Path) -> None:

@@ -9,7 +9,7 @@ import type { Skeleton } from "./skeleton";
 export class Live {
   readonly angles: LiveAngles;
   readonly motion = new MotionBuffer();
-  status: Status = { type: "status", text: "ok", ended: false };
+  status: Status = { type: "status", text: "ok", ended: false, failures: [] };
   private readonly meters: readonly StreamMeter[];
   /** The message of each source that the scene has and no picture shows yet. */
   private readonly undrawn = new Map<number, { message: PoseMessage; arrivedMs: number }>();

@@ -49,6 +49,8 @@ export class Session {
     this.link = new Link(socketUrl("socket"), {
       onHello: (hello) => this.greet(hello),
       onStatus: (status) => {
+        const known = this.live?.status.failures ?? [];
+        for (const failure of status.failures) if (!known.includes(failure)) showToast(failure, { error: true });
         if (this.live) this.live.status = status;
         this.showStatus();
       },

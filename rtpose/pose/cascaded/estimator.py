@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ class _Tracked:
 
 
 class CascadedEstimator:
-    """Person detector, `cascaded`, tracker. Not for use from several threads at once."""
+    """Person detector, `cascaded`, tracker."""
 
     def __init__(
         self,
@@ -158,12 +159,15 @@ class CascadedEstimator:
         self._size: tuple[int, int] | None = None
 
     def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
-        """See `rtpose.types.Estimator`: all of it, for the next squares come from the poses."""
-        people = self.estimate(frame, camera)
-        return lambda: people
+        """See `rtpose.types.Estimator`: the poses, from which the next squares come. The tracker is left for later."""
+        return partial(self._track, self._look(frame, camera), frame.pts_s)
 
     def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
-        """The people of a frame. Everybody's square goes through the network in one batch.
+        """See `rtpose.types.Estimator`."""
+        return self.begin(frame, camera)()
+
+    def _look(self, frame: Frame, camera: Camera) -> list[Person3D]:
+        """The people of a frame, without ids. Everybody's square goes through the network in one batch.
 
         The person detector looks for people who were lost or doubted in the frame before, and for new ones while there
         is room. Scores of joints outside the picture are at most 0.1.
@@ -201,10 +205,14 @@ class CascadedEstimator:
             )  # fmt: skip
         self._lost = len(people) < len(self._people)
         self._people = people
+        return seen
+
+    def _track(self, seen: list[Person3D], t_s: float) -> list[Person3D]:
+        """The same people with their ids."""
         if not seen:
             return []
         ids = self._tracker.update(
-            np.stack([person.keypoints_2d for person in seen]), np.stack([person.bbox for person in seen]), frame.pts_s
+            np.stack([person.keypoints_2d for person in seen]), np.stack([person.bbox for person in seen]), t_s
         )
         return [replace(person, track_id=track_id) for person, track_id in zip(seen, ids, strict=True)]
 

@@ -7,24 +7,24 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from rtpose import metrics
+from rtpose.config import RunSettings
 from rtpose.errors import ConfigError, InputError, ModelError
 from rtpose.geometry import DEFAULT_HEIGHT_M
 from rtpose.networks.backends import load_backend
 from rtpose.networks.options import LoadOptions
 from rtpose.networks.weights import cascaded_file
-from rtpose.pose.cascaded.estimator import CascadedEstimator, CascadedNetwork
-from rtpose.pose.detect import open_detector, open_finder
+from rtpose.pose.cascaded.estimator import CascadedNetwork
+from rtpose.pose.estimators import open_estimators
 from rtpose.pose.lift.lifter import NetworkLifter
-from rtpose.pose.track import NearestTracker
-from rtpose.pose.two_stage import TwoStageEstimator
 from rtpose.skeleton import H36M17
 from rtpose.train.cascaded.pictures import SEEN_AT_LEAST, LabelledPicture, PersonLabels, Pictures, usable
 from rtpose.train.data.readers.posenet_release import PictureSet
-from rtpose.types import Float32, Frame
+from rtpose.types import Estimator, Float32, Frame
 
 MUPOTS_JOINTS = H36M17.indices(
     "head", "thorax", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
@@ -135,23 +135,21 @@ def evaluate_pictures(
         raise ConfigError(f"unknown input '{input_kind}' for pictures: choose {' or '.join(INPUTS)}")
     network: CascadedNetwork | None = None
     lifter: NetworkLifter | None = None
-    estimator: CascadedEstimator | TwoStageEstimator | None = None
+    estimator: Estimator | None = None
+    settings = RunSettings(detector=detector, backend=backend, persons=MOST_DETECTED)
     if name_or_path == TWO_STAGE:
         lifter = NetworkLifter(options=LoadOptions(backend))
         of_lifter = lifter.describe()
         shown, sha256 = f"true 2D joints + {of_lifter['lifter']}", of_lifter["lifter_sha256"]
         if input_kind == "detected":
-            estimator = TwoStageEstimator(
-                detector, open_detector(detector, persons=MOST_DETECTED), NearestTracker(), lifter
-            )
+            estimator = open_estimators(settings).each[0]
             shown = str(estimator.describe()["estimator"])
     else:
         file = cascaded_file(None if name_or_path == "cascaded" else name_or_path)
         network = CascadedNetwork(file, options=LoadOptions(backend))
         if input_kind == "detected":
-            estimator = CascadedEstimator(
-                network, open_finder(detector), NearestTracker(), persons=MOST_DETECTED, finder_name=detector
-            )
+            cascaded = msgspec.structs.replace(settings, estimator="cascaded", cascaded=str(network.file))
+            estimator = open_estimators(cascaded).each[0]
         shown, sha256 = network.facts["name"], network.sha256
     poses: list[tuple[Float32, Float32, NDArray[np.int64]]] = []
     people: list[_People] = []
@@ -252,7 +250,7 @@ def _by_joints(lifter: NetworkLifter, picture: LabelledPicture, persons: Sequenc
     return _Found(joints_px, 1000 * pose_m, 1000 * root_m)
 
 
-def _by_detector(estimator: CascadedEstimator | TwoStageEstimator, picture: LabelledPicture, number: int) -> _Found:
+def _by_detector(estimator: Estimator, picture: LabelledPicture, number: int) -> _Found:
     estimator.reset()
     found = estimator.estimate(Frame(picture.image, number, 0, float(number)), picture.camera)
     return _Found(

@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from rtpose.cli.recording import LiveRecording
+from rtpose.cli.live_recording import LiveRecording, numbered
 from rtpose.errors import OutputError
 from rtpose.recordings import load_recording
 from rtpose.recordings.npz import read_npz
@@ -71,3 +71,9 @@ def test_what_cannot_be_recorded(tmp_path: Path) -> None:
     (tmp_path / "a-1.rtpose").touch()
     with pytest.raises(OutputError, match=r"a-1\.rtpose exists"):
         LiveRecording(tmp_path / "a.rtpose", None, tmp_path, sources=2, overwrite=False)
+
+
+def test_each_source_has_its_file() -> None:
+    assert numbered(Path("a/poses.npz"), 1, 3) == Path("a/poses-1.npz")
+    assert numbered(Path("poses.npz"), 0, 1) == Path("poses.npz")
+    assert numbered(None, 0, 2) is None

@@ -85,6 +85,7 @@ export interface Status {
   type: "status";
   text: string;
   ended: boolean;
+  failures: string[];
 }
 
 export interface Recording {

@@ -15,12 +15,12 @@ from stick_people import Person, Picture, StickPeople
 from rtpose import metrics
 from rtpose.errors import ConfigError, InputError
 from rtpose.geometry import pixels_from_camera
+from rtpose.pose import estimators
 from rtpose.pose.cascaded.estimator import CascadedNetwork, CropPose
 from rtpose.pose.detect.roi import Roi
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.pose.two_stage import TwoStageEstimator
 from rtpose.skeleton import H36M17
-from rtpose.train.cascaded import evaluate
 from rtpose.train.cascaded.evaluate import evaluate_pictures, evaluated_on_pictures
 from rtpose.train.data.readers.posenet_release import open_picture_set
 from rtpose.types import Camera, Float32, Frame, Image, Person3D
@@ -177,7 +177,7 @@ def test_people_found_by_the_detector(tiny: Path, one_and_two: Pictures, monkeyp
         found = CropPose(person.joints_px, person.joints_m - person.joints_m[0], person.joints_m[0], np.ones(17, "f4"))
         return [found for _ in rois]
 
-    monkeypatch.setattr(evaluate, "open_finder", {"rtmpose": Finder()}.__getitem__)
+    monkeypatch.setattr(estimators, "open_finder", lambda name, **_: {"rtmpose": Finder()}[name])
     monkeypatch.setattr(CascadedNetwork, "look", look)
     figures = evaluate_pictures(str(tiny), one_and_two, name="sticks", input_kind="detected", detector="rtmpose")
     assert "the boxes of rtmpose's person detector" in figures["protocol"]
@@ -201,7 +201,7 @@ def test_the_default_estimator_to_compare_with(one_and_two: Pictures, monkeypatc
         return [Person3D(0, person.box_px, keypoints, pose, root, scores)]
 
     monkeypatch.setattr(TwoStageEstimator, "estimate", estimate)
-    monkeypatch.setattr(evaluate, "open_detector", lambda name, persons: SimpleNamespace(reset=lambda: None))
+    monkeypatch.setattr(estimators, "open_detector", lambda name, **_: SimpleNamespace(reset=lambda: None))
     figures = evaluate_pictures("two-stage", one_and_two, name="sticks", input_kind="detected")
     assert figures["lifter"] == "blazepose + temporal"
     assert "1.70 m" in figures["scale"]

@@ -1,16 +1,16 @@
-"""Several sources on one page: their states in one text, their threads, their errors."""
+"""A session: several sources on one page, their states in one text, their threads, their errors; failing outputs."""
 
 import signal
 import threading
 import time
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from rtpose.cli.sources import SourceBoard, check_all, numbered, play_together
-from rtpose.errors import InputError
+from rtpose.errors import InputError, OutputError
 from rtpose.pipeline import Summary
+from rtpose.session import SourceBoard, check_all, failure_text, run_together
 from rtpose.types import SourceInfo
 
 
@@ -19,10 +19,12 @@ class Page:
 
     def __init__(self) -> None:
         self.statuses: list[tuple[str, bool]] = []
+        self.failures: list[str] = []
         self.sources: list[list[tuple[str, list[int]]]] = []
 
-    def set_status(self, text: str, ended: bool = False) -> None:
+    def set_status(self, text: str, ended: bool = False, failures: Sequence[str] = ()) -> None:
         self.statuses.append((text, ended))
+        self.failures = list(failures)
 
     def update_hello(self, **changes: Any) -> None:
         self.sources.append([(source.name, source.image_size) for source in changes["sources"]])
@@ -31,7 +33,7 @@ class Page:
 def board_of(*names: str) -> tuple[SourceBoard, Page]:
     page = Page()
     infos = [SourceInfo(name, live=True, size=(64, 48), fps=None, frame_count=None) for name in names]
-    return SourceBoard(infos, page, None), page  # type: ignore[arg-type]
+    return SourceBoard(infos, page), page  # type: ignore[arg-type]
 
 
 def test_the_page_knows_all_sources_and_their_sizes() -> None:
@@ -80,34 +82,52 @@ def test_what_breaks_one_leaves_the_others_running() -> None:
         broken.set()
         return Summary(frames=3)
 
-    outcomes = play_together([left, right], board, stop=lambda: None)
+    outcomes = run_together([left, right], board, stop=lambda: None)
     assert broken.is_set()
     assert isinstance(outcomes[0], InputError)
     assert outcomes[1] == Summary(frames=3)
     with pytest.raises(InputError, match="no picture"):
-        check_all(outcomes)
-    assert check_all(outcomes[1:]) == [Summary(frames=3)]
+        check_all(outcomes, print)
+    assert check_all(outcomes[1:], print) == [Summary(frames=3)]
 
 
-def test_every_users_error_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_errors_of_all_sources_are_reported() -> None:
+    notices: list[str] = []
     with pytest.raises(InputError, match="first"):
-        check_all([InputError("first"), Summary(), InputError("second")])
-    assert capsys.readouterr().err == "rtpose: second\n"
+        check_all([InputError("first"), Summary(), InputError("second")], notices.append)
+    assert notices == ["second"]
 
 
 def test_a_signal_stops_all() -> None:
     board, _ = board_of("left", "right")
     asked = threading.Event()
 
-    def play() -> Summary:
+    def run() -> Summary:
         assert asked.wait(20)
         return Summary()
 
     threading.Timer(0.1, signal.raise_signal, (signal.SIGINT,)).start()
-    assert play_together([play, play], board, stop=asked.set) == [Summary(), Summary()]
+    assert run_together([run, run], board, stop=asked.set) == [Summary(), Summary()]
 
 
-def test_each_source_has_its_file() -> None:
-    assert numbered(Path("a/poses.npz"), 1, 3) == Path("a/poses-1.npz")
-    assert numbered(Path("poses.npz"), 0, 1) == Path("poses.npz")
-    assert numbered(None, 0, 2) is None
+def test_failed_outputs_are_shown_beside_the_state_of_the_source() -> None:
+    board, page = board_of("left")
+    board.output_failed("poses.npz: the disk is full")
+    board.output_failed("poses.npz: the disk is full")
+    assert page.statuses == [("ok", False), ("ok", False)]
+    assert page.failures == ["poses.npz: the disk is full"]
+    board.status(0, "camera unplugged")
+    assert page.statuses[-1] == ("camera unplugged", False)
+    assert page.failures == ["poses.npz: the disk is full"]
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OutputError("a.npz: the disk is full"), "a.npz: the disk is full"),
+        (OSError(28, "No space left on device"), "an output failed and gets nothing more (No space left on device)"),
+        (KeyError("wrist"), "an output failed and gets nothing more (KeyError: 'wrist')"),
+    ],
+)
+def test_what_is_said_of_a_failed_output(error: Exception, text: str) -> None:
+    assert failure_text(error).startswith(text)
