@@ -243,13 +243,15 @@ export class Stage {
   private fit(): void {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     const covered = this.coveredEdges();
-    const share = (a: number, b: number): number => Math.min(1, (1 - LEAST_FREE) / Math.max(a + b, 0.01));
-    const [across, down] = [share(covered.left, covered.right), share(covered.top, covered.bottom)];
+    const most = 1 - LEAST_FREE;
+    const across = Math.min(1, most / Math.max(covered.left + covered.right, 0.01));
+    // Where there is not enough room, rather a head lies under a panel than the feet: they show where people stand.
+    const under = Math.min(covered.bottom, most);
     this.margins = {
       left: across * covered.left,
       right: across * covered.right,
-      top: down * covered.top,
-      bottom: down * covered.bottom,
+      top: Math.min(covered.top, most - under),
+      bottom: under,
     };
     const { left, right, top, bottom } = this.margins;
     this.camera.setViewOffset(width, height, (width * (right - left)) / 2, (height * (bottom - top)) / 2, width, height);
