@@ -176,7 +176,7 @@ def check_cache() -> Iterator[Line]:
 
 
 def check_model_files() -> Iterator[Line]:
-    """The detectors' files, which are fetched, and the networks that are shipped."""
+    """The detectors' networks, shipped and downloaded, and rtpose's own."""
     from rtpose.networks.weights import CASCADED, shipped_lifters
 
     for detector in model_files.detectors():
@@ -184,12 +184,13 @@ def check_model_files() -> Iterator[Line]:
             if status.state == "ready":
                 yield Line(status.file.name, "ok", status.file.purpose)
             else:
-                missing = status.state == "missing"
+                missing = status.state == "missing" and status.file.archive is not None
+                do = f"run `rtpose models pull {detector}`" + (" (its first use does so too)" if missing else "")
                 yield Line(
                     status.file.name,
                     "missing" if missing else "problem",
                     f"{status.state} ({status.file.purpose})",
-                    f"run `rtpose models pull {detector}`" + (" (its first use does so too)" if missing else ""),
+                    "install rtpose again" if status.file.archive is None else do,
                 )
     for name, shipped in (
         ("lifters", shipped_lifters()),
@@ -276,9 +277,6 @@ def check_speed(benchmark: Callable[[float], Speed]) -> Iterator[Line]:
     """A few seconds of real work."""
     import psutil
 
-    if any(status.state != "ready" for status in model_files.list_files()):
-        yield Line("benchmark", "missing", "not run: the detector's files are not there", "run `rtpose models pull`")
-        return
     load = psutil.getloadavg()[0]
     speed = benchmark(BENCHMARK_S)
     yield Line(

@@ -96,6 +96,13 @@ class SourceStats:
     dropped: dict[str, int] = field(default_factory=dict)
     """cause -> frames, e.g. {"consumer busy": 12, "damaged": 1}."""
     reconnects: int = 0
+    notes: list[str] = field(default_factory=list)
+    """What was assumed or repaired, a line each, for people."""
+
+    def note(self, line: str) -> None:
+        """Keep a line, once."""
+        if line not in self.notes:
+            self.notes.append(line)
 
     def drop(self, cause: str, count: int = 1) -> None:
         """Count `count` lost frames under `cause`."""
@@ -147,6 +154,26 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a detector's network says about a person's depth, beside the 2D joints: its joints in its own skeleton."""
+
+    image_z_px: Float32
+    """(J,): depth relative to the middle of the hips, away from the camera, in the scale of x and y: pixels of the
+    picture."""
+    world_m: Float32
+    """(J, 3): the network's own 3D joints, metres, in camera axes, relative to the middle of the hips. As the network
+    sees only a crop, they are as if the camera looked straight at the person."""
+    visibility: Float32
+    """(J,): 0..1, that the joint is in sight, not hidden."""
+    presence: Float32
+    """(J,): 0..1, that the joint is inside the network's square."""
+    spread_px: Float32
+    """(J,): root mean square distance of the heatmap's mass from its centre, pixels of the picture."""
+    angle_rad: float
+    """By how much the network's square was turned in the picture, clockwise as seen; already undone in `world_m`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Person2D:
     """One person seen by a detector."""
 
@@ -156,6 +183,8 @@ class Person2D:
     """(4,): x0, y0, x1, y1 px around the person; may reach beyond the picture."""
     score: float
     """0..1, that this is a person."""
+    evidence: Evidence | None = None
+    """None from a detector whose network says nothing about depth."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from typing import Any
 
 from rtpose.capture import open_source
 from rtpose.geometry import camera_from_fov
+from rtpose.networks.options import LoadOptions
 from rtpose.pose.detect import blazepose, open_detector
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.pose.smooth import OneEuroSmoother
@@ -57,8 +58,9 @@ class Program:
     """What `rtpose video` puts together, in one thread."""
 
     def __init__(self, persons: int) -> None:
-        self.detector = open_detector("blazepose", persons=persons, threads=1)
-        self.tracker, self.lifter = NearestTracker(), NetworkLifter(threads=1)
+        options = LoadOptions(threads=1)
+        self.detector = open_detector("blazepose", persons=persons, options=options)
+        self.tracker, self.lifter = NearestTracker(), NetworkLifter(options=options)
         self.estimator = TwoStageEstimator("blazepose", self.detector, self.tracker, self.lifter)
         self.smoother = OneEuroSmoother(joints=False)
 

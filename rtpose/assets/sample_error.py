@@ -1,4 +1,4 @@
-"""How far results are from a clip's ground truth."""
+"""Errors of results against a clip's ground truth."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SampleError:
 
 
 def sample_error(found: Mapping[int, Sequence[Person3D]], joints_3d: Float32, joints_2d: Float32) -> SampleError:
-    """Compare the first person of each frame with the truth of that frame.
+    """Compare the first person of each frame with the ground truth.
 
     found: `frame_id` -> people. joints_3d: (T, 17, 3) metres, camera space. joints_2d: (T, 17, 2) px.
     """

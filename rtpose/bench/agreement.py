@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rtpose.bench.report import Agreement, spread
-from rtpose.recordings.npz import load_poses
+from rtpose.recordings.npz import read_npz
 from rtpose.skeleton import BLAZEPOSE33, h36m17_from
 from rtpose.types import Float32
 
@@ -21,7 +21,7 @@ def read_joints(file: Path) -> Joints | None:
         if "landmarks" in arrays:
             landmarks = arrays["landmarks"] * np.array([*arrays["image_size"], 1], np.float32)
             return h36m17_from(BLAZEPOSE33, landmarks)[..., :2], None
-    poses = load_poses(file)
+    poses = read_npz(file)
     if poses.keypoints_2d.shape[1] != 1:
         return None
     return poses.keypoints_2d[:, 0, :, :2], poses.poses_3d[:, 0]

@@ -15,7 +15,8 @@ import openvino as ov
 
 from rtpose.bench.report import MachineFigures, NetworkFigures
 from rtpose.networks.backends.openvino import only_outputs, read_network
-from rtpose.networks.engines import load_network
+from rtpose.networks.options import LoadOptions
+from rtpose.networks.pool import NetworkPool
 from rtpose.types import Backend
 
 MATRIX_SIDE = 1536
@@ -88,15 +89,13 @@ def count_work(file: Path, outputs: Sequence[str] | None = None) -> tuple[float,
 def measure_network(network: Network, machine: MachineFigures, *, threads: int | None = None) -> NetworkFigures:
     """The network on zeros, one person, beside its floor. `machine` must have its limits.
 
-    Errors: those of `load_network`.
+    Errors: those of `NetworkPool.load`.
     """
     assert machine.matrix_gflops is not None
     assert machine.copy_gb_s is not None
     flop, moved = count_work(network.file, network.outputs)
-    backend = load_network(
-        network.file, backend=network.backend, precision=network.precision, device=network.device,
-        outputs=network.outputs, threads=threads,
-    )  # fmt: skip
+    options = LoadOptions(network.backend, network.precision, network.device, threads, network.outputs)
+    backend = NetworkPool().load(network.file, options)
     inputs = zeros_for(backend)
     times = _times_s(lambda: backend.run(inputs))
     median_s = float(np.median(times))

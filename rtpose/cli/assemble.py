@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,7 @@ class Run:
     def __init__(self, settings: RunSettings, *, sources: int = 1) -> None:
         """sources: how many are played at once. They share the networks and nothing else."""
         from rtpose.geometry import DEFAULT_HEIGHT_M
-        from rtpose.networks.engines import shared_networks
+        from rtpose.networks.pool import NetworkPool
         from rtpose.pose.track import NearestTracker
 
         self.settings = settings
@@ -75,8 +75,8 @@ class Run:
         self.assumptions = [f"standing height {height:.2f} m, {said}", camera_text]
         self.smooth = "one-euro" if settings.smooth == "auto" else settings.smooth
         make = self._cascaded if settings.estimator == "cascaded" else self._two_stage
-        with shared_networks() if sources > 1 else nullcontext():
-            self.estimators = [make(height, NearestTracker(number, sources)) for number in range(sources)]
+        self._pool = NetworkPool()
+        self.estimators = [make(height, NearestTracker(number, sources)) for number in range(sources)]
 
     @property
     def estimator(self) -> Estimator:
@@ -84,6 +84,7 @@ class Run:
         return self.estimators[0]
 
     def _two_stage(self, height_m: float, tracker: Tracker) -> Estimator:
+        from rtpose.networks.options import LoadOptions
         from rtpose.networks.weights import lifter_file
         from rtpose.pose.detect import open_detector
         from rtpose.pose.lift.lifter import NetworkLifter
@@ -93,21 +94,20 @@ class Run:
         # A few people's joints are too little work to share out: a second thread costs more than it brings.
         threads = settings.threads or 1
         backend, precision, told = self._runtime(lifter_file(settings.lifter))
-        lifter = NetworkLifter(
-            settings.lifter, backend=backend, height_m=height_m, threads=threads, precision=precision,
-            device=settings.device,
-        )  # fmt: skip
+        options = LoadOptions(backend, precision, settings.device, threads)
+        lifter = NetworkLifter(settings.lifter, height_m=height_m, options=options, pool=self._pool)
         if settings.smooth == "auto" and lifter.remembers:
             self.smooth = "root"
         detector = open_detector(
             settings.detector,
             persons=settings.persons,
-            threads=settings.threads,
-            precision=self._tell_detector_precision(told),
+            options=LoadOptions(precision=self._tell_detector_precision(told), threads=settings.threads),
+            pool=self._pool,
         )
         return TwoStageEstimator(settings.detector, detector, tracker, lifter)
 
     def _cascaded(self, height_m: float, tracker: Tracker) -> Estimator:
+        from rtpose.networks.options import LoadOptions
         from rtpose.networks.weights import cascaded_file
         from rtpose.pose.cascaded.estimator import CascadedEstimator, CascadedNetwork, only_rendered
         from rtpose.pose.detect import open_finder
@@ -115,16 +115,19 @@ class Run:
         settings = self.settings
         file = cascaded_file(settings.cascaded)
         backend, precision, told = self._runtime(file)
-        network = CascadedNetwork(
-            file, backend=backend, threads=settings.threads, precision=precision, device=settings.device
-        )
+        options = LoadOptions(backend, precision, settings.device, settings.threads)
+        network = CascadedNetwork(file, options=options, pool=self._pool)
         if only_rendered(network.facts):
             self._tell(
                 f"warning: {file.name} was trained on rendered people only: its error on real ones is not measured"
             )
         return CascadedEstimator(
             network,
-            open_finder(settings.detector, threads=settings.threads, precision=self._tell_detector_precision(told)),
+            open_finder(
+                settings.detector,
+                options=LoadOptions(precision=self._tell_detector_precision(told), threads=settings.threads),
+                pool=self._pool,
+            ),
             tracker,
             persons=settings.persons,
             height_m=height_m,
@@ -147,6 +150,7 @@ class Run:
         """Backend and precision of the lifter or cascaded, and what there is to tell of them."""
         from rtpose.networks.choose import choose_backend
         from rtpose.networks.engines import choose_engine
+        from rtpose.networks.options import LoadOptions
 
         settings = self.settings
         if settings.backend == "auto":
@@ -154,20 +158,22 @@ class Run:
             return chosen.backend, chosen.precision, [f"backend auto: {chosen.reason}"]
         if settings.precision == "fp32":
             return settings.backend, "fp32", []
-        choice = choose_engine(source, settings.backend, settings.precision, settings.device)
+        choice = choose_engine(source, LoadOptions(settings.backend, settings.precision, settings.device))
         return settings.backend, settings.precision, [choice.reason]
 
     def _tell_detector_precision(self, told: list[str]) -> str:
         """The detector's, which runs on openvino with engines of its own. Tells everything that was chosen."""
+        from rtpose.networks.downloads import ensure
         from rtpose.networks.engines import choose_engine
-        from rtpose.networks.model_files import ensure, files_of
+        from rtpose.networks.options import LoadOptions
+        from rtpose.pose.detect import network_files
 
         settings = self.settings
         precision = detector_precision(settings)
         if precision != "fp32":
-            files = files_of(settings.detector)  # the first finds people, the second their joints
-            files = files if settings.estimator == "two-stage" else files[:1]
-            told = [*told, *(choose_engine(ensure(file.name), precision=precision).reason for file in files)]
+            finder, landmarks = network_files(settings.detector)
+            names = [finder, landmarks] if settings.estimator == "two-stage" else [finder]
+            told = [*told, *(choose_engine(ensure(name), LoadOptions(precision=precision)).reason for name in names)]
         for line in told:
             self._tell(line)
         return precision

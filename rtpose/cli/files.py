@@ -22,15 +22,15 @@ def convert(
     overwrite: Overwrite = False,
 ) -> None:
     """A recording as a file for another program. BVH and TRC hold one person: of several, each gets a file."""
-    from rtpose.recordings.export import convert as write
-    from rtpose.recordings.rtpose_file import read_poses
+    from rtpose.recordings import load_recording
+    from rtpose.recordings.export import export_recording
 
     if out.resolve() == recording.resolve():
         raise OutputError(f"{out} is the input: choose another name for the output")
-    poses = read_poses(recording)
+    poses = load_recording(recording)
     if poses.meta.get("cut_off"):
         print(f"rtpose: warning: {recording} was cut off; what is there is converted", file=sys.stderr)
-    for line in write(poses, out, person=person, overwrite=overwrite):
+    for line in export_recording(poses, out, person=person, overwrite=overwrite):
         print(line)
 
 
@@ -41,10 +41,10 @@ def recover(
 ) -> None:
     """What is whole of a broken recording, as a recording."""
     from rtpose.recordings.output_file import OutputFile
-    from rtpose.recordings.rtpose_file import end_chunk, load_recording
+    from rtpose.recordings.rtpose_file import end_chunk, read_rtpose
 
-    found = load_recording(broken)
-    frames = len(found.poses.timestamps_s)
+    found = read_rtpose(broken)
+    frames = len(found.recording.timestamps_s)
     if found.complete and not found.lost_bytes:
         print(f"{broken} is whole: {frames} frames, nothing to recover")
         return
@@ -60,6 +60,6 @@ def recover(
         file.seek(found.frames_end)
         file.write(end_chunk({"frames": frames, "recovered": True}))
     output.commit()
-    times = found.poses.timestamps_s
+    times = found.recording.timestamps_s
     length = f"{times[-1] - times[0]:.1f} s" if frames else "0 s"
     print(f"{frames} frames ({length}) kept, {found.lost_bytes} bytes at the end not readable -> {out}")

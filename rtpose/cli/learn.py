@@ -29,9 +29,9 @@ from rtpose.errors import ConfigError, InputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from rtpose.train.data.protocols import EvaluationData, TrainingData
-    from rtpose.train.lifters.loop import Trained
-    from rtpose.train.settings import TrainSettings
+    from rtpose.train.data.sets import EvaluationSet, TrainingSet
+    from rtpose.train.lifters.loop import TrainedLifter
+    from rtpose.train.lifters.settings import TrainSettings
 
 train_app = typer.Typer(help="Train a network (needs the extra 'train').", no_args_is_help=True)
 data_app = typer.Typer(help="Motion data for training (needs the extra 'train').", no_args_is_help=True)
@@ -80,10 +80,10 @@ def evaluate(
     from rtpose.recordings.output_file import OutputFile
 
     with needing_train("evaluation"):
-        from rtpose.train.cascaded.evaluate import is_for_pictures
+        from rtpose.train.cascaded.evaluate import evaluated_on_pictures
 
     output = OutputFile(json_file, overwrite=overwrite) if json_file else None
-    if is_for_pictures(lifter):
+    if evaluated_on_pictures(lifter):
         if pack or flip or smooth or joints != "gt":
             raise ConfigError(
                 f"--pack, --joints, --flip and --smooth are of lifters, {lifter} is for pictures: use --data"
@@ -122,18 +122,19 @@ def _evaluate_lifter(
 ) -> dict[str, Any]:  # fmt: skip
     from rtpose.assets import small_val_pack
     from rtpose.config import OneEuroSettings
-    from rtpose.train.data.folders import open_data
+    from rtpose.train.data.data_sets import open_data_set
     from rtpose.train.data.motion_pack import load_motion_pack
-    from rtpose.train.lifters.evaluate import MotionEvaluation, evaluate_lifter
+    from rtpose.train.data.pack_evaluation import PackEvaluationSet
+    from rtpose.train.lifters.evaluate import evaluate_lifter
 
     if pack and data:
         raise ConfigError("--pack names one file and --data a folder with a test part: give one of them")
     if data is None and joints != "gt":
         raise ConfigError("--joints is of Human3.6M: name its folder by --data")
     if data:
-        tested = open_data(Path(data), joints).test()
+        tested = open_data_set(Path(data), joints).test()
     else:
-        tested = MotionEvaluation(load_motion_pack(pack or small_val_pack()))
+        tested = PackEvaluationSet(load_motion_pack(pack or small_val_pack()))
     return evaluate_lifter(
         lifter, tested, input_kind=input_kind, backend=backend, flip=flip, seed=seed,
         smooth=OneEuroSettings() if smooth else None,
@@ -144,7 +145,7 @@ def _evaluate_pictures(
     network: str, data: str | None, input_kind: str, backend: str | None, detector: str | None
 ) -> dict[str, Any]:
     from rtpose.train.cascaded.evaluate import evaluate_pictures
-    from rtpose.train.data.readers.open_pictures import open_pictures
+    from rtpose.train.cascaded.open_pictures import open_pictures
 
     if data is None:
         raise ConfigError(f"{network} is for pictures: name some with 3D labels, --data rendered:FOLDER")
@@ -194,24 +195,30 @@ def reproduce(
     from rich.table import Table
 
     with needing_train("reproducing a table"):
-        from rtpose.train.data.folders import BuiltInMotions, open_data
-        from rtpose.train.reproduce.cascaded_table4 import reproduce_ablation
+        from rtpose.train.data.data_sets import BuiltInDataSet, open_data_set
+        from rtpose.train.reproduce.cascaded_table4 import reproduce_cascaded_table
+        from rtpose.train.reproduce.lifter_tables import reproduce_lifter_table, shared_settings
         from rtpose.train.reproduce.page import write_page
-        from rtpose.train.reproduce.tables import Step, reproduce, shared_settings, table_named, table_note, table_rows
+        from rtpose.train.reproduce.results import TrainingProgress, table_note, table_rows
+        from rtpose.train.reproduce.tables import table_named
 
     folder = out / table
     with progress_bar(quiet, table) as update:
 
-        def report(label: str, progress: Step) -> None:
+        def report(label: str, progress: TrainingProgress) -> None:
             update(progress.step, progress.steps, label)
 
         if table_named(table).method == "cascaded":
             settings = overrides or []
-            cells = reproduce_ablation(table, data or [], folder, seeds=range(seeds), overrides=settings, report=report)
+            cells = reproduce_cascaded_table(
+                table, data or [], folder, seeds=range(seeds), overrides=settings, report=report
+            )
         else:
-            folders = [open_data(path) for path in data] if data else [BuiltInMotions(keep_test_subject=True)]
+            folders = [open_data_set(path) for path in data] if data else [BuiltInDataSet(keep_test_subject=True)]
             settings = shared_settings(folders, overrides or [])
-            cells = reproduce(table, folders, folder, seeds=range(seeds), overrides=settings, report=report)
+            cells = reproduce_lifter_table(
+                table, folders, folder, seeds=range(seeds), overrides=settings, report=report
+            )
     head, *rows = table_rows(table, cells)
     shown = Table(*head)
     for row in rows:
@@ -286,10 +293,10 @@ def train_cascaded_command(
     from rtpose.train.cascaded.settings import CascadedSettings
 
     with needing_train("training"):
-        from rtpose.train.cascaded.loop import Progress, train_cascaded
+        from rtpose.train.cascaded.loop import CascadedProgress, train_cascaded
+        from rtpose.train.cascaded.open_pictures import open_pictures
         from rtpose.train.cascaded.pretrained import open_start
         from rtpose.train.cascaded.shipping import export_cascaded
-        from rtpose.train.data.readers.open_pictures import open_pictures
 
     chosen = load_settings(CascadedSettings, config, settings or [])
     pictures, about_pictures = open_pictures(data, "train")
@@ -305,7 +312,7 @@ def train_cascaded_command(
     folder = out or Path("runs") / "cascaded"
     with progress_bar(quiet, "steps") as update:
 
-        def report(progress: Progress) -> None:
+        def report(progress: CascadedProgress) -> None:
             update(progress.step, progress.steps, f"val MPJPE {progress.best_mpjpe_mm:.1f} mm")
 
         trained = train_cascaded(
@@ -364,9 +371,9 @@ def data_render(
     quiet: Quiet = False,
 ) -> None:
     """Render people with exact labels, to train and test networks on pictures (needs the extra 'synth')."""
-    from rtpose.train.synth.dataset import PeopleSettings
+    from rtpose.train.synth.people import PeopleSettings
     from rtpose.train.synth.photo import Split
-    from rtpose.train.synth.shards import Progress, RenderedFolder, render_folder
+    from rtpose.train.synth.shards import RenderedFolder, RenderProgress, render_folder
     from rtpose.train.synth.sheet import contact_sheet, write_picture
 
     parts = size.lower().split("x")
@@ -378,12 +385,12 @@ def data_render(
     )  # fmt: skip
     with progress_bar(quiet, "pictures") as update:
 
-        def report(now: Progress) -> None:
+        def report(now: RenderProgress) -> None:
             update(now.done, now.count, f"{now.made / max(now.seconds, 1e-9):.1f}/s")
 
         end = render_folder(
             folder, motions, settings, count, backgrounds=backgrounds, workers=workers, report=report,
-            tell=lambda line: print(f"rtpose: {line}", file=sys.stderr),
+            notify=lambda line: print(f"rtpose: {line}", file=sys.stderr),
         )  # fmt: skip
     print(f"{end.done} pictures in {folder}")
     if end.made:
@@ -406,22 +413,22 @@ def _train(
     from rtpose.config import load_settings
 
     with needing_train("training"):
-        from rtpose.train.data.folders import BuiltInMotions, open_data
-        from rtpose.train.lifters.loop import Progress, train
-        from rtpose.train.lifters.methods import METHODS
-        from rtpose.train.processes import start_fabric
+        from rtpose.train.data.data_sets import BuiltInDataSet, open_data_set
+        from rtpose.train.distributed import start_fabric
+        from rtpose.train.lifters.catalogue import METHODS
+        from rtpose.train.lifters.loop import LifterProgress, train
+    from rtpose.train.data.settings import EXACT
     from rtpose.train.lifters.shipping import export_trained
-    from rtpose.train.settings import EXACT
 
     kind = METHODS[name]
-    source = open_data(data, joints) if data else BuiltInMotions(keep_test_subject=False).with_joints(joints)
+    source = open_data_set(data, joints) if data else BuiltInDataSet(keep_test_subject=False).with_joints(joints)
     recorded = {"noise": msgspec.to_builtins(EXACT)} if source.exact_joints else None
     settings = load_settings(kind.settings, config, overrides or [], base=recorded)
     training, validation = source.training(), source.validation()
     fabric = start_fabric()
     with progress_bar(quiet or not fabric.is_global_zero, "steps") as update:
 
-        def report(progress: Progress) -> None:
+        def report(progress: LifterProgress) -> None:
             early = ", stopped early" if progress.stopped_early else ""
             update(progress.step, progress.steps, f"val P-MPJPE {progress.best_p_mpjpe_mm:.1f} mm{early}")
 
@@ -434,12 +441,12 @@ def _train(
         print(_speed(trained) + _early(trained, settings))
 
 
-def _who(data: TrainingData | EvaluationData) -> str:
+def _who(data: TrainingSet | EvaluationSet) -> str:
     subjects = ", ".join(data.subjects)
     return f"{data.name}, {f'subjects {subjects}' if subjects else data.size}"
 
 
-def _speed(trained: Trained) -> str:
+def _speed(trained: TrainedLifter) -> str:
     """How the last line of a training begins."""
     if math.isnan(trained.poses_per_second):
         return "no steps were left to do"
@@ -448,7 +455,7 @@ def _speed(trained: Trained) -> str:
     return f"{trained.poses_per_second:,.0f} poses/s; {spent}"
 
 
-def _early(trained: Trained, settings: TrainSettings) -> str:
+def _early(trained: TrainedLifter, settings: TrainSettings) -> str:
     """Its end, if `patience` ran out."""
     if not trained.stopped_early:
         return ""

@@ -56,7 +56,7 @@ from rtpose.cli.terminal import (
 from rtpose.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from rtpose.recordings.npz import PosesFile
+    from rtpose.recordings.recording import Recording
     from rtpose.types import FrameSource, Person3D, Result
 
 
@@ -235,22 +235,23 @@ def view(
     viewer: ViewerOption = Viewer.BROWSER,
 ) -> None:
     """Play a recording on the page or in a window."""
-    from rtpose.recordings.npz import save_poses
-    from rtpose.recordings.rtpose_file import is_recording, read_poses
+    from rtpose.recordings import load_recording
+    from rtpose.recordings.npz import write_npz
+    from rtpose.recordings.rtpose_file import is_rtpose
     from rtpose.server.protocol import hello
     from rtpose.server.server import PoseServer
     from rtpose.skeleton import H36M17
 
-    recording = read_poses(poses)
+    recording = load_recording(poses)
     if viewer == Viewer.OPEN3D:
         _play_in_window(recording, poses.name)
         return
     with tempfile.TemporaryDirectory(prefix="rtpose-") as folder:
         served = poses
-        if is_recording(poses):  # the page is served one kind of file
+        if is_rtpose(poses):  # the page is served one kind of file
             served = Path(folder) / "recording.npz"
             with served.open("wb") as file:
-                save_poses(file, recording)
+                write_npz(file, recording)
         server = PoseServer(
             hello=hello(
                 server_version=__version__, skeleton=H36M17, sources=[(poses.name, recording.image_size)],
@@ -268,11 +269,9 @@ def view(
                 pass
 
 
-def _play_in_window(recording: PosesFile, name: str) -> None:
+def _play_in_window(recording: Recording, name: str) -> None:
     """Over and over, at its own times, until the window is closed or Ctrl-C."""
     import numpy as np
-
-    from rtpose.recordings.npz import persons_of
 
     if len(recording.timestamps_s) == 0:
         raise InputError(f"{name} has no frames to show")
@@ -285,4 +284,4 @@ def _play_in_window(recording: PosesFile, name: str) -> None:
         while window.draw() and not stop.wait(1 / 60):
             t_s = (time.monotonic() - started_s) % length_s
             frame = int(np.searchsorted(times_s, t_s, side="right")) - 1
-            window.show(persons_of(recording, frame), float(times_s[frame]))
+            window.show(recording.people(frame), float(times_s[frame]))

@@ -281,9 +281,9 @@ def _roofline(machine: MachineFigures, settings: RunSettings) -> tuple[MachineFi
     from rtpose.networks import model_files
     from rtpose.networks.choose import choose_backend
     from rtpose.networks.weights import cascaded_file, lifter_file
-    from rtpose.pose.detect import outputs_of
+    from rtpose.pose.detect import network_files, outputs_of
 
-    finder, landmarks = (model_files.path_of(file.name) for file in model_files.files_of(settings.detector))
+    finder, landmarks = map(model_files.path_of, network_files(settings.detector))
     of_finder, of_landmarks = outputs_of(settings.detector)
     precision = detector_precision(settings)
     networks = [Network("person detector", finder, of_finder, precision=precision)]

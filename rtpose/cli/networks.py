@@ -141,12 +141,12 @@ def models_list() -> None:
 
 @models_app.command("pull")
 def models_pull(
-    detector: Annotated[str, typer.Argument(help="blazepose (34 MB, from the package index) or rtmpose (40 MB).")] = (
-        "blazepose"
-    ),
+    detector: Annotated[
+        str, typer.Argument(help="blazepose (its networks lite and heavy, 41 MB, with npm) or rtmpose (40 MB).")
+    ] = "blazepose",
 ) -> None:
-    """Fetch a detector's files, which otherwise happens when it is first used."""
-    from rtpose.networks.model_files import pull_with_bar
+    """Download a detector's networks, which otherwise happens when they are first used."""
+    from rtpose.networks.downloads import pull_with_bar
 
     for path in pull_with_bar(detector):
         print(path)
@@ -168,11 +168,12 @@ def models_path(
 @models_app.command("import")
 def models_import(
     file: Annotated[
-        Path, typer.Argument(help="The wheel mediapipe-0.10.21-…whl, a zip file of rtmpose, or a network out of one.")
+        Path,
+        typer.Argument(help="The npm package @mediapipe/pose (.tgz), a zip file of rtmpose, or a network out of one."),
     ],
 ) -> None:
-    """Take the detector's files from a file that you brought: for machines without a network."""
-    from rtpose.networks.model_files import import_file
+    """Take a detector's networks from a file that you brought: for machines without a connection."""
+    from rtpose.networks.downloads import import_file
 
     for path in import_file(file):
         print(path)

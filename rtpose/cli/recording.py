@@ -37,14 +37,14 @@ class LiveRecording:
         if not folder.is_dir():
             raise OutputError(f"there is no folder {folder}: make it first, or choose another --record-folder")
         self._switched = [
-            SwitchedRecorder(folder, source=number, meta=meta.copy, tell=self._tell)
+            SwitchedRecorder(folder, source=number, meta=meta.copy, notify=self._notify)
             for number, meta in enumerate(self.metas)
         ]
         for number, switched in enumerate(self._switched):
             sinks: list[Sink] = [switched]
             file, meta, picture_file = self.files[number], self.metas[number], numbered(video, number, sources)
             if picture_file is not None:
-                sinks.append(CameraVideo(picture_file, overwrite=overwrite, tell=self._tell_of_video))
+                sinks.append(CameraVideo(picture_file, overwrite=overwrite, notify=self._notify_of_video))
             if file is not None and kind == ".npz":
                 sinks.append(NpzRecorder(file, overwrite=overwrite, meta=meta.copy))
             elif file is not None:
@@ -71,7 +71,7 @@ class LiveRecording:
         """The names of the files that are being written."""
         return [switched.file for switched in self._switched if switched.file]
 
-    def _tell(self, file: str | None, text: str) -> None:
+    def _notify(self, file: str | None, text: str) -> None:
         """file: of one source; None once its recording is over."""
         if self._server is not None:
             files = dict.fromkeys([*self._running, *([file] if file else [])])
@@ -79,5 +79,5 @@ class LiveRecording:
         if text:
             print(f"rtpose: {text}", file=sys.stderr)
 
-    def _tell_of_video(self, text: str) -> None:
-        self._tell(None, text)
+    def _notify_of_video(self, text: str) -> None:
+        self._notify(None, text)

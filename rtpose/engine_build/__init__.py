@@ -1,1 +1,1 @@
-"""Engines: network files built for one backend, device and precision, by recipes. See docs/engines.md."""
+"""Building engines by recipes: calibrate, quantise or compile, compare with fp32. See docs/engines.md."""

@@ -1,4 +1,4 @@
-"""How far an engine's results are from those of the network that it was built of, and how much faster it is."""
+"""How far an engine's results are from its network's in fp32, and how much faster it is."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from rtpose.engine_build.calibration import Footage, motions
 from rtpose.errors import ConfigError
 from rtpose.geometry import DEFAULT_HEIGHT_M, pixels_from_camera
 from rtpose.networks.backends import load_backend
-from rtpose.networks.engines import replaced
+from rtpose.networks.model_files import FILES, path_of
+from rtpose.networks.options import LoadOptions
+from rtpose.networks.pool import NetworkPool, Substitute
 from rtpose.networks.recipes import Limits
 from rtpose.pose.cascaded.estimator import CascadedEstimator, CascadedNetwork
-from rtpose.pose.detect.blazepose import BlazePose, PersonFinder
+from rtpose.pose.detect.blazepose import LANDMARK_FILES, BlazePose, PersonFinder
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.pose.track import NearestTracker
 from rtpose.pose.two_stage import TwoStageEstimator
 from rtpose.types import Backend, Camera, Estimator, Float32, Person3D
 
 Inputs = Mapping[str, NDArray[np.float32]]
-Load = Callable[[Callable[[], Backend]], Backend]
-"""What to run in a network's place, see `rtpose.networks.engines.replaced`."""
 
 SURE = 0.5
-"""Joints of less confidence are guesses of either side."""
+"""Joints of lower confidence are not compared: both sides only guess them."""
 ROUNDS = 40
 WARM_UP = 3
 
 
 class Recorder:
-    """A backend that keeps what it was given."""
+    """A backend that records its inputs."""
 
     def __init__(self, backend: Backend, count: int) -> None:
         self.backend = backend
@@ -47,7 +47,7 @@ class Recorder:
 
     @property
     def full(self) -> bool:
-        """Whether it has seen enough."""
+        """Whether `count` inputs are recorded."""
         return len(self.inputs) >= self.count
 
     def run(self, inputs: Inputs) -> dict[str, NDArray[np.float32]]:
@@ -59,19 +59,19 @@ class Recorder:
 
 @dataclass(frozen=True)
 class Figures:
-    """Of an engine against fp32."""
+    """An engine compared with fp32."""
 
     joints_2d_percent: float | None
-    """Median over joints of the distance, of the person's height in the picture; None for a lifter."""
+    """Median distance of a joint, as a percentage of the person's height in the picture; None for a lifter."""
     joints_2d_p95_percent: float | None
     joints_3d_mm: float
-    """Median over joints of the distance, root-relative."""
+    """Median distance of a joint, root-relative."""
     joints_3d_p95_mm: float
     fp32_error_mm: float | None
-    """Of fp32 against the truth: the mean MPJPE; None where no truth is known."""
+    """fp32's mean MPJPE against the truth; None where no truth is known."""
     engine_error_mm: float | None
     people_percent: float
-    """Pictures in which somebody is seen by one of the two alone, or the two see different people."""
+    """Percentage of pictures in which only one of the two finds a person, or they find different people."""
     compared: int
     """People compared."""
     fp32_ms: float
@@ -100,20 +100,20 @@ class Figures:
         """Why an engine with these figures is not kept; None if it is."""
         wrong = []
         if self.compared == 0:
-            wrong.append("nobody was seen to compare")
+            wrong.append("no person was found to compare")
         for what, value, limit in (
             ("2D joints are {} % of the height from fp32's", self.joints_2d_percent, limits.joints_2d_percent),
             ("3D joints are {} mm from fp32's", self.joints_3d_mm, limits.joints_3d_mm),
             ("the 3D error is {} mm larger than fp32's", self.error_rise_mm, limits.error_3d_mm),
         ):
-            if limit is not None and value is not None and not value <= limit:  # written so that NaN counts too
+            if limit is not None and value is not None and not value <= limit:  # written so that NaN is refused
                 wrong.append(f"{what.format(f'{value:.2f}')}, limit {limit:g}")
         if self.people_percent > limits.people_percent:
             wrong.append(
-                f"other people in {self.people_percent:.1f} % of the pictures, limit {limits.people_percent:g}"
+                f"different people in {self.people_percent:.1f} % of the pictures, limit {limits.people_percent:g}"
             )
         if self.speedup < limits.speedup:
-            wrong.append(f"{self.speedup:.2f} x as fast as fp32, to be kept {limits.speedup:g}")
+            wrong.append(f"{self.speedup:.2f} x as fast as fp32, at least {limits.speedup:g} wanted")
         return "; ".join(wrong) or None
 
     def __str__(self) -> str:
@@ -129,25 +129,29 @@ class Figures:
 
 def is_for_pictures(source: Path) -> bool:
     """Whether a network looks at pictures; the others are lifters."""
-    return source.suffix == ".tflite" or "image" in load_backend("openvino", source).input_shapes
+    return source.suffix == ".tflite" or "image" in load_backend(source).input_shapes
 
 
-def picture_estimator(source: Path, by: Load | None, threads: int | None) -> Estimator:
-    """The estimator in which a network for pictures is used; by: what runs in its place."""
-    with replaced(source, by or (lambda load: load())):
-        if source.suffix == ".tflite":
-            detector = BlazePose(persons=1, threads=threads)
-            return TwoStageEstimator("blazepose", detector, NearestTracker(), NetworkLifter(threads=threads))
-        network = CascadedNetwork(source, threads=threads)
-        return CascadedEstimator(
-            network, PersonFinder(threads=threads), NearestTracker(), persons=1, height_m=DEFAULT_HEIGHT_M
-        )
+def picture_estimator(source: Path, by: Substitute | None, threads: int | None) -> Estimator:
+    """The estimator that uses a network for pictures. by: what runs in the network's place."""
+    options, pool = LoadOptions(threads=threads), NetworkPool()
+    if by is not None:
+        pool.substitute(source, by)
+    if source.suffix == ".tflite":
+        if source.name not in FILES or source.resolve() != path_of(source.name).resolve():
+            raise ConfigError(f"{source} is not a network of BlazePose that rtpose knows: see `rtpose models list`")
+        size = next((size for size, file in LANDMARK_FILES.items() if file == source.name), None)
+        detector = BlazePose(persons=1, network=size, options=options, pool=pool)
+        return TwoStageEstimator("blazepose", detector, NearestTracker(), NetworkLifter(options=options, pool=pool))
+    network = CascadedNetwork(source, options=options, pool=pool)
+    finder = PersonFinder(options=options, pool=pool)
+    return CascadedEstimator(network, finder, NearestTracker(), persons=1, height_m=DEFAULT_HEIGHT_M)
 
 
 def record_pictures(
     source: Path, places: Sequence[Footage], count: int, threads: int | None, step: Callable[[int, int], None]
 ) -> Recorder:
-    """What a network is given in its estimator, over the calibration part of all footage."""
+    """The inputs that a network gets in its estimator, over the calibration part of all footage."""
     recorders: list[Recorder] = []
 
     def record(load: Callable[[], Backend]) -> Backend:
@@ -167,20 +171,26 @@ def record_pictures(
             step(len(recorder.inputs), count)
     recorder.count = count
     if not recorder.inputs:
-        raise ConfigError("nobody was seen in the calibration pictures: name others (--rendered, --clips)")
+        raise ConfigError("no person was found in the calibration pictures: name others (--rendered, --clips)")
     return recorder
 
 
+def _lifter(source: Path, by: Substitute | None, threads: int | None) -> NetworkLifter:
+    pool = NetworkPool()
+    if by is not None:
+        pool.substitute(source, by)
+    return NetworkLifter(str(source), options=LoadOptions(threads=threads), pool=pool)
+
+
 def record_motions(source: Path, count: int, threads: int | None) -> Recorder:
-    """What a lifter is given, over the built-in motions."""
+    """The inputs that a lifter gets, over the built-in motions."""
     recorders: list[Recorder] = []
 
     def record(load: Callable[[], Backend]) -> Backend:
         recorders.append(Recorder(load(), count))
         return recorders[-1]
 
-    with replaced(source, record):
-        lifter = NetworkLifter(str(source), threads=threads)
+    lifter = _lifter(source, record, threads)
     for frame in motions(check=False, count=count):
         if frame.first:
             lifter.reset()
@@ -190,22 +200,27 @@ def record_motions(source: Path, count: int, threads: int | None) -> Recorder:
 
 @dataclass(frozen=True)
 class Distances:
-    """Between the results of two networks, of every sure joint."""
+    """Distances between the results of two networks, for every joint that both are sure of."""
 
     mm: NDArray[np.float32]
     percent: NDArray[np.float32] | None
     errors_mm: NDArray[np.float32]
-    """(N, 2): MPJPE of sure joints against the truth, of both networks, for each person whose truth is known."""
+    """(N, 2): MPJPE of both networks' sure joints against the truth, for each person whose truth is known."""
     pictures: int
     differing: int
-    """Pictures in which somebody is seen by one alone."""
+    """Pictures in which the two did not find the same people."""
     compared: int
 
 
 def compare_pictures(
-    source: Path, by: Load, places: Sequence[Footage], count: int, threads: int | None, step: Callable[[int, int], None]
+    source: Path,
+    by: Substitute,
+    places: Sequence[Footage],
+    count: int,
+    threads: int | None,
+    step: Callable[[int, int], None],
 ) -> Distances:
-    """Both estimators over the checking part of all footage, as in a run: each goes its own way through a clip."""
+    """Both estimators over the checking part of all footage, as in a run: each tracks people by itself."""
     ours, theirs = picture_estimator(source, None, threads), picture_estimator(source, by, threads)
     mm, percent = [np.zeros(0)], [np.zeros(0)]
     errors: list[tuple[float, float]] = []
@@ -251,11 +266,9 @@ def _error_mm(person: Person3D, true: Float32, sure: NDArray[np.bool_]) -> float
     return 1000 * float(metrics.joint_errors(person.pose_3d[None], metrics.root_relative(true[None]))[0, sure].mean())
 
 
-def compare_motions(source: Path, by: Load, count: int, threads: int | None) -> Distances:
-    """Both lifters over the built-in motions of people that were not calibrated on."""
-    ours = NetworkLifter(str(source), threads=threads)
-    with replaced(source, by):
-        theirs = NetworkLifter(str(source), threads=threads)
+def compare_motions(source: Path, by: Substitute, count: int, threads: int | None) -> Distances:
+    """Both lifters over the built-in motions of people who are not in the calibration part."""
+    ours, theirs = _lifter(source, None, threads), _lifter(source, by, threads)
     mm = []
     for frame in motions(check=True, count=count):
         if frame.first:
@@ -267,7 +280,7 @@ def compare_motions(source: Path, by: Load, count: int, threads: int | None) -> 
 
 
 def time_both(ours: Backend, theirs: Backend, inputs: Sequence[Inputs]) -> tuple[float, float]:
-    """Median milliseconds of one run of each, in turns."""
+    """Median milliseconds of one run of each; the two alternate."""
     times: tuple[list[float], list[float]] = ([], [])
     for i in range(ROUNDS + WARM_UP):
         for backend, spent in zip((ours, theirs), times, strict=True):

@@ -31,20 +31,21 @@ from rtpose.errors import OutputError
 from rtpose.networks.backends import load_backend
 from rtpose.networks.backends import openvino as openvino_backend
 from rtpose.networks.engines import FORMAT, EngineKey, key_of
+from rtpose.networks.options import LoadOptions
 from rtpose.networks.recipes import Recipe
 from rtpose.types import Backend
 
 Report = Callable[[str, int, int], None]
-"""What is being done, how much of it is done, of how much; 0 of 0 where nobody knows."""
+"""The current step, how much of it is done, and of how much; 0 of 0 where that is unknown."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """What became of a recipe."""
+    """The result of building a recipe."""
 
     key: EngineKey
     fresh: bool
-    """It was there already."""
+    """Whether it was built before and left as it is."""
     accepted: bool
     reason: str
     """The figures, or why it was refused."""
@@ -60,10 +61,10 @@ def build_engine(
     force: bool = False,
     report: Report = lambda step, done, total: None,
 ) -> Built:
-    """The engine of a recipe, in `engines_dir()`, with its report and the log of its build beside it.
+    """Build a recipe's engine into `engines_dir()`, with its report and log beside it.
 
-    One that is there for the same weights, version, recipe and calibration is left as it is, unless `force`. Others of
-    the same network, backend, device and precision are removed. A refused engine leaves its report alone.
+    An engine of the same weights, version, recipe and calibration is left as it is, unless `force`. Other engines of
+    the same network, backend, device and precision are removed. Of a refused engine only the report and log stay.
     source: another file than the recipe's network.
     Errors: those of the backend if it, its device or an extra is missing; `ModelError`, `InputError`; `OutputError`.
     """
@@ -91,7 +92,7 @@ def build_engine(
         }  # fmt: skip
         _write(key.report_file, msgspec.json.format(msgspec.json.encode(facts), indent=2))
         for file in key.stale():
-            log.say(f"removed {file.name}: of other weights or another version")
+            log.say(f"removed {file.name}: built of other weights or by another version")
             file.unlink(missing_ok=True)
     return Built(key, False, refusal is None, reason)
 
@@ -133,10 +134,8 @@ class _Build:
             _write(engine.with_suffix(".json"), msgspec.json.encode({"interface": interface}))
 
         def load() -> Backend:
-            return load_backend(
-                self.recipe.backend, engine, threads=self.threads, device=self.recipe.device,
-                precision=self.recipe.precision,
-            )  # fmt: skip
+            recipe = self.recipe
+            return load_backend(engine, LoadOptions(recipe.backend, recipe.precision, recipe.device, self.threads))
 
         distances = self._compare(load)
         self.log.say("timing both")
@@ -181,7 +180,7 @@ class _Build:
 
 
 def part_of(key: EngineKey) -> Path:
-    """Where an engine lies until it is accepted."""
+    """Where an engine is until it is accepted."""
     return key.file.with_name(f"part-{key.file.name}")
 
 
@@ -207,13 +206,13 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def _as_json(value: dict[str, Any]) -> dict[str, Any]:
-    """As it reads back from a report."""
+    """The value as it would be read back from a report."""
     read: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))
     return read
 
 
 class _Log:
-    """The file of a build's log, and whoever watches."""
+    """Writes a build's log file, and passes the steps on to `report`."""
 
     def __init__(self, file: Path, report: Report) -> None:
         self._file, self._report, self._now = file, report, ""
@@ -232,19 +231,19 @@ class _Log:
         self._stream.close()
 
     def say(self, text: str) -> None:
-        """The next thing that is done."""
+        """Begin the next step."""
         self._now = text
         self._stream.write(f"{time.strftime('%H:%M:%S')} {text}\n")
         self._stream.flush()
         self._report(text, 0, 0)
 
     def step(self, done: int, total: int) -> None:
-        """How much of it is done."""
+        """How much of the current step is done."""
         self._report(self._now, done, total)
 
     @contextlib.contextmanager
     def catching(self) -> Any:
-        """What others print in the block goes into the file: NNCF draws progress bars of its own."""
+        """Redirects stdout into the file: NNCF prints its own progress bars."""
         printed = io.StringIO()
         try:
             with contextlib.redirect_stdout(printed):

@@ -1,6 +1,6 @@
 """What engines are calibrated on and checked with: the built-in clip and motions, rendered people, the user's clips.
 
-Of everything, one part calibrates and the rest checks.
+Each is split: one part calibrates, the other checks.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from rtpose.train.data.motion_pack import load_motion_pack
 from rtpose.types import Camera, Float32, Frame
 
 BLOCK = 30
-"""Frames of a clip that follow one another in one part."""
+"""Consecutive frames of a clip that go into the same part."""
 MOTION_FRAMES = 60
-"""Of each motion at most."""
+"""At most, of each motion."""
 MOTION_NOISE_PX = 2.0
 DISTANCE_M = 4.0
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture, and what is known of it."""
+    """A picture, and what is known about it."""
 
     frame: Frame
     camera: Camera
     truth: Float32 | None = None
-    """(P, 17, 3) metres, camera space: where everybody's joints really are; None if nobody knows."""
+    """(P, 17, 3) metres, camera space: the true joints of all people; None if unknown."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Footage:
 
     name: str
     block: int
-    """How many frames follow one another; 1 for pictures that have nothing to do with each other."""
+    """Consecutive frames in one part; 1 for pictures that are unrelated."""
     shots: Callable[[], Iterator[Shot]]
 
     def part(self, *, check: bool, count: int) -> Iterator[tuple[bool, Shot]]:
-        """At most `count` frames of one of the two parts, every second block each; True where a block begins."""
+        """At most `count` frames of one part; the parts take turns block by block. True where a block begins."""
         taken = 0
         for i, shot in enumerate(self.shots()):
             if taken == count:
@@ -59,7 +59,10 @@ class Footage:
 
 
 def footage(sets: Sequence[str], *, rendered: Sequence[Path] = (), clips: Sequence[str] = ()) -> list[Footage]:
-    """The pictures of a recipe's sets, as far as the user has named them. Errors: `InputError` for one not readable."""
+    """The pictures of a recipe's sets, as far as the user has named any.
+
+    Errors: `ConfigError` if there are none, `InputError` for what cannot be read.
+    """
     found = []
     if "sample" in sets:
         found.append(Footage("the built-in clip", BLOCK, _sample))
@@ -114,10 +117,10 @@ def _rendered(folder: Path) -> Footage:
 
 @dataclass(frozen=True)
 class MotionFrame:
-    """What a lifter is given of one person."""
+    """A lifter's input: one person in one frame."""
 
     first: bool
-    """A new motion begins: whoever remembers has to forget."""
+    """A new motion begins: reset what has memory."""
     keypoints: Float32
     """(1, 17, 3) x px, y px, score."""
     camera: Camera
@@ -125,11 +128,11 @@ class MotionFrame:
 
 
 def motions(*, check: bool, count: int) -> Iterator[MotionFrame]:
-    """2D joints of the built-in motions, noisy as a detector's: those of other people to check than to calibrate."""
+    """2D joints of the built-in motions with a detector's noise; to check, those of other people than to calibrate."""
     pack = load_motion_pack(small_val_pack() if check else small_pack())
     rng = np.random.default_rng(int(check))
     camera = camera_from_fov((1280, 720))
-    # The pack is as long as its motions: a part of each, so that all are seen.
+    # Take a part of each motion, so that all are used.
     each = max(2, min(MOTION_FRAMES, count // len(pack.clips)))
     taken = 0
     for start, end in zip(pack.starts[:-1], pack.starts[1:], strict=True):

@@ -15,7 +15,7 @@ from rtpose.errors import MissingExtraError, ModelError
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
 NO_WORK = ("Parameter", "Constant", "Result")
 IN_BETWEEN = (*CONVOLUTIONS, "Add", "MaxPool")
-"""What NNCF quantises of the networks for pictures."""
+"""The operations that NNCF quantises in networks for pictures."""
 
 
 def quantise(
@@ -28,16 +28,16 @@ def quantise(
 ) -> Any:
     """An `openvino.Model` with its convolutions and matrix products in int8, ranges from `inputs`.
 
-    first: so many convolutions at the input stay in floating point. small_px: as do all on maps of at most this side,
-    which are cheap, and whose errors reach the joints undamped. convolutions_only: as does all behind the last
-    convolution: a soft-argmax adds up thousands of shares too small for 8 bits. The given model is changed, too.
+    first: so many convolutions at the input stay in floating point. small_px: so do those on maps of at most this side:
+    they are cheap, and their errors reach the joints undamped. convolutions_only: so does everything after the last
+    convolution: a soft-argmax adds up thousands of values too small for 8 bits. The given model is changed, too.
     Errors: `MissingExtraError` without NNCF, `ModelError` if it cannot quantise this network.
     """
     try:
         import nncf
     except ModuleNotFoundError as error:
         raise MissingExtraError("int8", "quantising to int8") from error
-    nncf.set_log_level(40)  # errors only: it warns of what is done here on purpose
+    nncf.set_log_level(40)  # errors only: it warns about what is intended here
     fold_weights(network)
     kept = kept_in_float(network, first, small_px, convolutions_only)
     try:
@@ -52,8 +52,8 @@ def quantise(
 
 
 def kept_in_float(network: Any, first: int, small_px: int, convolutions_only: bool) -> list[str]:
-    """Names of the operations that `quantise` leaves alone. They cannot stand in a recipe: OpenVINO's TFLite reader
-    numbers them anew each time."""
+    """Names of the operations that `quantise` leaves alone. A recipe cannot list them: OpenVINO's TFLite reader numbers
+    them differently each time."""
     names = []
     nodes = [node for node in network.get_ordered_ops() if node.get_type_name() not in NO_WORK]
     if convolutions_only:
@@ -72,10 +72,10 @@ def kept_in_float(network: Any, first: int, small_px: int, convolutions_only: bo
 
 
 def fold_weights(network: Any) -> None:
-    """Weights stored as halves and turned around when read become plain float32 constants, in place.
+    """Replace weights that are stored as halves, or rearranged when read, by plain float32 constants, in place.
 
-    TFLite's depthwise weights are transposed and reshaped in the graph. NNCF quantises a weight where it is stored, and
-    OpenVINO then runs the layer behind such a reshape in float32; bias correction does not find it either.
+    TFLite's depthwise weights are transposed and reshaped in the graph. NNCF quantises a weight where it is stored;
+    OpenVINO then runs the layer after such a reshape in float32, and NNCF's bias correction does not find it.
     """
     for node in network.get_ops():
         if node.get_type_name() == "Convert":

@@ -17,8 +17,8 @@ from rtpose.networks.weights import cascaded_file, lifter_file
 def write_plain(network: str, out: Path, *, overwrite: bool = False) -> str:
     """Write a shipped lifter, `cascaded` or an .onnx file of rtpose's with its weights as float32, checked.
 
-    The shipped files store large weights as halves behind a cast; some programs do not fold these. The facts in the
-    metadata stay: they say how inputs are normalised and what the outputs mean. Returns one line for people.
+    The shipped files store large weights as halves followed by a cast, which some programs do not fold. The metadata
+    is kept: it says how inputs are normalised and what the outputs mean. Returns one line for people.
     Errors: `ConfigError` for BlazePose, which is TFLite, and other unknown names; `ModelError`; `OutputError`.
     """
     if network.removesuffix(".tflite") + ".tflite" in model_files.FILES:

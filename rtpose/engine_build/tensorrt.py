@@ -1,8 +1,8 @@
 """Building TensorRT engines by torch_tensorrt's dynamo front end.
 
-Written by the documentation of torch_tensorrt 2.12 and NVIDIA ModelOpt. It has not been run: no GPU was at hand.
-What can be checked without one is tested: every network exports without graph breaks, and it is known how each of its
-operators is handled (`tensorrt_operators.toml`).
+Written after the documentation of torch_tensorrt 2.12 and NVIDIA ModelOpt, and not yet run on a GPU. The tests check
+what needs none: every network exports without graph breaks, and `tensorrt_operators.toml` lists how each of its
+operators is handled.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def build_tensorrt(
 ) -> None:
     """Write the engine of a network's file for this machine's GPU.
 
-    inputs: what an int8 engine is calibrated on. say: told about every step; TensorRT itself is silent for minutes.
+    inputs: what an int8 engine is calibrated on. say: called at every step; TensorRT itself prints nothing for minutes.
     Errors: `MissingExtraError`, `ConfigError` without a GPU, `ModelError` if it cannot be built.
     """
     from rtpose.networks.backends.tensorrt import check_gpu
@@ -39,10 +39,10 @@ def build_tensorrt(
     import torch
     import torch_tensorrt
 
-    from rtpose.modules.files import load_network
+    from rtpose.modules.files import load_module
     from rtpose.networks.backends.torch import DTYPES, in_precision
 
-    network = load_network(source)
+    network = load_module(source)
     module = network.module
     smallest, usual, largest = recipe.batch
     shapes = {name: tuple(1 if d < 0 else d for d in shape[1:]) for name, shape in network.input_shapes.items()}
@@ -81,7 +81,7 @@ def build_tensorrt(
 
 
 def free_batch(count: int, smallest: int, largest: int, module: Any) -> Any:
-    """`dynamic_shapes` for `torch.export`: one batch for all inputs, None where it is fixed."""
+    """`dynamic_shapes` for `torch.export`: one batch size for all inputs, None if it is fixed."""
     import torch
 
     from rtpose.modules.temporal import TemporalLifter
@@ -107,7 +107,7 @@ def _calibrated(module: Any, inputs: Sequence[tuple[Any, ...]]) -> Any:
 
 
 def _export_mode(precision: str) -> Any:
-    """ModelOpt's quantisers are exported as operators inside of its own context."""
+    """ModelOpt exports its quantisers as operators only inside its own context."""
     from contextlib import nullcontext
 
     if precision != "int8":

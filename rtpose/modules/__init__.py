@@ -1,1 +1,1 @@
-"""Networks as torch modules. No loss, no optimiser, no device in here."""
+"""Networks as torch modules. No loss, no optimiser, no device here."""

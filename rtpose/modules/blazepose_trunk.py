@@ -22,8 +22,8 @@ _BLOCKS: tuple[tuple[int, int, int, int], ...] = (
     (528, 5, 2, 144), (864, 5, 1, 144), (864, 5, 1, 144), (864, 5, 1, 144),
 )  # fmt: skip
 _BALANCE = 8.0
-"""BlazePose's values between the blocks reach into the hundreds, the weights that read them are tiny and those that
-write them large. All are brought to the size that an optimiser expects; a power of two rounds nothing."""
+"""BlazePose's values between the blocks reach into the hundreds; the weights that read them are tiny, those that write
+them large. This factor brings all to the size that an optimiser expects; a power of two causes no rounding."""
 _LATE = 4
 """From this block on the maps have a sixteenth of the enlarged picture's side."""
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -62,8 +62,8 @@ def _clamped(x: Tensor) -> Tensor:
 
 
 def _dilated_on_parts(layer: nn.Conv2d, x: Tensor) -> Tensor:
-    """What `layer` gives for x (N, C, H, W), by its filters without dilation on each of the grids that they skip
-    between. torch's gradient of the dilated ones takes eight times as long on a processor."""
+    """The result of `layer` for x (N, C, H, W), computed without dilation on each of the interleaved grids. torch's
+    gradient of a dilated convolution takes eight times as long on a processor."""
     step = layer.dilation[0]
     n, channels, height, width = x.shape
     parts = x.view(n, channels, height // step, step, width // step, step).permute(3, 5, 0, 1, 2, 4)
@@ -123,13 +123,13 @@ class BlazePoseTrunk(nn.Module):
         return self.features(x)
 
     def late(self) -> list[nn.Conv2d]:
-        """The 1x1 convolutions on the smallest maps: most of the weights. The gradient of the filters between them, of
-        one channel each, costs more time than that of all others and has few weights to show for it."""
+        """The 1x1 convolutions on the smallest maps: most of the weights. The gradient of the one-channel filters
+        between them costs more time than all others, for few weights."""
         blocks = [block for block in self.blocks if isinstance(block, InvertedResidual)][_LATE:]
         return [layer for block in blocks for layer in (block.expand, block.project)]
 
     def load(self, weights: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Fill the convolutions in order with (weight, bias) of BlazePose's, of which there may be more. The blocks
+        """Fill the convolutions in order with BlazePose's (weight, bias); there may be more than needed. The blocks
         then pass on an eighth of BlazePose's values.
 
         Errors: `ModelError` where the shapes are others: another network or version.

@@ -21,15 +21,16 @@ from rtpose.skeleton import H36M17
 Variant = Literal["baseline", "jh", "bj", "full"]
 VARIANTS: tuple[Variant, ...] = ("baseline", "jh", "bj", "full")
 """The rows of Table 4: context branch alone; with joint heatmaps; with bone heatmaps too; with the depth-centric block.
-A block that is not supervised is not there."""
+Blocks without supervision are left out."""
 
-JOINTS = len(H36M17.joints)
-BONES = len(H36M17.bones)
+JOINT_COUNT = len(H36M17.joints)
+BONE_COUNT = len(H36M17.bones)
 SHARPNESS = 5.0
-"""Factor on what goes into the softmax over a volume. The last convolution could learn it, but from its usual start a
-volume of 32,000 voxels stays flat for long: with it the 2.5D joints are learned about twice as fast."""
+"""Factor on the input of the softmax over a volume. The last convolution could learn it, but from its usual
+initialisation a volume of 32,000 voxels stays flat for long: with this factor the 2.5D joints are learned about twice
+as fast."""
 REFERENCE_M = 1.077
-"""Section "3D Lifting block": the average way from neck to knee along the bones in Human3.6M's training set."""
+"""Section "3D Lifting block": the average length from neck to knee along the bones in Human3.6M's training set."""
 
 
 def convolution(inputs: int, outputs: int, size: int = 3, dilation: int = 1) -> nn.Sequential:
@@ -70,10 +71,10 @@ class BoneJointBlock(nn.Module):
         """bones: False leaves the bone heatmaps out (Table 4's "w/ JH")."""
         super().__init__()
         self.upsampling = Upsampling(inputs, stride, width)
-        self.bones = nn.Conv2d(width, BONES, 1) if bones else None
-        self.fusion = convolution(2 * width + (BONES if bones else 0), width, 1)
+        self.bones = nn.Conv2d(width, BONE_COUNT, 1) if bones else None
+        self.fusion = convolution(2 * width + (BONE_COUNT if bones else 0), width, 1)
         self.refinement = nn.Sequential(convolution(width, width), convolution(width, width))
-        self.joints = nn.Conv2d(width, JOINTS, 1)
+        self.joints = nn.Conv2d(width, JOINT_COUNT, 1)
 
     def forward(self, features: Tensor, context: Tensor) -> tuple[Tensor | None, Tensor]:
         """(N, inputs, S / stride, S / stride), (N, W, H, H) -> bones (N, B, H, H) or None, joints (N, J, H, H)."""
@@ -94,7 +95,7 @@ class DepthCentricBlock(nn.Module):
         """ordinal: False leaves its convolution out, which training alone needs."""
         super().__init__()
         self.dilated = nn.Sequential(*(convolution(width, width, dilation=d) for d in (1, 2, 4)))
-        self.fusion = convolution(width + JOINTS, width, 1)
+        self.fusion = convolution(width + JOINT_COUNT, width, 1)
         self.volume = nn.Conv2d(width, depth_channels, 1)
         self.ordinal = nn.Conv2d(width, depth_channels, 1) if ordinal else None
 
@@ -108,7 +109,7 @@ class DepthCentricBlock(nn.Module):
 
 
 def soft_argmax(volumes: Tensor) -> Tensor:
-    """Expected place after a softmax over each volume, Eq. 7 and 8: (N, J, C, H, W) -> (N, J, 3) x, y, z in voxels.
+    """Expected position after a softmax over each volume, Eq. 7 and 8: (N, J, C, H, W) -> (N, J, 3) x, y, z in voxels.
 
     Computed from the three sums along the axes, so that nothing of the volume's size but the softmax is kept.
     """
@@ -120,7 +121,7 @@ def soft_argmax(volumes: Tensor) -> Tensor:
 
 
 def resized_places(places: Tensor, size: int, new_size: int) -> Tensor:
-    """Places in a map of `size` pixels -> the same in one of `new_size`; the middle of the first pixel is 0."""
+    """Positions in a map of `size` pixels -> the same in one of `new_size`; the middle of the first pixel is 0."""
     return (places + 0.5) * (new_size / size) - 0.5
 
 
@@ -133,9 +134,9 @@ class LiftingBlock(nn.Module):
         self.middle: Tensor
         middle = torch.tensor([heatmap_px, heatmap_px, depth_channels], dtype=torch.float32) / 2
         self.register_buffer("middle", middle, persistent=False)
-        self.first = nn.Linear(3 * JOINTS, width)
+        self.first = nn.Linear(3 * JOINT_COUNT, width)
         self.blocks = nn.ModuleList(_lifting_layers(width, dropout) for _ in range(5))
-        self.last = nn.Linear(width, 3 * JOINTS)
+        self.last = nn.Linear(width, 3 * JOINT_COUNT)
         nn.init.normal_(self.last.weight, std=1e-3)
         nn.init.zeros_(self.last.bias)
 
@@ -144,13 +145,13 @@ class LiftingBlock(nn.Module):
         x = self.first((joints / self.middle - 1).flatten(1))
         for block in self.blocks:
             x = x + block(x)
-        pose: Tensor = self.last(x).view(-1, JOINTS, 3)
+        pose: Tensor = self.last(x).view(-1, JOINT_COUNT, 3)
         return pose - pose[:, :1]
 
 
 def _lifting_layers(width: int, dropout: float) -> nn.Sequential:
-    """A block that adds little at first: the whole begins near a linear map, which is learned at once, and then learns
-    what that lacks. From torch's own start it takes thousands of steps to get as far."""
+    """A block that adds little at first: the network starts near a linear map, which is learned at once, and then
+    learns the rest. From torch's own initialisation it takes thousands of steps to get as far."""
     layers: list[nn.Module] = []
     for _ in range(2):
         normalisation = nn.BatchNorm1d(width)
@@ -218,10 +219,10 @@ class Cascaded(nn.Module):
             BoneJointBlock(channels, stride, width, bones=variant != "jh") if variant != "baseline" else None
         )
         self.depth_centric = DepthCentricBlock(width, depth_channels, ordinal=ordinal) if variant == "full" else None
-        joined = width + (JOINTS if self.bone_joint else 0) + (depth_channels if self.depth_centric else 0)
+        joined = width + (JOINT_COUNT if self.bone_joint else 0) + (depth_channels if self.depth_centric else 0)
         # Where the branches are joined: a 1x1 convolution to W, and one to J volumes.
         self.joining = convolution(joined, width, 1)
-        self.volumes = nn.Conv2d(width, JOINTS * depth_channels, 1)
+        self.volumes = nn.Conv2d(width, JOINT_COUNT * depth_channels, 1)
         self.lifting = LiftingBlock(input_px // 4, depth_channels, lift_width, dropout)
         self.scale = nn.Linear(channels, 1) if scale_branch else None
 
@@ -243,7 +244,7 @@ class Cascaded(nn.Module):
                 parts.append(volume)
         volumes = self.volumes(SHARPNESS * self.joining(torch.cat(parts, 1)))
         # Channel j C + c is depth c of joint j.
-        joints = soft_argmax(volumes.unflatten(1, (JOINTS, self.depth_channels)))
+        joints = soft_argmax(volumes.unflatten(1, (JOINT_COUNT, self.depth_channels)))
         if volumes.shape[-1] != self.heatmap_px:
             plane = resized_places(joints[..., :2], volumes.shape[-1], self.heatmap_px)
             joints = torch.cat([plane, joints[..., 2:]], -1)
@@ -269,9 +270,9 @@ class Cascaded(nn.Module):
         return stages.joints, pose, confidence
 
     def before_lifting(self) -> list[nn.Parameter]:
-        """What the first training stage learns."""
+        """Parameters of the first training stage."""
         return [p for name, p in self.named_parameters() if not name.startswith(("lifting.", "scale."))]
 
     def of_lifting(self) -> list[nn.Parameter]:
-        """What the second training stage learns."""
+        """Parameters of the second training stage."""
         return [p for name, p in self.named_parameters() if name.startswith(("lifting.", "scale."))]

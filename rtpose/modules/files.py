@@ -1,4 +1,4 @@
-"""Network files of `rtpose.train.export` as torch modules, weights loaded."""
+"""Loads network files of `rtpose.train.export` as torch modules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rtpose.modules.registry import build_network, inputs_and_outputs
 
 @dataclass(frozen=True)
 class TorchNetwork:
-    """What a file holds."""
+    """A network from a file."""
 
     module: nn.Module
     """In evaluation mode, without gradients, float32, on the CPU."""
@@ -29,7 +29,7 @@ class TorchNetwork:
     metadata: Mapping[str, str]
 
 
-def load_network(file: Path) -> TorchNetwork:
+def load_module(file: Path) -> TorchNetwork:
     """An .onnx or .safetensors file as the module that it was trained in, named by its metadata `architecture`.
 
     Errors: `ModelError` for a file that is missing, damaged, or not one of rtpose's networks.
@@ -38,12 +38,12 @@ def load_network(file: Path) -> TorchNetwork:
     if "architecture" not in opened.metadata:
         raise ModelError(
             f"{file} does not name its architecture: the backend 'torch' runs rtpose's own networks, "
-            "use the backend 'openvino' for others"
+            "use the backend 'openvino' for this one"
         )
     try:
         architecture = json.loads(opened.metadata["architecture"])
     except ValueError as error:
-        raise ModelError(f"{file} names its architecture in no JSON: {error}") from None
+        raise ModelError(f"{file} names its architecture, but not as JSON: {error}") from None
     module = build_network(architecture)
     module.load_state_dict(opened.state_of(module))
     module.eval().requires_grad_(False)
@@ -98,7 +98,7 @@ class _SafetensorsFile:
             raise ModelError(f"{file} cannot be read as a safetensors file: {error}") from None
 
     def interface_of(self, module: nn.Module) -> tuple[dict[str, tuple[int, ...]], list[str]]:
-        """As of an ONNX file."""
+        """See `_OnnxFile.interface_of`."""
         inputs, outputs = inputs_and_outputs(module, int(self.metadata.get("joint_count", 0)))
         return {name: (-1, *tensor.shape[1:]) for name, tensor in inputs.items()}, outputs
 
@@ -111,4 +111,4 @@ class _SafetensorsFile:
 
 
 def _other_architecture(name: str) -> ModelError:
-    return ModelError(f"the file's weights do not fit its architecture: {name} is missing or of another shape")
+    return ModelError(f"the file's weights do not match its architecture: {name} is missing or has another shape")

@@ -1,4 +1,4 @@
-"""A lifter that says the same of a pose and of its mirror image: flip averaging as a part of the network."""
+"""Flip averaging as part of the network: mirrored input gives the mirrored output."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _TWINS = H36M17.twins.tolist()
 
 
 def mirrored(points: Tensor) -> Tensor:
-    """Network input (N, 2 J) as in a mirror: x turned round, left and right joints exchanged."""
+    """Mirrored network input (N, 2 J): x negated, left and right joints swapped."""
     seen = torch.unflatten(points, 1, (-1, 2))[:, _TWINS]  # not len(points), which would fix it in the ONNX file
     return (seen * seen.new_tensor([-1.0, 1.0])).flatten(1)
 
 
 def mirrored_depth(depth: Tensor) -> Tensor:
-    """Depth (N, J) as in a mirror: left and right joints exchanged."""
+    """Mirrored depth (N, J): left and right joints swapped."""
     return depth[:, _TWINS]
 
 

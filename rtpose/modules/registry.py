@@ -1,4 +1,4 @@
-"""Networks by name, so that a file can say which one it holds."""
+"""Networks by name, as files name their architecture."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def build_network(architecture: Mapping[str, Any]) -> nn.Module:
     arguments = dict(architecture) if isinstance(architecture, Mapping) else {}
     name = arguments.pop("network", None)
     if name not in NETWORKS:
-        raise ModelError(f"the network '{name}' is not known here (known: {', '.join(NETWORKS)}): update rtpose")
+        raise ModelError(f"unknown network '{name}' (known: {', '.join(NETWORKS)}): update rtpose")
     try:
         return NETWORKS[name](**arguments)
     except TypeError as error:
@@ -53,8 +53,7 @@ def build_network(architecture: Mapping[str, Any]) -> nn.Module:
 
 
 def inputs_and_outputs(network: nn.Module, joint_count: int) -> tuple[dict[str, Tensor], list[str]]:
-    """What files of a network call its inputs, with zeros of two people for each, and its outputs, both in the order
-    of its `forward`."""
+    """Names of the inputs, each with zeros for two people, and of the outputs, in the order of `forward`."""
     points = {"points": torch.zeros(2, 2 * joint_count)}
     if not isinstance(network, TemporalLifter):
         return points, ["depth"]

@@ -37,8 +37,8 @@ class SvmacGenerator(nn.Module):
         self._start_near_the_answer()
 
     def _start_near_the_answer(self) -> None:
-        """Begin with a flat person and the camera [I | 0] / c, which shows a person at distance c at about its
-        true place. With the default initialisation the reprojections of reprojections explode."""
+        """Start with a flat person and the camera [I | 0] / c, which projects a person at distance c to about the
+        right place. With the default initialisation repeated reprojections explode."""
         depth, camera = self.pose[-1], self.camera[-1]
         assert isinstance(depth, nn.Linear)
         assert isinstance(camera, nn.Linear)
@@ -49,7 +49,7 @@ class SvmacGenerator(nn.Module):
             camera.bias.copy_(torch.tensor([1.0, 0, 0, 0, 1.0, 0]))
 
     def depth(self, points: Tensor) -> Tensor:
-        """(N, 2 J) -> (N, J): all that is needed to lift; the camera branch is not computed."""
+        """(N, 2 J) -> (N, J): the depth alone, without the camera branch."""
         depth: Tensor = self.pose(self.shared(points))
         return depth - depth[:, :1]
 
@@ -83,7 +83,7 @@ class Critic(nn.Module):
 
 
 class DepthLifter(nn.Module):
-    """What is shipped: any generator reduced to `depth`, with one named input and output."""
+    """The shipped network: a generator reduced to `depth`, with one named input and output."""
 
     def __init__(self, generator: SvmacGenerator) -> None:
         super().__init__()

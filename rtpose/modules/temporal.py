@@ -1,4 +1,4 @@
-"""A lifter that remembers: the single-frame network, then causal convolutions over time (as in VideoPose3D, Pavllo et
+"""A lifter with memory: the single-frame network, then causal convolutions over time (as in VideoPose3D, Pavllo et
 al. 2019, left-padded only). They say how to filter each joint over the last frames, and what to add to it: of the depth
 and of the 2D joints, too, whose jitter would otherwise stay in the pose.
 
@@ -29,7 +29,7 @@ class CausalBlock(nn.Module):
         super().__init__()
         self.dilation = dilation
         self.memory = (kernel - 1) * dilation
-        """Past frames that the block looks at."""
+        """Past frames that the block uses."""
         self.over_time = nn.Conv1d(channels, channels, kernel, dilation=dilation)
         self.mix = nn.Conv1d(channels, channels, 1)
 
@@ -72,7 +72,7 @@ class TemporalLifter(nn.Module):
 
     @property
     def memories(self) -> list[int]:
-        """Past frames that each block looks at."""
+        """Past frames that each block uses."""
         return [block.memory for block in self.blocks if isinstance(block, CausalBlock)]
 
     @property

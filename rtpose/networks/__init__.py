@@ -1,1 +1,1 @@
-"""Network files: finding, downloading, loading and running them. One room for all that touches them."""
+"""Network files: where they are, how they are downloaded, loaded and run."""

@@ -1,4 +1,4 @@
-"""`--backend auto`: which runtime runs the networks, and why."""
+"""`--backend auto`: which backend runs a network, and why."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtpose.errors import RtposeError
-from rtpose.networks.engines import AUTO, SUFFIXES, choose_engine, key_of
+from rtpose.networks.engines import SUFFIXES, choose_engine, key_of
+from rtpose.networks.options import AUTO, LoadOptions
 
 
 @dataclass(frozen=True)
 class BackendChoice:
-    """What to run a network on."""
+    """The backend and precision of a run."""
 
     backend: str
     precision: str
@@ -22,20 +23,20 @@ class BackendChoice:
 
 
 def choose_backend(source: Path) -> BackendChoice:
-    """For a lifter or a network for pictures: a TensorRT engine that was built and accepted, else OpenVINO with the
-    fastest engine that was accepted, else OpenVINO in fp32.
+    """For a lifter or `cascaded`: an accepted TensorRT engine, else OpenVINO with the fastest accepted engine, else
+    OpenVINO in fp32.
 
-    torch and onnxruntime are never chosen: on a CPU OpenVINO is faster (docs/engines.md).
+    torch and onnxruntime are never chosen: OpenVINO is faster on a CPU (docs/engines.md).
     """
     tensorrt, why_not = _tensorrt_precision(source)
     if tensorrt:
         return BackendChoice("tensorrt", tensorrt, f"tensorrt: its {tensorrt} engine is built and accepted")
-    choice = choose_engine(source, "openvino", AUTO)
+    choice = choose_engine(source, LoadOptions(precision=AUTO))
     return BackendChoice("openvino", AUTO, f"openvino ({choice.reason}); {why_not}")
 
 
 def _tensorrt_precision(source: Path) -> tuple[str | None, str]:
-    """Of the engine that is ready to run, or why there is none."""
+    """The precision of an engine that is ready to run, or None and why there is none."""
     if shutil.which("nvidia-smi") is None:  # without asking torch, which takes seconds to start
         return None, "no NVIDIA GPU"
     try:

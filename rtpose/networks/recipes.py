@@ -1,4 +1,4 @@
-"""Recipes: which engine to build of which network, from what, and how good it has to be."""
+"""Recipes: which engine to build of which network, how to calibrate it, and how accurate it must be."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from rtpose.config import Count, NotNegative, Positive
 from rtpose.errors import ConfigError
-from rtpose.networks import model_files
+from rtpose.networks import downloads, model_files
 from rtpose.networks.weights import cascaded_file, lifter_file
 
 ROOT = Path(__file__).parents[2]
@@ -21,65 +21,65 @@ Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an INT8 engine's ranges are learned from."""
+    """What an INT8 engine is calibrated on."""
 
     sets: tuple[Literal["sample", "rendered", "clips", "motions"], ...] = ("sample", "rendered", "clips")
-    """sample: the built-in clip. rendered, clips: what the user names. motions: the built-in motions, for lifters."""
+    """sample: the built-in clip. rendered, clips: named by the user. motions: the built-in motions, for lifters."""
     count: Count = 300
-    """Runs of the network, at most."""
+    """Most inputs of the network to record."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How far an engine's results may be from fp32's, on what it was not calibrated on."""
+    """How far an engine's results may be from fp32's, on material that it was not calibrated on."""
 
     joints_2d_percent: Positive | None = None
-    """Median distance of 2D joints, of the person's height in the picture."""
+    """Median distance of 2D joints, as a percentage of the person's height in the picture."""
     joints_3d_mm: Positive | None = None
     """Median distance of 3D joints, root-relative."""
     error_3d_mm: Positive | None = None
     """How much larger the error against the truth (the mean MPJPE) may be than fp32's."""
     people_percent: NotNegative = 2.0
-    """Pictures in which somebody is seen by one of the two alone, or the two see different people."""
+    """Percentage of pictures in which only one of the two finds a person, or they find different people."""
     speedup: NotNegative = 1.05
-    """An engine that is not so many times as fast as fp32 is not kept."""
+    """An engine must be at least this many times as fast as fp32."""
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file of `engines/recipes`."""
 
     network: str
-    """pose_detection, pose_landmark_full, a shipped lifter's name, cascaded, or a file's path."""
+    """pose_detection, pose_landmark_full (lite, heavy), a shipped lifter's name, cascaded, or a file's path."""
     backend: Literal["openvino", "tensorrt"]
     precision: Precision
     limits: Limits
     device: str = "cpu"
     batch: Annotated[tuple[Count, Count, Count], msgspec.Meta(description="smallest, usual, largest")] = (1, 1, 1)
-    """Of a TensorRT engine: smallest, usual and largest batch; all the same: fixed. OpenVINO keeps the file's."""
+    """Of a TensorRT engine; three equal numbers fix the batch. OpenVINO keeps the file's."""
     keep_float_first: NonNegativeCount = 0
-    """So many convolutions at the input of an INT8 engine compute in floating point."""
+    """The first convolutions of an INT8 engine that stay in floating point."""
     keep_float_px: NonNegativeCount = 0
-    """So do those on maps of at most this side."""
+    """Convolutions on maps of at most this side stay in floating point, too."""
     convolutions_only: bool = False
-    """So does all behind the last convolution."""
+    """Everything after the last convolution stays in floating point, too."""
     calibration: Calibration = Calibration()
 
     def source(self) -> Path:
-        """The network's file. Errors: `ModelError` if it cannot be had, `ConfigError` for an unknown name."""
+        """The network's file. Errors: `ModelError` if it cannot be fetched, `ConfigError` for an unknown name."""
         name = self.network
         if f"{name}.tflite" in model_files.FILES:
-            return model_files.ensure(f"{name}.tflite")
+            return downloads.ensure(f"{name}.tflite")
         if name == "cascaded":
             return cascaded_file()
         return lifter_file(name)
 
 
 def recipe_names() -> list[str]:
-    """The recipes that rtpose brings along."""
+    """The recipes that come with rtpose."""
     return sorted(file.stem for file in _folder().glob("*.toml"))
 
 
 def load_recipe(name_or_path: str) -> tuple[str, Recipe]:
-    """A recipe of rtpose's by name, or a file. Returns its name and itself. Errors: `ConfigError`."""
+    """One of rtpose's recipes by name, or a .toml file. Returns its name and the recipe. Errors: `ConfigError`."""
     file = Path(name_or_path) if name_or_path.endswith(".toml") else _folder() / f"{name_or_path}.toml"
     try:
         return file.stem, msgspec.toml.decode(file.read_bytes(), type=Recipe)

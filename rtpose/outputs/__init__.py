@@ -1,1 +1,1 @@
-"""Where results go: files, the page, a picture. Each runs in a thread of its own."""
+"""Outputs: what happens to results during a run. Each runs in its own thread."""

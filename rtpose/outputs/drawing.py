@@ -1,4 +1,4 @@
-"""People drawn on the picture in which they were seen."""
+"""Draws people on the picture in which they were seen."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rtpose.skeleton import H36M17, Skeleton
 from rtpose.types import Float32, Image, Person3D
 
 LEAST_SCORE = 0.3
-"""Joints below it are not drawn: they are guesses."""
+"""Joints below it are not drawn."""
 SURE_SCORE = 0.5
-"""Joints below it are drawn faintly."""
+"""Joints below it are drawn faint."""
 
 _FRACTION_BITS = 4
 _BLACK = (0, 0, 0)
@@ -24,13 +24,13 @@ def draw_people(image: Image, persons: Sequence[Person3D], skeleton: Skeleton = 
     """The picture with each person's skeleton and id; a new array.
 
     image: (H, W, 3) uint8 RGB; persons: with `keypoints_2d` (J, 3) px of that picture, in `skeleton`.
-    Lines are coloured by side and as thick as the person is large; unsure joints are faint or left out.
+    Lines are coloured by side, with a thickness by the person's size. Joints of low score are faint or left out.
     """
     canvas = image.copy()
     colors = [_rgb(color) for color in skeleton.colors]
     for person in persons:
         points = person.keypoints_2d
-        # OpenCV takes whole numbers: far outside the picture they would overflow.
+        # OpenCV takes integers, which would overflow far outside the picture.
         reach = 4 * max(image.shape[:2])
         inside = np.isfinite(points).all(axis=1) & (np.abs(points[:, :2]) < reach).all(axis=1)
         shown = inside & (points[:, 2] >= LEAST_SCORE)
@@ -41,7 +41,7 @@ def draw_people(image: Image, persons: Sequence[Person3D], skeleton: Skeleton = 
         thickness = max(1, round(extent / 100))
         edges = [(child, parent) for child, parent in skeleton.edges if shown[child] and shown[parent]]
         sure = points[:, 2] >= SURE_SCORE
-        # A dark rim first, so that the lines stand out from any background; unsure ones shall not.
+        # A dark rim first makes lines stand out from any background; faint ones get none.
         for child, parent in edges:
             if sure[child] and sure[parent]:
                 _line(canvas, where[child], where[parent], _BLACK, thickness + 2)
@@ -63,7 +63,7 @@ def _line(canvas: Image, a: tuple[int, int], b: tuple[int, int], color: tuple[in
 
 
 def _label(canvas: Image, text: str, points: Float32, scale: float) -> None:
-    """The id above the person's highest point, inside the picture."""
+    """Draw the id above the person's highest point, inside the picture."""
     x, y = points[points[:, 1].argmin(), :2]
     height, width = canvas.shape[:2]
     origin = (int(np.clip(x, 0, width - 20 * scale)), int(np.clip(y - 15 * scale, 25 * scale, height - 1)))
@@ -75,7 +75,7 @@ def _label(canvas: Image, text: str, points: Float32, scale: float) -> None:
 
 
 def _fixed(point: Float32) -> tuple[int, int]:
-    """px -> OpenCV's fixed point."""
+    """px -> OpenCV's fixed-point numbers."""
     return round(float(point[0]) * 2**_FRACTION_BITS), round(float(point[1]) * 2**_FRACTION_BITS)
 
 

@@ -1,4 +1,4 @@
-"""One person for laboratories: an outlet of the lab streaming layer (LSL), where all devices share one clock."""
+"""One person over the lab streaming layer (LSL), in which all devices share one clock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ try:
     import pylsl
 except ModuleNotFoundError as error:
     raise MissingExtraError("lsl", "a stream over LSL") from error
-except Exception as error:  # RuntimeError without the library, OSError or AttributeError for one that does not fit
+except Exception as error:  # RuntimeError without the library, OSError or AttributeError if it does not match
     raise ConfigError(
         "pylsl is installed, but its library liblsl cannot be loaded: install liblsl "
         "(https://github.com/sccn/liblsl/releases), or give its path in PYLSL_LIB"
@@ -28,19 +28,19 @@ COLUMNS = (
     ("z", "PositionZ", "meters"),
     ("confidence", "Confidence", "normalized"),
 )
-"""(name, type, unit) of each joint's channels, in the words of LSL's own list for the content type MoCap."""
+"""(name, type, unit) of each joint's channels, as LSL's content type MoCap names them."""
 
 
 class LslStream:
-    """A sample for each result: 68 channels "root.x", "root.y", "root.z", "root.confidence", "right_hip.x", …
+    """One sample per result: 68 channels "root.x", "root.y", "root.z", "root.confidence", "right_hip.x", …
 
-    Metres in camera space: x right, y down, z away from the camera. The time of a sample is the one at which its frame
-    was captured, on LSL's clock. While the person is not seen, positions are NaN and confidences 0. The rate is
-    declared as irregular: frames may be left out, and a receiver that spread samples evenly would move them in time.
+    Metres in camera space: x right, y down, z away from the camera. A sample has the capture time of its frame on
+    LSL's clock. While the person is not seen, positions are NaN and confidences 0. The rate is declared irregular,
+    because frames may be dropped and a receiver that spaced samples evenly would shift them in time.
     """
 
     def __init__(self, address: StreamAddress, warn: Warn) -> None:
-        """Errors: `ConfigError` for a name that cannot be."""
+        """Errors: `ConfigError` for an invalid name."""
         name = address.target
         if not name.isprintable() or not name.strip() or {'"', "'"} & set(name):
             raise ConfigError(f"'{address.text}': give the stream a name without quotes, as in lsl://rtpose")
@@ -60,12 +60,12 @@ class LslStream:
 
     def close(self) -> None:
         """Take the outlet off the network."""
-        self._outlet = None  # the library has no other way
+        self._outlet = None  # pylsl has no other way to close it
 
 
 def _describe(name: str) -> pylsl.StreamInfo:
     channel_count = len(H36M17.joints) * len(COLUMNS)
-    # Who records can go on after a restart: the same name on the same machine is the same stream.
+    # A recorder can reconnect after a restart: the same name on the same machine is the same stream.
     source_id = f"rtpose {socket.gethostname()} {name}"
     info = pylsl.StreamInfo(name, "MoCap", channel_count, pylsl.IRREGULAR_RATE, pylsl.cf_float32, source_id)
     channels = info.desc().append_child("channels")
@@ -81,6 +81,6 @@ def _describe(name: str) -> pylsl.StreamInfo:
 
 
 def library() -> str:
-    """Versions of pylsl and of the library below it, for people."""
+    """Versions of pylsl and of liblsl, for the user."""
     version = pylsl.library_version()
     return f"pylsl {pylsl.__version__}, liblsl {version // 100}.{version % 100}"

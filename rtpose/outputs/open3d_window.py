@@ -1,4 +1,4 @@
-"""A window of this machine that shows people in 3D, drawn by Open3D: the page's scene without a browser."""
+"""A desktop window that shows people in 3D with Open3D: the page's scene without a browser."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from rtpose.errors import MissingExtraError, RtposeError
-from rtpose.outputs.bodies import BACKGROUND, Floor, Mesh, build_ground, build_people, linear, shown
+from rtpose.outputs.bodies import (
+    BACKGROUND,
+    ColoredMesh,
+    Floor,
+    build_ground,
+    build_people,
+    linear_from_hex,
+    srgb_from_linear,
+)
 from rtpose.types import Image, Person3D, Result
 
 Outcome = TypeVar("Outcome")
@@ -24,49 +32,49 @@ DISTANCE_M = 3.6
 PICTURE_S = 1 / 60
 FOLLOW_EASE_S = 0.5
 OPENING = np.array([0.5, 0.22, 1.0])
-"""Where the camera stands at first, seen from the people."""
+"""Direction from the people to the camera at the start."""
 PACKAGES = {
     "libusb-1.0.so.0": "libusb-1.0-0", "libGL.so.1": "libgl1", "libEGL.so.1": "libegl1", "libX11.so.6": "libx11-6",
     "libgomp.so.1": "libgomp1", "libudev.so.1": "libudev1", "libidn2.so.0": "libidn2-0",
 }  # fmt: skip
-"""Debian's packages of what Open3D needs of the system."""
+"""System libraries that Open3D needs, and their packages in Debian."""
 
 
 def import_open3d() -> ModuleType:
-    """Open3D. Errors: `MissingExtraError`; `RtposeError` that names a library that the system lacks."""
+    """Import Open3D. Errors: `MissingExtraError`; `RtposeError` that names a missing system library."""
     try:
         import open3d
     except ModuleNotFoundError:
         raise MissingExtraError("open3d", "the Open3D window") from None
     except (ImportError, OSError) as error:
-        said = str(error).splitlines()[0]
-        library = said.partition(":")[0].strip()
+        reason = str(error).splitlines()[0]
+        library = reason.partition(":")[0].strip()
         if ".so" not in library:
-            raise RtposeError(f"Open3D cannot be loaded ({said}): install it again, or use the page") from None
+            raise RtposeError(f"Open3D cannot be loaded ({reason}): install it again, or use the page") from None
         package = PACKAGES.get(library)
         how = f" (Debian, Ubuntu: apt install {package})" if package else ""
         raise RtposeError(
-            f"Open3D needs {library}, which this system lacks: install it{how}, or use the page"
+            f"Open3D needs {library}, which is missing on this system: install it{how}, or use the page"
         ) from None
     module: ModuleType = open3d
     return module
 
 
 def check_display() -> None:
-    """Errors: `RtposeError` where no window can be opened."""
+    """Errors: `RtposeError` if there is no display."""
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise RtposeError("there is no display for the Open3D window: run it on a desktop, or use the page")
 
 
 class Open3DWindow:
-    """A viewer: the newest people win. The window itself lives in the main thread, because macOS wants that: `beside`.
+    """A viewer that shows the newest people. The window must run in the main thread, as macOS requires: see `beside`.
 
-    The camera is the user's (mouse: turn, Ctrl + mouse: move, wheel: nearer); people stay in the middle of it. A `with`
-    block closes the window.
+    The user moves the camera (mouse: turn, Ctrl + mouse: move, wheel: zoom); people stay in its centre. A `with` block
+    closes the window.
     """
 
     def __init__(self, title: str, *, visible: bool = True) -> None:
-        """visible: False draws without a display, for pictures only.
+        """visible: False draws off screen, for pictures only.
 
         Errors: `MissingExtraError`; `RtposeError` without a display, or if Open3D cannot draw here.
         """
@@ -81,32 +89,32 @@ class Open3DWindow:
         self._lock = threading.Lock()
         self._floor = Floor()
         self._centre: Any = None
-        """(x, z) of the people in the world; the scene is moved so that it is in the middle."""
+        """(x, z) of the people in the world; the scene is moved to centre it."""
         self._drawn_s = time.monotonic()
         self._people = self._open3d.geometry.TriangleMesh()
         self._ground = [(mesh, self._add(mesh)) for mesh in build_ground()]
         self._window.add_geometry(self._people, reset_bounding_box=False)
         options = self._window.get_render_option()
-        options.background_color = shown(linear(BACKGROUND)).astype(float)
-        options.light_on = False  # the light is in the colours, as on the page
-        self._stand()
+        options.background_color = srgb_from_linear(linear_from_hex(BACKGROUND)).astype(float)
+        options.light_on = False  # lighting is part of the colours, as on the page
+        self._set_camera()
 
     def write(self, result: Result) -> None:
         """See `rtpose.types.Sink`. From any thread."""
         self.show(result.persons, result.frame.pts_s)
 
     def show(self, persons: Sequence[Person3D], t_s: float) -> None:
-        """These people next, at a time of the source. From any thread."""
+        """Show these people next. t_s: their time in the source. From any thread."""
         with self._lock:
             self._newest = persons, t_s
 
     def close(self) -> None:
-        """See `rtpose.types.Sink`. The window stays: it may show the next source."""
+        """See `rtpose.types.Sink`. The window stays open: it may show the next source."""
 
     def beside(self, work: Callable[[], Outcome], stop: Callable[[], None]) -> Outcome:
-        """Do `work` in a thread, and draw here, in the main thread, until the work ends.
+        """Run `work` in a thread and draw in this, the main thread, until it ends.
 
-        stop: asks the work to end, when the user closes the window. Returns and raises what the work does.
+        stop: called when the user closes the window, to end the work. Returns and raises what `work` does.
         """
         results: list[Outcome] = []
         errors: list[BaseException] = []
@@ -125,14 +133,14 @@ class Open3DWindow:
         finally:
             if thread.is_alive():
                 stop()
-                self.destroy()  # at once, whatever the work takes to end
+                self.destroy()  # immediately, however long the work takes to end
             thread.join()
         if errors:
             raise errors[0]
         return results[0]
 
     def draw(self) -> bool:
-        """One picture, with the newest people; False once the user has closed the window. In the main thread."""
+        """Draw once, with the newest people; False once the user has closed the window. In the main thread."""
         if self._window is None:
             return False
         now_s = time.monotonic()
@@ -142,11 +150,11 @@ class Open3DWindow:
             newest, self._newest = self._newest, None
         if newest is not None:
             self._update(*newest, ease)
-            self._window.update_renderer()  # asks for a picture; so do the mouse and the window's size
+            self._window.update_renderer()  # requests a redraw, as mouse and resizing do
         return bool(self._window.poll_events())
 
     def picture(self) -> Image:
-        """(H, W, 3) uint8 RGB of what the window shows. In the main thread."""
+        """(H, W, 3) uint8 RGB: the window's content. In the main thread."""
         self.draw()
         return np.round(255 * np.asarray(self._window.capture_screen_float_buffer(do_render=True))).astype(np.uint8)
 
@@ -175,18 +183,18 @@ class Open3DWindow:
         _fill(self._open3d, self._people, mesh, offset)
         self._window.update_geometry(self._people)
         for lines, shape in self._ground[1:]:
-            # The squares stay where they are in the world, the fading moves along.
+            # The grid stays fixed in the world; its fading moves with the people.
             _fill(self._open3d, shape, lines, offset - np.round(offset))
             self._window.update_geometry(shape)
 
-    def _add(self, mesh: Mesh) -> Any:
+    def _add(self, mesh: ColoredMesh) -> Any:
         shape = self._open3d.geometry.TriangleMesh()
         _fill(self._open3d, shape, mesh, np.zeros(3))
         self._window.add_geometry(shape)
         return shape
 
-    def _stand(self) -> None:
-        """The camera where it is at first: the ground is the bounding box that Open3D measures its zoom by."""
+    def _set_camera(self) -> None:
+        """Set the initial camera. Open3D measures zoom by the bounding box, which is that of the ground."""
         view = self._window.get_view_control()
         view.change_field_of_view((FIELD_OF_VIEW_DEG - view.get_field_of_view()) / 5)
         view.set_lookat([0, 0.9, 0])
@@ -196,7 +204,7 @@ class Open3DWindow:
         view.set_zoom(DISTANCE_M * np.tan(np.radians(view.get_field_of_view() / 2)) / extent)
 
 
-def _fill(open3d: Any, shape: Any, mesh: Mesh, offset: Any) -> None:
+def _fill(open3d: Any, shape: Any, mesh: ColoredMesh, offset: Any) -> None:
     """Give an Open3D mesh its triangles, moved by -offset."""
     vector = open3d.utility
     shape.vertices = vector.Vector3dVector(mesh.corners.astype(np.float64) - offset)

@@ -1,4 +1,4 @@
-"""Joints over OSC (Open Sound Control), for programs of sound, light and art."""
+"""Joints over OSC (Open Sound Control), for music, light and art software."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ Message = tuple[str, str, Iterable[float | str]]
 
 
 class OscStream:
-    """For each person of a result one bundle, which fits into one packet of an Ethernet:
+    """One bundle per person of a result, small enough for one Ethernet packet:
 
         /rtpose/frame FRAME_ID SECONDS PERSONS           int, float, int
         /rtpose/person/ID/joint/NAME X Y Z CONFIDENCE    floats, once for each joint
 
-    Of several sources, addresses of the second begin with /rtpose/source/1 in place of /rtpose, and so on. Metres in
-    camera space: x right, y down, z away from the camera. With nobody there, the bundle is the frame alone.
+    With several sources, addresses of the second begin with /rtpose/source/1 instead of /rtpose, and so on. Metres in
+    camera space: x right, y down, z away from the camera. If nobody is seen, the bundle holds the frame message only.
     """
 
     def __init__(self, address: StreamAddress, warn: Warn) -> None:
-        """Errors: `ConfigError` for an address that cannot be."""
+        """Errors: `ConfigError` for an invalid address."""
         self._datagrams = Datagrams(address, warn)
 
     def write(self, result: Result) -> None:
-        """Send the joints of everybody."""
-        # 32 bits, as more are understood by few: a frame id starts again after two years at 30 frames a second.
+        """Send everybody's joints."""
+        # 32 bits, because few receivers support more: frame ids wrap around after two years at 30 frames a second.
         frame_id = result.frame.frame_id & 0x7FFFFFFF
         prefix = f"/rtpose/source/{result.frame.source}" if result.frame.source else "/rtpose"
         frame: Message = (f"{prefix}/frame", "ifi", (frame_id, result.frame.pts_s, len(result.persons)))
@@ -55,11 +55,11 @@ def _joints(prefix: str, person: Person3D) -> Iterable[Message]:
 
 
 def bundle(messages: Iterable[Message]) -> bytes:
-    """The datagram of messages that belong together, to be acted on at once."""
-    together = OscBundleBuilder(IMMEDIATELY)
+    """A datagram with several messages, to be handled immediately."""
+    builder = OscBundleBuilder(IMMEDIATELY)
     for address, tags, arguments in messages:
         message = OscMessageBuilder(address)
         for tag, argument in zip(tags, arguments, strict=True):
             message.add_arg(argument, tag)
-        together.add_content(message.build())
-    return together.build().dgram
+        builder.add_content(message.build())
+    return builder.build().dgram

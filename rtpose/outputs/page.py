@@ -1,4 +1,4 @@
-"""Results for the page."""
+"""Sends results to the page."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ JPEG_QUALITY = 70
 
 
 class WebSocketSink:
-    """Hands every result to the server, and a small preview of the picture now and then.
+    """Hands every result to the server, and a small preview of the picture at a limited rate.
 
-    The server stays the caller's: `close` does not close it, so that the page can say that the source is at
-    its end.
+    `close` does not close the server, which belongs to the caller, so the page can show that the source has ended.
     """
 
     def __init__(self, server: PoseServer, *, picture_fps: float = 15.0, picture_width: int = 640) -> None:
-        """picture_fps: at most so many previews a second, 0 for none; picture_width: px, never enlarged."""
+        """picture_fps: largest number of previews a second, 0 for none; picture_width: largest width in px."""
         self._server = server
         self._picture_pause_s = 1.0 / picture_fps if picture_fps > 0 else float("inf")
         self._picture_width = picture_width
         self._next_picture_s = 0.0 if picture_fps > 0 else float("inf")
 
     def write(self, result: Result) -> None:
-        """Publish the poses, and the preview if it is time for one and somebody looks."""
+        """Publish the poses, and a preview if one is due and a client shows pictures."""
         self._server.publish(result)
         now_s = time.monotonic()
         if now_s >= self._next_picture_s and self._server.wants_pictures:
@@ -36,7 +35,7 @@ class WebSocketSink:
             self._server.publish_picture(result, encode_preview(result.frame.image, self._picture_width))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""
 
 
 @stage("preview")
@@ -48,5 +47,5 @@ def encode_preview(image: Image, width: int) -> bytes:
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     ok, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    assert ok, "JPEG takes any 8-bit picture"
+    assert ok, "JPEG can encode any 8-bit picture"
     return bytes(jpeg)

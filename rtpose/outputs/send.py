@@ -1,6 +1,6 @@
-"""Streams for other programs: `open_streams(["vmc://127.0.0.1", "lsl://me"], warn)` gives sinks.
+"""Streams to other programs: `open_streams(["vmc://127.0.0.1", "lsl://me"], warn)` gives sinks.
 
-Kinds are looked up by name and imported when first used, so that none of them needs the others' libraries installed.
+A kind of stream is imported when it is first used, so that none needs the libraries of the others.
 """
 
 from __future__ import annotations
@@ -21,53 +21,53 @@ REGISTRY: dict[str, str] = {
     "lsl": "rtpose.outputs.lsl:LslStream",
 }
 ONE_PERSON = ("vmc", "lsl")
-"""Streams that have room for one person."""
+"""Streams of a single person."""
 FORMS = "vmc://HOST:PORT, osc://HOST:PORT, udp://HOST:PORT or lsl://NAME"
 FORGET_S = 1.0
-"""Who was not seen for so long has left."""
+"""A person who was not seen for this long has left."""
 
 Warn = Callable[[str], None]
-"""Told what a person should know of a stream that goes on all the same."""
+"""Called with a message for the user about a problem that does not end the stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamAddress:
-    """Where a stream goes, as it was written on the command line."""
+    """The destination of a stream, as given on the command line."""
 
     text: str
-    """All of it, for messages."""
+    """The whole address, for messages."""
     kind: str
     target: str
     """HOST:PORT or a name."""
     person: int | None = None
-    """`?person=ID`: the only person to send, where a stream has room for one."""
+    """`?person=ID`: whom to send, for a stream of a single person."""
     source: int = 0
-    """`?source=INDEX`: where a stream has room for one person, the camera or video that they are seen in."""
+    """`?source=INDEX`: the camera or video of that person, for a stream of a single person."""
 
     @classmethod
     def parse(cls, text: str) -> StreamAddress:
         """Errors: `ConfigError` for an unknown kind or option."""
         kind, colon, rest = text.partition("://")
         if not colon or kind not in REGISTRY:
-            raise ConfigError(f"'{text}' is no stream: give {FORMS}")
+            raise ConfigError(f"'{text}' is not a stream: give {FORMS}")
         target, _, query = rest.partition("?")
         options = dict(parse_qsl(query, keep_blank_values=True))
         if query and kind not in ONE_PERSON:
-            raise ConfigError(f"'{text}': {kind} sends everybody, leave out '?{query}'")
+            raise ConfigError(f"'{text}': {kind} sends everybody: leave out '?{query}'")
         if set(options) - {"person", "source"} or (query and not options):
-            raise ConfigError(f"'{text}': no stream knows '?{query}', write ?person=ID, ?source=INDEX or both with &")
+            raise ConfigError(f"'{text}': unknown option '?{query}': use ?person=ID, ?source=INDEX or both with &")
         for name, value in options.items():
             if not value.isdecimal():
-                raise ConfigError(f"'{text}': '{value}' is no {name}: give a number, as the page shows it")
+                raise ConfigError(f"'{text}': '{value}' is not a {name}: give a number, as shown on the page")
         return cls(text, kind, unquote(target), **{name: int(value) for name, value in options.items()})
 
     def host_and_port(self, default_port: int | None = None) -> tuple[str, int]:
-        """Of a target that has them. Errors: `ConfigError`."""
+        """Host and port of the target. Errors: `ConfigError` if it has none."""
         try:
             parts = urlsplit(f"//{self.target}")
             host, port = parts.hostname, parts.port
-        except ValueError:  # a port that is no number or too large, or half an IPv6 address
-            raise ConfigError(f"'{self.text}': '{self.target}' is no HOST:PORT, with a port of 1 to 65535") from None
+        except ValueError:  # a port that is not a number or too large, or an incomplete IPv6 address
+            raise ConfigError(f"'{self.text}': '{self.target}' is not HOST:PORT with a port from 1 to 65535") from None
         port = default_port if port is None else port
         if not host or not port or parts.path or parts.username is not None:
             raise ConfigError(f"'{self.text}': write {self.kind}://HOST:PORT, as in {self.kind}://127.0.0.1:9000")
@@ -75,15 +75,15 @@ class StreamAddress:
 
 
 class ChosenPerson:
-    """The one person of a stream that has room for one: the one with this id, or whoever is there for longest."""
+    """Chooses the person of a single-person stream: the one with the given id, or whoever has been present longest."""
 
     def __init__(self, address: StreamAddress) -> None:
         self._address = address
         self._seen: dict[int, tuple[float, float]] = {}
-        """id -> when they came and when they were seen last, seconds."""
+        """id -> when the person came and was last seen, seconds."""
 
     def of(self, result: Result) -> Person3D | None:
-        """None while the person is not seen; another takes over only after `FORGET_S`."""
+        """The chosen person; None while not seen. Another one takes over only after `FORGET_S`."""
         now_s = result.frame.pts_s
         for person in result.persons:
             came_s, _ = self._seen.get(person.track_id, (now_s, now_s))
@@ -96,9 +96,9 @@ class ChosenPerson:
 
 
 def open_stream(address: StreamAddress, warn: Warn) -> Sink:
-    """The sink of an address.
+    """The sink for an address.
 
-    Errors: `ConfigError` for an address that cannot be, `MissingExtraError` if its library is not installed.
+    Errors: `ConfigError` for an invalid address, `MissingExtraError` if its library is not installed.
     """
     module_name, class_name = REGISTRY[address.kind].split(":")
     stream: Sink = getattr(import_module(module_name), class_name)(address, warn)
@@ -107,17 +107,17 @@ def open_stream(address: StreamAddress, warn: Warn) -> Sink:
 
 @contextmanager
 def open_streams(addresses: Sequence[str], warn: Warn, *, sources: int = 1) -> Iterator[list[list[Sink]]]:
-    """For each source of a run its streams, closed at the end of the block at the latest.
+    """The streams of each source of a run; they are closed at the end of the block.
 
-    addresses: such as `udp://127.0.0.1:9000`. A stream of everybody gets all sources, each by a sink of its own; one of
-    a single person gets the source that it names.
-    Errors: as of `open_stream`; `ConfigError` for a source that there is not.
+    addresses: such as `udp://127.0.0.1:9000`. A stream of everybody gets all sources, each through its own sink; a
+    stream of a single person gets the source that its address names.
+    Errors: as `open_stream`; `ConfigError` for a source that does not exist.
     """
     parsed = [StreamAddress.parse(text) for text in addresses]
     for address in parsed:
         if address.source >= sources:
             raise ConfigError(
-                f"'{address.text}': there is no source {address.source}, they count from 0 to {sources - 1}"
+                f"'{address.text}': there is no source {address.source}: sources are numbered from 0 to {sources - 1}"
             )
     with ExitStack() as stack:
         yield [

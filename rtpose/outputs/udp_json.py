@@ -1,4 +1,4 @@
-"""Results as JSON over UDP, for programs of one's own."""
+"""Results as JSON over UDP, for custom programs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from rtpose.types import Result
 
 
 class UdpJsonStream:
-    """One datagram for each result, with the fields of the socket's `?format=json`, ended by a newline.
+    """One datagram per result, with the fields of the socket's `?format=json`, ended by a newline.
 
-    A result of so many people that it would be larger than `MAX_BYTES` goes in several datagrams of the same frame, one
-    person in each.
+    A result larger than `MAX_BYTES` is split into several datagrams of the same frame, one per person.
     """
 
     def __init__(self, address: StreamAddress, warn: Warn) -> None:
-        """Errors: `ConfigError` for an address that cannot be."""
+        """Errors: `ConfigError` for an invalid address."""
         self._datagrams = Datagrams(address, warn)
 
     def write(self, result: Result) -> None:

@@ -1,4 +1,4 @@
-"""Videos written frame by frame, each frame at its own time."""
+"""Writes videos frame by frame, each frame at its own time."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from rtpose.types import Image
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _TIME_BASE = Fraction(1, 60000)
-"""Exact for 24 to 60 frames a second, also those of 1001; MPEG-4 allows no finer than 1/65535 s."""
+"""Exact for common rates, including 1001-based ones; MPEG-4 allows nothing finer than 1/65535 s."""
 _DEFAULT_FPS = 30.0
 _FRAGMENT_S = 0.5
 _FRAGMENTED_MP4 = {
-    # delay_moov: a header that waits for the first fragment knows when it begins; an empty one moves it to 0 s.
+    # delay_moov: the header is written with the first fragment, and so keeps its start time instead of 0 s.
     "movflags": "frag_keyframe+delay_moov+default_base_moof",
     "frag_duration": str(round(_FRAGMENT_S * 1e6)),
     "flush_packets": "1",
@@ -33,21 +33,21 @@ _FRAGMENTED = {
 
 
 def check_video_name(path: Path, what: str) -> None:
-    """what: "an overlay". Errors: `OutputError` if the name's ending is no kind of video that can be written."""
+    """what: subject of the message, "an overlay". Errors: `OutputError` if the ending is not a video format."""
     if path.suffix.lower() not in _FORMATS:
         raise OutputError(f"{path}: {what} is written as {', '.join(_FORMATS)}: change the name's ending")
 
 
-class VideoFile:
-    """A video of pictures with their times: a variable frame rate stays one.
+class VideoWriter:
+    """Writes pictures with their times, also at a variable frame rate.
 
-    It has the size of the first picture, made even by a black edge; pictures of other sizes are fitted into it. The
-    file is made with the first picture. Errors, from all methods: `OSError`; the file is then closed.
+    The video has the size of the first picture, with a black edge if it is odd; pictures of other sizes are fitted into
+    it. The file is created with the first picture. All methods may raise `OSError`; the file is then closed.
     """
 
     def __init__(self, path: Path, *, kind: Path, fps: float | None = None, fragmented: bool = False) -> None:
-        """kind: a name whose ending says what is written; fps: nominal rate, a hint for the encoder; fragmented: can
-        be played up to the last half second if the program dies, and is a little larger."""
+        """kind: a name whose ending gives the format. fps: nominal rate, a hint for the encoder. fragmented:
+        playable up to the last half second if the program dies, and slightly larger."""
         self._path = path
         self._format = _FORMATS[kind.suffix.lower()]
         self._fps = fps if fps and 1 <= fps <= 1000 else _DEFAULT_FPS
@@ -58,7 +58,7 @@ class VideoFile:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a file."""
+        """Whether the file has been created."""
         return self._container is not None
 
     def write(self, image: Image, pts_s: float) -> None:
@@ -79,7 +79,7 @@ class VideoFile:
             raise
 
     def close(self) -> None:
-        """Finish the file, if there is one."""
+        """Finish the file, if any."""
         if self._container is None or self._stream is None:
             return
         try:
@@ -91,7 +91,7 @@ class VideoFile:
             raise
 
     def _abandon(self) -> None:
-        """Windows removes no open file."""
+        """Close the file: Windows cannot remove an open one."""
         container, self._container = self._container, None
         if container is not None:
             with suppress(OSError):  # the same full disk again
@@ -107,9 +107,9 @@ class VideoFile:
         stream.codec_context.time_base = _TIME_BASE
         if codec == "libx264":
             stream.options = {"preset": "veryfast", "crf": "20"}
-            if self._fragmented:  # else pictures wait in the encoder for those that come after
+            if self._fragmented:  # otherwise the encoder holds pictures back
                 stream.options = {**stream.options, "tune": "zerolatency"}
-        else:  # without a target, MPEG-4 looks like 1995
+        else:  # the default bit rate of MPEG-4 looks bad
             stream.bit_rate = int(width * height * self._fps * 0.2)
         return stream
 
@@ -120,7 +120,7 @@ def _encoder() -> str:
 
 
 def _fit(image: Image, size: tuple[int, int]) -> Image:
-    """The picture inside a black one of `size` (width, height): as it is, or scaled to fit and centred."""
+    """The picture on a black canvas of `size` (width, height): as it is, or scaled to fit and centred."""
     width, height = size
     image_height, image_width = image.shape[:2]
     if (image_width, image_height) == size:

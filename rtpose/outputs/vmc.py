@@ -1,4 +1,4 @@
-"""One person for avatars: the Virtual Motion Capture protocol, https://protocol.vmc.info (over OSC, VRM's bones)."""
+"""One person for avatars over the Virtual Motion Capture protocol (OSC, VRM's bones): https://protocol.vmc.info."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Bone:
     name: str
     parent: str | None
     starts_at: str
-    """The joint of h36m17 about which it turns."""
+    """The joint of h36m17 at its base."""
     ends_at: str
-    """The joint of h36m17 after which `rotations` calls it."""
+    """The joint of h36m17 at its end, by which `rotations` names it."""
 
 
 BONES = (
@@ -51,33 +51,33 @@ BONES = (
         )
     ),
 )  # fmt: skip
-"""Those whose rotation the joints tell, parents first. Hands, feet and face are left to the receiver."""
+"""Bones whose rotation the joints determine, parents first. Hands, feet and face are left to the receiver."""
 _STARTS = H36M17.indices(*(bone.starts_at for bone in BONES))
 _ENDS = H36M17.indices(*(bone.ends_at for bone in BONES))
 _PARENTS = [next((i for i, bone in enumerate(BONES) if bone.name == child.parent), -1) for child in BONES]
 
 
 class VmcStream:
-    """One bundle for each result: state, time, root and the bones of one person.
+    """One bundle per result: state, time, root and the bones of one person.
 
     Unity's axes (left-handed: x right, y up, z forward), metres; quaternions x, y, z, w. A person who faces the camera
-    faces z. The root stays at the origin: the spot on the floor below the hips where the person is first seen, taking
-    the lower foot to stand on it then. The hips move from there. Bones' positions are those of the joints at this
-    moment, in their parents' axes; a receiver that keeps its avatar's own lengths takes the rotations alone.
+    faces z. The root stays at the origin: the point on the floor below the hips where the person is first seen,
+    assuming that the lower foot stands on the floor. The hips move relative to it. Positions of bones are those of the
+    joints, in their parents' axes; a receiver that keeps its avatar's bone lengths uses the rotations only.
     """
 
     def __init__(self, address: StreamAddress, warn: Warn) -> None:
-        """Errors: `ConfigError` for an address that cannot be."""
+        """Errors: `ConfigError` for an invalid address."""
         self._datagrams = Datagrams(address, warn, DEFAULT_PORT)
         self._choice = ChosenPerson(address)
         self._floor: tuple[int, Float64] | None = None
-        """The person's id and the origin, in the viewer's axes."""
+        """(the person's id, origin in the viewer's axes)."""
 
     def write(self, result: Result) -> None:
-        """Send the person's bones; without them, only that they are not seen."""
+        """Send the person's bones, or only the state if the person is not seen."""
         person = self._choice.of(result)
         messages: list[Message] = [
-            # Loaded, calibrated, in the normal mode; the last says whether the tracking works.
+            # Loaded, calibrated, normal mode, and whether tracking works.
             ("/VMC/Ext/OK", "iiii", (1, 3, 0, int(person is not None))),
             ("/VMC/Ext/T", "f", (result.frame.pts_s,)),
         ]
@@ -96,12 +96,12 @@ class VmcStream:
             root, feet = joints[H36M17.index_of["root"]], joints[H36M17.indices("left_foot", "right_foot")]
             ankle_m = ANKLE_SHARE * float(standing_height(person.pose_3d))
             self._floor = person.track_id, np.array([root[0], feet[:, 1].min() - ankle_m, root[2]])
-        # One row more than there are bones: the world, in which the hips are.
+        # An extra row for the world, the parent of the hips.
         axes = np.concatenate([bone_rotations(joints)[_ENDS], np.eye(3)[None]])
         starts = np.concatenate([joints[_STARTS], self._floor[1][None]])
         into_parents = np.swapaxes(axes[_PARENTS], -1, -2)
         places = unity_from_viewer((into_parents @ (starts[:-1] - starts[_PARENTS])[..., None])[..., 0])
-        # The mirror image of a rotation: the part of its axis across the mirror stays, the others turn round.
+        # Mirroring a rotation keeps the component of its axis across the mirror and negates the others.
         turns = quaternions(into_parents @ axes[:-1]) * (1, -1, -1, 1)
         for bone, place, turn in zip(BONES, places.tolist(), turns.tolist(), strict=True):
             yield "/VMC/Ext/Bone/Pos", "sfffffff", (bone.name, *place, *turn)

@@ -8,9 +8,12 @@ from functools import partial
 import numpy as np
 
 from rtpose.pose.lift.lifter import NetworkLifter
-from rtpose.skeleton import h36m17_from
+from rtpose.skeleton import H36M17, h36m17_from
 from rtpose.stages import stage
 from rtpose.types import Camera, Detector, Frame, Person2D, Person3D, Tracker
+
+_NO_JOINTS = np.zeros((0, len(H36M17.joints), 3), np.float32)
+_NO_BOXES = np.zeros((0, 4), np.float32)
 
 
 class TwoStageEstimator:
@@ -35,7 +38,8 @@ class TwoStageEstimator:
 
     def _lift(self, seen: list[Person2D], frame: Frame, camera: Camera) -> list[Person3D]:
         if not seen:
-            return []  # who stays away is forgotten by time
+            self._tracker.update(_NO_JOINTS, _NO_BOXES, frame.pts_s)  # counts as missed by everybody
+            return []
         keypoints = h36m17_from(self._detector.skeleton, np.stack([person.keypoints for person in seen]))
         with stage("track"):
             track_ids = self._tracker.update(keypoints, np.stack([person.bbox for person in seen]), frame.pts_s)

@@ -1,4 +1,4 @@
-"""The recorder of poses.npz."""
+"""Records a run as a poses.npz."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from rtpose.recordings.npz import recording_meta, save_poses
+from rtpose.recordings.npz import write_npz
 from rtpose.recordings.output_file import OutputFile
-from rtpose.recordings.people_table import PosesTable, check_ids
+from rtpose.recordings.people_table import PeopleTable, check_ids
+from rtpose.recordings.recording import recording_meta
 from rtpose.skeleton import H36M17, Skeleton
 from rtpose.stages import stage
 from rtpose.types import Camera, Result
 
 
 class NpzRecorder:
-    """Keeps every frame's people, and writes them as one poses.npz at the end; nothing if no frame came.
+    """Collects the people of every frame and writes one poses.npz at the end; no file if there was no frame.
 
-    Every result has its row, also one without a person. `close` gives the file its name; an older file stays
-    untouched until then, and also if writing fails.
+    Every result gets a row, including those without people. An older file stays unchanged until `close`, and if writing
+    fails.
     """
 
     def __init__(
@@ -31,12 +32,12 @@ class NpzRecorder:
         skeleton: Skeleton = H36M17,
         meta: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
-        """meta: asked at the end for source, fps, estimator, weights_sha256, smoothing, assumptions, drops.
+        """meta: called at the end for source, fps, estimator, weights_sha256, smoothing, assumptions, drops.
 
-        Errors: `OutputError` at once for a path that cannot be written.
+        Errors: `OutputError` at once if `path` cannot be written.
         """
         self._output = OutputFile(path, overwrite=overwrite)
-        self._table = PosesTable(skeleton)
+        self._table = PeopleTable(skeleton)
         self._meta = meta
         self._image_size = (0, 0)
         self._camera = Camera(np.nan, np.nan, np.nan, np.nan)
@@ -44,7 +45,7 @@ class NpzRecorder:
 
     @stage("record")
     def write(self, result: Result) -> None:
-        """Add one row. Every person must have an id of its own, as the tracker gives it."""
+        """Add one row. Errors: `ValueError` if two people share an id."""
         check_ids(result.persons)
         if not len(self._table):
             self._image_size, self._camera = result.frame.size, result.camera
@@ -56,9 +57,9 @@ class NpzRecorder:
             return
         self._closed = True
         with self._output.writing(), self._output.part.open("wb") as file:
-            save_poses(
+            write_npz(
                 file,
-                self._table.poses_file(
+                self._table.to_recording(
                     image_size=self._image_size,
                     camera=self._camera,
                     meta={**recording_meta(self._meta()), "frames": len(self._table)},

@@ -1,4 +1,4 @@
-"""People of frames that come one by one, put into the columns of a `PosesFile`. numpy only."""
+"""Collects people frame by frame and arranges them in the columns of a `Recording`. numpy only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.recordings.npz import PosesFile
+from rtpose.recordings.recording import Recording
 from rtpose.skeleton import H36M17, Skeleton
 from rtpose.types import Camera, Person3D
 
@@ -16,13 +16,13 @@ CHUNK_ROWS = 4096
 
 
 class _Table:
-    """Rows of one structured type, in chunks: hours of video grow it without ever copying it."""
+    """Rows of one structured type, in chunks: it grows for hours without copying."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self._dtype = dtype
         self._chunks: list[NDArray[Any]] = []
         self._used = CHUNK_ROWS
-        """Rows of the last chunk that are filled."""
+        """Filled rows of the last chunk."""
 
     def append(self, row: tuple[Any, ...]) -> None:
         if self._used == CHUNK_ROWS:
@@ -36,8 +36,8 @@ class _Table:
         return [*self._chunks[:-1], self._chunks[-1][: self._used]] if self._chunks else []
 
 
-class PosesTable:
-    """Every frame with its people, also a frame without a person."""
+class PeopleTable:
+    """Every frame with its people, including frames without anyone."""
 
     def __init__(self, skeleton: Skeleton = H36M17) -> None:
         self._skeleton = skeleton
@@ -62,14 +62,14 @@ class PosesTable:
         return self._count
 
     def append(self, frame_id: int, pts_s: float, persons: Iterable[Person3D]) -> None:
-        """Add a frame; its people have passed `check_ids`."""
+        """Add a frame. persons: checked with `check_ids`."""
         self._frames.append((frame_id, pts_s))
         for p in persons:
             self._people.append((self._count, p.track_id, p.pose_3d, p.root_3d, p.confidence, p.keypoints_2d))
         self._count += 1
 
-    def poses_file(self, *, image_size: tuple[int, int], camera: Camera, meta: Mapping[str, Any]) -> PosesFile:
-        """All of it, with as many columns as people were seen at once."""
+    def to_recording(self, *, image_size: tuple[int, int], camera: Camera, meta: Mapping[str, Any]) -> Recording:
+        """All frames, with as many columns as people were seen at once."""
         people = self._people.chunks()
         columns, column_count = assign_columns(
             [(int(frame), int(track)) for c in people for frame, track in zip(c["frame"], c["track_ids"], strict=True)]
@@ -89,7 +89,7 @@ class PosesTable:
             for key, array in arrays.items():
                 array[cells] = chunk[key]
         frames = self._frames.chunks()
-        return PosesFile(
+        return Recording(
             **arrays,
             timestamps_s=np.concatenate([np.empty(0), *(chunk["pts_s"] for chunk in frames)]),
             frame_ids=np.concatenate([np.empty(0, np.int64), *(chunk["frame_id"] for chunk in frames)]),
@@ -102,24 +102,24 @@ class PosesTable:
 
 
 def check_ids(persons: Sequence[Person3D]) -> None:
-    """Every person has an id of its own, as the tracker gives it. Errors: `ValueError`, for anything else is a bug."""
+    """Errors: `ValueError` unless every person has a unique id of at least 0; a tracker that breaks this has a bug."""
     ids = [person.track_id for person in persons]
     if min(ids, default=0) < 0 or len(set(ids)) != len(ids):
-        raise ValueError(f"people without ids of their own: {ids}")
+        raise ValueError(f"track ids must be unique and at least 0, got {ids}")
 
 
 def assign_columns(seen: Sequence[tuple[int, int]]) -> tuple[NDArray[np.intp], int]:
-    """Which column each person has in each frame, and how many columns there are: as many as people at once.
+    """The column of each person in each frame, and the number of columns: as many as people seen at once.
 
-    A person keeps one column for life where that is possible: who comes anew gets the column of someone who
-    has left for good, and only if there is none, of someone who will be away for longest.
+    A person keeps one column for life where possible. A new person gets the column of somebody who never returns; if
+    there is none, of the person who will be away for longest.
 
     seen: (frame, track id), frames in order. Returns (len(seen),) columns and their count.
     """
     frames: dict[int, list[int]] = {}
     returns: dict[int, list[int]] = {}
-    """id -> the frames in which it is seen, latest first; those that are over are taken off the end."""
-    # In the order of their ids: who came anew is seated alike, in whatever order a frame names its people.
+    """id -> frames in which it is still to be seen, latest first."""
+    # Sorted by id: the columns do not depend on the order of the people within a frame.
     for row in sorted(range(len(seen)), key=lambda row: seen[row]):
         frame, track_id = seen[row]
         frames.setdefault(frame, []).append(row)
@@ -129,10 +129,10 @@ def assign_columns(seen: Sequence[tuple[int, int]]) -> tuple[NDArray[np.intp], i
     columns = np.full(len(seen), -1, dtype=np.intp)
     column_count = max(map(len, frames.values()), default=0)
     home: dict[int, int] = {}
-    """id -> the column it had last."""
+    """id -> its last column."""
     owner: list[int | None] = [None] * column_count
 
-    def seat(row: int, column: int) -> None:
+    def assign(row: int, column: int) -> None:
         track_id = seen[row][1]
         columns[row], owner[column], home[track_id] = column, track_id, column
 
@@ -143,20 +143,20 @@ def assign_columns(seen: Sequence[tuple[int, int]]) -> tuple[NDArray[np.intp], i
     for rows in frames.values():
         for row in rows:
             returns[seen[row][1]].pop()
-        # Who sits stays; then who returns to a free seat; then the others.
+        # First those who keep their column, then those whose former column is free, then the others.
         for row in rows:
             column = home.get(seen[row][1])
             if column is not None and owner[column] == seen[row][1]:
-                seat(row, column)
+                assign(row, column)
         free = set(range(column_count)) - set(columns[rows].tolist())
         for row in rows:
             column = home.get(seen[row][1])
             if columns[row] < 0 and column in free:
                 free.remove(column)
-                seat(row, column)
+                assign(row, column)
         for row in rows:
             if columns[row] < 0:
                 column = max(free, key=lambda column: (next_seen(column), -column))
                 free.remove(column)
-                seat(row, column)
+                assign(row, column)
     return columns, column_count

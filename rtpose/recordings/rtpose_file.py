@@ -1,13 +1,13 @@
 """`.rtpose`, format 1: a recording that grows frame by frame and may be cut off anywhere. numpy only.
 
 Little-endian. MAGIC, then chunks to the end of the file: `u32 payload length, u32 crc32 of kind and payload, u8 kind,
-payload`. A chunk whose length or checksum is wrong, and all that follows it, is not read.
+payload`. Reading stops at the first chunk whose length or checksum is wrong.
 
 - HEAD, the first: JSON with format, joint_names, parents, image_size [width, height], camera [fx, fy, cx, cy], and meta
   as in poses.npz.
 - FRAMES: one frame or several, each `f64 timestamp_s, i64 frame_id, u16 persons, u16 joints` and its persons, each
   `i32 track_id, f32 bbox[4], f32 root[3]` and joint rows of f32 `x y z confidence u v score`.
-- END, the last: JSON with meta, what is known only now. A file without it was cut off.
+- END, the last: JSON with meta, the entries that changed since HEAD. A file without it was cut off.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import InputError
-from rtpose.recordings.npz import PosesFile, check_skeleton, load_poses
-from rtpose.recordings.people_table import PosesTable, check_ids
+from rtpose.recordings.people_table import PeopleTable, check_ids
+from rtpose.recordings.recording import Recording, check_skeleton
 from rtpose.skeleton import H36M17, Skeleton
 from rtpose.types import Camera, Person3D
 
@@ -42,13 +42,13 @@ def _person_type(joints: int) -> np.dtype[Any]:
     return np.dtype([("track_id", "<i4"), ("bbox", "<f4", 4), ("root", "<f4", 3), ("joints", row, joints)])
 
 
-# Writing: what has to be appended, as bytes.
+# Writing: each function returns bytes to append.
 
 
 def head_chunk(
     *, skeleton: Skeleton = H36M17, image_size: tuple[int, int], camera: Camera, meta: Mapping[str, Any]
 ) -> bytes:
-    """What comes after MAGIC."""
+    """The HEAD chunk, which follows MAGIC."""
     head = {
         "format": FORMAT,
         "joint_names": skeleton.joints,
@@ -61,17 +61,17 @@ def head_chunk(
 
 
 def frames_chunk(frames: Sequence[bytes]) -> bytes:
-    """A chunk of frames that `encode_frame` made."""
+    """A FRAMES chunk. frames: from `encode_frame`."""
     return _chunk(FRAMES, b"".join(frames))
 
 
 def end_chunk(meta: Mapping[str, Any]) -> bytes:
-    """What comes last. meta: what has changed since the head."""
+    """The END chunk. meta: the entries that changed since HEAD."""
     return _chunk(END, _json_bytes({"meta": meta}))
 
 
 def encode_frame(frame_id: int, timestamp_s: float, persons: Sequence[Person3D], skeleton: Skeleton = H36M17) -> bytes:
-    """One frame. Errors: `ValueError` for people without ids of their own."""
+    """One frame of a FRAMES chunk. Errors: `ValueError` if two people share an id."""
     check_ids(persons)
     joints = len(skeleton.joints)
     rows = np.empty(len(persons), _person_type(joints))
@@ -82,29 +82,14 @@ def encode_frame(frame_id: int, timestamp_s: float, persons: Sequence[Person3D],
     return FRAME_HEADER.pack(timestamp_s, frame_id, len(persons), joints) + rows.tobytes()
 
 
-def save_recording(file: BinaryIO, poses: PosesFile) -> None:
-    """Write a whole recording. Errors: `OSError` as the file gives it."""
+def write_rtpose(file: BinaryIO, recording: Recording) -> None:
+    """Write a whole recording. Errors: `OSError` from the file."""
     file.write(MAGIC)
-    file.write(head_chunk(image_size=poses.image_size, camera=poses.camera, meta=poses.meta))
-    for t, (frame_id, time_s) in enumerate(zip(poses.frame_ids.tolist(), poses.timestamps_s.tolist(), strict=True)):
-        persons = [person_at(poses, t, column) for column in np.flatnonzero(poses.track_ids[t] >= 0).tolist()]
-        file.write(frames_chunk([encode_frame(frame_id, time_s, persons)]))
+    file.write(head_chunk(image_size=recording.image_size, camera=recording.camera, meta=recording.meta))
+    frames = zip(recording.frame_ids.tolist(), recording.timestamps_s.tolist(), strict=True)
+    for t, (frame_id, time_s) in enumerate(frames):
+        file.write(frames_chunk([encode_frame(frame_id, time_s, recording.people(t))]))
     file.write(end_chunk({}))
-
-
-def person_at(poses: PosesFile, t: int, column: int) -> Person3D:
-    """Who is in a cell. The box, which a `PosesFile` lacks, is that around the 2D joints."""
-    keypoints = poses.keypoints_2d[t, column]
-    known = keypoints[np.isfinite(keypoints).all(-1), :2]
-    nowhere = np.full(4, np.nan, np.float32)
-    return Person3D(
-        track_id=int(poses.track_ids[t, column]),
-        bbox=np.concatenate([known.min(0), known.max(0)]) if len(known) else nowhere,
-        keypoints_2d=keypoints,
-        pose_3d=poses.poses_3d[t, column],
-        root_3d=poses.root_3d[t, column],
-        confidence=poses.confidence[t, column],
-    )
 
 
 def _chunk(kind: int, payload: bytes) -> bytes:
@@ -119,21 +104,21 @@ def _json_bytes(value: Mapping[str, Any]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """What could be read of a recording."""
+class RtposeFile:
+    """The readable part of a `.rtpose` file."""
 
-    poses: PosesFile
-    """`meta["frames"]` is the number of frames that are there, `meta["cut_off"]` is true where the end is missing."""
+    recording: Recording
+    """`meta["frames"]` is the number of frames read; `meta["cut_off"]` is true if the END chunk is missing."""
     complete: bool
-    """Whether the end is there."""
+    """Whether the END chunk was read."""
     frames_end: int
-    """Bytes from the beginning to the end of the last frame."""
+    """Bytes from the beginning of the file to the end of the last readable frame."""
     lost_bytes: int
-    """Bytes that are damaged, or follow what is."""
+    """Bytes that are damaged or lie behind a damaged chunk."""
 
 
-def load_recording(path: Path) -> Recording:
-    """Read all that is whole. Errors: `InputError` if there is no recording, or one without even its head."""
+def read_rtpose(path: Path) -> RtposeFile:
+    """Read all chunks up to the first damaged one. Errors: `InputError` if there is no file or no readable HEAD."""
     try:
         with path.open("rb") as file:
             return _read(path, file)
@@ -143,13 +128,8 @@ def load_recording(path: Path) -> Recording:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
-def read_poses(path: Path) -> PosesFile:
-    """A poses.npz or a recording, whatever the name's ending. Errors: `InputError`."""
-    return load_recording(path).poses if is_recording(path) else load_poses(path)
-
-
-def is_recording(path: Path) -> bool:
-    """Whether a file begins as a recording; by its name where it cannot be read."""
+def is_rtpose(path: Path) -> bool:
+    """Whether the file starts with MAGIC. If it cannot be read, its name decides."""
     try:
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
@@ -157,18 +137,18 @@ def is_recording(path: Path) -> bool:
         return path.suffix.lower() == ".rtpose"
 
 
-def _read(path: Path, file: BinaryIO) -> Recording:
+def _read(path: Path, file: BinaryIO) -> RtposeFile:
     if file.read(len(MAGIC)) != MAGIC:
-        raise InputError(f"{path} is not a recording of rtpose: it does not begin as one")
+        raise InputError(f"{path} is not a .rtpose recording")
     total = file.seek(0, 2)
     file.seek(len(MAGIC))
     chunks = _chunks(file, total)
     kind, payload = next(chunks, (HEAD, b""))
     if kind != HEAD or not payload:
-        raise InputError(f"{path} holds nothing that can be read: it was cut off or damaged before its first frame")
+        raise InputError(f"{path} has nothing to read: it was cut off or damaged before its first frame")
     image_size, camera, meta = _head(path, payload)
     frames_end = kept = file.tell()
-    table = PosesTable()
+    table = PeopleTable()
     complete = False
     last_s = -math.inf
     for kind, payload in chunks:
@@ -188,12 +168,12 @@ def _read(path: Path, file: BinaryIO) -> Recording:
     meta["frames"] = len(table)
     if not complete:
         meta["cut_off"] = True
-    poses = table.poses_file(image_size=image_size, camera=camera, meta=meta)
-    return Recording(poses, complete, frames_end, lost_bytes=total - kept)
+    recording = table.to_recording(image_size=image_size, camera=camera, meta=meta)
+    return RtposeFile(recording, complete, frames_end, lost_bytes=total - kept)
 
 
 def _chunks(file: BinaryIO, total: int) -> Iterator[tuple[int, bytes]]:
-    """(kind, payload) of each chunk up to the first that is not whole; the file is then at its end."""
+    """(kind, payload) of each chunk, up to the first damaged one."""
     while len(header := file.read(CHUNK_HEADER.size)) == CHUNK_HEADER.size:
         length, checksum, kind = CHUNK_HEADER.unpack(header)
         if length > total - file.tell():
@@ -207,18 +187,20 @@ def _chunks(file: BinaryIO, total: int) -> Iterator[tuple[int, bytes]]:
 def _head(path: Path, payload: bytes) -> tuple[tuple[int, int], Camera, dict[str, Any]]:
     head = _json_object(payload)
     if head.get("format") != FORMAT:
-        raise InputError(f"{path} is a recording of format {head.get('format')}, this rtpose reads {FORMAT}")
+        raise InputError(
+            f"{path} is a recording of format {head.get('format')}; this version of rtpose reads format {FORMAT}"
+        )
     try:
         check_skeleton(path, tuple(head["joint_names"]), np.array(head["parents"]))
         width, height = map(int, head["image_size"])
         camera = Camera(*map(float, head["camera"]))
         return (width, height), camera, dict(head["meta"])
     except (KeyError, ValueError, TypeError) as error:
-        raise InputError(f"{path} is not a recording of rtpose: its head lacks something ({error!r})") from None
+        raise InputError(f"{path} is not a .rtpose recording: its head is incomplete ({error!r})") from None
 
 
 def _json_object(payload: bytes) -> dict[str, Any]:
-    """Empty if it is none."""
+    """The object; empty if the payload is not a JSON object."""
     try:
         value = json.loads(payload)
     except (ValueError, RecursionError):
@@ -227,7 +209,7 @@ def _json_object(payload: bytes) -> dict[str, Any]:
 
 
 def _frames(payload: bytes, last_s: float) -> list[tuple[int, float, list[Person3D]]] | None:
-    """(frame id, time, people) of each frame; None if one is not what a recorder writes."""
+    """(frame id, time, people) of each frame; None if any of them is malformed."""
     frames = []
     person = _person_type(len(H36M17.joints))
     offset = 0

@@ -1,4 +1,4 @@
-"""The recorder of `.rtpose` files: what was seen until a moment ago is on the disk, whatever happens."""
+"""Records a live run as a `.rtpose` file that survives a crash: only the last moments can be lost."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from typing import Any, BinaryIO
 
 from rtpose.errors import OutputError
 from rtpose.recordings.disk_space import DiskWatch
-from rtpose.recordings.npz import recording_meta
-from rtpose.recordings.output_file import OutputFile
+from rtpose.recordings.output_file import OutputFile, create_growing
+from rtpose.recordings.recording import recording_meta
 from rtpose.recordings.rtpose_file import MAGIC, encode_frame, end_chunk, frames_chunk, head_chunk
 from rtpose.skeleton import H36M17, Skeleton
 from rtpose.stages import stage
 from rtpose.types import Result
 
 WRITE_EVERY_S = 0.1
-"""A killed program loses the frames of so long."""
+"""A killed program loses at most the frames of this time."""
 SYNC_EVERY_S = 0.4
-"""A power cut loses the frames of so long, and of the disk's own time."""
+"""A power cut loses at most the frames of this time, plus whatever the disk itself buffers."""
 
-Tell = Callable[[str | None, str], None]
-"""Told of a change: the name of the file that is being written or None, and a line for people."""
+Notify = Callable[[str | None, str], None]
+"""Called on a change with the name of the file being written, or None, and a message for the user."""
 
 
-class Recorder:
-    """Appends every frame to a file of its own, which can be read up to the last chunk if the program dies.
+class RtposeRecorder:
+    """Appends every frame to a file, which stays readable up to its last chunk if the program dies.
 
-    Files are touched in two threads of its own, one that writes and one that waits for the disk: `write` waits for
-    neither. A disk that is full, or fails, ends the recording with what it has, and `tell` says so; the run goes on.
+    One thread writes, another waits for the disk to sync; `write` waits for neither. If the disk is full or fails, the
+    recording ends early, `notify` reports it, and the run continues.
     """
 
     def __init__(
@@ -44,45 +44,46 @@ class Recorder:
         skeleton: Skeleton = H36M17,
         meta: Callable[[], Mapping[str, Any]] = dict,
         watch: DiskWatch | None = None,
-        tell: Tell = lambda file, text: None,
+        notify: Notify = lambda file, text: None,
     ) -> None:
-        """meta: asked at the first frame, and at the end for what has changed; see `NpzRecorder`.
+        """meta: called at the first frame, and at the end for what has changed; see `NpzRecorder`.
 
-        Errors: `OutputError` at once for a path that cannot be written. An older file stays until the first frame.
+        Errors: `OutputError` at once if `path` cannot be written. An older file stays until the first frame.
         """
-        OutputFile(path, overwrite=overwrite)  # says what is wrong with the path
+        OutputFile(path, overwrite=overwrite)  # only checks the path
         self.path = path
+        self._overwrite = overwrite
         self._skeleton = skeleton
         self._meta = meta
         self._watch = watch or DiskWatch(path.parent)
-        self._tell = tell
+        self._notify = notify
         self._lock = threading.Lock()
         self._head: dict[str, Any] | None = None
-        """The facts at the first frame; `meta` may give the same objects again when they have changed."""
+        """A copy of `meta` at the first frame: the callable may later return the same, changed objects."""
         self._beginning = b""
-        """What comes before the first frame."""
+        """Written before the first frame."""
         self._pending: list[bytes] = []
-        """Frames that are to be written."""
+        """Frames to be written."""
         self._size = 0
         self._frames = 0
-        """What the file holds."""
+        """Frames in the file."""
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="Recorder", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="RtposeRecorder", daemon=True)
         self._thread.start()
 
     @property
     def recording(self) -> bool:
-        """Whether frames are still taken."""
+        """Whether frames are still accepted."""
         return not self._ending.is_set()
 
     @property
     def closed(self) -> bool:
-        """Whether its file is done with."""
+        """Whether the file is finished."""
         return not self._thread.is_alive()
 
     @stage("record")
     def write(self, result: Result) -> None:
-        """Add a frame; none any more once the recording has ended."""
+        """Add a frame; ignored once the recording has ended."""
         if not self.recording:
             return
         frame = encode_frame(result.frame.frame_id, result.frame.pts_s, result.persons, self._skeleton)
@@ -95,29 +96,30 @@ class Recorder:
             self._pending.append(frame)
 
     def finish(self) -> None:
-        """End the recording without waiting for its file; `tell` says when it is done."""
+        """End the recording without waiting for the file; `notify` reports when it is finished."""
         self._ending.set()
 
     def close(self) -> None:
-        """End the recording and wait until it is on the disk."""
+        """End the recording and wait until the file is finished."""
         self.finish()
         self._thread.join()
 
-    # The file's threads.
+    # The writing and syncing threads.
 
     def _run(self) -> None:
-        self._tell(self.path.name, "")
+        self._notify(self.path.name, "")
         try:
             problem = self._record()
         except OSError as error:
-            problem = f"it cannot be written ({error.strerror or error})"
+            problem = f"the file cannot be written ({error.strerror or error})"
         finally:
             self._ending.set()
-        text = f"{self.path.name}: {self._frames} frames" if self._frames else f"{self.path.name}: nothing was recorded"
-        self._tell(None, f"{text}; it ended early: {problem}" if problem else text)
+        count = f"{self._frames} frame{'' if self._frames == 1 else 's'}" if self._frames else "nothing was recorded"
+        text = f"{self.path.name}: {count}"
+        self._notify(None, f"{text}; it ended early: {problem}" if problem else text)
 
     def _record(self) -> str:
-        """Write until the end. Returns why that came early. Errors: `OSError` if there is no file to be had."""
+        """Write until the end. Returns why it ended early, or "". Errors: `OSError` if the file cannot be created."""
         while not self._watch_says_full():
             ending = self._ending.wait(WRITE_EVERY_S)
             if self._head is not None:
@@ -126,8 +128,12 @@ class Recorder:
                 return ""
         else:
             return self._watch.warning
-        with self.path.open("wb", buffering=0) as file:
-            syncing = threading.Thread(target=self._sync, args=(file,), name="Recorder sync", daemon=True)
+        place = create_growing(self.path, overwrite=self._overwrite)
+        if place != self.path:
+            taken, self.path = self.path, place
+            self._notify(place.name, f"{taken.name} was created by another program: recording to {place.name}")
+        with self.path.open("r+b", buffering=0) as file:
+            syncing = threading.Thread(target=self._sync, args=(file,), name="RtposeRecorder sync", daemon=True)
             syncing.start()
             try:
                 problem = self._append_all(file)
@@ -153,27 +159,27 @@ class Recorder:
             try:
                 _write_all(file, chunk if self._size else self._beginning + chunk)
             except OSError as error:
-                return f"the disk failed ({error.strerror or error})"
+                return f"writing failed ({error.strerror or error})"
             self._size = file.tell()
             self._frames += len(frames)
         return ""
 
     def _watch_says_full(self) -> bool:
         warned = bool(self._watch.warning)
-        self._watch.look(self._size)
+        self._watch.check(self._size)
         if bool(self._watch.warning) != warned and not self._watch.full:
-            self._tell(self.path.name, self._watch.warning)
+            self._notify(self.path.name, self._watch.warning)
         return self._watch.full
 
     def _sync(self, file: BinaryIO) -> None:
         while not self._ending.wait(SYNC_EVERY_S):
             try:
                 os.fsync(file.fileno())
-            except OSError:  # the last sync tells
+            except OSError:  # `_end` syncs again and reports
                 return
 
     def _end(self, file: BinaryIO) -> str:
-        """The end, behind the last chunk that is whole. Returns what went wrong."""
+        """Write the END chunk behind the last complete chunk. Returns what went wrong, or ""."""
         assert self._head is not None
         facts = {**self._meta(), "frames": self._frames}
         changed = {key: value for key, value in facts.items() if self._head.get(key, self) != value}
@@ -183,19 +189,19 @@ class Recorder:
             _write_all(file, end_chunk(changed))
             os.fsync(file.fileno())
         except OSError as error:
-            return f"its end cannot be written ({error.strerror or error}); `rtpose recover` mends it"
+            return f"its end cannot be written ({error.strerror or error}); `rtpose recover` repairs it"
         return ""
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:
-    """An unbuffered file may take a part only: then the next try says why."""
+    """An unbuffered file may accept only a part; the next attempt then raises the reason."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
 
 
 class SwitchedRecorder:
-    """A sink that records or not, as it is told while the run goes on; each recording is a new file.
+    """A sink whose recording can be started and stopped during the run; each recording is a new file.
 
     `start` and `stop` may be called in any thread and do not wait for the disk.
     """
@@ -206,59 +212,61 @@ class SwitchedRecorder:
         *,
         source: int = 0,
         meta: Callable[[], Mapping[str, Any]] = dict,
-        tell: Tell = lambda file, text: None,
+        notify: Notify = lambda file, text: None,
     ) -> None:
-        """folder: for the files that `start` names itself; source: whose frames are recorded, for times of several
-        would not go forward; tell: see `Recorder`."""
+        """folder: for files that `start` names itself. source: the one source to record, because the times of several
+        sources do not increase. notify: see `RtposeRecorder`."""
         self._folder = folder
         self._source = source
         self._meta = meta
-        self._tell = tell
+        self._notify = notify
         self._lock = threading.Lock()
-        self._recorder: Recorder | None = None
-        """The last that was begun."""
+        self._recorder: RtposeRecorder | None = None
+        """The latest recording."""
 
     @property
     def file(self) -> str | None:
-        """The name of the file that is being written."""
+        """The name of the file being written, or None."""
         recorder = self._recorder
         return recorder.path.name if recorder is not None and recorder.recording else None
 
     def switch(self, on: bool) -> None:
-        """What a page asks for: `start` without a name, or `stop`. What cannot be is told, not raised."""
+        """Start or stop on request of a page. Errors go to `notify`."""
         try:
             if on:
                 self.start()
             else:
                 self.stop()
         except OutputError as error:
-            self._tell(self.file, str(error))
+            self._notify(self.file, str(error))
 
     def start(self, path: Path | None = None, *, overwrite: bool = False) -> None:
-        """Begin a recording, in `rtpose-YYYYMMDD-HHMMSS.rtpose` if no path is given. One that runs goes on.
+        """Start a recording, named `rtpose-YYYYMMDD-HHMMSS.rtpose` if no path is given. Does nothing while recording.
 
-        Errors: `OutputError` for a path that cannot be written, and as long as the last recording is not on the disk.
+        Errors: `OutputError` if `path` cannot be written, or while the previous file is still being finished.
         """
         with self._lock:
             last = self._recorder
             if last is not None and last.recording:
                 return
             if last is not None and not last.closed:
-                raise OutputError(f"{last.path.name} is not on the disk yet: try again in a moment")
-            self._recorder = Recorder(path or self._new_path(), overwrite=overwrite, meta=self._meta, tell=self._tell)
+                raise OutputError(f"{last.path.name} is still being written: try again in a moment")
+            self._recorder = RtposeRecorder(
+                path or self._new_path(), overwrite=overwrite, meta=self._meta, notify=self._notify
+            )
 
     def stop(self) -> None:
-        """End the recording that runs, if one does."""
+        """End the current recording, if any."""
         if self._recorder is not None:
             self._recorder.finish()
 
     def write(self, result: Result) -> None:
-        """Add a frame to the recording that runs, if one does."""
+        """Add a frame to the current recording, if any."""
         if self._recorder is not None and result.frame.source == self._source:
             self._recorder.write(result)
 
     def close(self) -> None:
-        """End the recording that runs, and wait until it is on the disk."""
+        """End the current recording, if any, and wait until its file is finished."""
         if self._recorder is not None:
             self._recorder.close()
 

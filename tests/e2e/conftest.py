@@ -19,8 +19,6 @@ from pages import DESKTOP, FLAGS, Keep, OpenPage
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from rtpose.assets import sample_clip
-from rtpose.errors import ModelError
-from rtpose.networks import model_files
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
@@ -30,17 +28,6 @@ def missing(reason: str) -> None:
     if IN_CI:
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _networks() -> None:
-    """The detector's files in the user's cache; fetched once if they are not there."""
-    if all(status.state == "ready" for status in model_files.list_files()):
-        return
-    try:
-        model_files.pull()
-    except ModelError as error:
-        missing(f"the detector's network files are not there: {error}")
 
 
 @pytest.fixture(scope="session")

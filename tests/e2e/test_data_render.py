@@ -22,7 +22,7 @@ pytest.importorskip("anny", reason="the extra synth is not installed")
         (["--size", "8x8"], "too small"),
         (["--people", "9"], "give 1 to 4"),
         (["--group", "--people", "1"], "give 2 to 4"),
-        (["--count", "0"], "give 1 or more"),
+        (["--count", "0"], "must be 1 or more"),
         ([], "no motion pack no.npz"),
         (["--motions", "places.npz"], "places.npz is no pack of joint angles"),
         (["--motions", "angles.npz", "--test"], "no clips of the test subjects 05, 17, 131"),

@@ -11,6 +11,7 @@ import pytest
 
 from rtpose.capture import open_source
 from rtpose.geometry import camera_from_fov
+from rtpose.networks.options import LoadOptions
 from rtpose.pipeline import Pipeline
 from rtpose.pose.detect import open_detector
 from rtpose.pose.lift.lifter import NetworkLifter
@@ -43,7 +44,10 @@ def test_memory_stays_flat(long_clip: Path, tmp_path: Path) -> None:
             pipeline.stop()
 
     estimator = TwoStageEstimator(
-        "blazepose", open_detector("blazepose", persons=1, threads=2), NearestTracker(), NetworkLifter(threads=1)
+        "blazepose",
+        open_detector("blazepose", persons=1, options=LoadOptions(threads=2)),
+        NearestTracker(),
+        NetworkLifter(options=LoadOptions(threads=1)),
     )
     pipeline = Pipeline(
         open_source(str(long_clip)), estimator, OneEuroSmoother(), camera_of=camera_from_fov,

@@ -13,7 +13,8 @@ from pages import PHONE, Keep, OpenPage, seek, wait_for, wait_for_people
 from playwright.sync_api import Page
 from rtpose_file import rtpose_file
 
-from rtpose.recordings.npz import PosesFile, save_poses
+from rtpose.recordings.npz import write_npz
+from rtpose.recordings.recording import Recording
 from rtpose.skeleton import H36M17
 
 pytestmark = pytest.mark.browser
@@ -34,9 +35,9 @@ def npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids = np.int32([[p.track_id for p in pair] for pair in people])
     ids[2 * FRAMES // 3 :, 1] = -1
     with path.open("wb") as file:
-        save_poses(
+        write_npz(
             file,
-            PosesFile(
+            Recording(
                 poses_3d=np.array([[p.pose_3d for p in pair] for pair in people]),
                 root_3d=np.array([[p.root_3d for p in pair] for pair in people]),
                 confidence=np.array([[p.confidence for p in pair] for pair in people]),

@@ -5,8 +5,8 @@ import pytest
 from rtpose.config import RunSettings, dump_settings, load_settings
 from rtpose.errors import ConfigError
 from rtpose.train.cascaded.settings import CascadedSettings
-from rtpose.train.lifters.methods import METHODS
-from rtpose.train.settings import SvmacSettings
+from rtpose.train.lifters.catalogue import METHODS
+from rtpose.train.lifters.settings import SvmacSettings
 
 TRAIN_SETTINGS = {name: kind.settings for name, kind in METHODS.items()} | {"cascaded": CascadedSettings}
 CONFIGS = Path(__file__).parents[2] / "configs"

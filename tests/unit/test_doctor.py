@@ -116,16 +116,26 @@ def test_the_cache_folder(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_model_files_missing_and_damaged(cache: Path) -> None:
     cache.mkdir()
-    (cache / "pose_detection.tflite").write_bytes(b"half a file")
+    (cache / "pose_landmark_lite.tflite").write_bytes(b"half a file")
     states = {line.what: line for line in doctor.check_model_files()}
-    assert states["pose_detection.tflite"].state == "problem"
-    assert states["pose_detection.tflite"].do == "run `rtpose models pull blazepose`"
-    assert states["pose_landmark_full.tflite"].state == "missing"
-    assert states["pose_landmark_full.tflite"].do == "run `rtpose models pull blazepose` (its first use does so too)"
+    assert states["pose_detection.tflite"].state == states["pose_landmark_full.tflite"].state == "ok"
+    assert states["pose_landmark_lite.tflite"].state == "problem"
+    assert states["pose_landmark_lite.tflite"].do == "run `rtpose models pull blazepose`"
+    assert states["pose_landmark_heavy.tflite"].state == "missing"
+    assert states["pose_landmark_heavy.tflite"].do == "run `rtpose models pull blazepose` (its first use does so too)"
     rtmpose = states["rtmpose_s_body7.onnx"]
     assert (rtmpose.state, rtmpose.found) == ("missing", "missing (rtmpose: 17 joints of one person)")
     assert rtmpose.do.startswith("run `rtpose models pull rtmpose`")
     assert "temporal" in states["lifters"].found
+
+
+def test_a_shipped_network_that_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_files, "FOLDER", tmp_path)
+    (tmp_path / "pose_detection.tflite").write_bytes(b"half a file")
+    states = {line.what: line for line in doctor.check_model_files()}
+    for name, found in (("pose_detection.tflite", "damaged"), ("pose_landmark_full.tflite", "missing")):
+        assert (states[name].state, states[name].do) == ("problem", "install rtpose again")
+        assert states[name].found.startswith(found)
 
 
 def test_engines_accepted_refused_and_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,15 +206,7 @@ def test_what_the_window_lacks(
     assert (line.what, line.state, line.found, line.do) == ("open3d window", state, found, do)
 
 
-def test_the_benchmark_is_not_run_without_its_networks(cache: Path) -> None:
-    def never(seconds: float) -> Speed:
-        raise AssertionError("it would download them")
-
-    assert only(doctor.check_speed(never)).state == "missing"
-
-
-def test_the_benchmark_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_files, "list_files", list)
+def test_the_benchmark_in_words() -> None:
     asked: list[float] = []
 
     def benchmark(seconds: float) -> Speed:

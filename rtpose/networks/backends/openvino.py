@@ -13,26 +13,27 @@ from numpy.typing import NDArray
 from openvino.frontend import FrontEndManager
 
 from rtpose.errors import ConfigError, ModelError
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 
 READABLE_SUFFIXES = (".onnx", ".tflite", ".xml")
 DEVICES = ("cpu", "gpu", "npu")
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
-"""What OpenVINO computes in. What an int8 file leaves in floating point: in bf16 where the device has it."""
+"""OpenVINO's names. The parts of an int8 file that stay in floating point run in bf16 where the device supports it."""
 NEEDED = {"fp32": "FP32", "bf16": "BF16", "fp16": "FP16", "int8": "INT8"}
-"""What a device must say that it is capable of."""
+"""The capability that a device must report for each precision."""
 
 
 @cache
 def _core() -> Any:
-    """One for the process: it holds the plugins, and making it costs tens of milliseconds."""
+    """One for the process: it loads the plugins, which takes tens of milliseconds."""
     return ov.Core()
 
 
 class OpenVinoBackend:
     """A network on OpenVINO. See `rtpose.types.Backend`.
 
-    Computes in float32 unless told otherwise: left to itself OpenVINO takes bfloat16 where the processor has it,
-    which moves BlazePose's landmarks by half a crop pixel and more.
+    Computes in float32 by default. OpenVINO's own default is bfloat16 where the processor supports it, which moves
+    BlazePose's landmarks by half a crop pixel and more.
     `run` may be called from one thread at a time.
     """
 
@@ -40,29 +41,21 @@ class OpenVinoBackend:
     output_names: Sequence[str]
     metadata: Mapping[str, str]
 
-    def __init__(
-        self,
-        model: Path,
-        *,
-        outputs: Sequence[str] | None = None,
-        threads: int | None = None,
-        device: str | None = None,
-        precision: str = "fp32",
-    ) -> None:
+    def __init__(self, model: Path, options: LoadOptions = DEFAULT_OPTIONS) -> None:
         """Load the file `model`; arguments and errors as in `rtpose.networks.backends.load_backend`.
 
         device: cpu (default), gpu or npu. int8: an .xml file that was quantised, on any device.
         """
-        device = device or "cpu"
-        check_device(device, precision)
+        device = options.device or "cpu"
+        check_device(device, options.precision)
         network = read_network(model)
-        if precision == "int8" and not is_quantised(network):
+        if options.precision == "int8" and not is_quantised(network):
             raise ModelError(
                 f"{model} is not quantised: `rtpose export --recipe NAME` makes the int8 file of a network"
             )
         self.metadata = metadata_of(network)
-        if outputs is not None:
-            network = only_outputs(network, outputs, model)
+        if options.outputs is not None:
+            network = only_outputs(network, options.outputs, model)
         self.input_shapes = {
             port.get_any_name(): tuple(-1 if d.is_dynamic else d.get_length() for d in port.partial_shape)
             for port in network.inputs
@@ -70,10 +63,10 @@ class OpenVinoBackend:
         self.output_names = [port.get_any_name() for port in network.outputs]
         settings: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": _hint(device, precision),
+            "INFERENCE_PRECISION_HINT": _hint(device, options.precision),
         }
-        if threads is not None and device == "cpu":
-            settings["INFERENCE_NUM_THREADS"] = threads
+        if options.threads is not None and device == "cpu":
+            settings["INFERENCE_NUM_THREADS"] = options.threads
         try:
             self._request = _core().compile_model(network, device.upper(), settings).create_infer_request()
         except RuntimeError as error:
@@ -87,20 +80,20 @@ class OpenVinoBackend:
 
 
 def check_device(device: str, precision: str) -> None:
-    """Errors: `ConfigError` for a device that OpenVINO does not see here, or a precision that it has not."""
+    """Errors: `ConfigError` for a device that OpenVINO does not find here, or a precision that it does not support."""
     if device not in DEVICES:
         raise ConfigError(f"the backend openvino has no device '{device}': choose one of {', '.join(DEVICES)}")
     name = device.upper()
     seen = [str(one) for one in _core().available_devices]
     if not any(one.split(".")[0] == name for one in seen):
         raise ConfigError(
-            f"OpenVINO sees no {name} here (it sees {', '.join(seen)}): install its driver, or use --device cpu"
+            f"OpenVINO finds no {name} here (only {', '.join(seen)}): install its driver, or use --device cpu"
         )
-    if precision == "fp32":  # every device takes it, some compute it in halves
+    if precision == "fp32":  # every device accepts it; some compute in halves
         return
     able = _core().get_property(name, "OPTIMIZATION_CAPABILITIES")
     if NEEDED[precision] not in able:
-        raise ConfigError(f"this {name} does not compute in {precision}: use --precision fp32 or int8")
+        raise ConfigError(f"this {name} does not support {precision}: use --precision fp32 or int8")
 
 
 def _hint(device: str, precision: str) -> str:
@@ -110,7 +103,7 @@ def _hint(device: str, precision: str) -> str:
 
 
 def devices() -> dict[str, tuple[str, tuple[str, ...]]]:
-    """What OpenVINO sees: device -> its full name and the precisions that it computes in."""
+    """The devices that OpenVINO finds: name -> full name and supported precisions."""
     found = {}
     for name in _core().available_devices:
         able = _core().get_property(name, "OPTIMIZATION_CAPABILITIES")
@@ -120,7 +113,7 @@ def devices() -> dict[str, tuple[str, tuple[str, ...]]]:
 
 
 def version() -> str:
-    """Of OpenVINO, as it stands in the names of engines."""
+    """OpenVINO's version, as in the names of engines."""
     return str(ov.__version__).split("-")[0]
 
 
@@ -135,24 +128,26 @@ def read_network(model: Path) -> Any:
         )
     if model.suffix.lower() == ".xml":
         return _read_own(model)
-    # The reader is named: left to itself OpenVINO tries them all, and that of TensorFlow then talks on stderr.
+    # Name the reader: by default OpenVINO tries them all, and TensorFlow's then writes to stderr.
     reader = FrontEndManager().load_by_framework(model.suffix.lower().removeprefix("."))
     try:
         network = reader.convert(reader.load(str(model)))
     except Exception as error:  # the readers' own kinds, which have no common base
         raise ModelError(f"{model} is damaged or not a network that OpenVINO can read; get the file again") from error
-    if not network.outputs:  # what an empty file is taken for
-        raise ModelError(f"{model} is damaged: no network is in it; get the file again")
+    if not network.outputs:  # an empty file is read as such a network
+        raise ModelError(f"{model} is damaged: it contains no network; get the file again")
     return network
 
 
 def _read_own(model: Path) -> Any:
     if not model.with_suffix(".bin").is_file():
-        raise ModelError(f"{model} lacks {model.with_suffix('.bin').name} beside it, which holds its weights")
+        raise ModelError(
+            f"{model} has no {model.with_suffix('.bin').name} beside it, which holds its weights; build it again"
+        )
     try:
         return _core().read_model(model)
     except RuntimeError as error:
-        raise ModelError(f"{model} is damaged or of another version of OpenVINO; build it again") from error
+        raise ModelError(f"{model} is damaged or was built by another version of OpenVINO; build it again") from error
 
 
 def is_quantised(network: Any) -> bool:
@@ -161,7 +156,7 @@ def is_quantised(network: Any) -> bool:
 
 
 def only_outputs(network: Any, wanted: Sequence[str], model: Path) -> Any:
-    """The part of the network that the wanted outputs need, in their order."""
+    """The part of the network that computes the wanted outputs, in their order."""
     by_name = {name: port for port in network.outputs for name in port.get_names()}
     missing = [name for name in wanted if name not in by_name]
     if missing:
@@ -183,6 +178,6 @@ def metadata_of(network: Any) -> dict[str, str]:
 
 
 def _last_line(error: Exception) -> str:
-    """OpenVINO's errors begin with places in its sources; the reason stands last."""
+    """OpenVINO's errors begin with source locations; the reason comes last."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -1,6 +1,6 @@
 """NVIDIA TensorRT through torch_tensorrt: engines that `rtpose export` built on this machine's GPU.
 
-Written by the documentation of torch_tensorrt 2.12 (dynamo front end); it has not been run on a GPU.
+Written after the documentation of torch_tensorrt 2.12 (dynamo front end); not yet run on a GPU.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import ConfigError, MissingExtraError, ModelError
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 
 SUFFIX = ".ep"
 
@@ -24,18 +25,10 @@ class TensorRtBackend:
     output_names: Sequence[str]
     metadata: Mapping[str, str]
 
-    def __init__(
-        self,
-        model: Path,
-        *,
-        outputs: Sequence[str] | None = None,
-        threads: int | None = None,
-        device: str | None = None,
-        precision: str = "fp32",
-    ) -> None:
-        """See `load_backend`. The precision was chosen when the engine was built; `threads` means nothing here."""
-        if device not in (None, "cuda"):
-            raise ConfigError(f"the backend tensorrt has no device '{device}': it runs on cuda")
+    def __init__(self, model: Path, options: LoadOptions = DEFAULT_OPTIONS) -> None:
+        """See `load_backend`. The precision was chosen when the engine was built; `threads` has no effect."""
+        if options.device not in (None, "cuda"):
+            raise ConfigError(f"the backend tensorrt has no device '{options.device}': it runs on cuda")
         if model.suffix != SUFFIX:
             raise ModelError(
                 f"the backend tensorrt runs engines ({SUFFIX}), not {model.name}: build one with "
@@ -51,9 +44,11 @@ class TensorRtBackend:
             self.metadata = dict(interface["metadata"])
         except (OSError, ValueError, KeyError, AttributeError) as error:
             raise ModelError(f"{model.with_suffix('.json')} does not describe an engine: build it again") from error
-        self.output_names = self._all_outputs if outputs is None else list(outputs)
+        self.output_names = self._all_outputs if options.outputs is None else list(options.outputs)
         if set(self.output_names) - set(self._all_outputs):
-            raise ModelError(f"{model} has the outputs {', '.join(self._all_outputs)}, not {', '.join(outputs or ())}")
+            raise ModelError(
+                f"{model} has the outputs {', '.join(self._all_outputs)}, not {', '.join(options.outputs or ())}"
+            )
         try:
             self._module = torch_tensorrt.load(str(model)).module()
         except Exception as error:  # TensorRT's and torch's own kinds: another GPU, driver or version
@@ -82,9 +77,9 @@ def check_gpu() -> str:
         import torch_tensorrt  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtraError("tensorrt", "the backend 'tensorrt'") from error
-    except (ImportError, OSError) as error:  # its libraries do not fit the driver or torch
+    except (ImportError, OSError) as error:  # its libraries do not match the driver or torch
         raise ConfigError(
-            f"torch_tensorrt does not start: {error}; install the versions that fit your driver"
+            f"torch_tensorrt does not start: {error}; install the versions that match your driver"
         ) from error
     if not torch.cuda.is_available():
         reason = (
@@ -95,7 +90,7 @@ def check_gpu() -> str:
 
 
 def version() -> str:
-    """Of torch_tensorrt, as it stands in the names of engines. Errors: as of `check_gpu`."""
+    """torch_tensorrt's version, as in the names of engines. Errors: as of `check_gpu`."""
     check_gpu()
     import torch_tensorrt
 

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import ConfigError, MissingExtraError, ModelError
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 
 try:
     import torch
     from torch import Tensor, nn
 
-    from rtpose.modules.files import load_network
+    from rtpose.modules.files import load_module
 except ModuleNotFoundError as error:
     raise MissingExtraError("train", "the backend 'torch'") from error
 
@@ -32,36 +33,29 @@ class TorchBackend:
     output_names: Sequence[str]
     metadata: Mapping[str, str]
 
-    def __init__(
-        self,
-        model: Path,
-        *,
-        outputs: Sequence[str] | None = None,
-        threads: int | None = None,
-        device: str | None = None,
-        precision: str = "fp32",
-        mode: str | None = None,
-    ) -> None:
-        """See `load_backend`. `threads` is set for all of torch, which knows no other way.
+    def __init__(self, model: Path, options: LoadOptions = DEFAULT_OPTIONS, *, mode: str | None = None) -> None:
+        """See `load_backend`. `threads` applies to all of torch, which has no setting for one network.
 
         device: cpu (default), cuda or mps. mode: `eager`; `compile`, by `torch.compile` at the first run of each shape,
         some minutes; `graphs`, recorded once per shape and replayed, cuda only. None: graphs on cuda, else eager.
         """
-        self._device = check_device(device or "cpu", precision)
+        self._device = check_device(options.device or "cpu", options.precision)
         mode = mode or ("graphs" if self._device == "cuda" else "eager")
         if mode not in MODES or (mode == "graphs" and self._device != "cuda"):
             raise ConfigError(
-                f"torch on {self._device} has no mode '{mode}': choose eager or compile (graphs is of cuda)"
+                f"torch on {self._device} has no mode '{mode}': choose eager or compile (graphs needs cuda)"
             )
-        network = load_network(model)
+        network = load_module(model)
         self.metadata = network.metadata
         self.input_shapes, self._all_outputs = network.input_shapes, network.output_names
-        self.output_names = self._all_outputs if outputs is None else list(outputs)
+        self.output_names = self._all_outputs if options.outputs is None else list(options.outputs)
         if set(self.output_names) - set(self._all_outputs):
-            raise ModelError(f"{model} has the outputs {', '.join(self._all_outputs)}, not {', '.join(outputs or ())}")
-        if threads is not None:
-            torch.set_num_threads(threads)
-        self.network = in_precision(network.module, DTYPES[precision]).to(self._device)
+            raise ModelError(
+                f"{model} has the outputs {', '.join(self._all_outputs)}, not {', '.join(options.outputs or ())}"
+            )
+        if options.threads is not None:
+            torch.set_num_threads(options.threads)
+        self.network = in_precision(network.module, DTYPES[options.precision]).to(self._device)
         self._forward: Forward = _Graphs(self.network) if mode == "graphs" else _plain(self.network, mode)
 
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
@@ -77,7 +71,7 @@ class TorchBackend:
 
 
 def check_device(device: str, precision: str) -> str:
-    """Errors: `ConfigError` for a device that torch does not see here, or a precision that it has not."""
+    """Errors: `ConfigError` for a device that torch does not find here, or a precision that it does not support."""
     if device not in DEVICES:
         raise ConfigError(f"the backend torch has no device '{device}': choose one of {', '.join(DEVICES)}")
     if device == "cuda" and not torch.cuda.is_available():
@@ -86,7 +80,7 @@ def check_device(device: str, precision: str) -> str:
             f"this torch ({torch.__version__}) {reason}: use --device cpu, or install another from pytorch.org"
         )
     if device == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError("torch sees no Apple GPU here: use --device cpu")
+        raise ConfigError("torch finds no Apple GPU here: use --device cpu")
     if precision not in DTYPES:
         raise ConfigError(
             f"the backend torch computes in {', '.join(DTYPES)}, not {precision}: use openvino or tensorrt"
@@ -95,8 +89,8 @@ def check_device(device: str, precision: str) -> str:
 
 
 def in_precision(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """The module with its weights in `dtype`. What goes into a layer is cast to it: parts that compute in float32
-    in any case, such as the soft-argmax, stay so."""
+    """The module with its weights in `dtype`. Inputs of the layers are cast to it; parts that always compute in
+    float32, such as the soft-argmax, still do."""
     if dtype == torch.float32:
         return module
 
@@ -115,7 +109,7 @@ def _plain(network: nn.Module, mode: str) -> Forward:
 
 
 class _Graphs:
-    """CUDA graphs of a network, one for each set of input shapes: all kernels of a run are started by one call."""
+    """CUDA graphs of a network, one for each set of input shapes: one call starts all kernels of a run."""
 
     def __init__(self, network: nn.Module) -> None:
         self._network = network
@@ -133,7 +127,7 @@ class _Graphs:
 
     def _record(self, tensors: Sequence[Tensor]) -> tuple[Any, list[Tensor], tuple[Tensor, ...]]:
         places = [tensor.clone() for tensor in tensors]
-        # Runs before the recording, on a stream of their own: libraries choose and allocate in them.
+        # Run it before the recording, on another stream: libraries choose algorithms and allocate in the first runs.
         stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):

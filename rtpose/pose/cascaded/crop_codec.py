@@ -1,13 +1,13 @@
-"""How the numbers of `cascaded` are written and read. One class, shared by training and running. numpy and OpenCV.
+"""The normalisation of `cascaded`: one class, shared by training and running. numpy and OpenCV.
 
 A person is cut out as a square. The network answers with 2.5D joints in voxels (x and y in the heatmap, z in depth
 channels, relative to the root) and with a pose in metres, relative to the root, in the axes of the crop's view: those
 of a camera at the same place that looks at the middle of the square and is turned about its axis as the square is.
-The paper keeps the real camera's axes; but what a person looks like hangs on the direction from which it is seen, and
-a crop does not tell where in the picture it was. With the crop's own axes the answer hangs on the crop alone, and
-turning the crop turns the answer.
+The paper keeps the real camera's axes. But what a person looks like depends on the direction from which they are seen,
+and a crop does not show where in the picture it was. In the crop's own axes the result depends on the crop alone, and
+turning the crop turns the result.
 
-The pose is of the person's true size as far as a crop tells it (Eq. 9 is in millimetres); told a height, `decode`
+The pose has the person's true size as far as a crop shows it (Eq. 9 is in millimetres). Given a height, `decode_pose`
 scales the pose to it, as the lifters do.
 """
 
@@ -42,7 +42,7 @@ class CropCodec:
     heatmap_px: int = 64
     depth_channels: int = 64
     depth_range_m: float = 2.0
-    """Depth that the channels span, half of it before the root. The paper does not print it; 2 m is its baseline's."""
+    """Depth that the channels span, half of it in front of the root. Not in the paper; 2 m is its baseline's."""
     margin: float = 1.25
     """How much wider the square is than the longer side of the person's box."""
 
@@ -66,7 +66,7 @@ class CropCodec:
         """(J, 2) picture pixels -> (J, 2) heatmap pixels."""
         forward = cv2.invertAffineTransform(roi.picture_from_crop(self.input_px))
         crop = joints_px @ forward[:, :2].T + forward[:, 2]
-        # A heatmap's pixel covers several of the crop's; both count from the middle of their first pixel.
+        # A heatmap pixel covers several of the crop's; both count from the middle of their first pixel.
         joints: Float32 = ((crop + 0.5) * (self.heatmap_px / self.input_px) - 0.5).astype(np.float32)
         return joints
 
@@ -99,9 +99,9 @@ class CropCodec:
         return turned
 
     def place(self, pose_m: Float32, joints_px: Float32, weights: Float32, camera: Camera) -> Float32:
-        """(3,) metres, camera space: where the root stands if the pose (J, 3) projects best onto joints_px (J, 2).
+        """(3,) metres, camera space: the root's place at which the pose (J, 3) projects best onto joints_px (J, 2).
 
-        The assumption is that the pose has the person's true size: then the focal length gives the distance. Each joint
+        This assumes that the pose has the person's true size: then the focal length gives the distance. Each joint
         gives two linear equations in the root's place (x_root - u z_root = u z - x), weighted by `weights` (J,).
         """
         rays = rays_from_pixels(joints_px, camera).astype(np.float64)
@@ -114,13 +114,13 @@ class CropCodec:
         trust = np.sqrt(np.tile(np.maximum(weights, 1e-3), 2))[:, None]
         root = np.linalg.lstsq(np.concatenate(rows) * trust, np.concatenate(right) * trust[:, 0], rcond=None)[0]
         nearest = NEAREST_M - float(pose_m[:, 2].min())
-        if root[2] < nearest:  # joints that all lie in one point say nothing of the distance
+        if root[2] < nearest:  # joints that all coincide say nothing about the distance
             root = np.array([*(rays[ROOT, :2] * nearest), nearest])
         placed: Float32 = root.astype(np.float32)
         return placed
 
     def facts(self) -> dict[str, object]:
-        """What a model file says of it."""
+        """What a network file's metadata says about it."""
         return {"codec": "crop", **asdict(self), "mean": _MEAN.tolist(), "std": _STD.tolist()}
 
 
@@ -134,7 +134,7 @@ def _camera_from_view(roi: Roi, camera: Camera) -> Float32:
 
 
 def crop_codec_from_facts(facts: Any) -> CropCodec:
-    """The codec a model file names. Errors: `ModelError` for one that this version does not know."""
+    """The codec that a network file names. Errors: `ModelError` for one that this version does not know."""
     if isinstance(facts, dict) and facts.get("codec") == "crop":
         try:
             codec = CropCodec(**{k: v for k, v in facts.items() if k not in ("codec", "mean", "std")})

@@ -1,12 +1,11 @@
 """`cascaded`: from each person's square of the picture straight to 3D.
 
-The person detector says where people are. Then each person's next square comes from their last pose, so that the
-detector rests while everybody is tracked, as in `rtpose.pose.detect.blazepose`.
+The person detector says where people are. Each person's next square comes from their last pose, so the detector does
+not run while everybody is tracked, as in `rtpose.pose.detect.blazepose`.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +14,11 @@ from typing import Any
 import numpy as np
 
 from rtpose.errors import ModelError
-from rtpose.networks.engines import load_network
-from rtpose.networks.weights import checked_height, read_facts
+from rtpose.geometry import checked_height
+from rtpose.networks.facts import read_facts
+from rtpose.networks.model_files import sha256_of
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
+from rtpose.networks.pool import NetworkPool
 from rtpose.pose.cascaded.crop_codec import crop_codec_from_facts
 from rtpose.pose.detect.following import box_around, capped_outside, overlap, same_place, same_square, should_search
 from rtpose.pose.detect.roi import Finder, Roi
@@ -24,15 +26,15 @@ from rtpose.stages import stage
 from rtpose.types import Camera, Float32, Frame, Person3D, Picture, Tracker
 
 MIN_CONFIDENCE = 0.2
-"""With a lower mean over the joints there is nobody."""
+"""With a lower mean over the joints there is no person."""
 KEEP_CONFIDENCE = 0.5
-"""Somebody tracked with a lower mean stays only if the person detector is sure of them."""
+"""A tracked person with a lower mean is kept only if the person detector is sure of them."""
 OUTPUTS = ("joints", "pose", "confidence")
 
 
 @dataclass(frozen=True, slots=True)
 class CropPose:
-    """What the network says of one person."""
+    """The network's result for one person."""
 
     joints_px: Float32
     """(17, 2) pixels of the picture."""
@@ -47,20 +49,13 @@ class CropPose:
 class CascadedNetwork:
     """A trained `cascaded` at work: squares of a picture in, poses in camera space out."""
 
-    def __init__(
-        self,
-        file: Path,
-        *,
-        backend: str = "openvino",
-        threads: int | None = None,
-        precision: str = "fp32",
-        device: str | None = None,
-    ) -> None:
-        """precision, device: see `rtpose.networks.engines.choose_engine`.
+    def __init__(self, file: Path, *, options: LoadOptions = DEFAULT_OPTIONS, pool: NetworkPool | None = None) -> None:
+        """pool: shares the network with others; None: a pool of its own.
 
-        Errors: `ModelError` for a file that is missing, damaged, no such network or of an unknown version."""
+        Errors: `ModelError` for a file that is missing, damaged, of another kind or of an unknown version.
+        """
         self.file = file
-        self._backend = load_network(file, backend=backend, precision=precision, device=device, threads=threads)
+        self._backend = (pool or NetworkPool()).load(file, options)
         self.facts = read_facts(file, self._backend.metadata, "network for pictures")
         self.codec = crop_codec_from_facts(self.facts["normalisation"])
         size = self.codec.input_px
@@ -73,7 +68,7 @@ class CascadedNetwork:
 
     @property
     def knows_presence(self) -> bool:
-        """Whether its confidence says something: the variant without joint heatmaps is always sure."""
+        """Whether its confidence means anything: the variant without joint heatmaps is always sure."""
         architecture = self.facts.get("architecture")
         return not (isinstance(architecture, dict) and architecture.get("variant") == "baseline")
 
@@ -100,13 +95,13 @@ class CascadedNetwork:
 
     @property
     def sha256(self) -> str:
-        """Of the file."""
-        return hashlib.sha256(self.file.read_bytes()).hexdigest()
+        """sha256 of the network's file."""
+        return sha256_of(self.file)
 
 
 def only_rendered(facts: Mapping[str, Any]) -> bool:
-    """Whether a network file says that all pictures it was trained on were rendered, those of the training that it
-    started from, too."""
+    """Whether a network file says that all its training pictures were rendered, including those of the training that it
+    continued."""
     data = facts.get("training_data")
     if not isinstance(data, dict):
         return False
@@ -118,7 +113,7 @@ def only_rendered(facts: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Tracked:
-    """Somebody of the last frame."""
+    """A person of the last frame."""
 
     roi: Roi
     bbox: Float32
@@ -139,7 +134,7 @@ class CascadedEstimator:
         finder_name: str = "blazepose",
     ) -> None:
         """persons: most people to follow. height_m: everybody's standing height; None: as tall as the network says.
-        finder_name: of the detector whose finder it is, for the files' `meta`.
+        finder_name: the name of the finder's detector, for the files' `meta`.
 
         Errors: `ConfigError` for an impossible height.
         """
@@ -170,8 +165,8 @@ class CascadedEstimator:
     def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
         """The people of a frame. Everybody's square goes through the network in one batch.
 
-        Somebody who was lost or doubted in the frame before is looked for by the person detector, as are new people
-        while there is room. Scores of joints outside the picture are at most 0.1.
+        The person detector looks for people who were lost or doubted in the frame before, and for new ones while there
+        is room. Scores of joints outside the picture are at most 0.1.
         """
         if frame.size != self._size:
             self._look_anew()
@@ -224,14 +219,14 @@ class CascadedEstimator:
         return doubted or should_search(len(self._people), self._persons, lost=self._lost, since_s=since_s)
 
     def _search(self, picture: Picture) -> list[Roi]:
-        """Squares of the tracked people, those doubted only if they are found again, and of new ones."""
+        """Squares of the tracked people and of new ones; of doubted people only if they are found again."""
         found = self._found(picture, [person.bbox for person in self._people if not person.doubted])
         kept = [
             person.roi
             for person in self._people
             if not person.doubted or any(same_square(person.roi, roi) for roi in found)
         ]
-        # Somebody big makes the person detector blind for smaller people: hide those found and look again.
+        # The person detector misses small people beside a big one: hide those found and look again.
         while found and len(kept) < self._persons:
             before = len(kept)
             for roi in found:
@@ -242,9 +237,9 @@ class CascadedEstimator:
         return kept
 
     def _found(self, picture: Picture, hidden: list[Float32]) -> list[Roi]:
-        """What the person detector is sure of, best first: there is no second network to confirm the rest.
+        """The people that the person detector is sure of, best first: no second network confirms the others.
 
-        The squares stand upright, as in training.
+        The squares are upright, as in training.
         """
         with stage("detect"):
             found = self._finder.find(picture, hidden)

@@ -2,34 +2,44 @@
 
 The person detector looks at the whole picture and says where people are. The landmark network looks at one
 person's square and gives the joints, how sure it is that somebody is there, and where the person's square
-will be in the next frame. So while people are tracked, the person detector rests.
+will be in the next frame. So the person detector does not run while everybody is tracked.
 
-Follows the graph of mediapipe 0.10.21's `Pose` (model complexity 1), without its smoothing over time.
+Follows the graph of mediapipe 0.10.21's `Pose` without its smoothing over time. The landmark network comes in three
+sizes, mediapipe's model complexities 0 to 2.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from rtpose.networks import model_files
-from rtpose.networks.engines import load_network
-from rtpose.pose.detect import ssd
+from rtpose.errors import ModelError
+from rtpose.networks import downloads
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
+from rtpose.networks.pool import NetworkPool
+from rtpose.pose.detect import heatmaps, network_files, ssd
 from rtpose.pose.detect.following import box_around, capped_outside, overlap, same_place, same_square, should_search
 from rtpose.pose.detect.roi import Roi, cut_out
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
 from rtpose.stages import stage
-from rtpose.types import Float32, Frame, Image, Person2D, Picture, picture_size
+from rtpose.types import Evidence, Float32, Frame, Image, Person2D, Picture, picture_size
 
+PERSON_FILE = "pose_detection.tflite"
+LANDMARK_FILES = {
+    "full": "pose_landmark_full.tflite", "lite": "pose_landmark_lite.tflite", "heavy": "pose_landmark_heavy.tflite",
+}  # fmt: skip
+"""By size, the default first."""
 PERSON_OUTPUTS = ("Identity", "Identity_1")
-LANDMARK_OUTPUTS = ("Identity", "Identity_1", "Identity_3")
-"""What is used of the two networks: the rest of them is not run."""
+LANDMARK_OUTPUTS = ("Identity", "Identity_1", "Identity_3", "Identity_4")
+"""The outputs that are used: what the others alone need is not computed."""
 CROP_SIZE = 256
-HEATMAP_SIZE = 64
 JOINTS = len(BLAZEPOSE33.joints)
+POINTS = JOINTS + 6
+"""Of the landmark network: the joints, two for the next square, and four that are not used."""
 CENTRE_POINT, SCALE_POINT = JOINTS, JOINTS + 1
 """The landmark network's auxiliary points that give the next square."""
 
@@ -38,17 +48,14 @@ MAX_DETECTION_OVERLAP = 0.3
 MIN_PRESENCE = 0.5
 SURE_DETECTION_SCORE = 0.6
 SURE_PRESENCE = 0.9995
-"""A new person needs one of the two networks to be sure. Both take the foot of a table for a person now and
-then, at 0.5 to 0.6 and mostly below 0.99; mediapipe, which lacks this rule, then tracks furniture."""
+"""A new person needs one of the two networks to be sure. Both take a table's foot for a person now and then, at 0.5 to
+0.6 and mostly below 0.99; mediapipe, which lacks this rule, then tracks furniture."""
 KEEP_PRESENCE = 0.95
-"""Somebody tracked who is less present than that stays only if the person detector is sure of them too."""
+"""A tracked person of lower presence is kept only if the person detector is sure of them too."""
 ROI_MARGIN = 1.25
 """The square is that much wider than the circle around the body, as in the network's training."""
 MAX_RAW = 1e4
-"""Landmarks are crop pixels and logits: anything beyond is rubbish."""
-REFINE_REACH = 3
-"""Heatmap cells around a joint, in each direction, that refine its place."""
-MIN_REFINE_CONFIDENCE = 0.5
+"""Landmarks are crop pixels, logits and metres: anything beyond is garbage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +71,20 @@ class PersonFinder:
 
     sure_score = SURE_DETECTION_SCORE
 
-    def __init__(self, *, threads: int | None = None, precision: str = "fp32") -> None:
-        """Errors: `ModelError` if the network file cannot be had or read."""
-        self._network = load_network(
-            model_files.ensure("pose_detection.tflite"),
-            outputs=PERSON_OUTPUTS, threads=threads, precision=precision,
-        )  # fmt: skip
+    def __init__(self, *, options: LoadOptions = DEFAULT_OPTIONS, pool: NetworkPool | None = None) -> None:
+        """Errors: `ModelError` if the network file cannot be fetched or read."""
+        self._network = (pool or NetworkPool()).load(
+            downloads.ensure(PERSON_FILE), replace(options, outputs=PERSON_OUTPUTS)
+        )
         self._anchors = ssd.anchor_centres()
         # Reused for every frame: allocating them costs about as much as filling them.
         self._pixels: Image = np.empty((ssd.INPUT_SIZE, ssd.INPUT_SIZE, 3), np.uint8)
         self._input: Float32 = np.empty((1, *self._pixels.shape), np.float32)
 
     def find(self, picture: Picture, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
-        """The squares around people that the detector takes for sure enough, best first, with their scores.
+        """Squares around people, best first, with their scores, from `MIN_DETECTION_SCORE` on.
 
-        hidden: boxes of the picture, x0, y0, x1, y1 px, that it must not see.
+        hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first.
         """
         width, height = picture_size(picture)
         whole = Roi(width / 2, height / 2, float(max(width, height)))
@@ -108,19 +114,26 @@ class PersonFinder:
 class BlazePose:
     """Detector of 33 joints for up to `persons` people. Not for use from several threads at once."""
 
-    def __init__(self, *, persons: int = 1, threads: int | None = None, precision: str = "fp32") -> None:
-        """Loads both networks; the first time they are downloaded.
+    def __init__(
+        self,
+        *,
+        persons: int = 1,
+        network: str | None = None,
+        options: LoadOptions = DEFAULT_OPTIONS,
+        pool: NetworkPool | None = None,
+    ) -> None:
+        """Loads both networks, downloading what is missing.
 
-        persons: most people to follow, at least 1. threads: inference threads, None for the runtime's choice.
-        precision: of both networks, see `rtpose.networks.engines.choose_engine`.
-        Errors: `ModelError` if a network file cannot be had or read.
+        persons: most people to follow, at least 1. network: the landmark network, one of `LANDMARK_FILES`; None: full.
+        options: of both networks, apart from `outputs`. pool: shares them with others; None: a pool of its own.
+        Errors: `ConfigError` for an unknown network, `ModelError` if a network file cannot be fetched or read.
         """
+        pool = pool or NetworkPool()
         self._persons = persons
-        self._finder = PersonFinder(threads=threads, precision=precision)
-        self._landmarks = load_network(
-            model_files.ensure("pose_landmark_full.tflite"),
-            outputs=LANDMARK_OUTPUTS, threads=threads, precision=precision,
-        )  # fmt: skip
+        self._finder = PersonFinder(options=options, pool=pool)
+        self._landmarks = pool.load(
+            downloads.ensure(network_files("blazepose", network)[1]), replace(options, outputs=LANDMARK_OUTPUTS)
+        )
         # Reused for every frame: allocating them costs about as much as filling them.
         self._crop_pixels: Image = np.empty((CROP_SIZE, CROP_SIZE, 3), np.uint8)
         self._crop_input: Float32 = np.empty((1, *self._crop_pixels.shape), np.float32)
@@ -157,9 +170,9 @@ class BlazePose:
         return sorted((one.person for one in seen), key=lambda person: -person.score)
 
     def _look(self, picture: Picture, places: list[tuple[Roi, float]], seen: list[_Seen]) -> list[_Seen]:
-        """`seen` and the people in `places` that are not among them yet, as many as there is room for.
+        """`seen`, and new people in `places`, up to `persons` in all.
 
-        places: square and the presence that it takes.
+        places: squares, each with the presence that a person in it must have.
         """
         seen = list(seen)
         width, height = picture_size(picture)
@@ -176,7 +189,7 @@ class BlazePose:
         return seen
 
     def _search(self, picture: Picture, seen: list[_Seen]) -> list[_Seen]:
-        """Those of `seen` that stand up to the person detector, and new people while there is room."""
+        """Those of `seen` that the person detector confirms, and new people while there is room."""
         found = self._find_people(picture, [])
         sure = [roi for roi, min_presence in found if min_presence < SURE_PRESENCE]
         seen = [
@@ -185,7 +198,7 @@ class BlazePose:
             if one.person.score >= KEEP_PRESENCE or any(same_square(one.next_roi, roi) for roi in sure)
         ]
         seen = self._look(picture, found, seen)
-        # Somebody big makes the person detector blind for smaller people: hide those seen and look again.
+        # The person detector misses small people beside a big one: hide those seen and look again.
         known = 0
         while known < len(seen) < self._persons:
             known = len(seen)
@@ -193,12 +206,12 @@ class BlazePose:
         return seen
 
     def _find_people(self, picture: Picture, hidden: list[Float32]) -> list[tuple[Roi, float]]:
-        """Where the person detector finds people, best first, and the presence that each then has to have.
+        """Where the person detector finds people, best first, each with the presence that it must have.
 
-        hidden: boxes of the picture, x0, y0, x1, y1 px, that it must not see.
+        hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first.
         """
         found = self._finder.find(picture, hidden)
-        # A few more than people wanted: some may turn out to be nobody.
+        # A few more than `persons`: some may turn out to be nobody.
         return [
             (roi, MIN_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE)
             for roi, score in found[: self._persons + 2]
@@ -213,47 +226,38 @@ class BlazePose:
         outputs = self._landmarks.run({"input_1": self._crop_input})
         presence = float(outputs["Identity_1"][0, 0])
         raw = outputs["Identity"].reshape(-1, 5)
+        world, heatmap = outputs["Identity_4"], outputs["Identity_3"][0]
+        if world.shape != (1, 3 * POINTS):
+            raise ModelError(f"the landmark network's output Identity_4 is {world.shape}, expected (1, {3 * POINTS})")
         # Written so that NaN counts as nobody too.
-        if not (presence >= MIN_PRESENCE and np.abs(raw).max() < MAX_RAW):
+        if not (presence >= MIN_PRESENCE and np.abs(raw).max() < MAX_RAW and np.abs(world).max() < MAX_RAW):
             return None
-        in_crop = _refine(raw[:, :2] / np.float32(CROP_SIZE), outputs["Identity_3"][0]) * CROP_SIZE
+        in_crop = heatmaps.refine(raw[:, :2] / np.float32(CROP_SIZE), heatmap) * CROP_SIZE
         points = (in_crop @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]).astype(np.float32)
         joints = points[:JOINTS]
-        scores = capped_outside(ssd.sigmoid(raw[:JOINTS, 3:5].min(axis=1)), joints, picture_size(picture))
+        evidence = _evidence(raw, world.reshape(-1, 3), heatmap, roi)
+        scores = capped_outside(np.minimum(evidence.visibility, evidence.presence), joints, picture_size(picture))
+        keypoints = np.column_stack([joints, scores])
         return _Seen(
-            Person2D(keypoints=np.column_stack([joints, scores]), bbox=box_around(joints), score=presence),
+            Person2D(keypoints=keypoints, bbox=box_around(joints), score=presence, evidence=evidence),
             Roi.around(points[CENTRE_POINT], points[SCALE_POINT], ROI_MARGIN),
         )
 
 
-def _refine(points: Float32, heatmap: Float32) -> Float32:
-    """Move points to the centre of mass of their heatmap nearby, where the heatmap is sure.
-
-    points: (K, 2) in 0..1 of the crop. heatmap: (64, 64, K) logits. Returns (K, 2).
-    """
-    centre = (points * HEATMAP_SIZE).astype(np.intp)
-    reach = np.arange(-REFINE_REACH, REFINE_REACH + 1)
-    columns = centre[:, 0, None] + reach  # (K, 7)
-    rows = centre[:, 1, None] + reach
-    inside_columns = (columns >= 0) & (columns < HEATMAP_SIZE)
-    inside_rows = (rows >= 0) & (rows < HEATMAP_SIZE)
-    confidence = ssd.sigmoid(
-        heatmap[
-            np.clip(rows, 0, HEATMAP_SIZE - 1)[:, :, None],
-            np.clip(columns, 0, HEATMAP_SIZE - 1)[:, None, :],
-            np.arange(len(points))[:, None, None],
-        ]
-    )  # (K, 7 rows, 7 columns)
-    confidence *= inside_rows[:, :, None] & inside_columns[:, None, :]
-    weight = confidence.sum(axis=(1, 2))
-    sure = confidence.max(axis=(1, 2)) >= MIN_REFINE_CONFIDENCE
-    sure &= ((centre >= 0) & (centre < HEATMAP_SIZE)).all(axis=1)
-    mass = np.stack(
-        [(confidence.sum(axis=1) * columns).sum(axis=1), (confidence.sum(axis=2) * rows).sum(axis=1)], axis=1
+def _evidence(raw: Float32, world: Float32, heatmap: Float32, roi: Roi) -> Evidence:
+    """From the network's outputs about a square: raw (39, 5), world (39, 3), heatmap (64, 64, 39)."""
+    picture_per_crop = np.float32(roi.side / CROP_SIZE)
+    spread_cells = heatmaps.spread(heatmap)[:JOINTS]
+    c, s = math.cos(roi.angle_rad), math.sin(roi.angle_rad)
+    picture_from_square = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
+    return Evidence(
+        image_z_px=raw[:JOINTS, 2] * picture_per_crop,
+        world_m=world[:JOINTS] @ picture_from_square.T,
+        visibility=ssd.sigmoid(raw[:JOINTS, 3]),
+        presence=ssd.sigmoid(raw[:JOINTS, 4]),
+        spread_px=spread_cells * (picture_per_crop * np.float32(CROP_SIZE / heatmaps.SIZE)),
+        angle_rad=roi.angle_rad,
     )
-    refined = points.copy()
-    refined[sure] = mass[sure] / weight[sure, None] / HEATMAP_SIZE
-    return refined
 
 
 def _same_person(a: _Seen, b: _Seen) -> bool:

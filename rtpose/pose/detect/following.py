@@ -1,4 +1,4 @@
-"""How people are followed from frame to frame, alike in the detectors and in `cascaded`."""
+"""How people are followed from frame to frame, by the detectors and by `cascaded`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from rtpose.pose.detect.roi import Roi
 from rtpose.types import Float32
 
 SEARCH_INTERVAL_S = 0.5
-"""With somebody tracked and room for more, new people are looked for this often (by the frames' time)."""
+"""While people are tracked and there is room for more, how often to look for new ones (by the frames' time)."""
 SAME_PLACE_DISTANCE = 0.15
-"""Hips nearer to each other than this part of the square's side are taken for the same person's."""
+"""Hips closer together than this share of the square's side are the same person's."""
 SAME_PERSON_OVERLAP = 0.5
 MAX_OUTSIDE_SCORE = 0.1
-"""A joint outside the picture is a guess of the network: never surer than this."""
+"""Highest score of a joint outside the picture, which the network can only guess."""
 BBOX_MARGIN = 0.1
 
 
 def should_search(tracked: int, persons: int, *, lost: bool, since_s: float) -> bool:
-    """Whether to look for people: there is room for more of the `persons` wanted, and nobody is there, somebody was
-    `lost`, or the last search was long ago. since_s: time since then; below zero it is a jump in time."""
+    """Whether to look for people: fewer than `persons` are tracked, and either none is, one was `lost`, or the last
+    search was too long ago. since_s: time since that search; negative after a jump in time."""
     if tracked >= persons:
         return False
     return tracked == 0 or lost or not 0 <= since_s < SEARCH_INTERVAL_S
@@ -33,14 +33,14 @@ def capped_outside(scores: Float32, joints: Float32, size: tuple[int, int]) -> F
 
 
 def box_around(joints: Float32) -> Float32:
-    """(4,) x0, y0, x1, y1 px of joints (J, 2), a tenth of its size larger on each side: heads and feet go on beyond."""
+    """(4,) x0, y0, x1, y1 px of joints (J, 2), a tenth of its size larger on each side: heads and feet reach out."""
     low, high = joints.min(axis=0), joints.max(axis=0)
     margin = BBOX_MARGIN * (high - low)
     return np.concatenate([low - margin, high + margin]).astype(np.float32)
 
 
 def overlap(a: Float32, b: Float32) -> bool:
-    """Whether two boxes x0, y0, x1, y1 share so much that they may be the same person's."""
+    """Whether two boxes x0, y0, x1, y1 overlap so much that they may be the same person's."""
     return bool(ssd.box_overlap(a, b[None])[0] > SAME_PERSON_OVERLAP)
 
 

@@ -1,4 +1,4 @@
-"""The square of the picture that one person fills, turned so that the person stands upright in it."""
+"""The square of the picture around one person, turned so that the person is upright in it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Roi:
 
     @classmethod
     def around(cls, centre: Float32, scale_point: Float32, margin: float) -> Roi:
-        """From the middle of the hips and a point straight above it, on the circle around the body.
+        """From the middle of the hips and the point above it, along the body, on the circle around the body.
 
         centre, scale_point: (2,) px. margin: how much wider than that circle.
         """
@@ -38,7 +38,7 @@ class Roi:
         )
 
     def is_usable(self, width: int, height: int) -> bool:
-        """Whether it is finite, of sane size, and has some of a picture of width x height px in it."""
+        """Whether it is finite, of plausible size, and overlaps a picture of width x height px."""
         if not all(map(math.isfinite, (self.cx, self.cy, self.side, self.angle_rad))):
             return False
         if not 1.0 <= self.side <= 20.0 * max(width, height):
@@ -59,18 +59,18 @@ class Finder(Protocol):
 
     @property
     def sure_score(self) -> float:
-        """From this score on somebody is there, without a second network that confirms it."""
+        """From this score on it is a person, without a second network that confirms it."""
         ...
 
     def find(self, picture: Picture, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
-        """Squares around people, best first, with scores 0..1. hidden: boxes (4,) px that are not to be looked at."""
+        """Squares around people, best first, with scores 0..1. hidden: boxes (4,) px to ignore."""
         ...
 
 
 def cut_out(picture: Picture, picture_from_crop: NDArray[np.float64], out: Image, *, border: int) -> None:
     """Fill `out` (H, W, 3) with the part of `picture` that the matrix (2, 3) names, in one bilinear warp, as RGB.
 
-    border: what lies outside the picture, a cv2.BORDER_... constant; BORDER_CONSTANT is black.
+    border: what to show outside the picture, a cv2.BORDER_... constant; BORDER_CONSTANT is black.
     """
     if not isinstance(picture, np.ndarray):
         picture.cut_out(picture_from_crop, out, border=border)

@@ -2,21 +2,24 @@
 
 Jiang et al. 2023, "RTMPose: Real-Time Multi-Person Pose Estimation based on MMPose"; the networks are the ONNX files
 of its authors, with what they expect of a picture: YOLOX's in BGR from 0 to 255 at the upper left of a grey square,
-RTMPose's in RGB with ImageNet's mean and deviation. The next frame's boxes come from the joints, so that YOLOX rests
-while everybody is tracked.
+RTMPose's in RGB with ImageNet's mean and deviation. The next frame's boxes come from the joints, so that YOLOX
+does not run while everybody is tracked. RTMPose says nothing about depth: people have no evidence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import ModelError
-from rtpose.networks import model_files
-from rtpose.networks.engines import load_network
+from rtpose.networks import downloads
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
+from rtpose.networks.pool import NetworkPool
+from rtpose.pose.detect import network_files
 from rtpose.pose.detect.following import box_around, capped_outside, should_search
 from rtpose.pose.detect.roi import Roi, cut_out
 from rtpose.skeleton import COCO17, Skeleton
@@ -24,6 +27,8 @@ from rtpose.stages import stage
 from rtpose.types import Backend, Float32, Frame, Image, Person2D, Picture, picture_size
 
 PERSON_FILE, LANDMARK_FILE = "yolox_tiny_humanart.onnx", "rtmpose_s_body7.onnx"
+LANDMARK_FILES = {"s": LANDMARK_FILE}
+"""By size."""
 PERSON_OUTPUTS = ("dets",)
 LANDMARK_OUTPUTS = ("simcc_x", "simcc_y")
 INPUT = "input"
@@ -38,16 +43,16 @@ BOX_MARGIN = 1.25
 
 MIN_BOX_SCORE = 0.3
 SURE_BOX_SCORE = 0.5
-"""Where no second network confirms a box."""
+"""From here on a box is a person, without a second network that confirms it."""
 SURE_JOINT = 0.3
-"""Joints of a lower score are not looked at where a person's box and score are made of them."""
+"""Joints of a lower score do not count towards a person's box and score."""
 MIN_SURE_JOINTS = 4
-"""With fewer there is nobody."""
+"""With fewer there is no person."""
 KEEP_SCORE = 0.5
-"""Somebody tracked whose sure joints have a lower mean stays only if YOLOX finds them too."""
+"""A tracked person whose sure joints have a lower mean is kept only if YOLOX finds them too."""
 SAME_PERSON_DISTANCE = 0.08
-"""Joints nearer than this part of the longer side of the box, in the mean, are the same person's. Boxes alone would not
-tell two people side by side."""
+"""Poses whose joints differ by less than this share of the box's longer side, in the mean, are the same person's. Boxes
+alone would not tell two people side by side apart."""
 
 
 class PersonFinder:
@@ -55,16 +60,16 @@ class PersonFinder:
 
     sure_score = SURE_BOX_SCORE
 
-    def __init__(self, *, threads: int | None = None, precision: str = "fp32") -> None:
-        """Errors: `ModelError` if the network file cannot be had or read."""
-        self._network = _load(PERSON_FILE, PERSON_OUTPUTS, threads, precision)
+    def __init__(self, *, options: LoadOptions = DEFAULT_OPTIONS, pool: NetworkPool | None = None) -> None:
+        """Errors: `ModelError` if the network file cannot be fetched or read."""
+        self._network = _load(PERSON_FILE, replace(options, outputs=PERSON_OUTPUTS), pool or NetworkPool())
         _, _, height, width = self._network.input_shapes[INPUT]
         if height != width:
             raise ModelError(f"{PERSON_FILE} takes pictures of {width} x {height} px, not square ones")
         self._pixels: Image = np.empty((height, width, 3), np.uint8)
 
     def boxes(self, picture: Picture, hidden: Sequence[Float32] = ()) -> Float32:
-        """(N, 5) x0, y0, x1, y1 px and score of people, best first. hidden: boxes (4,) px that it must not see."""
+        """(N, 5) x0, y0, x1, y1 px and score of people, best first. hidden: boxes (4,) px to grey out first."""
         width, height = picture_size(picture)
         size = len(self._pixels)
         scale = max(width, height) / size
@@ -97,16 +102,24 @@ class PersonFinder:
 class RtmPose:
     """Detector of 17 joints for up to `persons` people. Not for use from several threads at once."""
 
-    def __init__(self, *, persons: int = 1, threads: int | None = None, precision: str = "fp32") -> None:
-        """Loads both networks; the first time they are downloaded.
+    def __init__(
+        self,
+        *,
+        persons: int = 1,
+        network: str | None = None,
+        options: LoadOptions = DEFAULT_OPTIONS,
+        pool: NetworkPool | None = None,
+    ) -> None:
+        """Loads both networks, downloading what is missing.
 
-        persons: most people to follow, at least 1. threads: inference threads, None for the runtime's choice.
-        precision: of both networks, see `rtpose.networks.engines.choose_engine`.
-        Errors: `ModelError` if a network file cannot be had or read.
+        persons: most people to follow, at least 1. network: one of `LANDMARK_FILES`; None: the only one.
+        options: of both networks, apart from `outputs`. pool: shares them with others; None: a pool of its own.
+        Errors: `ConfigError` for an unknown network, `ModelError` if a network file cannot be fetched or read.
         """
+        pool = pool or NetworkPool()
         self._persons = persons
-        self._finder = PersonFinder(threads=threads, precision=precision)
-        self._network = _load(LANDMARK_FILE, LANDMARK_OUTPUTS, threads, precision)
+        self._finder = PersonFinder(options=options, pool=pool)
+        self._network = _load(network_files("rtmpose", network)[1], replace(options, outputs=LANDMARK_OUTPUTS), pool)
         _, _, height, width = self._network.input_shapes[INPUT]
         self._pixels: Image = np.empty((height, width, 3), np.uint8)
         self.reset()
@@ -138,13 +151,13 @@ class RtmPose:
         if len(sure) < len(seen) or should_search(len(seen), self._persons, lost=lost, since_s=since_s):
             self._searched_s = frame.pts_s
             boxes = self._finder.boxes(frame.picture)[:, :4]
-            # A few more than people wanted: some are those who are tracked, some may turn out to be nobody.
+            # A few more than `persons`: some are tracked already, some may turn out to be nobody.
             seen = self._look(frame.picture, boxes[: self._persons + len(sure) + 2], sure)
         self._people = seen
         return sorted(seen, key=lambda person: -person.score)
 
     def _look(self, picture: Picture, boxes: Iterable[Float32], seen: list[Person2D]) -> list[Person2D]:
-        """`seen` and the people in `boxes` that are not among them yet, as many as there is room for."""
+        """`seen`, and new people in `boxes`, up to `persons` in all."""
         seen = list(seen)
         for box in boxes:
             if len(seen) >= self._persons:
@@ -197,10 +210,10 @@ def crop_around(box: Float32, width: int, height: int) -> NDArray[np.float64]:
     return np.array([[scale, 0, (x0 + x1) / 2 - scale * width / 2], [0, scale, (y0 + y1) / 2 - scale * height / 2]])
 
 
-def _load(name: str, outputs: Sequence[str], threads: int | None, precision: str) -> Backend:
-    """Errors: `ModelError` for a file that cannot be had, or that is no such network."""
-    file = model_files.ensure(name)
-    network = load_network(file, outputs=outputs, threads=threads, precision=precision)
+def _load(name: str, options: LoadOptions, pool: NetworkPool) -> Backend:
+    """Errors: `ModelError` for a file that cannot be fetched, or that is no such network."""
+    file = downloads.ensure(name)
+    network = pool.load(file, options)
     shape = network.input_shapes.get(INPUT, ())
     if len(shape) != 4 or shape[1] != 3 or min(shape[2:]) < 1:
         raise ModelError(f"{file} is another network: its inputs are {dict(network.input_shapes)}")

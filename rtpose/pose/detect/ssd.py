@@ -10,7 +10,7 @@ INPUT_SIZE = 224
 STRIDES = (8, 16, 32, 32, 32)
 ANCHORS_PER_STRIDE = 2
 SCORE_CLIP = 80.0
-"""Logits beyond it are cut, so that the exponential stays finite in float32."""
+"""Logits are clipped to it, so that the exponential stays finite in float32."""
 
 
 def anchor_centres() -> Float32:

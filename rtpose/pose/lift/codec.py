@@ -1,6 +1,6 @@
-"""How a lifter's numbers are written and read. One class, shared by training (torch) and running (numpy).
+"""A lifter's normalisation: one class, shared by training (torch) and running (numpy).
 
-Both sides call the same code: it uses only what numpy arrays and torch tensors have in common.
+It uses only what numpy arrays and torch tensors have in common.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class DepthCodec:
     """The normalisation of `svmac`, Section 3: focal length 1, a person `distance` away, mean joint distance 1.
 
     2D joints are taken relative to the root and scaled so that the other joints are 1 / distance away from it
-    on average; the network answers with a depth per joint, relative to the root, in units of the mean joint distance.
+    on average; the network returns a depth per joint, relative to the root, in units of the mean joint distance.
     """
 
     distance: float = 10.0
@@ -48,12 +48,12 @@ class DepthCodec:
         return namespace.stack([points[..., 0] * z, points[..., 1] * z, z], axis=-1)
 
     def facts(self) -> dict[str, object]:
-        """What a model file says of it."""
+        """What a network file's metadata says about it."""
         return {"codec": "depth", "distance": self.distance}
 
 
 def codec_from_facts(facts: Any) -> DepthCodec:
-    """The codec a model file names. Errors: `ModelError` for one that this version does not know."""
+    """The codec that a network file names. Errors: `ModelError` for one that this version does not know."""
     match facts:
         case {"codec": "depth", "distance": float(distance) | int(distance)} if distance > 0:
             return DepthCodec(float(distance))

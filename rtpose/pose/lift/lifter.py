@@ -1,17 +1,19 @@
-"""A trained lifter at work: pixels in, metric poses in camera space out."""
+"""Runs a trained lifter: pixels in, metric poses in camera space out."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from rtpose.errors import ModelError
-from rtpose.geometry import DEFAULT_HEIGHT_M, camera_from_virtual, rays_from_pixels, standing_height
-from rtpose.networks.engines import load_network
-from rtpose.networks.weights import checked_height, lifter_file, read_facts
+from rtpose.geometry import DEFAULT_HEIGHT_M, camera_from_virtual, checked_height, rays_from_pixels, standing_height
+from rtpose.networks.facts import read_facts
+from rtpose.networks.model_files import sha256_of
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
+from rtpose.networks.pool import NetworkPool
+from rtpose.networks.weights import lifter_file
 from rtpose.pose.lift.codec import ROOT, codec_from_facts
 from rtpose.pose.lift.memory import Memory
 from rtpose.skeleton import H36M17
@@ -28,29 +30,27 @@ class NetworkLifter:
         self,
         lifter: str = "temporal",
         *,
-        backend: str = "openvino",
         height_m: float = DEFAULT_HEIGHT_M,
-        threads: int | None = None,
-        precision: str = "fp32",
-        device: str | None = None,
+        options: LoadOptions = DEFAULT_OPTIONS,
+        pool: NetworkPool | None = None,
     ) -> None:
         """lifter: the name of a shipped one, or the path of an .onnx file (of a .safetensors file
         for the backend "torch"). height_m: the person's standing height.
-        precision, device: see `rtpose.networks.engines.choose_engine`.
+        pool: shares the network with others; None: a pool of its own.
 
         Errors: `ConfigError` for an unknown name or an impossible height; `ModelError` for a file that is
         damaged, of another skeleton or of an unknown version.
         """
         self.height_m = checked_height(height_m)
         self.file = lifter_file(lifter)
-        self._backend = load_network(self.file, backend=backend, precision=precision, device=device, threads=threads)
+        self._backend = (pool or NetworkPool()).load(self.file, options)
         self.facts = read_facts(self.file, self._backend.metadata, "lifter")
         self._memory = Memory(_state_shapes(self.file, self._backend))
         self._codec = codec_from_facts(self.facts["normalisation"])
 
     @property
     def remembers(self) -> bool:
-        """Whether the network is a temporal one, which needs to know who is who."""
+        """Whether the network has memory, and so needs track ids."""
         return bool(self._memory.shapes)
 
     def reset(self) -> None:
@@ -62,7 +62,7 @@ class NetworkLifter:
     ) -> tuple[Float32, Float32, Float32]:
         """See `rtpose.types.Lifter`. keypoints_2d: (P, 17, 3) x px, y px, score.
 
-        The poses of a single-frame network project exactly onto the given 2D joints: it adds depth, nothing else.
+        The poses of a single-frame network project exactly onto the given 2D joints: it only adds depth.
         Those of a temporal one project onto the 2D joints that it corrected.
         """
         scores = keypoints_2d[..., 2]
@@ -83,13 +83,13 @@ class NetworkLifter:
         unit = self._codec.decode(network_input, depth)
         metres_per_unit = self._metres_per(standing_height(unit, scores))
 
-        # On the root's ray, one unit at the codec's distance covers `1 / distance` of the plane after scaling by
-        # `scale`: so much further or nearer is the person than the network was told.
+        # One unit at the codec's distance covers `1 / distance` of the plane after scaling by `scale`: that gives the
+        # ratio of the person's true distance to the codec's.
         distance_m = scale * self._codec.distance * metres_per_unit
         z = np.maximum(depth * metres_per_unit[:, None] + distance_m[:, None], np.float32(NEAREST_M))
         placed = np.concatenate([plane * z[..., None], z[..., None]], axis=-1)
-        # At its true distance the perspective is another, so the bones are a little longer or shorter: scaling the
-        # whole picture, distance included, keeps every joint on its ray.
+        # At the true distance the perspective differs, so the bones become a little longer or shorter: scaling
+        # everything, distance included, keeps every joint on its ray.
         placed *= self._metres_per(standing_height(placed, scores))[:, None, None]
 
         roots = placed[:, ROOT]
@@ -103,7 +103,7 @@ class NetworkLifter:
         return self.step(network_input, self.new_state(len(network_input)))[0]
 
     def new_state(self, count: int) -> dict[str, Float32]:
-        """What a temporal network remembers of people never seen before: nothing. Empty for the others."""
+        """A temporal network's state of people never seen before: zeros. Empty for other networks."""
         return self._memory.recall([-1] * count, 0.0)
 
     def step(self, network_input: Float32, state: Mapping[str, Float32]) -> tuple[Float32, Float32, dict[str, Float32]]:
@@ -114,14 +114,14 @@ class NetworkLifter:
         return results["depth"], points, {name: results[f"next_{name}"] for name in state}
 
     def _metres_per(self, height: Float32) -> Float32:
-        """Factor (P,) to the person's real height; joints that all lie in one point have no height."""
+        """Factor (P,) to the person's real height; joints that all coincide have no height."""
         return (self.height_m / np.maximum(height, 1e-6)).astype(np.float32)
 
     def describe(self) -> dict[str, object]:
         """Name, backend-independent facts and the file's sha256."""
         return {
             "lifter": self.facts["name"],
-            "lifter_sha256": hashlib.sha256(self.file.read_bytes()).hexdigest(),
+            "lifter_sha256": sha256_of(self.file),
             "height_m": self.height_m,
         }
 

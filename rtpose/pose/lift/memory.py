@@ -9,7 +9,7 @@ import numpy as np
 from rtpose.types import Float32
 
 MAX_GAP_S = 0.5
-"""Someone who was not seen for longer is a new person for the lifter."""
+"""After a longer gap a person counts as new."""
 
 
 class Memory:
@@ -25,7 +25,7 @@ class Memory:
         self._people = {}
 
     def recall(self, track_ids: Sequence[int], t_s: float) -> dict[str, Float32]:
-        """State (P, ...) of the people of a frame at `t_s`: zero for new ones, after a gap and after a step back."""
+        """State (P, ...) of the people in a frame at `t_s`: zeros for new ones, after a gap, and if time went back."""
         self._people = {i: entry for i, entry in self._people.items() if 0 < t_s - entry[0] <= MAX_GAP_S}
         state = {name: np.zeros((len(track_ids), *shape), np.float32) for name, shape in self.shapes.items()}
         for row, track_id in enumerate(track_ids):

@@ -1,4 +1,4 @@
-"""A recording as a file for other programs. docs/formats.md says what each holds."""
+"""Exports of recordings to the formats of other programs. docs/formats.md describes their content."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Literal
 from rtpose.errors import InputError, OutputError
 
 if TYPE_CHECKING:
-    from rtpose.recordings.npz import PosesFile
+    from rtpose.recordings.recording import Recording
 
 
 @dataclass(frozen=True, slots=True)
 class _Format:
     module: str
     holds: Literal["frames", "people", "one person"]
-    """frames: also a recording without a person. one person: several become several files."""
+    """frames: a recording without people is written, too. one person: several people become several files."""
     function: str = "write"
-    """`function(path, poses, ids)` returns what there is to say to people, or ""."""
+    """`function(path, recording, ids)` returns a message for the user, or ""."""
 
 
 FORMATS = {
-    ".npz": _Format("rtpose.recordings.export.own", "frames", "write_npz"),
-    ".rtpose": _Format("rtpose.recordings.export.own", "frames", "write_rtpose"),
+    ".npz": _Format("rtpose.recordings.export.own", "frames", "export_npz"),
+    ".rtpose": _Format("rtpose.recordings.export.own", "frames", "export_rtpose"),
     ".json": _Format("rtpose.recordings.export.json_file", "frames"),
     ".csv": _Format("rtpose.recordings.export.csv_file", "frames"),
     ".bvh": _Format("rtpose.recordings.export.bvh", "one person"),
@@ -35,21 +35,23 @@ FORMATS = {
 }
 
 
-def convert(poses: PosesFile, out: Path, *, person: int | None = None, overwrite: bool = False) -> list[str]:
-    """Write `poses` in the format that the name's ending says; only one person if `person`, a track id, is given.
+def export_recording(
+    recording: Recording, out: Path, *, person: int | None = None, overwrite: bool = False
+) -> list[str]:
+    """Write `recording` in the format given by the ending of `out`.
 
-    Of several people in a format for one, each gets a file: NAME-3.bvh. Returns a line for people for each file.
-    Errors: `OutputError`, `InputError` for a recording without frames or without that person, `MissingExtraError`.
+    person: the track id of the only person to write. If the format holds one person and there are several, each gets
+    a file: NAME-3.bvh. Returns one message for the user per file.
+    Errors: `OutputError`; `InputError` if the recording has no frames or not that person; `MissingExtraError`.
     """
-    from rtpose.recordings.export.motion import track_ids
     from rtpose.recordings.output_file import OutputFile
 
     form = FORMATS.get(out.suffix.lower())
     if form is None:
         raise OutputError(f"{out}: a recording is written as {', '.join(FORMATS)}: change the name's ending")
-    if not len(poses.timestamps_s):
+    if not len(recording):
         raise InputError("the recording has no frames: there is nothing to convert")
-    ids = track_ids(poses)
+    ids = recording.ids
     if person is not None:
         if person not in ids:
             raise InputError(f"the recording has no person {person}: it has {', '.join(map(str, ids)) or 'nobody'}")
@@ -61,11 +63,11 @@ def convert(poses: PosesFile, out: Path, *, person: int | None = None, overwrite
         parts = [(out.with_stem(f"{out.stem}-{track_id}"), [track_id]) for track_id in ids]
     write = getattr(importlib.import_module(form.module), form.function)
     outputs = [OutputFile(path, overwrite=overwrite) for path, _ in parts]
-    said = []
+    messages = []
     for output, (path, who) in zip(outputs, parts, strict=True):
         with output.writing():
-            note = write(output.part, poses, who)
+            note = write(output.part, recording, who)
         output.commit()
         people = f"person {who[0]}" if len(who) == 1 else f"{len(who)} people"
-        said.append(f"{path}: {people}{', ' if note else ''}{note}")
-    return said
+        messages.append(f"{path}: {people}{', ' if note else ''}{note}")
+    return messages

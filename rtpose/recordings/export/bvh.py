@@ -1,4 +1,4 @@
-"""BVH, the motion that animation programs read: one person, centimetres, y up, at a constant rate."""
+"""BVH, motion for animation programs: one person, centimetres, y up, at a constant rate."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from pathlib import Path
 
 import numpy as np
 
-from rtpose.recordings.export.motion import at_constant_rate, motion_of, nominal_fps
+from rtpose.recordings.export.motion import at_constant_rate, counted, motion_of, nominal_fps
 from rtpose.recordings.export.rig import Rig, rig_of
-from rtpose.recordings.export.rotations import euler_zxy
-from rtpose.recordings.npz import PosesFile
-from rtpose.rotations import REST_DIRECTIONS
+from rtpose.recordings.recording import Recording
+from rtpose.rotations import REST_DIRECTIONS, euler_zxy
 
 CM_PER_M = 100.0
 END_CM = 5.0
-"""The length of what is drawn beyond wrists, ankles and head: no position says how long it is."""
+"""Length of the end sites beyond wrists, ankles and head, whose real length is unknown."""
 
 
-def write(path: Path, poses: PosesFile, ids: Sequence[int]) -> str:
-    """A rig (see `rig`) and its motion. Where the person is not there, the last pose is held."""
+def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
+    """Write a rig (see `rig`) and its motion. Where the person is absent, the last pose is repeated."""
     (track_id,) = ids
-    fps = nominal_fps(poses)
-    rig = rig_of(at_constant_rate(motion_of(poses, track_id), fps).in_viewer_axes())
+    fps = nominal_fps(recording)
+    rig = rig_of(at_constant_rate(motion_of(recording, track_id), fps).in_viewer_axes())
     count = len(rig.translation)
-    # The channels are in the order in which the nodes are written: each node's children in the nodes' own order.
+    # Channels must have the order in which the hierarchy lists the nodes: depth first.
     order = _depth_first(rig)
     angles = [euler_zxy(rig.rotations[:, n]) for n in order]
     channels = np.concatenate([rig.translation * CM_PER_M, *angles], axis=1)
@@ -33,8 +32,9 @@ def write(path: Path, poses: PosesFile, ids: Sequence[int]) -> str:
         file.write(f"MOTION\nFrames: {count}\nFrame Time: {1 / fps:.8f}\n")
         line = " ".join(["%.6f"] * channels.shape[1]) + "\n"
         file.writelines(line % tuple(row) for row in channels.tolist())
-    away = count - int(rig.known.sum())
-    return f"{count} frames at {fps:g} Hz, {rig.distance_text()}" + (f", {away} frames hold a pose" if away else "")
+    absent = count - int(rig.known.sum())
+    repeats = f", {counted(absent, 'frame')} repeat{'s' if absent == 1 else ''} the last pose" if absent else ""
+    return f"{counted(count, 'frame')} at {fps:g} Hz, {rig.distance_text()}{repeats}"
 
 
 def _children(rig: Rig, n: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""GLB (glTF 2.0): the people as skinned stick figures that move, in metres, y up, at the recording's own times."""
+"""GLB (glTF 2.0): people as animated, skinned stick figures, in metres, y up, at the recording's own times."""
 
 from __future__ import annotations
 
@@ -12,29 +12,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose import __version__
+from rtpose.errors import OutputError
 from rtpose.recordings.export.motion import motion_of
 from rtpose.recordings.export.rig import Rig, rig_of
-from rtpose.recordings.export.rotations import across, continuous_quaternions, unit
-from rtpose.recordings.npz import PosesFile
+from rtpose.recordings.recording import Recording
+from rtpose.rotations import continuous_quaternions, perpendicular, unit
 from rtpose.skeleton import H36M17
 
+MAX_BYTES = 2**32 - 1
+"""The header counts bytes in 32 bits."""
 THICKNESS = 0.12
-"""Of a bone's figure, as a share of its length."""
+"""Thickness of a bone's figure as a share of its length."""
 _FLOAT, _UINT16, _UINT8 = 5126, 5123, 5121
 _TYPES = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
 _VERTICES, _INDICES = 34962, 34963
 
 
-def write(path: Path, poses: PosesFile, ids: Sequence[int]) -> str:
-    """A rig (see `rig`), a skin and a figure for each person. Who is not there has the size 0.
+def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
+    """Write a rig (see `rig`), a skin and a figure for each person. An absent person is scaled to 0.
 
-    The times begin at 0 with the recording's first frame.
+    Times begin at 0 with the first frame of the recording.
     """
     document = _Document()
-    times = document.add((poses.timestamps_s - poses.timestamps_s[0]).astype(np.float32), with_range=True)
+    times = document.add((recording.timestamps_s - recording.timestamps_s[0]).astype(np.float32), with_range=True)
     notes = []
     for track_id in ids:
-        rig = rig_of(motion_of(poses, track_id).in_viewer_axes())
+        rig = rig_of(motion_of(recording, track_id).in_viewer_axes())
         _add_person(document, rig, track_id, times)
         notes.append(rig.distance_text() if len(ids) == 1 else f"person {track_id}: {rig.distance_text()}")
     path.write_bytes(document.packed())
@@ -42,7 +45,7 @@ def write(path: Path, poses: PosesFile, ids: Sequence[int]) -> str:
 
 
 class _Document:
-    """The JSON of a glTF file, and the numbers beside it."""
+    """The JSON part of a glTF file and its binary buffer."""
 
     def __init__(self) -> None:
         self._binary = bytearray()
@@ -62,7 +65,7 @@ class _Document:
         }
 
     def add(self, values: NDArray[Any], *, target: int | None = None, with_range: bool = False) -> int:
-        """Numbers, one element for each row, as an accessor. target: what they are for, if they are a figure's."""
+        """Append an accessor with one element per row and return its index. target: of the buffer view, for meshes."""
         self._binary.extend(b"\0" * (-len(self._binary) % 4))
         data = np.ascontiguousarray(values).tobytes()
         view = {"buffer": 0, "byteOffset": len(self._binary), "byteLength": len(data)}
@@ -81,23 +84,27 @@ class _Document:
         return len(self.json["accessors"]) - 1
 
     def add_node(self, **fields: Any) -> int:
-        """A node's index."""
+        """Append a node and return its index."""
         self.json["nodes"].append(fields)
         return len(self.json["nodes"]) - 1
 
     def animate(self, node: int, path: str, times: int, values: NDArray[Any], interpolation: str = "LINEAR") -> None:
-        """values: one row for each time."""
+        """Add a channel that moves `node`. values: one row per time."""
         output = self.add(values.astype(np.float32))
         self.samplers.append({"input": times, "output": output, "interpolation": interpolation})
         self.channels.append({"sampler": len(self.samplers) - 1, "target": {"node": node, "path": path}})
 
     def packed(self) -> bytes:
-        """The file."""
+        """The whole file."""
         self._binary.extend(b"\0" * (-len(self._binary) % 4))
         self.json["buffers"] = [{"byteLength": len(self._binary)}]
         text = json.dumps(self.json, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 4)
         total = 12 + 8 + len(text) + 8 + len(self._binary)
+        if total > MAX_BYTES:
+            raise OutputError(
+                f"GLB holds at most 4 GiB, this recording needs {total / 2**30:.1f} GiB: choose one with --person"
+            )
         return b"".join(
             [
                 struct.pack("<4sII", b"glTF", 2, total),
@@ -126,7 +133,7 @@ def _add_person(document: _Document, rig: Rig, track_id: int, times: int) -> Non
     )
     document.json["scenes"][0]["nodes"] += [person, figure]
     inverse_bind = np.tile(np.eye(4), (len(joints), 1, 1))
-    inverse_bind[:, 3, :3] = -rig.rest_positions()  # columns first, as glTF has its matrices
+    inverse_bind[:, 3, :3] = -rig.rest_positions()  # glTF stores matrices in column-major order
     document.json["skins"].append(
         {"joints": joints, "skeleton": joints[0], "inverseBindMatrices": document.add(inverse_bind.astype(np.float32))}
     )
@@ -134,7 +141,7 @@ def _add_person(document: _Document, rig: Rig, track_id: int, times: int) -> Non
 
 
 def _figure(document: _Document, rig: Rig) -> dict[str, Any]:
-    """An octahedron for each bone, which goes with the node that it begins at."""
+    """An octahedron for each bone, bound to the node at its start."""
     rest = rig.rest_positions()
     corners, node_of, colors = [], [], []
     for n, node in enumerate(rig.nodes):
@@ -142,7 +149,7 @@ def _figure(document: _Document, rig: Rig) -> dict[str, Any]:
         if length == 0:
             continue
         start, along = rest[node.parent], unit(node.offset)
-        side, front = across(along), np.cross(along, across(along))
+        side, front = perpendicular(along), np.cross(along, perpendicular(along))
         around = [side, front, -side, -front]
         waist = start + 0.2 * length * along
         ring = [waist + 0.5 * THICKNESS * length * direction for direction in around]
@@ -168,5 +175,5 @@ def _figure(document: _Document, rig: Rig) -> dict[str, Any]:
 
 
 def _linear_rgb(color: str) -> list[float]:
-    """glTF's colours are linear, those of pages are sRGB."""
+    """Linear RGB for glTF from a hex colour in sRGB."""
     return [(int(color[i : i + 2], 16) / 255) ** 2.2 for i in (1, 3, 5)]

@@ -1,38 +1,36 @@
-"""rtpose's own files."""
+"""rtpose's own formats."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from rtpose.recordings.export.motion import track_ids
-from rtpose.recordings.npz import PosesFile, save_poses
-from rtpose.recordings.people_table import PosesTable
-from rtpose.recordings.rtpose_file import person_at, save_recording
+from rtpose.recordings.npz import write_npz
+from rtpose.recordings.people_table import PeopleTable
+from rtpose.recordings.recording import Recording
+from rtpose.recordings.rtpose_file import write_rtpose
 
 
-def write_npz(path: Path, poses: PosesFile, ids: Sequence[int]) -> str:
-    """A poses.npz."""
+def export_npz(path: Path, recording: Recording, ids: Sequence[int]) -> str:
+    """Write a poses.npz."""
     with path.open("wb") as file:
-        save_poses(file, _only(poses, ids))
+        write_npz(file, _only(recording, ids))
     return ""
 
 
-def write_rtpose(path: Path, poses: PosesFile, ids: Sequence[int]) -> str:
-    """A recording."""
+def export_rtpose(path: Path, recording: Recording, ids: Sequence[int]) -> str:
+    """Write a .rtpose file."""
     with path.open("wb") as file:
-        save_recording(file, _only(poses, ids))
+        write_rtpose(file, _only(recording, ids))
     return ""
 
 
-def _only(poses: PosesFile, ids: Sequence[int]) -> PosesFile:
-    """All frames, with these people only."""
-    if list(ids) == track_ids(poses):
-        return poses
-    table = PosesTable()
-    for t, (frame_id, time_s) in enumerate(zip(poses.frame_ids.tolist(), poses.timestamps_s.tolist(), strict=True)):
-        columns = np.flatnonzero(np.isin(poses.track_ids[t], ids)).tolist()
-        table.append(frame_id, time_s, [person_at(poses, t, column) for column in columns])
-    return table.poses_file(image_size=poses.image_size, camera=poses.camera, meta=poses.meta)
+def _only(recording: Recording, ids: Sequence[int]) -> Recording:
+    """All frames, but only the people with these ids."""
+    if list(ids) == recording.ids:
+        return recording
+    table = PeopleTable()
+    frames = zip(recording.frame_ids.tolist(), recording.timestamps_s.tolist(), strict=True)
+    for t, (frame_id, time_s) in enumerate(frames):
+        table.append(frame_id, time_s, [person for person in recording.people(t) if person.track_id in ids])
+    return table.to_recording(image_size=recording.image_size, camera=recording.camera, meta=recording.meta)

@@ -1,9 +1,9 @@
-"""A person as a skeleton of constant bone lengths that is moved by rotations, which BVH and glTF want.
+"""A person as a skeleton of constant bone lengths moved by rotations, as BVH and glTF need it.
 
-Axes are the viewer's (x right, y up, z towards the camera). At rest the person stands as a T and faces the camera.
-Positions do not determine how a limb is twisted about itself, so nothing is made up: each bone is turned from rest by
-the smallest rotation, relative to its parent, that points it where it points. The hips' line and the spine do
-determine the root's rotation, the shoulders' line and the spine the thorax's.
+Axes are the viewer's (x right, y up, z towards the camera). At rest the person stands in a T and faces the camera.
+Positions do not determine the twist of a limb, so none is invented: each bone is turned from rest by the smallest
+rotation, relative to its parent, that gives its direction. Only the rotations of the root (from hips and spine) and of
+the thorax (from shoulders and spine) are fully determined.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import InputError
-from rtpose.recordings.export.rotations import Array, frame_of, unit
-from rtpose.rotations import REST_DIRECTIONS, swing
+from rtpose.rotations import REST_DIRECTIONS, axes_along, swing, unit
 from rtpose.skeleton import H36M17
+
+Array = NDArray[np.float64]
 
 _FRAMES = {
     "root": ("right_hip", "left_hip", "root", "spine"),
     "thorax": ("right_shoulder", "left_shoulder", "spine", "thorax"),
 }
-"""joint -> x axis from the first to the second, y axis about from the third to the fourth."""
+"""joint -> its x axis runs from the first to the second, its y axis roughly from the third to the fourth."""
 _ROUNDS = 20
 _FRAMES_AT_ONCE = 2000
 _SETTLED = 1e-4
@@ -31,17 +32,17 @@ _UNKNOWN_WEIGHT = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A place that turns what hangs on it."""
+    """A joint of the rig: its rotation moves everything below it."""
 
     name: str
     parent: int
     """-1 at the root. Parents come before their children."""
     offset: Array
-    """(3,) metres from the parent at rest."""
+    """(3,) metres from its parent, at rest."""
     joint: int
-    """The joint of `H36M17` that it is at."""
+    """The joint of `H36M17` at its position."""
     aims_at: int | None
-    """The joint that its rotation points a bone at; None for the root, the thorax and the ends."""
+    """The joint at the other end of the bone that it turns; None for the root, the thorax and the ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,9 @@ class Rig:
     rotations: Array
     """(T, nodes, 3, 3), relative to the parent."""
     known: NDArray[np.bool_]
-    """(T,) whether anything of the person is known; where nothing is, the last pose is held."""
+    """(T,) whether any joint of the person is known; where none is, the last pose is repeated."""
     distance_mm: Array
-    """(T, J) how far each joint is from where the recording has it, for the bones' constant lengths; NaN where
-    unknown."""
+    """(T, J) how far the constant bone lengths move each joint away from its recorded position; NaN where unknown."""
 
     def rest_positions(self) -> Array:
         """(nodes, 3) metres, with the root at the origin."""
@@ -67,7 +67,7 @@ class Rig:
         return rest
 
     def distance_text(self) -> str:
-        """What the constant lengths cost, for people."""
+        """A message for the user: how far constant bone lengths move the joints."""
         mean, most = np.nanmean(self.distance_mm), np.nanmax(self.distance_mm)
         return f"bones of constant length move the joints by {mean:.0f} mm on average, {most:.0f} mm at most"
 
@@ -75,7 +75,7 @@ class Rig:
 def rig_of(points: Array) -> Rig:
     """points: (T, 17, 3) metres, viewer's axes, NaN where unknown.
 
-    Each bone has its median length. Errors: `InputError` if the ends of a bone are never known together.
+    Each bone gets its median length. Errors: `InputError` if the two ends of a bone are never known in the same frame.
     """
     known = np.asarray(np.isfinite(points).all(-1))
     lengths = _median_lengths(points)
@@ -98,13 +98,15 @@ def _median_lengths(points: Array) -> Array:
             continue
         length = np.linalg.norm(points[:, joint] - points[:, parent], axis=-1)
         if np.isnan(length).all():
-            raise InputError(f"{H36M17.joints[joint]} is never known: a moving skeleton needs every joint once")
+            raise InputError(
+                f"{H36M17.joints[joint]} is never known: a moving skeleton needs every joint at least once"
+            )
         lengths[joint] = np.nanmedian(length)
     return lengths
 
 
 def _held(values: Array) -> Array:
-    """(T, ...) with NaN replaced by what was known last, at the beginning by what is known first."""
+    """(T, ...) with NaN replaced by the last known value, at the beginning by the first known one."""
     known = np.isfinite(values.reshape(len(values), -1)).all(1)
     if not known.any():
         raise InputError("the person's root, hips or shoulders are never known: there is no pose to write")
@@ -113,7 +115,7 @@ def _held(values: Array) -> Array:
 
 
 def _filled(points: Array, known: NDArray[np.bool_]) -> Array:
-    """A joint that is not known stays where it was, seen from the root."""
+    """Unknown joints filled in: each keeps its last position relative to the root."""
     root = _held(np.where(known[:, :1], points[:, 0], np.nan))
     from_root = points - points[:, :1]
     return np.stack([root + _held(from_root[:, joint]) for joint in range(points.shape[1])], axis=1)
@@ -144,13 +146,13 @@ def _with_lengths(points: Array, known: NDArray[np.bool_], lengths: Array) -> Ar
 
 
 def _error(at: Array, points: Array, weights: Array) -> Array:
-    """(T,) m², of what `_with_lengths` makes small."""
+    """(T,) m²: the error that `_with_lengths` minimises."""
     error: Array = (weights * ((at - points) ** 2).sum(-1)).sum(-1)
     return error
 
 
 def _step(at: Array, points: Array, weights: Array, lengths: Array) -> Array:
-    """(T, J, 3) by which `points` have to move to have the lengths, if these changed from `at` on in straight lines."""
+    """(T, J, 3) the move of `points` that gives the bones their lengths, linearised at `at`."""
     parent_of = np.array(_parent_of())
     children = np.flatnonzero(parent_of >= 0)
     parents, bones = parent_of[children], np.arange(len(children))
@@ -168,7 +170,7 @@ def _step(at: Array, points: Array, weights: Array, lengths: Array) -> Array:
 
 
 def _set_lengths(points: Array, lengths: Array) -> Array:
-    """The root where it is, every bone in its direction at its length."""
+    """Each bone set to its length, keeping the root and the bone's direction."""
     out = points.copy()
     for joint, parent in enumerate(_parent_of()):
         if parent >= 0:
@@ -179,26 +181,26 @@ def _set_lengths(points: Array, lengths: Array) -> Array:
 
 
 def _nodes(lengths: Array) -> tuple[Node, ...]:
-    """A node at each joint. Where several bones begin each has a node of its own, for they move by themselves."""
+    """A node at each joint. Where several bones start, each has its own node, because they turn independently."""
     parent_of = _parent_of()
     children = [[c for c, p in enumerate(parent_of) if p == joint] for joint in range(len(parent_of))]
     nodes: list[Node] = []
     node_of: dict[int, int] = {}
     for joint, parent in enumerate(parent_of):
         name = H36M17.joints[joint]
-        hangs_on = -1 if parent < 0 else node_of[parent]
+        above = -1 if parent < 0 else node_of[parent]
         if parent >= 0 and len(children[parent]) > 1:
-            nodes.append(Node(f"{H36M17.joints[parent]}_to_{name}", hangs_on, np.zeros(3), parent, joint))
-            hangs_on = len(nodes) - 1
+            nodes.append(Node(f"{H36M17.joints[parent]}_to_{name}", above, np.zeros(3), parent, joint))
+            above = len(nodes) - 1
         node_of[joint] = len(nodes)
         offset = np.zeros(3) if parent < 0 else lengths[joint] * REST_DIRECTIONS[joint]
         aims_at = children[joint][0] if len(children[joint]) == 1 else None
-        nodes.append(Node(name, hangs_on, offset, joint, aims_at))
+        nodes.append(Node(name, above, offset, joint, aims_at))
     return tuple(nodes)
 
 
 def _rotations(nodes: tuple[Node, ...], points: Array) -> Array:
-    """(T, nodes, 3, 3) relative to the parent, held where NaN points leave them open."""
+    """(T, nodes, 3, 3) relative to the parent; the last known one where points are NaN."""
     local = np.broadcast_to(np.eye(3), (len(points), len(nodes), 3, 3)).copy()
     world = local.copy()
     for n, node in enumerate(nodes):
@@ -210,6 +212,6 @@ def _rotations(nodes: tuple[Node, ...], points: Array) -> Array:
             local[:, n] = _held(swing(REST_DIRECTIONS[node.aims_at], direction))
         elif name in _FRAMES:
             x0, x1, y0, y1 = (points[:, joint] for joint in H36M17.indices(*_FRAMES[name]))
-            local[:, n] = _held(above.transpose(0, 2, 1) @ frame_of(x1 - x0, y1 - y0))
+            local[:, n] = _held(above.transpose(0, 2, 1) @ axes_along(x1 - x0, y1 - y0))
         world[:, n] = above @ local[:, n]
     return local

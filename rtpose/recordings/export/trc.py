@@ -1,4 +1,4 @@
-"""TRC, the markers that OpenSim reads: one person, millimetres, y up, at a constant rate."""
+"""TRC, markers for OpenSim: one person, millimetres, y up, at a constant rate."""
 
 from __future__ import annotations
 
@@ -7,25 +7,29 @@ from pathlib import Path
 
 import numpy as np
 
-from rtpose.recordings.export.motion import at_constant_rate, motion_of, nominal_fps
-from rtpose.recordings.npz import PosesFile
+from rtpose.recordings.export.motion import at_constant_rate, counted, motion_of, nominal_fps
+from rtpose.recordings.output_file import final_name
+from rtpose.recordings.recording import Recording
 
 
-def write(path: Path, poses: PosesFile, ids: Sequence[int]) -> str:
-    """Joints in the viewer's axes; what is not known is NaN, as OpenSim writes it: an empty field shifts
-    the row for readers that split at any white space. Times begin at 0."""
+def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
+    """Write joints in the viewer's axes; times begin at 0.
+
+    Unknown values are NaN, as in files of OpenSim: an empty field would shift the row for readers that split at white
+    space.
+    """
     (track_id,) = ids
-    fps = nominal_fps(poses)
-    points_mm = at_constant_rate(motion_of(poses, track_id), fps).in_viewer_axes() * 1000
+    fps = nominal_fps(recording)
+    points_mm = at_constant_rate(motion_of(recording, track_id), fps).in_viewer_axes() * 1000
     count, joints = points_mm.shape[:2]
     axes = [f"{axis}{joint}" for joint in range(1, joints + 1) for axis in "XYZ"]
     rate = f"{fps:.6g}"
     lines = [
-        ["PathFileType", "4", "(X/Y/Z)", path.name.removesuffix(".part")],
+        ["PathFileType", "4", "(X/Y/Z)", final_name(path)],
         ["DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units", "OrigDataRate", "OrigDataStartFrame",
          "OrigNumFrames"],
         [rate, rate, str(count), str(joints), "mm", rate, "1", str(count)],
-        ["Frame#", "Time", *(name for joint in poses.joint_names for name in (joint, "", ""))],
+        ["Frame#", "Time", *(name for joint in recording.joint_names for name in (joint, "", ""))],
         ["", "", *axes],
         [],
     ]  # fmt: skip
@@ -35,4 +39,4 @@ def write(path: Path, poses: PosesFile, ids: Sequence[int]) -> str:
         for t, row in enumerate(points_mm.reshape(count, -1).tolist()):
             numbers = ["NaN" if np.isnan(number) else f"{number:.4f}" for number in row]
             file.write("\t".join([str(t + 1), f"{t / fps:.6f}", *numbers]) + "\n")
-    return f"{count} frames at {rate} Hz"
+    return f"{counted(count, 'frame')} at {rate} Hz"

@@ -1,1 +1,1 @@
-"""What trainings and evaluations read: packs, data sets, cameras, noise."""
+"""Training and evaluation sets: motion packs and data sets, cameras, detector noise."""

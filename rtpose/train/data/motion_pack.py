@@ -1,7 +1,7 @@
 """Motion packs: files of real motions in h36m17 (17 joints, 30 Hz, y up).
 
 Format: `joints` int16 (N, 17, 3) in 0.1 mm relative to the hip; `root` float32 (N, 3) mm in the world; `seg` int32
-(S + 1,) where each clip starts; `meta` JSON with one entry per clip (subject, trial, text, fps, flags).
+(S + 1,) start of each clip; `meta` JSON with one entry per clip (subject, trial, text, fps, flags).
 Right-handed, y up; left is +x for someone who faces +z.
 """
 
@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 
 from rtpose.errors import InputError
 
+PACK_FPS = 30.0
+"""Frame rate of all motion packs."""
 PACK_JOINTS = (
     "hip", "rhip", "rknee", "rankle", "lhip", "lknee", "lankle", "spine", "thorax", "neck_nose", "head",
     "lshoulder", "lelbow", "lwrist", "rshoulder", "relbow", "rwrist",
 )  # fmt: skip
-"""The packs' own names, in the order of h36m17."""
+"""Joint names in the packs, in the order of h36m17."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class MotionPack:
 
 
 def of_subjects(pack: MotionPack, subjects: Collection[str]) -> MotionPack:
-    """The clips of some subjects. Errors: `InputError` for one that is not in the pack."""
+    """The clips of some subjects. Errors: `InputError` if a subject is not in the pack."""
     if missing := set(subjects) - set(pack.subjects):
         raise InputError(f"{pack.path} has no subject {', '.join(sorted(missing))} (it has {', '.join(pack.subjects)})")
     chosen = [i for i, clip in enumerate(pack.clips) if str(clip["subject"]) in subjects]
@@ -73,14 +75,14 @@ def load_motion_pack(path: Path) -> MotionPack:
             missing = {"joints", "root", "seg", "meta", "joint_names"} - set(data.files)
             if missing:
                 raise InputError(
-                    f"{path} is no motion pack: it lacks {', '.join(sorted(missing))} (expected a file such as "
+                    f"{path} is not a motion pack: it lacks {', '.join(sorted(missing))} (expected a file such as "
                     "cmu17_train.npz)"
                 )
             names = tuple(str(n) for n in data["joint_names"])
             joints, root, seg = data["joints"], data["root"], data["seg"]
             clips = json.loads(str(data["meta"]))
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist: name a motion pack such as cmu17_train.npz") from None
+        raise InputError(f"{path} does not exist: give a motion pack such as cmu17_train.npz") from None
     except (BadZipFile, ValueError, EOFError, OSError) as error:
         raise InputError(f"{path} cannot be read as a motion pack: {error}") from None
     if names != PACK_JOINTS:
@@ -99,6 +101,6 @@ def find_pack(folder_or_file: Path, split: str) -> Path:
     if folder_or_file.is_dir():
         path = folder_or_file / f"cmu17_{split}.npz"
         if not path.is_file():
-            raise InputError(f"{folder_or_file} has no {path.name}: name the folder that holds the motion packs")
+            raise InputError(f"{folder_or_file} has no {path.name}: give the folder with the motion packs")
         return path
     return folder_or_file

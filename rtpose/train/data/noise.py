@@ -1,6 +1,6 @@
-"""How a detector's 2D joints differ from motion capture's: hips apart, jitter, and joints that are only guessed.
+"""Makes exact joints look like a detector's: wider hips, narrower shoulders, jitter and outliers.
 
-The body is changed in 3D before it is photographed, the noise is added to the picture's points.
+The body is changed in 3D before the projection; noise is added to the 2D points.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ import torch
 from torch import Tensor
 
 from rtpose.skeleton import H36M17, LIMB_JOINTS
-from rtpose.train.settings import UNIT_PX, NoiseSettings, TimeNoiseSettings
+from rtpose.train.data.settings import UNIT_PX, NoiseSettings, TimeNoiseSettings
 
 _LIMBS = torch.tensor(H36M17.indices(*LIMB_JOINTS))
 
 
 def vary_body(poses: Tensor, settings: NoiseSettings, generator: torch.Generator) -> Tensor:
-    """Move hips and shoulders along their own lines, as detectors do: (N, 17, D) mocap -> the same, or clips
-    (N, T, 17, D), each with one body.
+    """Change hip and shoulder width of motion capture poses (N, 17, D), or of clips (N, T, 17, D) with one body each.
 
-    A detector puts the hips further apart than motion capture (`settings.hip_width`, a range of factors) and the
-    shoulders nearer together (`settings.shoulder_width`); the limbs below keep their places.
+    A detector sees the hips further apart than motion capture (`settings.hip_width`, a range of factors) and the
+    shoulders closer together (`settings.shoulder_width`). Other joints do not move. Returns the same shape.
     """
     out = poses.clone()
     for joint, (low, high) in (("hip", settings.hip_width), ("shoulder", settings.shoulder_width)):
@@ -34,12 +33,12 @@ def vary_body(poses: Tensor, settings: NoiseSettings, generator: torch.Generator
 def add_detector_noise(
     points: Tensor, settings: NoiseSettings, generator: torch.Generator, unit: float | Tensor
 ) -> Tensor:
-    """Noise on (N, 17, 2) picture points of detector-like joints.
+    """Add noise to 2D points (N, 17, 2) of detector-like joints.
 
-    unit: a mean joint distance in the picture, that is what `UNIT_PX` pixels are; of all or, (N, 1, 1), of each.
+    unit: length of one mean joint distance (`UNIT_PX` pixels) in the points' unit; for all, or (N, 1, 1) for each.
 
-    Limb joints get Gaussian noise, a few of them (`settings.outlier_share`) much more: a detector's guess for
-    a joint that it does not see. The middle joints follow, because they are made of limb joints.
+    Limb joints get Gaussian noise. A few of them (`settings.outlier_share`) get much more, like joints that a detector
+    guesses. Joints in the middle of the body follow, because they are derived from limb joints.
     """
     if settings.gap_share > 0:
         points = _guess_limbs(points, settings.gap_share, generator)
@@ -60,7 +59,7 @@ def add_noise_in_time(
     generator: torch.Generator,
     unit: float,
 ) -> Tensor:
-    """The noise of `add_detector_noise` on clips (B, T, 17, 2), going on from frame to frame as `in_time` says.
+    """Add the noise of `add_detector_noise` to clips (B, T, 17, 2), correlated in time as `in_time` says.
 
     frame_s: (B,) seconds from one frame to the next.
     """
@@ -78,7 +77,7 @@ def add_noise_in_time(
         slow.append(keep * slow[-1] + (1 - keep**2).sqrt() * new)
     share = per_clip(in_time.jitter_share)
     jitter = torch.randn(white.shape, generator=generator)
-    normal = share.sqrt() * jitter + (1 - share).sqrt() * torch.stack(slow, 1)  # each number alone is N(0, 1)
+    normal = share.sqrt() * jitter + (1 - share).sqrt() * torch.stack(slow, 1)  # each value is N(0, 1)
 
     drawn = torch.rand(count, length, joints, generator=generator) < settings.outlier_share
     anew = torch.rand(count, length, joints, generator=generator) < dt[..., 0] / in_time.outlier_s
@@ -91,7 +90,7 @@ def add_noise_in_time(
 
 
 def _noise(points: Tensor, outlier: Tensor, normal: Tensor, settings: NoiseSettings, unit: float | Tensor) -> Tensor:
-    """Standard normal numbers (..., 17, 2) brought to size; the middle joints follow the limbs."""
+    """Scale standard normal numbers (..., 17, 2) to the noise; joints in the middle follow the limbs."""
     extent = (points.amax(-2) - points.amin(-2)).amax(-1)[..., None, None]
     sigma = torch.where(outlier, settings.outlier_sigma, settings.sigma)
     size = ((sigma[..., None] * extent) ** 2 + (settings.sigma_px / UNIT_PX * unit) ** 2).sqrt()
@@ -100,8 +99,8 @@ def _noise(points: Tensor, outlier: Tensor, normal: Tensor, settings: NoiseSetti
 
 
 def _guess_limbs(points: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Whole limbs that a detector does not see and guesses: for a share of the people each, with the offsets of
-    somebody else in the batch."""
+    """Replace whole limbs, as if hidden and guessed: each for a share of the people, with the limb of another person in
+    the batch."""
     out = points.clone()
     other = points[torch.randperm(len(points), generator=generator)]
     for group in _UNSEEN_TOGETHER:
@@ -127,7 +126,7 @@ _UNSEEN_TOGETHER = (
 
 
 def _follow_matrix() -> tuple[Tensor, Tensor]:
-    """Which joints have noise of their own (limbs and head), and how the others follow them."""
+    """Joints with independent noise (limbs and head), and how the other joints follow them."""
     own = torch.zeros(17)
     own[_LIMBS] = 1.0
     own[H36M17.index_of["head"]] = 1.0

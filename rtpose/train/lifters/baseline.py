@@ -1,4 +1,4 @@
-"""The yardstick: a supervised lifter of the kind of Martinez et al. 2017, told every depth."""
+"""The fully supervised baseline, a lifter like that of Martinez et al. 2017."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from torch import Tensor, nn
 from rtpose.modules.consistency import ConsistencyGenerator
 from rtpose.modules.flip import FlipAveraged
 from rtpose.pose.lift.codec import DepthCodec
-from rtpose.train.data.protocols import TrainingData
+from rtpose.train.data.sets import TrainingSet
+from rtpose.train.distributed import own_rows
 from rtpose.train.lifters.method import JOINT_COUNT, update
-from rtpose.train.processes import own_rows
-from rtpose.train.settings import BaselineSettings
+from rtpose.train.lifters.settings import BaselineSettings
 
 
 class Baseline:
-    """See `rtpose.train.lifters.method.Method`. Two residual blocks, as in the paper; depth alone."""
+    """See `rtpose.train.lifters.method.Method`. Two residual blocks, as in the paper; predicts depth only."""
 
     name = "baseline"
 
-    def __init__(self, settings: BaselineSettings, data: TrainingData) -> None:
+    def __init__(self, settings: BaselineSettings, data: TrainingSet) -> None:
         self.settings = settings
         self.codec = DepthCodec(settings.distance)
         self.data = data.labelled(self.codec, settings)
@@ -40,14 +40,14 @@ class Baseline:
         }
 
     def lifter_of(self, generator: nn.Module) -> nn.Module:
-        """The generator, flip averaged if the settings say so."""
+        """The generator, with flip averaging if the settings ask for it."""
         return FlipAveraged(generator) if self.settings.flip_averaging else generator
 
     def step(self, draw: torch.Generator) -> dict[str, Tensor]:
         """One update."""
         self.generator.train()
         points, depth = map(own_rows, self.data.batch(self.settings.batch_size, draw))
-        # The distance itself, not its square: a joint that the detector only guessed must not rule the step.
+        # L1, not L2: joints that the detector only guessed must not dominate the step.
         loss = (self.generator(points) - depth).abs().mean()
         update(self.optimisers["generator"], loss)
         return {"depth": loss}

@@ -1,6 +1,6 @@
 """The weakly supervised method of "3D Human Pose Estimation Based on 2D-3D Consistency with Synchronized Adversarial
-Training": the generator sees 2D joints; what it learns from is a critic, which also sees the true poses of the same
-frames. No distance between an answer and its label is in the loss."""
+Training": the generator sees 2D joints and learns from a critic, which also sees the true poses of the same frames.
+The loss contains no distance between an output and its label."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from rtpose.modules.consistency import ConsistencyGenerator, PoseCritic, Reproje
 from rtpose.modules.flip import FlipAveraged
 from rtpose.pose.lift.codec import DepthCodec
 from rtpose.train.data.cameras import project, rotation_y
-from rtpose.train.data.protocols import TrainingData
+from rtpose.train.data.sets import TrainingSet
+from rtpose.train.distributed import own_rows, rand_rows
 from rtpose.train.lifters.losses import angle_loss, gradient_penalty_of
 from rtpose.train.lifters.method import JOINT_COUNT, update
-from rtpose.train.processes import own_rows, rand_rows
-from rtpose.train.settings import ConsistencySettings
+from rtpose.train.lifters.settings import ConsistencySettings
 
 
 class Consistency:
     """See `rtpose.train.lifters.method.Method`.
 
-    Units: the networks see 3D poses in mean joint distances and 2D poses in the same, that is `distance` times the
-    codec's points (Section 3.6 divides both by the mean joint distance).
+    Units: 3D and 2D poses are in mean joint distances (Section 3.6 divides both by it). For 2D that is `distance` times
+    the codec's points.
     """
 
     name = "consistency"
 
-    def __init__(self, settings: ConsistencySettings, data: TrainingData) -> None:
+    def __init__(self, settings: ConsistencySettings, data: TrainingSet) -> None:
         self.settings = settings
         self.codec = DepthCodec(settings.distance)
         self.data = data.labelled(self.codec, settings)
@@ -53,7 +53,7 @@ class Consistency:
         }
 
     def lifter_of(self, generator: nn.Module) -> nn.Module:
-        """The generator, flip averaged if the settings say so."""
+        """The generator, with flip averaging if the settings ask for it."""
         return FlipAveraged(generator) if self.settings.flip_averaging else generator
 
     def step(self, draw: torch.Generator) -> dict[str, Tensor]:
@@ -72,7 +72,7 @@ class Consistency:
         if self.settings.synchronous:
             reprojected = self.reprojection(rotated)
         else:
-            # "Sep": the reprojection network learns from the input alone, and only serves the critic here.
+            # "Sep": the reprojection network learns from the input only; here it just feeds the critic.
             own = (self.reprojection(pose.detach()) - points * self.settings.distance).square().mean()
             update(self.optimisers["reprojection"], own)
             reprojected = self.reprojection(rotated)
@@ -91,10 +91,10 @@ class Consistency:
         return terms
 
     def _critic_loss(self, fake_poses: Tensor, fake_points: Tensor, real_poses: Tensor) -> Tensor:
-        """Eq. 9, and the penalty that keeps the critic Lipschitz.
+        """Eq. 9, and the gradient penalty.
 
-        real_poses: (N, J, 3) the labels of `fake_poses`, turned likewise; their picture is the label of `fake_points`
-        (Section 3.7). The critic compares the two crowds; pairs count only in the lines that the penalty looks along.
+        real_poses: (N, J, 3) the labels of `fake_poses`, rotated in the same way; their projection is the label of
+        `fake_points` (Section 3.7). The critic compares distributions; pairs only matter for the penalty's lines.
         """
         real_points = self.settings.distance * project(real_poses, self.settings.distance).flatten(1)
         wasserstein = self.critic(fake_poses, fake_points).mean() - self.critic(real_poses, real_points).mean()

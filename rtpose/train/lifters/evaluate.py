@@ -1,10 +1,9 @@
-"""How good a lifter is, on motions seen by five fixed cameras or on a data set's own pictures."""
+"""Evaluates a lifter on an evaluation set: errors of each pose, and the figures of `rtpose eval`."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -19,33 +18,32 @@ from rtpose.config import OneEuroSettings
 from rtpose.errors import ConfigError
 from rtpose.modules.flip import DepthFunction, flip_averaged
 from rtpose.modules.temporal import TemporalLifter
+from rtpose.networks.options import LoadOptions
 from rtpose.pose.lift.codec import DepthCodec, codec_from_facts
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.pose.smooth import OneEuroFilter
-from rtpose.train.data.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, project, unit_poses
-from rtpose.train.data.motion_pack import MotionPack
-from rtpose.train.data.noise import add_detector_noise, add_noise_in_time, vary_body
-from rtpose.train.data.protocols import Clip, EvaluationData, View
-from rtpose.train.data.single_frames import as_detected
-from rtpose.train.settings import EXACT, NoiseSettings, TimeNoiseSettings
+from rtpose.train.data.cameras import EVALUATION_CAMERAS_DEG, unit_poses
+from rtpose.train.data.input_kind import InputKind
+from rtpose.train.data.pack_evaluation import PackEvaluationSet
+from rtpose.train.data.sets import EvaluationSet, View, clip_runs
 
-SCALE = "the true size is told to nobody: every estimate is scaled to the true mean joint distance"
-JOINTS = (
-    "17 joints as a detector has them: root, spine, thorax, neck_base and head are made of others (rtpose.skeleton)"
+SCALE_NOTE = "a lifter does not know the true size: each estimate is scaled to the true mean joint distance"
+JOINTS_NOTE = (
+    "17 joints as a detector defines them: root, spine, thorax, neck_base and head are derived (rtpose.skeleton)"
 )
 
 
 @dataclass(frozen=True)
 class MotionFunction:
-    """A lifter that remembers: it is given motions, not single frames."""
+    """A temporal lifter: it takes motions, not single frames."""
 
     lift: Callable[[Tensor, list[int]], tuple[Tensor, Tensor]]
-    """Network input (N, 2 J) of motions one after the other, and their lengths -> depth (N, J), and the corrected
-    points (N, 2 J)."""
+    """Network input (N, 2 J) of motions one after the other, and their lengths -> depth (N, J) and corrected points
+    (N, 2 J)."""
 
 
 def motion_function(network: TemporalLifter) -> MotionFunction:
-    """A temporal network, asked in its sequence form."""
+    """A temporal network, run on whole sequences."""
 
     def lift(points: Tensor, lengths: list[int]) -> tuple[Tensor, Tensor]:
         depths, corrected = zip(
@@ -54,34 +52,6 @@ def motion_function(network: TemporalLifter) -> MotionFunction:
         return torch.cat(depths, 1)[0], torch.cat(corrected, 1)[0]
 
     return MotionFunction(lift)
-
-
-AS_IN_VIDEO = TimeNoiseSettings(jitter_share=(0.3, 0.3), correlation_s=(0.3, 0.3), outlier_s=0.15, level=(1, 1))
-"""How noise goes on from frame to frame in `detected-video`, where each clip has one body. A single frame looks like
-one of `detected`."""
-
-
-@dataclass(frozen=True)
-class InputKind:
-    """What the lifter is given: `gt`, `noise:PX`, `detected` or `detected-video`."""
-
-    name: str
-    noise: NoiseSettings
-    in_time: TimeNoiseSettings | None = None
-    """None: every frame has a body and noise of its own."""
-
-    @classmethod
-    def parse(cls, text: str) -> InputKind:
-        """Errors: `ConfigError` for anything else."""
-        if text == "gt":
-            return cls(text, EXACT)
-        if text == "detected":
-            return cls(text, NoiseSettings())
-        if text == "detected-video":
-            return cls(text, NoiseSettings(), AS_IN_VIDEO)
-        if match := re.fullmatch(r"noise:(\d+(?:\.\d+)?)", text):
-            return cls(text, msgspec.structs.replace(EXACT, sigma_px=float(match[1])))
-        raise ConfigError(f"no input '{text}': choose gt, detected, detected-video or noise:PX, for instance noise:10")
 
 
 @dataclass(frozen=True)
@@ -94,66 +64,31 @@ class Evaluation:
     pck_150: NDArray[Any]
     auc: NDArray[Any]
     p_pck_150: NDArray[Any]
-    """After Procrustes alignment, as `p_auc`."""
+    """After Procrustes alignment, like `p_auc`."""
     p_auc: NDArray[Any]
     z_mm: NDArray[Any]
-    """Of the depth alone, after Procrustes alignment."""
+    """Depth error after Procrustes alignment."""
     accel_error_m_s2: NDArray[Any]
     """NaN at the ends of a clip."""
     clip: NDArray[Any]
     """Index of each pose's clip."""
 
     def means(self, rows: NDArray[Any] | None = None) -> dict[str, float]:
-        """Mean of each figure over the poses (of `rows`, a mask), and their number."""
+        """Number of poses (of `rows`, a mask), and the mean of each error over them."""
         rows = np.ones(len(self.clip), bool) if rows is None else rows
         names = [f.name for f in fields(self) if f.name != "clip"]
         return {"poses": int(rows.sum()), **{name: _mean(getattr(self, name)[rows]) for name in names}}
 
 
 def _mean(values: NDArray[Any]) -> float:
-    """Of the numbers among them; NaN if there is none."""
+    """Mean without NaN; NaN if there is nothing else."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")
 
 
-class MotionEvaluation:
-    """A motion pack seen by `EVALUATION_CAMERAS_DEG`, one view per camera. See `EvaluationData`."""
-
-    joints_2d = "gt"
-    exclusions = "none"
-
-    def __init__(self, pack: MotionPack) -> None:
-        self.pack = pack
-        self.name = pack.path.name
-        self.subjects = pack.subjects
-        self.size = f"{len(pack.clips)} clips, {len(pack.poses_m)} frames"
-        self.clips = [Clip(str(c["subject"]), str(c["text"]), float(c["fps"])) for c in pack.clips]
-
-    def __len__(self) -> int:
-        return len(EVALUATION_CAMERAS_DEG) * len(self.pack.poses_m)
-
-    def views(
-        self, codec: DepthCodec, kind: InputKind, generator: torch.Generator, *, every: int = 1
-    ) -> Iterator[View]:
-        """See `EvaluationData`."""
-        mocap = torch.from_numpy(self.pack.poses_m[::every])
-        clip = self.pack.clip_of_frame()[::every]
-        runs = [(rows, self.clips[c].fps / every) for rows, c in _runs(clip)]
-        unit, size_m = unit_poses(as_detected(mocap))
-        for azimuth, elevation in EVALUATION_CAMERAS_DEG:
-            angles = torch.deg2rad(torch.tensor([azimuth, elevation, 0.0]))
-            rotation = camera_from_world(angles[0:1], angles[1:2], angles[2:3])
-            yield View(
-                points=_points(mocap, size_m, rotation, codec, kind, runs, generator),
-                truth_mm=unit @ rotation.transpose(1, 2) * (1000 * size_m[:, None, None]),
-                camera_from_view=torch.eye(3)[None],
-                clip=clip,
-            )
-
-
 def evaluate_depth(
     lifter: DepthFunction | MotionFunction,
-    data: EvaluationData,
+    data: EvaluationSet,
     codec: DepthCodec,
     *,
     kind: InputKind | None = None,
@@ -161,19 +96,20 @@ def evaluate_depth(
     seed: int = 0,
     smooth: OneEuroSettings | None = None,
 ) -> Evaluation:
-    """Lift every `every`-th frame of the data; a lifter that remembers starts anew with each clip. See `SCALE` and
-    `JOINTS` for what is compared. smooth: the estimates go through a One-Euro filter, frame by frame as in a live run.
+    """Lift every `every`-th frame of the data. A temporal lifter starts anew with each clip.
+
+    `SCALE_NOTE` and `JOINTS_NOTE` say what is compared. smooth: filter the estimates with One-Euro, as in a live run.
     """
     generator = torch.Generator().manual_seed(seed)
     columns: list[list[NDArray[Any]]] = [[] for _ in fields(Evaluation)]
     for view in data.views(codec, kind or InputKind.parse("gt"), generator, every=every):
         estimate_mm, truth_mm = _lifted_mm(lifter, view, codec), view.truth_mm.numpy()
         if smooth is not None:
-            for rows, clip in _runs(view.clip):
+            for rows, clip in clip_runs(view.clip):
                 estimate_mm[rows] = _smoothed(estimate_mm[rows], smooth, every / data.clips[clip].fps)
         aligned_mm = metrics.procrustes_aligned(estimate_mm, truth_mm)
         acceleration = np.full(len(truth_mm), np.nan)
-        for rows, clip in _runs(view.clip):
+        for rows, clip in clip_runs(view.clip):
             if len(truth_mm[rows]) > 2:
                 fps = data.clips[clip].fps / every
                 acceleration[rows][1:-1] = metrics.accel_error(estimate_mm[rows] / 1000, truth_mm[rows] / 1000, fps)
@@ -198,11 +134,11 @@ def evaluate_depth(
 
 
 def _lifted_mm(lifter: DepthFunction | MotionFunction, view: View, codec: DepthCodec) -> NDArray[Any]:
-    """(N, J, 3) in camera axes, relative to the root, of the true mean joint distance."""
+    """Estimates (N, J, 3) in camera axes, relative to the root, scaled to the true mean joint distance."""
     network_input, _ = codec.encode(view.points)
     with torch.no_grad():
         if isinstance(lifter, MotionFunction):
-            lengths = [rows.stop - rows.start for rows, _ in _runs(view.clip)]
+            lengths = [rows.stop - rows.start for rows, _ in clip_runs(view.clip)]
             depth, network_input = lifter.lift(network_input, lengths)
         else:
             depth = torch.cat([lifter(part) for part in network_input.split(4096)])
@@ -214,7 +150,7 @@ def _lifted_mm(lifter: DepthFunction | MotionFunction, view: View, codec: DepthC
 
 
 @dataclass(frozen=True)
-class Example:
+class ComparedPose:
     """One pose of an evaluation, (17, 3) mm in camera axes, root-relative."""
 
     truth_mm: NDArray[Any]
@@ -222,23 +158,23 @@ class Example:
     """The estimate after Procrustes alignment."""
 
 
-def example(
-    depth_of: DepthFunction, data: EvaluationData, codec: DepthCodec, row: int, *, kind: InputKind, seed: int = 0
-) -> Example:
-    """Pose `row` of `evaluate_depth` with the same arguments."""
+def compared_pose(
+    depth_of: DepthFunction, data: EvaluationSet, codec: DepthCodec, row: int, *, kind: InputKind, seed: int = 0
+) -> ComparedPose:
+    """Pose number `row` of `evaluate_depth`, called with the same arguments."""
     for view in data.views(codec, kind, torch.Generator().manual_seed(seed)):
         if row < len(view.clip):
             turns = view.camera_from_view.expand(len(view.clip), 3, 3)[row : row + 1]
             one = View(view.points[row : row + 1], view.truth_mm[row : row + 1], turns, view.clip[row : row + 1])
             truth_mm = one.truth_mm.numpy()
-            return Example(truth_mm[0], metrics.procrustes_aligned(_lifted_mm(depth_of, one, codec), truth_mm)[0])
+            return ComparedPose(truth_mm[0], metrics.procrustes_aligned(_lifted_mm(depth_of, one, codec), truth_mm)[0])
         row -= len(view.clip)
-    raise IndexError(f"the data has {row} poses fewer")
+    raise IndexError(f"the evaluation set ends {row + 1} poses before this row")
 
 
 def evaluate_lifter(
     lifter: str,
-    data: EvaluationData,
+    data: EvaluationSet,
     *,
     input_kind: str = "gt",
     backend: str | None = None,
@@ -246,18 +182,18 @@ def evaluate_lifter(
     seed: int = 0,
     smooth: OneEuroSettings | None = None,
 ) -> dict[str, Any]:
-    """`rtpose eval`: the figures of a shipped or trained lifter as one object (see the README).
+    """`rtpose eval`: the figures of a shipped or trained lifter as one JSON object.
 
-    backend: None for the one that reads the file: torch for .safetensors, else openvino. flip: average with the
-    mirrored input's mirrored estimate. Errors: `ConfigError` for `flip` of a lifter that remembers.
+    backend: None for torch with .safetensors files, else openvino. flip: average with the mirrored estimate of the
+    mirrored input. Errors: `ConfigError` for `flip` with a temporal lifter.
     """
     backend = backend or ("torch" if lifter.endswith(".safetensors") else "openvino")
-    network = NetworkLifter(lifter, backend=backend)
+    network = NetworkLifter(lifter, options=LoadOptions(backend))
     kind = InputKind.parse(input_kind)
     if flip and network.remembers:
         raise ConfigError(
-            f"{lifter} remembers the frames before, and --flip is for lifters of single frames: leave it out (such a "
-            "lifter averages by itself if its trunk was trained with flip_averaging=true)"
+            f"{lifter} is a temporal lifter and --flip is for single-frame lifters: leave it out (a temporal lifter "
+            "averages by itself if its trunk was trained with flip_averaging=true)"
         )
 
     def depth_of(points: Tensor) -> Tensor:
@@ -285,17 +221,17 @@ def evaluate_lifter(
         "per_action": per_action,
         "per_subject": groups([clip.subject for clip in data.clips]),
         "mean_of_actions": mean_of_groups(per_action),
-        **({"cameras_deg": EVALUATION_CAMERAS_DEG} if isinstance(data, MotionEvaluation) else {}),
+        **({"cameras_deg": EVALUATION_CAMERAS_DEG} if isinstance(data, PackEvaluationSet) else {}),
         "flip_averaging": averaging != "no",
         "exclusions": data.exclusions,
-        "scale": SCALE,
-        "joints": JOINTS,
+        "scale": SCALE_NOTE,
+        "joints": JOINTS_NOTE,
         "protocol": protocol(data, flip=averaging),
     }
 
 
 def _stepped(network: NetworkLifter) -> MotionFunction:
-    """A file asked frame by frame as in a live run, all clips at the same time."""
+    """The lifter run frame by frame as in a live run, all clips in parallel."""
 
     def lift(points: Tensor, lengths: list[int]) -> tuple[Tensor, Tensor]:
         given = points.numpy()
@@ -316,66 +252,33 @@ def _stepped(network: NetworkLifter) -> MotionFunction:
     return MotionFunction(lift)
 
 
-def input_name(data: EvaluationData, kind: InputKind) -> str:
-    """What the lifter was given, for instance "gt", "noise:10", "sh" or "sh+noise:10"."""
+def input_name(data: EvaluationSet, kind: InputKind) -> str:
+    """Name of the lifter's input, for example "gt", "noise:10", "sh" or "sh+noise:10"."""
     given = [name for name in (data.joints_2d, kind.name) if name != "gt"]
     return "+".join(given) or "gt"
 
 
 def mean_of_groups(groups: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Every group counts the same: the average of the papers' tables of Human3.6M."""
+    """Mean over groups of equal weight, as in the papers' tables for Human3.6M."""
     names = next(iter(groups.values()))
     means = {name: _mean(np.array([group[name] for group in groups.values()])) for name in names if name != "poses"}
     return {"poses": sum(group["poses"] for group in groups.values()), **means}
 
 
 def flip_averaging(architecture: Mapping[str, Any], *, flip: bool = False) -> str:
-    """Whether estimates were averaged with the mirrored ones, in words. architecture: the lifter's; flip: asked for."""
+    """Whether estimates are averaged with mirrored ones, in words. flip: averaging outside of the network."""
     return "yes, in the network" if architecture.get("flip_averaging") else "yes" if flip else "no"
 
 
-def protocol(data: EvaluationData, *, flip: str) -> str:
-    """How the figures were taken, in one line for every report. flip: from `flip_averaging`."""
+def protocol(data: EvaluationSet, *, flip: str) -> str:
+    """The evaluation protocol in one line, for reports. flip: from `flip_averaging`."""
     return (
-        "protocol 1: MPJPE, roots put together; protocol 2: P-MPJPE, Procrustes with scale; "
-        f"flip averaging: {flip}; left out: {data.exclusions}; {SCALE}; {JOINTS}"
+        "protocol 1: MPJPE, root-aligned; protocol 2: P-MPJPE, Procrustes with scale; "
+        f"flip averaging: {flip}; left out: {data.exclusions}; {SCALE_NOTE}; {JOINTS_NOTE}"
     )
 
 
-def _points(
-    mocap: Tensor,
-    size_m: Tensor,
-    rotation: Tensor,
-    codec: DepthCodec,
-    kind: InputKind,
-    clips: list[tuple[slice, float]],
-    generator: torch.Generator,
-) -> Tensor:
-    """2D joints (N, J, 2) of one camera, as the input's kind asks. clips: their rows and frame rates."""
-    unit = 1 / codec.distance
-
-    def seen(motion: Tensor, size: Tensor) -> Tensor:
-        body = as_detected(motion) / size[:, None, None]
-        return project((body - body[:, :1]) @ rotation.transpose(1, 2), codec.distance)
-
-    if kind.in_time is None:
-        return add_detector_noise(seen(vary_body(mocap, kind.noise, generator), size_m), kind.noise, generator, unit)
-    noisy = []
-    for rows, fps in clips:
-        points = seen(vary_body(mocap[None, rows], kind.noise, generator)[0], size_m[rows])
-        frame_s = torch.tensor([1 / fps], dtype=torch.float32)
-        noisy.append(add_noise_in_time(points[None], kind.noise, kind.in_time, frame_s, generator, unit)[0])
-    return torch.cat(noisy)
-
-
 def _smoothed(poses_mm: NDArray[Any], settings: OneEuroSettings, frame_s: float) -> NDArray[Any]:
-    """A clip (T, J, 3) through the filter of the joints."""
+    """Filter the joints of a clip (T, J, 3)."""
     one_euro = OneEuroFilter(settings.min_cutoff_hz, settings.beta_per_m, settings.speed_cutoff_hz)
     return 1000 * np.stack([one_euro(pose / np.float32(1000), frame_s) for pose in poses_mm])
-
-
-def _runs(clip_of: NDArray[Any]) -> Iterator[tuple[slice, int]]:
-    """(rows, clip) of each clip's stretch."""
-    starts = np.flatnonzero(np.diff(clip_of, prepend=-1))
-    for start, stop in zip(starts, [*starts[1:], len(clip_of)], strict=True):
-        yield slice(start, stop), int(clip_of[start])

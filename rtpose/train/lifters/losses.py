@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rtpose.skeleton import H36M17
-from rtpose.train.processes import rand_rows
+from rtpose.train.distributed import rand_rows
 
 _LEFT_CHILD, _LEFT_PARENT, _RIGHT_CHILD, _RIGHT_PARENT = (
     [H36M17.index_of[bones[side][end]] for bones in H36M17.twin_bones] for side in (0, 1) for end in (0, 1)
@@ -40,8 +40,8 @@ def camera_equal_loss(cameras: Sequence[Tensor]) -> Tensor:
 def svmac_loss(projections: Sequence[Sequence[Tensor]]) -> Tensor:
     """Eq. 15: 2D poses of the same angle agree. The inner sum runs over the pairs a < b.
 
-    projections[i]: the m_i tensors (N, J, 2) that show angle i: the 2D pose that the generator was given there and
-    what each of the n cameras makes of the pose lifted from it (Eq. 13).
+    projections[i]: the m_i tensors (N, J, 2) for angle i: the generator's 2D input there, and the projections of the
+    pose lifted from it by each of the n cameras (Eq. 13).
     """
     per_angle = []
     for views in projections:
@@ -58,13 +58,13 @@ def weak_camera_loss(cameras: Sequence[Tensor]) -> Tensor:
         gram = camera @ camera.transpose(1, 2)
         trace = gram.diagonal(dim1=1, dim2=2).sum(-1).clamp(min=1e-12)
         off = 2 / trace[:, None, None] * gram - torch.eye(2, device=gram.device)
-        # The Frobenius norm has no gradient at 0, which the camera reaches.
+        # The Frobenius norm has no gradient at 0, and the camera can get there.
         total.append((off.square().sum((1, 2)) + 1e-12).sqrt().mean())
     return torch.stack(total).sum()
 
 
 def symmetry_loss(poses: Tensor) -> Tensor:
-    """Eq. 21: bones of the left and the right are equally long."""
+    """Eq. 21: left and right bones have the same length."""
     left = (poses[:, _LEFT_CHILD] - poses[:, _LEFT_PARENT]).norm(dim=-1)
     right = (poses[:, _RIGHT_CHILD] - poses[:, _RIGHT_PARENT]).norm(dim=-1)
     loss: Tensor = (left - right).square().mean()
@@ -72,15 +72,15 @@ def symmetry_loss(poses: Tensor) -> Tensor:
 
 
 def facing_sine(poses: Tensor) -> Tensor:
-    """(N,) sin beta of Eq. 22: negative for a person whose face is where the left and right shoulders say.
+    """(N,) sin beta of Eq. 22: negative if the face points where the shoulders say.
 
-    The face orientation v runs from the middle of the shoulders to the head: in detector-like joints the head is
+    The face orientation v points from the middle of the shoulders to the head. For detector-like joints, the head is
     the middle of the ears, which lies in front of the shoulders.
 
-    The sign: z points away from the camera, so a person who faces the camera has v_z < 0 and, the left shoulder being
-    at the right of the picture, w_x > 0; the product is negative for a correct pose, seen from any side, and positive
-    for its depth-mirrored twin. That is the second form printed in Eq. 23, not Eq. 22's ">= 0". A test on real
-    motion holds the share of correct poses.
+    The sign: z points away from the camera, so a person who faces the camera has v_z < 0 and, with the left shoulder on
+    the right side of the picture, w_x > 0. The product is negative for a correct pose, seen from any side, and positive
+    for its depth-mirrored twin. This is the second form printed in Eq. 23, not the ">= 0" of Eq. 22. A test on real
+    motions checks the share of correct poses.
     """
     i = H36M17.index_of
     v = poses[:, i["head"]] - poses[:, i["thorax"]]
@@ -98,9 +98,9 @@ def angle_loss(poses: Tensor) -> Tensor:
 def gradient_penalty_of(
     critic: Callable[..., Tensor], real: Sequence[Tensor], fake: Sequence[Tensor], batches: int = 1
 ) -> Tensor:
-    """The last part of Eq. 16, which is printed without its norm and square: WGAN-GP's (|grad| - 1)^2.
+    """WGAN-GP's (|grad| - 1)^2, the last part of Eq. 16, which is printed without norm and square.
 
-    real, fake: the critic's inputs, each (N, …). Points are drawn on the lines between them; the gradient is that with
+    real, fake: the critic's inputs, each (N, …). The gradient is taken at random points on the lines between them, with
     respect to all inputs together. batches: see `rand_rows`.
     """
     mix = rand_rows(real[0], batches=batches)

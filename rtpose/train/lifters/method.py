@@ -1,4 +1,4 @@
-"""What a training method is, for the loop that runs them all."""
+"""The interface of a training method, as the training loop uses it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from rtpose.pose.lift.codec import DepthCodec
 from rtpose.skeleton import H36M17
-from rtpose.train.settings import TrainSettings
+from rtpose.train.lifters.settings import TrainSettings
 
 JOINT_COUNT = len(H36M17.joints)
 
 
 class Method(Protocol):
-    """Networks, their optimisers, and one step. Everything random in a step comes from `draw` or torch's own seed,
+    """Networks, their optimisers, and one step. All randomness in a step comes from `draw` or from torch's global seed,
     which the loop sets for each step."""
 
     @property
@@ -32,7 +32,7 @@ class Method(Protocol):
 
     @property
     def networks(self) -> Mapping[str, nn.Module]:
-        """All that is trained. "generator" is the lifter: it is averaged, validated and shipped."""
+        """All trained networks. "generator" is the lifter, which is averaged, validated and shipped."""
         ...
 
     @property
@@ -40,14 +40,14 @@ class Method(Protocol):
 
     @property
     def architecture(self) -> Mapping[str, Any]:
-        """What `rtpose.modules.registry` builds the shipped network from."""
+        """Arguments from which `rtpose.modules.registry` builds the shipped network."""
         ...
 
     def step(self, draw: torch.Generator) -> dict[str, Tensor]:
         """One update of all networks. Returns the terms of the generator's loss by name.
 
-        On several processes (`rtpose.train.processes`): with this process's rows of what `draw` gives for the batch
-        (`own_rows`), anything else that is random in a row being drawn by `rand_rows`.
+        On several processes (`rtpose.train.distributed`), a step uses this process's rows of the batch (`own_rows`) and
+        draws other random numbers per row with `rand_rows`.
         """
         ...
 

@@ -1,8 +1,7 @@
-"""A trained lifter as a file that knows itself."""
+"""Writes a trained lifter to files, with its facts as metadata."""
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +10,27 @@ import msgspec
 from rtpose import __version__
 from rtpose.modules.temporal import TemporalLifter
 from rtpose.skeleton import H36M17
-from rtpose.train.data.protocols import EvaluationData, TrainingData
-from rtpose.train.data.sequences import PACK_HZ
-from rtpose.train.export import export_lifter, export_weights
+from rtpose.train.data.motion_pack import PACK_FPS
+from rtpose.train.data.sets import EvaluationSet, TrainingSet
+from rtpose.train.export import export_lifter, export_weights, git_revision
 from rtpose.train.lifters.evaluate import evaluate_depth, flip_averaging, motion_function, protocol
-from rtpose.train.lifters.loop import Trained
+from rtpose.train.lifters.loop import TrainedLifter
 from rtpose.train.lifters.method import JOINT_COUNT, Method
-from rtpose.train.settings import TemporalSettings
+from rtpose.train.lifters.settings import TemporalSettings
 
 PAPERS = {
     "svmac": "SVMAC: Unsupervised 3D Human Pose Estimation from a Single Image with Single-view-multi-angle "
     "Consistency (Deng et al., 3DV 2021)",
     "consistency": "3D Human Pose Estimation Based on 2D-3D Consistency with Synchronized Adversarial Training",
-    "baseline": "supervised, of the kind of: A simple yet effective baseline for 3d human pose estimation (Martinez "
+    "baseline": "supervised, after: A simple yet effective baseline for 3d human pose estimation (Martinez "
     "et al., ICCV 2017)",
     "temporal": "supervised; causal convolutions over time (as in VideoPose3D, Pavllo et al., CVPR 2019) on top of the "
-    "baseline, with the 2D joints corrected, too",
+    "baseline; also corrects the 2D joints",
 }
 
 
 def export_trained(
-    method: Method, trained: Trained, training: TrainingData, validation: EvaluationData, folder: Path
+    method: Method, trained: TrainedLifter, training: TrainingSet, validation: EvaluationSet, folder: Path
 ) -> Path:
     """Write `NAME.onnx` and `NAME.safetensors` into `folder`, with their facts in the metadata. Returns the first."""
     network = trained.lifter
@@ -71,24 +70,12 @@ def export_trained(
     }
     if isinstance(network, TemporalLifter) and isinstance(method.settings, TemporalSettings):
         facts |= {
-            "output": "depth (N, J) float32, relative to the root; corrected_points (N, 2 J) float32, to be used in "
-            "place of points; next_past_I, to be given as past_I with the next frame",
+            "output": "depth (N, J) float32, relative to the root; corrected_points (N, 2 J) float32, "
+            "which replace points; next_past_I, the input past_I of the next frame",
             "receptive_field": network.receptive_field,
-            "frame_rates_hz": [PACK_HZ / stride for stride in method.settings.strides],
+            "frame_rates_hz": [PACK_FPS / stride for stride in method.settings.strides],
         }
     path = folder / f"{method.name}.onnx"
     export_lifter(trained.lifter, facts, path)
     export_weights(trained.lifter, facts, path.with_suffix(".safetensors"))
     return path
-
-
-def git_revision() -> str:
-    """The checkout that this code runs from; "unknown" for an installed package."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return done.stdout.strip()

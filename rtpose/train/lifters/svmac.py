@@ -1,6 +1,6 @@
-"""SVMAC (Deng et al., 3DV 2021): what the generator and the critic are taught.
+"""SVMAC (Deng et al., 3DV 2021): training of the generator and the critic.
 
-Only 2D joints come in. The one exception is the variant with `supervised_share`, whose labels come from elsewhere.
+It uses 2D joints only, except for the variant with `supervised_share`, which adds labelled frames.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from rtpose.modules.svmac import Critic, DepthLifter, SvmacGenerator
 from rtpose.pose.lift.codec import DepthCodec
 from rtpose.train.data.cameras import rotation_y
-from rtpose.train.data.protocols import TrainingData
+from rtpose.train.data.sets import TrainingSet
+from rtpose.train.distributed import own_rows, rand_rows
 from rtpose.train.lifters.losses import (
     angle_loss,
     camera_equal_loss,
@@ -25,20 +26,19 @@ from rtpose.train.lifters.losses import (
     weak_camera_loss,
 )
 from rtpose.train.lifters.method import JOINT_COUNT, update
-from rtpose.train.processes import own_rows, rand_rows
-from rtpose.train.settings import SvmacSettings
+from rtpose.train.lifters.settings import SvmacSettings
 
 
 @dataclass
-class Views:
-    """Everything that the generator makes of a batch of 2D poses."""
+class AngleEstimates:
+    """The generator's estimates for a batch of 2D poses, at all angles."""
 
     cameras: list[Tensor]
-    """n cameras (N, 2, 3), K of each angle."""
+    """n cameras (N, 2, 3): K of each angle."""
     rotated: list[Tensor]
     """Poses (N, J, 3) at distance c: angle 0 is the estimate itself, then Eq. 8."""
     lifted: list[Tensor]
-    """The same lifted anew from their reprojections (Eq. 10), angle 0 being the estimate itself (Eq. 14)."""
+    """Poses lifted again from their reprojections (Eq. 10); angle 0 is the estimate itself (Eq. 14)."""
     reprojected: list[Tensor]
     """x_proj (N, J, 2) of angles 1 … (Eq. 9)."""
 
@@ -48,8 +48,8 @@ class Svmac:
 
     name = "svmac"
 
-    def __init__(self, settings: SvmacSettings, data: TrainingData) -> None:
-        """The labels of `supervised_share` are of fixed frames, drawn by the seed."""
+    def __init__(self, settings: SvmacSettings, data: TrainingSet) -> None:
+        """With `supervised_share`, the labelled frames are fixed, drawn with the seed."""
         self.settings = settings
         self.codec = DepthCodec(settings.distance)
         self.data = data.inputs(self.codec, settings)
@@ -72,12 +72,12 @@ class Svmac:
         return {"network": "svmac", "joint_count": JOINT_COUNT, "width": self.settings.width}
 
     def lifter_of(self, generator: nn.Module) -> nn.Module:
-        """The part that is shipped."""
+        """The shipped part."""
         assert isinstance(generator, SvmacGenerator)
         return DepthLifter(generator)
 
     def step(self, draw: torch.Generator) -> dict[str, Tensor]:
-        """One update of the generator, and of the critic."""
+        """One update of the generator and the critic."""
         size = self.settings.batch_size
         self.generator.train()
         self.critic.requires_grad_(False)
@@ -100,12 +100,12 @@ class Svmac:
         depth, camera = self.generator(points)
         return self.codec.decode(points, depth), camera
 
-    def views(self, points: Tensor) -> Views:
+    def views(self, points: Tensor) -> AngleEstimates:
         """Estimate, rotate, project and lift again. points: (N, 2 J)."""
         pose, camera = self._lift(points)
-        views = Views(cameras=[camera], rotated=[pose], lifted=[pose], reprojected=[])
+        views = AngleEstimates(cameras=[camera], rotated=[pose], lifted=[pose], reprojected=[])
         centre = points.new_tensor([0.0, 0.0, self.settings.distance])
-        # n = 1 has no other angle to be consistent with, but the critic still judges one random reprojection.
+        # With n = 1 there is no other angle for consistency, but the critic still judges one random reprojection.
         for _ in range(max(1, self.settings.angles - 1)):
             angle = (rand_rows(points) * 2 - 1) * math.pi
             # Eq. 8 with points as rows: Eq. 7's matrix from the right is `rotation_y` from the left.
@@ -126,7 +126,7 @@ class Svmac:
     def generator_loss(self, points: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Eq. 24. points: (N, 2 J) normalised 2D joints.
 
-        n = 1 keeps the one part of Eq. 15 that needs no second angle: the estimate projects onto the input.
+        n = 1 keeps the part of Eq. 15 that needs no second angle: the estimate projects onto the input.
 
         Returns the loss, its terms by name, and the reprojections ((n - 1) N, 2 J) for the critic.
         """
@@ -143,13 +143,14 @@ class Svmac:
             terms["camera"] = terms["camera"] + weights.camera * camera_equal_loss(views.cameras)
             terms["consistency_3d"] = weights.consistency_3d * consistency_3d_loss(views.lifted[1:], views.rotated[1:])
         if self.settings.discriminator:
-            # The sum over i of Eq. 16; the standard WGAN's sign, which rewards what the critic takes for real.
+            # The sum over i of Eq. 16, with the usual sign of WGAN: reward what the critic takes for real.
             terms["adversarial"] = -weights.adversarial * len(views.reprojected) * self._judge(fake).mean()
         return torch.stack(list(terms.values())).sum(), terms, fake
 
     @staticmethod
-    def _same_angle(points: Tensor, views: Views) -> list[list[Tensor]]:
-        """For each angle, the 2D pose given there and every camera's picture of the pose lifted from it (Eq. 13)."""
+    def _same_angle(points: Tensor, views: AngleEstimates) -> list[list[Tensor]]:
+        """For each angle: the 2D pose given there, and the projections of the pose lifted from it by all cameras (Eq.
+        13)."""
         shape = (len(points), -1, 2)
         given = [points.reshape(shape), *views.reprojected]
         return [
@@ -158,13 +159,13 @@ class Svmac:
         ]
 
     def _judge(self, points: Tensor) -> Tensor:
-        """The critic sees 2D poses in mean joint distances: at 1 / c of that its Lipschitz bound of 1 would leave it
-        almost no voice among the other terms."""
+        """Score 2D poses in mean joint distances. At 1 / c of that size, the Lipschitz bound of 1 would make the critic
+        negligible among the other terms."""
         score: Tensor = self.critic(points * self.codec.distance)
         return score
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Eq. 16. real: (N, 2 J) other 2D poses of the data; fake: (M, 2 J) reprojections, M a multiple of N."""
+        """Eq. 16. real: (N, 2 J) other 2D poses from the data; fake: (M, 2 J) reprojections, M a multiple of N."""
         fake = fake.detach()
         batches = len(fake) // len(real)
         real = real.repeat(batches, 1)

@@ -1,4 +1,4 @@
-"""The temporal lifter: told every depth as the baseline is, but on motions."""
+"""Training of the temporal lifter: supervised like the baseline, but on motions."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rtpose.networks.backends.torch import TorchBackend
 from rtpose.networks.weights import lifter_file
 from rtpose.pose.lift.codec import DepthCodec
 from rtpose.train.data.cameras import unit_poses
-from rtpose.train.data.protocols import TrainingData
-from rtpose.train.data.sequences import MovingJoints
-from rtpose.train.data.single_frames import MotionTraining
+from rtpose.train.data.pack_clips import PackClips
+from rtpose.train.data.pack_training import PackTrainingSet
+from rtpose.train.data.sets import TrainingSet
+from rtpose.train.distributed import own_rows
 from rtpose.train.lifters.method import JOINT_COUNT, update
-from rtpose.train.processes import own_rows
-from rtpose.train.settings import TemporalSettings
+from rtpose.train.lifters.settings import TemporalSettings
 
 
 class Temporal:
@@ -28,16 +28,18 @@ class Temporal:
 
     name = "temporal"
 
-    def __init__(self, settings: TemporalSettings, data: TrainingData) -> None:
-        """Errors: `ConfigError` for data other than motions, or if the trunk's file holds another network than
-        `rtpose train baseline` makes."""
-        if not isinstance(data, MotionTraining):
-            raise ConfigError(f"the temporal lifter is trained on motion packs, not on {data.name}: name their folder")
+    def __init__(self, settings: TemporalSettings, data: TrainingSet) -> None:
+        """Errors: `ConfigError` for data other than motion packs, or if the trunk's file is not a network of
+        `rtpose train baseline`."""
+        if not isinstance(data, PackTrainingSet):
+            raise ConfigError(
+                f"the temporal lifter trains on motion packs, not on {data.name}: give a folder of motion packs"
+            )
         if settings.noise.gap_share > 0:
-            raise ConfigError("noise.gap_share is made for single frames: leave it at 0 for the temporal lifter")
+            raise ConfigError("noise.gap_share is for single frames: leave it at 0 for the temporal lifter")
         self.settings = settings
         self.codec = DepthCodec(settings.distance)
-        self.data = MovingJoints(data.pack, self.codec, settings)
+        self.data = PackClips(data.pack, self.codec, settings)
         trunk, averaged = (None, False) if settings.init_from is None else _trunk(settings.init_from, self.codec)
         self.architecture: dict[str, object] = {
             "network": "temporal",
@@ -68,19 +70,19 @@ class Temporal:
         """One update."""
         self.generator.train()
         if self.trunk_is_given:
-            self.generator.trunk.eval()  # its normalisation's statistics stay, too
+            self.generator.trunk.eval()  # also keeps its batch statistics
         motions = self.data.batch(self.settings.batch_size, draw)
         given, exact, poses = map(own_rows, (motions.points, motions.exact_points, motions.poses))
         depth, points = self.generator.sequence(given)
         decoded = self.codec.decode(points.flatten(0, 1), depth.flatten(0, 1))
-        # Nobody is told the true size, and every frame's unit is another: compared at the true size, as evaluated.
+        # The true size is unknown and each frame has its own unit: compare at the true size, like the evaluation.
         _, true_size = unit_poses(poses.flatten(0, 1))
         unit, _ = unit_poses(decoded)
         error = (unit * true_size[:, None, None]).view(poses.shape) - poses
         position = error.norm(dim=-1).mean()
         velocity = error.diff(dim=1).norm(dim=-1).mean()
         acceleration = error.diff(n=2, dim=1).norm(dim=-1).mean()
-        # Poses at the true size do not show whether the corrected points grow or shrink as a whole.
+        # The poses at the true size do not show whether the corrected points grow or shrink as a whole.
         points_error = (points - exact).view(*poses.shape[:-1], 2) * self.codec.distance
         points_2d = points_error.norm(dim=-1).mean()
         weights = self.settings.weights
@@ -92,14 +94,14 @@ class Temporal:
 
 
 def _trunk(name_or_file: str, codec: DepthCodec) -> tuple[ConsistencyGenerator, bool]:
-    """The network of `rtpose train baseline` in a file, and whether its answers are flip averaged."""
+    """A network of `rtpose train baseline` from a file, and whether it uses flip averaging."""
     file = lifter_file(name_or_file)
     backend = TorchBackend(file)
     network = backend.network
     averaged = isinstance(network, FlipAveraged)
     inner = network.lifter if isinstance(network, FlipAveraged) else network
     if not isinstance(inner, ConsistencyGenerator):
-        raise ConfigError(f"init_from={name_or_file}: {file} is no baseline; name the file of `rtpose train baseline`")
+        raise ConfigError(f"init_from={name_or_file}: {file} is not a baseline; give a file of `rtpose train baseline`")
     if (known := json.loads(backend.metadata["normalisation"])) != codec.facts():
         raise ConfigError(f"init_from={name_or_file}: its normalisation is {known}, not {codec.facts()}: set distance")
     return inner, averaged

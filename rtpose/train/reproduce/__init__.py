@@ -1,1 +1,1 @@
-"""The papers' tables, ours beside theirs."""
+"""Reproduces the papers' tables, with their figures and ours side by side."""

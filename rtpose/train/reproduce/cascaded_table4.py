@@ -1,4 +1,4 @@
-"""Table 4 of the paper, which supervision helps: `rtpose reproduce cascaded-table4`."""
+"""Reproduces Table 4 of `cascaded`, the ablation of its supervised blocks: `rtpose reproduce cascaded-table4`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 from rtpose import metrics
 from rtpose.config import load_settings
 from rtpose.errors import ConfigError
-from rtpose.train.cascaded.loop import estimated, train_cascaded
-from rtpose.train.cascaded.pictures import LabelledPicture, everyone, example
+from rtpose.train.cascaded.loop import train_cascaded
+from rtpose.train.cascaded.pictures import LabelledPicture, everyone, labelled_crop
 from rtpose.train.cascaded.settings import (
     AugmentSettings,
     CascadedSettings,
@@ -22,9 +22,11 @@ from rtpose.train.cascaded.settings import (
     StageSettings,
     TargetSettings,
 )
-from rtpose.train.lifters.evaluate import Example
-from rtpose.train.reproduce.tables import RENDERED, Cell, Step, file_name, table_named
-from rtpose.train.synth.dataset import TEST_SUBJECTS
+from rtpose.train.cascaded.validation import estimated
+from rtpose.train.lifters.evaluate import ComparedPose
+from rtpose.train.reproduce.results import Cell, TrainingProgress, file_name
+from rtpose.train.reproduce.tables import RENDERED, table_named
+from rtpose.train.synth.people import HELD_OUT_SUBJECTS
 from rtpose.train.synth.shards import RenderedFolder
 
 SMALL = CascadedSettings(
@@ -41,12 +43,12 @@ SMALL = CascadedSettings(
     validate_every=200,
     validation_people=200,
 )
-"""Of all rows: 96 px, about 25 minutes each on one core of a laptop."""
+"""Settings of all rows: 96 px, about 25 minutes each on one core of a laptop."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """A stretch of a folder of rendered pictures, as data of a table."""
+class PictureRange:
+    """A range of the pictures in a folder, as the data of a table."""
 
     whole: RenderedFolder
     begin: int
@@ -63,33 +65,37 @@ class Part:
         return self.whole[self.begin + index]
 
 
-def reproduce_ablation(
+def reproduce_cascaded_table(
     name: str,
     folders: Sequence[Path],
     folder: Path,
     *,
     seeds: Sequence[int] = (0,),
     overrides: Sequence[str] = (),
-    report: Callable[[str, Step], None] = lambda label, progress: None,
+    report: Callable[[str, TrainingProgress], None] = lambda label, progress: None,
 ) -> list[Cell]:
-    """Train each row, or take it from `folder` where it is finished. As `rtpose.train.reproduce.tables.reproduce`.
+    """Train each row, or take finished ones from `folder`, and evaluate them. See `reproduce_lifter_table`.
 
-    folders: rendered pictures to train on, and of test people: the weights are chosen on the first half of these, the
-    figures are of the second. Errors: `ConfigError` for other folders or settings, `InputError` for damaged ones.
+    folders: rendered pictures for training, and pictures of test people. The first half of the latter chooses the best
+    weights, the second half gives the figures. Errors: `ConfigError` for other folders or settings, `InputError` for
+    damaged ones.
     """
     if len(folders) != 2:
-        raise ConfigError(f"{name} needs --data twice: a folder of rendered people and one rendered with --test")
+        raise ConfigError(f"{name} needs --data twice: a folder of rendered people, and one rendered with --test")
     training, tested = (RenderedFolder(path) for path in folders)
     if (training.about.get("split"), tested.about.get("split")) != ("train", "test"):
         raise ConfigError(
-            f"{name} needs people to train on in {folders[0]} and people made with --test in {folders[1]}"
+            f"{name} needs training people in {folders[0]}, and people rendered with --test in {folders[1]}"
         )
     shared = load_settings(CascadedSettings, None, overrides, base=msgspec.to_builtins(SMALL))
     codec = shared.codec()
-    whole = Part(training, 0, len(training), ("all but the test people's",))
+    whole = PictureRange(training, 0, len(training), ("all but the test people's",))
     middle = len(tested) // 2
-    chosen_on, test = Part(tested, 0, middle, TEST_SUBJECTS), Part(tested, middle, len(tested), TEST_SUBJECTS)
-    people = [example(picture, person, codec.roi(person.box_px), codec) for picture, person in everyone(test)]
+    chosen_on, test = (
+        PictureRange(tested, 0, middle, HELD_OUT_SUBJECTS),
+        PictureRange(tested, middle, len(tested), HELD_OUT_SUBJECTS),
+    )
+    people = [labelled_crop(picture, person, codec.roi(person.box_px), codec) for picture, person in everyone(test)]
     truth_mm = 1000 * np.stack([one.pose for one in people])
     cells = []
     for row in table_named(name).rows:
@@ -105,11 +111,11 @@ def reproduce_ablation(
             _, estimate_mm = estimated(trained.network, people, codec, settings.batch_size, codec.input_px)
             aligned_mm = metrics.procrustes_aligned(estimate_mm, truth_mm)
             per_pose = metrics.mpjpe(estimate_mm, truth_mm)
-            examples = [Example(*pair) for pair in zip(truth_mm, aligned_mm, strict=True)]
+            examples = [ComparedPose(*pair) for pair in zip(truth_mm, aligned_mm, strict=True)]
             cells.append(
                 Cell(
                     row, seed, run, trained.seconds, whole, test,
-                    "protocol 1: MPJPE, roots put together; people cut out by their true boxes; one person at a time",
+                    "protocol 1: MPJPE, root-aligned; people cut out by their true boxes; one person at a time",
                     "mpjpe_mm", float(per_pose.mean()), per_pose, examples.__getitem__,
                     chosen_on="other pictures of the subjects tested on",
                 )

@@ -1,4 +1,4 @@
-"""The page of a reproduced table: the figures, the loss curves, and the best, median and worst poses in 3D."""
+"""The HTML page of a reproduced table: figures, loss curves, and the best, median and worst poses in 3D."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from rtpose.skeleton import H36M17
-from rtpose.train.lifters.evaluate import Example
-from rtpose.train.reproduce.tables import PERCENT, TABLES, Cell, table_rows
+from rtpose.train.lifters.evaluate import ComparedPose
+from rtpose.train.reproduce.results import Cell, table_rows
+from rtpose.train.reproduce.tables import PERCENT, TABLES
 
 _NOT_CURVES = {"step", "learning_rate", "seconds", "poses_per_second", "not_matrix_share"}
 _PLACES = ((0.0, "best"), (0.5, "median"), (1.0, "worst"))
 
 
 def write_page(file: Path, name: str, cells: Sequence[Cell], *, note: str) -> None:
-    """One HTML file with everything in it. note: how the figures were taken."""
+    """Write one self-contained HTML file. note: how the figures were measured."""
     table = TABLES[name]
     head, *rows = table_rows(name, cells)
     lines = ["<tr>" + "".join(f"<th>{html.escape(text)}</th>" for text in head) + "</tr>"]
@@ -31,7 +32,7 @@ def write_page(file: Path, name: str, cells: Sequence[Cell], *, note: str) -> No
     pictures = "".join(
         f"<h2>{html.escape(cell.row.label)}, seed {cell.seed}</h2>{_image(_curves(cell))}{_image(_poses(cell))}"
         for cell in cells
-        if not cell.row.action  # the row of all actions shows the same training
+        if not cell.row.action  # all rows of actions show the same training
     )
     file.write_text(
         f"<!doctype html><meta charset=utf-8><title>{html.escape(table.title)}</title>"
@@ -49,7 +50,7 @@ def _image(figure: Figure) -> str:
 
 
 def _curves(cell: Cell) -> Figure:
-    """Every column of the run's log over its steps."""
+    """Each column of the run's log over its steps."""
     with (cell.folder / "log.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     names = [name for name in rows[0] if name not in _NOT_CURVES]
@@ -70,7 +71,7 @@ def _poses(cell: Cell) -> Figure:
     for place, (share, word) in enumerate(_PLACES, start=1):
         row = int(order[round(share * (len(order) - 1))])
         axes: Any = figure.add_subplot(1, len(_PLACES), place, projection="3d")
-        example: Example = cell.example_of(row)
+        example: ComparedPose = cell.example_of(row)
         _draw(axes, example.truth_mm, "0.6")
         _draw(axes, example.aligned_mm, "tab:blue")
         value = cell.per_pose[row]
@@ -81,7 +82,7 @@ def _poses(cell: Cell) -> Figure:
 
 
 def _draw(axes: Any, pose: NDArray[Any], colour: str) -> None:
-    """pose: (17, 3) camera axes; drawn with the depth to the back and up upwards."""
+    """pose: (17, 3) camera axes; drawn with depth towards the back and up at the top."""
     for a, b in H36M17.edges:
         x, y, z = pose[[a, b]].T
         axes.plot(x, z, -y, color=colour, linewidth=1.5)

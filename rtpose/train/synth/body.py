@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rtpose.errors import ConfigError, MissingExtraError
 from rtpose.skeleton import H36M17
-from rtpose.train.synth.motion import Array, Motion
+from rtpose.train.synth.motion import Array, JointAngleMotion
 from rtpose.types import Float32
 
 WORLD_FROM_ANNY: Array = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -178,7 +178,7 @@ class BodyModel:
             height_m=float(np.ptp(body[:, 1])),
         )
 
-    def poses(self, shape: Shape, motion: Motion, sole_m: float = 0.0) -> list[Pose]:
+    def poses(self, shape: Shape, motion: JointAngleMotion, sole_m: float = 0.0) -> list[Pose]:
         """The motion on this body: the motion's rotations, paths scaled by the leg length, feet as high above
         the floor as the mover's were. sole_m: thickness of the shoes' soles.
         """

@@ -1,4 +1,4 @@
-"""Random people, clothes, lights and surroundings. Deterministic by the generator that is passed in."""
+"""Random people, clothes, lights and surroundings. Deterministic for a given generator."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.train.synth.clothing import Outfit
-from rtpose.train.synth.motion import Motion, rotation_xyz
+from rtpose.train.synth.motion import JointAngleMotion, rotation_xyz
 from rtpose.train.synth.photo import Split
-from rtpose.train.synth.renderer import Colour, Light, Material, Pattern, Thing
 from rtpose.train.synth.scene import BALL, CUBE, CYLINDER, WALL, solid
+from rtpose.train.synth.surfaces import Colour, Material, Pattern, PlacedSurface
+from rtpose.train.synth.view import Light
 
 SKINS: tuple[Colour, ...] = (
     (0.88, 0.70, 0.61), (0.80, 0.60, 0.50), (0.71, 0.51, 0.40),
@@ -110,10 +111,12 @@ def random_light(rng: np.random.Generator) -> Light:
     )
 
 
-def perturbed(motion: Motion, draw: Callable[[], Motion], rng: np.random.Generator) -> Motion:
-    """The motion with limbs of another one and with joints bent further, both by chance.
+def perturbed(
+    motion: JointAngleMotion, draw: Callable[[], JointAngleMotion], rng: np.random.Generator
+) -> JointAngleMotion:
+    """The motion, sometimes with limbs of another motion, sometimes with joints bent further.
 
-    draw: gives another motion of as many frames.
+    draw: returns another motion with as many frames.
     """
     if rng.random() < 0.3:
         other = draw()
@@ -137,7 +140,7 @@ def random_room(
     floor_y: float,
     eye: NDArray[np.float64],
     people: NDArray[np.float64],
-) -> list[Thing]:
+) -> list[PlacedSurface]:
     """A floor, most often walls, sometimes furniture, around people who are seen from +z; nearest things first.
 
     floor_y: metres. eye: (3,) metres, the camera. people: (P, 3) metres, where they are.
@@ -185,8 +188,8 @@ def random_occluder(
     eye: NDArray[np.float64],
     target: NDArray[np.float64],
     reach_m: float,
-) -> Thing:
-    """Something between the camera and a person. reach_m: how large it may look at the person's distance."""
+) -> PlacedSurface:
+    """Something between the camera and a person. reach_m: its apparent size at the person's distance."""
     along = rng.uniform(0.3, 0.85)
     size = along * reach_m * np.exp(rng.uniform(np.log(0.12), np.log(0.5))) * rng.uniform([0.3] * 3, [1.0] * 3)
     at = eye + along * (target - eye)

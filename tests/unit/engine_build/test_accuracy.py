@@ -40,9 +40,9 @@ def test_within_all_limits_it_is_kept() -> None:
         ({"joints_3d_mm": 5.1}, "3D joints are 5.10 mm"),
         ({"joints_3d_mm": float("nan")}, "3D joints are nan"),
         ({"engine_error_mm": 105.5}, "3D error is 5.50 mm larger"),
-        ({"people_percent": 2.5}, "other people in 2.5 %"),
+        ({"people_percent": 2.5}, "different people in 2.5 %"),
         ({"engine_ms": 9.9}, "1.01 x as fast"),
-        ({"compared": 0}, "nobody was seen"),
+        ({"compared": 0}, "no person was found"),
     ],
 )
 def test_each_limit_refuses(changed: dict[str, float], said: str) -> None:

@@ -14,6 +14,7 @@ from rtpose.networks import engines as engine_files
 from rtpose.networks.backends import load_backend
 from rtpose.networks.backends import openvino as openvino_backend
 from rtpose.networks.engines import choose_engine
+from rtpose.networks.options import LoadOptions
 from rtpose.networks.recipes import Calibration, Limits, Recipe
 from rtpose.pose.lift.lifter import NetworkLifter
 
@@ -51,21 +52,21 @@ def test_an_accepted_engine_is_run_kept_and_replaced_when_stale(lifter: Path, en
     assert report["interface"]["outputs"] == ["depth"]
     assert report["figures"]["joints_3d_mm"] > 0
 
-    engine = load_backend("openvino", built.key.file, precision="int8")
+    engine = load_backend(built.key.file, LoadOptions(precision="int8"))
     assert engine.metadata["skeleton"] == "h36m17"
-    whole = load_backend("openvino", lifter)
+    whole = load_backend(lifter)
     points = np.random.default_rng(0).normal(scale=0.1, size=(3, 34)).astype(np.float32)
     distance = np.abs(engine.run({"points": points})["depth"] - whole.run({"points": points})["depth"])
     assert 0 < distance.max() < 1
-    assert choose_engine(lifter, precision="int8").file == built.key.file
-    assert NetworkLifter(str(lifter), precision="int8").facts["name"] == "test"
+    assert choose_engine(lifter, LoadOptions(precision="int8")).file == built.key.file
+    assert NetworkLifter(str(lifter), options=LoadOptions(precision="int8")).facts["name"] == "test"
 
     assert build_engine(_recipe(1e4), source=lifter, threads=1).fresh
     write_lifter(lifter, width=16)
     again = build_engine(_recipe(1e4), source=lifter, threads=1)
     assert not again.fresh
     assert not built.key.file.exists()
-    assert choose_engine(lifter, precision="int8").file == again.key.file
+    assert choose_engine(lifter, LoadOptions(precision="int8")).file == again.key.file
 
 
 def test_an_engine_that_is_too_far_off_is_refused(lifter: Path, engines: Path) -> None:
@@ -73,13 +74,13 @@ def test_an_engine_that_is_too_far_off_is_refused(lifter: Path, engines: Path) -
     assert not built.accepted
     assert "limit 1e-06" in built.reason
     assert {file.suffix for file in engines.iterdir()} == {".json", ".log"}
-    assert choose_engine(lifter, precision="int8").precision == "fp32"
+    assert choose_engine(lifter, LoadOptions(precision="int8")).precision == "fp32"
     assert build_engine(_recipe(1e-6), source=lifter, threads=1).fresh
 
 
 def test_int8_of_a_file_that_is_not_quantised(lifter: Path) -> None:
     with pytest.raises(ModelError, match="not quantised"):
-        load_backend("openvino", lifter, precision="int8")
+        load_backend(lifter, LoadOptions(precision="int8"))
 
 
 def test_a_device_that_is_not_there() -> None:

@@ -15,10 +15,11 @@ from runnable import has_tensorrt
 from rtpose.engine_build.tensorrt import OPERATORS_FILE, build_tensorrt, exported_operators, free_batch, known_operators
 from rtpose.errors import ConfigError, MissingExtraError, ModelError
 from rtpose.modules.cascaded import Cascaded
-from rtpose.modules.files import load_network
+from rtpose.modules.files import load_module
 from rtpose.modules.registry import inputs_and_outputs
 from rtpose.networks.backends import load_backend
 from rtpose.networks.backends import tensorrt as backend
+from rtpose.networks.options import LoadOptions
 from rtpose.networks.recipes import load_recipe
 from rtpose.networks.weights import lifter_file, shipped_lifters
 
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # torch.export's own deprecat
 
 @pytest.mark.parametrize("lifter", shipped_lifters())
 def test_every_lifter_exports_in_one_piece_of_known_operators(lifter: str) -> None:
-    module = load_network(lifter_file(lifter)).module
+    module = load_module(lifter_file(lifter)).module
     example = tuple(inputs_and_outputs(module, 17)[0].values())
     operators = exported_operators(module, example, free_batch(len(example), 1, 8, module))
     assert "aten.addmm" in operators
@@ -60,11 +61,11 @@ def test_the_list_names_its_source() -> None:
 @pytest.mark.skipif(has_tensorrt(), reason="torch_tensorrt and a GPU are here")
 def test_without_its_extra_or_gpu_one_line_says_so(tmp_path: Path) -> None:
     with pytest.raises((MissingExtraError, ConfigError), match="tensorrt"):
-        load_backend("tensorrt", tmp_path / "x.ep")
+        load_backend(tmp_path / "x.ep", LoadOptions("tensorrt"))
     with pytest.raises(ModelError, match="rtpose export --recipe"):
-        load_backend("tensorrt", tmp_path / "x.onnx")
+        load_backend(tmp_path / "x.onnx", LoadOptions("tensorrt"))
     with pytest.raises(ConfigError, match="runs on cuda"):
-        load_backend("tensorrt", tmp_path / "x.ep", device="cpu")
+        load_backend(tmp_path / "x.ep", LoadOptions("tensorrt", device="cpu"))
 
 
 @pytest.fixture
@@ -104,13 +105,13 @@ def test_an_engine_is_built_saved_and_run(stand_in: SimpleNamespace, tmp_path: P
     assert stand_in.compile["use_explicit_typing"]
     shapes = stand_in.compile["inputs"][0]
     assert (shapes["min_shape"], shapes["opt_shape"], shapes["max_shape"]) == ((1, 34), (1, 34), (8, 34))
-    reference = load_backend("torch", source, precision="fp16")
+    reference = load_backend(source, LoadOptions("torch", precision="fp16"))
     interface = {
         "inputs": dict(reference.input_shapes), "outputs": list(reference.output_names),
         "metadata": dict(reference.metadata),
     }  # fmt: skip
     engine.with_suffix(".json").write_text(json.dumps({"interface": interface}))
-    ours = load_backend("tensorrt", engine)
+    ours = load_backend(engine, LoadOptions("tensorrt"))
     assert ours.input_shapes == reference.input_shapes
     inputs = {n: np.full((3, *s[1:]), 0.1, np.float32) for n, s in reference.input_shapes.items()}
     ours_result, expected = ours.run(inputs), reference.run(inputs)
@@ -131,7 +132,7 @@ def test_a_fixed_batch_is_exported_fixed(stand_in: SimpleNamespace, tmp_path: Pa
 def test_an_engine_without_its_description_is_told(stand_in: SimpleNamespace, tmp_path: Path) -> None:
     (tmp_path / "engine.ep").write_bytes(b"")
     with pytest.raises(ModelError, match="build it again"):
-        load_backend("tensorrt", tmp_path / "engine.ep")
+        load_backend(tmp_path / "engine.ep", LoadOptions("tensorrt"))
 
 
 def test_int8_without_modelopt_is_told(stand_in: SimpleNamespace, tmp_path: Path) -> None:

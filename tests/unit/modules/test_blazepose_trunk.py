@@ -10,22 +10,18 @@ from rtpose.errors import ConfigError, ModelError
 from rtpose.modules.blazepose_trunk import BlazePoseTrunk, InvertedResidual
 from rtpose.modules.cascaded import Cascaded
 from rtpose.modules.resnet import ResNet
-from rtpose.networks import model_files
+from rtpose.networks import downloads
 from rtpose.networks.backends.openvino import read_network
 from rtpose.train.cascaded.pretrained import convolutions, load_trunk
 from rtpose.train.cascaded.settings import CascadedSettings
 
 LAYERS = 45
-needs_blazepose = pytest.mark.skipif(
-    any(status.state != "ready" for status in model_files.list_files()),
-    reason="needs BlazePose's networks: rtpose models pull",
-)
 
 
 def original(image: np.ndarray) -> np.ndarray:
     """(1, 256, 256, 3) 0..1 -> what the landmark network has after the shortcut of its last such block of 144
     channels, (1, 144, 8, 8)."""
-    graph = read_network(model_files.ensure("pose_landmark_full.tflite"))
+    graph = read_network(downloads.ensure("pose_landmark_full.tflite"))
     sums = [
         node
         for node in graph.get_ordered_ops()
@@ -36,7 +32,6 @@ def original(image: np.ndarray) -> np.ndarray:
     return np.array(ov.compile_model(part, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([image])[0])
 
 
-@needs_blazepose
 def test_the_first_layers_are_blazeposes() -> None:
     """On the same picture of 256 px, at every second place of the finer grid."""
     trunk = BlazePoseTrunk().eval()
@@ -77,16 +72,14 @@ def test_cascaded_stands_on_it() -> None:
     assert len(network.context) == 3  # one transposed convolution: from an eighth to a quarter
 
 
-@needs_blazepose
 def test_other_weights_are_refused() -> None:
     trunk = BlazePoseTrunk()
-    layers = convolutions(model_files.ensure("pose_landmark_full.tflite"), LAYERS)
+    layers = convolutions(downloads.ensure("pose_landmark_full.tflite"), LAYERS)
     assert len(layers) == sum(isinstance(module, nn.Conv2d) for module in trunk.modules()) == LAYERS
     with pytest.raises(ModelError, match="other layers"):
         trunk.load([layers[1], layers[0]])
 
 
-@needs_blazepose
 def test_late_learns_the_1x1_convolutions_on_the_smallest_maps() -> None:
     trunk = BlazePoseTrunk()
     load_trunk(trunk, CascadedSettings(trunk_learns="late"))

@@ -1,12 +1,8 @@
 """Names, freshness and choice of engines, with reports written by hand."""
 
 import json
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar
 
-import numpy as np
 import pytest
 from lifter_files import write_lifter
 
@@ -14,8 +10,9 @@ from rtpose.errors import ConfigError
 from rtpose.networks import engines as engine_files
 from rtpose.networks.backends import openvino as openvino_backend
 from rtpose.networks.choose import choose_backend
-from rtpose.networks.engines import choose_engine, key_of, load_network, replaced, sha256_of
-from rtpose.types import Backend
+from rtpose.networks.engines import choose_engine, key_of
+from rtpose.networks.model_files import sha256_of
+from rtpose.networks.options import LoadOptions
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +33,8 @@ def _report(source: Path, precision: str, *, speedup: float = 2.0, accepted: boo
     key.report_file.write_text(
         json.dumps(
             {
-                "format": 1, "sha256": key.sha256, "accepted": accepted, "reason": f"reason of {precision}",
-                "figures": {"speedup": speedup},
+                "format": engine_files.FORMAT, "sha256": key.sha256, "accepted": accepted,
+                "reason": f"reason of {precision}", "figures": {"speedup": speedup},
             }
         )
     )  # fmt: skip
@@ -56,42 +53,45 @@ def test_a_name_says_everything(lifter: Path, engines: Path) -> None:
 
 def test_without_an_engine_the_command_is_named(lifter: Path) -> None:
     with pytest.raises(ConfigError, match="rtpose export --recipe svmac-int8"):
-        choose_engine(lifter, precision="int8")
-    assert choose_engine(lifter, precision="fp16").reason == "svmac: fp32, no recipe builds a fp16 engine of it"
+        choose_engine(lifter, LoadOptions(precision="int8"))
+    assert (
+        choose_engine(lifter, LoadOptions(precision="fp16")).reason
+        == "svmac: fp32, no recipe builds a fp16 engine of it"
+    )
     with pytest.raises(ConfigError, match="no precision 'int4'"):
-        choose_engine(lifter, precision="int4")
+        choose_engine(lifter, LoadOptions(precision="int4"))
     assert choose_engine(lifter).file == lifter
-    assert choose_engine(lifter, precision="auto").precision == "fp32"
+    assert choose_engine(lifter, LoadOptions(precision="auto")).precision == "fp32"
 
 
 def test_a_fresh_engine_is_taken(lifter: Path) -> None:
     key = _report(lifter, "int8")
-    choice = choose_engine(lifter, precision="int8")
+    choice = choose_engine(lifter, LoadOptions(precision="int8"))
     assert (choice.file, choice.precision) == (key.file, "int8")
     assert "reason of int8" in choice.reason
 
 
 def test_a_refused_engine_leaves_fp32_and_says_why(lifter: Path) -> None:
     _report(lifter, "int8", accepted=False)
-    choice = choose_engine(lifter, precision="int8")
+    choice = choose_engine(lifter, LoadOptions(precision="int8"))
     assert (choice.file, choice.precision) == (lifter, "fp32")
     assert "refused: reason of int8" in choice.reason
 
 
 def test_auto_takes_the_fastest_that_was_accepted(lifter: Path) -> None:
     _report(lifter, "int8", speedup=3.0, accepted=False)
-    assert choose_engine(lifter, precision="auto").precision == "fp32"
+    assert choose_engine(lifter, LoadOptions(precision="auto")).precision == "fp32"
     _report(lifter, "bf16", speedup=1.5)
-    assert choose_engine(lifter, precision="auto").precision == "bf16"
+    assert choose_engine(lifter, LoadOptions(precision="auto")).precision == "bf16"
     _report(lifter, "fp16", speedup=1.7)
-    assert choose_engine(lifter, precision="auto").precision == "fp16"
+    assert choose_engine(lifter, LoadOptions(precision="auto")).precision == "fp16"
 
 
 def test_other_weights_make_it_stale(lifter: Path) -> None:
     old = _report(lifter, "int8")
     write_lifter(lifter, width=16)
     with pytest.raises(ConfigError, match="of other weights or another version"):
-        choose_engine(lifter, precision="int8")
+        choose_engine(lifter, LoadOptions(precision="int8"))
     assert set(key_of(lifter, "openvino", "cpu", "int8").stale()) == {old.file, old.report_file}
     assert key_of(lifter, "openvino", "cpu", "bf16").stale() == []
 
@@ -100,7 +100,7 @@ def test_another_version_makes_it_stale(lifter: Path, monkeypatch: pytest.Monkey
     _report(lifter, "int8")
     monkeypatch.setattr(openvino_backend, "version", lambda: "2099.1.0")
     with pytest.raises(ConfigError, match=r"openvino 2099\.1\.0"):
-        choose_engine(lifter, precision="int8")
+        choose_engine(lifter, LoadOptions(precision="int8"))
 
 
 def test_a_report_of_other_weights_with_the_same_first_digits_is_not_believed(lifter: Path) -> None:
@@ -116,21 +116,6 @@ def test_a_report_without_its_engine_is_not_believed(lifter: Path) -> None:
     assert key.report() is None
     key.report_file.write_text("{")
     assert key.report() is None
-
-
-def test_a_network_can_be_replaced(lifter: Path) -> None:
-    class Doubled:
-        def __init__(self, inner: Backend) -> None:
-            self.inner = inner
-
-        def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-            return {name: 2 * values for name, values in self.inner.run(inputs).items()}
-
-    points = {"points": np.ones((1, 34), np.float32)}
-    plain = load_network(lifter).run(points)["depth"]
-    with replaced(lifter, lambda load: Doubled(load())):  # type: ignore[arg-type,return-value]
-        assert np.array_equal(load_network(lifter).run(points)["depth"], 2 * plain)
-    assert np.array_equal(load_network(lifter).run(points)["depth"], plain)
 
 
 def test_backend_auto_says_what_and_why(lifter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,45 +134,3 @@ def test_engines_lie_in_the_checkout_or_the_cache(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(engine_files, "ROOT", tmp_path)
     monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path / "cache"))
     assert engine_files.engines_dir() == tmp_path / "cache" / "engines"
-
-
-def test_networks_are_shared_in_the_block_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One is loaded for each file and way to run it, and one thread at a time is let into it."""
-    loaded: list[tuple[Path, int | None]] = []
-    inside, most = 0, 0
-
-    class Network:
-        input_shapes: ClassVar = {"points": (-1, 34)}
-        output_names = ("depth",)
-        metadata: ClassVar = {"name": "made up"}
-
-        def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-            nonlocal inside, most
-            inside += 1
-            most = max(most, inside)
-            time.sleep(0.02)
-            inside -= 1
-            return {"depth": inputs["points"] + 1}
-
-    def load(runtime: str, file: Path, *, threads: int | None, **options: object) -> Network:
-        loaded.append((file, threads))
-        return Network()
-
-    monkeypatch.setattr(engine_files, "load_backend", load)
-    one, two = tmp_path / "one.onnx", tmp_path / "two.onnx"
-    with engine_files.shared_networks():
-        first = engine_files.load_network(one, threads=1)
-        assert engine_files.load_network(one, threads=1) is first
-        assert engine_files.load_network(two, threads=1) is not first
-        assert engine_files.load_network(one, threads=2) is not first
-        assert engine_files.load_network(one, outputs=["depth"], threads=1) is not first
-    assert len(loaded) == 4
-    assert engine_files.load_network(one, threads=1) is not first
-    assert (first.input_shapes, first.output_names) == ({"points": (-1, 34)}, ("depth",))
-    assert first.metadata == {"name": "made up"}
-
-    with ThreadPoolExecutor(4) as pool:
-        given = [np.full(2, i, np.float32) for i in range(8)]
-        results = list(pool.map(lambda points: first.run({"points": points})["depth"], given))
-    assert most == 1
-    np.testing.assert_array_equal(results, np.stack(given) + 1)

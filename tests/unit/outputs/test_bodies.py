@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rtpose.outputs import bodies
-from rtpose.outputs.bodies import Floor, Mesh, build_ground, build_people
+from rtpose.outputs.bodies import ColoredMesh, Floor, build_ground, build_people
 from rtpose.skeleton import H36M17
 from rtpose.types import Person3D
 
@@ -30,7 +30,7 @@ def person(track_id: int = 0, x: float = 0.0, feet_y: float = 1.0, sure: float =
     return Person3D(track_id, np.zeros(4, np.float32), np.zeros((17, 3), np.float32), pose, root, np.full(17, sure))
 
 
-def parts(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
+def parts(mesh: ColoredMesh) -> tuple[np.ndarray, np.ndarray]:
     """Corners of the bodies, and of the shadows."""
     shadow = mesh.corners[:, 1] == np.float32(0.003)
     return mesh.corners[~shadow], mesh.corners[shadow]
@@ -76,7 +76,7 @@ def test_colours_by_person_and_by_side() -> None:
 def test_unsure_joints_are_faint_and_unknown_ones_absent() -> None:
     sure, faint = build_people([person()], -1.08), build_people([person(sure=0.3)], -1.08)
     assert np.array_equal(sure.corners, faint.corners)
-    far = bodies.shown(bodies.linear(bodies.BACKGROUND))
+    far = bodies.srgb_from_linear(bodies.linear_from_hex(bodies.BACKGROUND))
     lit = parts_colors(sure), parts_colors(faint)
     np.testing.assert_allclose(lit[1], 0.26 * lit[0] + 0.74 * far, atol=1e-5)
     assert len(build_people([person(sure=0.05)], -1.08).corners) == 0
@@ -90,7 +90,7 @@ def test_unsure_joints_are_faint_and_unknown_ones_absent() -> None:
     assert len(build_people([], 0.0).triangles) == 0
 
 
-def parts_colors(mesh: Mesh) -> np.ndarray:
+def parts_colors(mesh: ColoredMesh) -> np.ndarray:
     return mesh.colors[mesh.corners[:, 1] != np.float32(0.003)]
 
 
@@ -118,12 +118,14 @@ def test_the_floor_lies_under_the_feet_that_were_seen() -> None:
 
 def test_the_ground_fades_and_has_a_line_every_metre() -> None:
     disc, lines = build_ground()
-    far = bodies.shown(bodies.linear(bodies.BACKGROUND))
+    far = bodies.srgb_from_linear(bodies.linear_from_hex(bodies.BACKGROUND))
     np.testing.assert_allclose(
         disc.colors[np.hypot(*disc.corners[:, ::2].T) > 10.99], far[None].repeat(48, 0), atol=1e-6
     )
     middle = disc.colors[np.hypot(*disc.corners[:, ::2].T) < 0.01]
-    np.testing.assert_allclose(middle, bodies.shown(bodies.linear(bodies.GROUND))[None].repeat(48, 0), atol=1e-6)
+    np.testing.assert_allclose(
+        middle, bodies.srgb_from_linear(bodies.linear_from_hex(bodies.GROUND))[None].repeat(48, 0), atol=1e-6
+    )
     for mesh in (disc, lines):
         a, b, c = (mesh.corners[mesh.triangles[:, i]] for i in range(3))
         assert (np.cross(b - a, c - a)[:, 1] >= 0).all(), "seen from above"
@@ -149,5 +151,7 @@ def test_the_page_and_the_window_look_alike() -> None:
 
 @pytest.mark.parametrize(("color", "value"), [("#000000", 0.0), ("#ffffff", 1.0), ("#808080", 0.2159)])
 def test_screen_colours(color: str, value: float) -> None:
-    np.testing.assert_allclose(bodies.linear(color), [value] * 3, atol=1e-4)
-    np.testing.assert_allclose(bodies.shown(bodies.linear(color)), int(color[1:3], 16) / 255, atol=1e-6)
+    np.testing.assert_allclose(bodies.linear_from_hex(color), [value] * 3, atol=1e-4)
+    np.testing.assert_allclose(
+        bodies.srgb_from_linear(bodies.linear_from_hex(color)), int(color[1:3], 16) / 255, atol=1e-6
+    )

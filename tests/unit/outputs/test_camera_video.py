@@ -14,8 +14,8 @@ import pytest
 from rtpose.errors import OutputError
 from rtpose.outputs.camera_video import CameraVideo
 from rtpose.recordings.disk_space import RESERVE_BYTES, DiskWatch
-from rtpose.recordings.rtpose_file import load_recording
-from rtpose.recordings.rtpose_recorder import Recorder
+from rtpose.recordings.rtpose_file import read_rtpose
+from rtpose.recordings.rtpose_recorder import RtposeRecorder
 from rtpose.types import Result
 
 MakeResult = Callable[..., Result]
@@ -31,7 +31,7 @@ def read(path: Path) -> tuple[list[float], list[np.ndarray]]:
 def test_the_picture_alone_on_the_recordings_clock(tmp_path: Path, make_result: MakeResult, suffix: str) -> None:
     times_s = [12.5, 12.54, 12.5734, 13.0, 13.02, 15.9, 16.0]
     video = CameraVideo(tmp_path / f"out{suffix}", overwrite=False, fps=25.0)
-    recorder = Recorder(tmp_path / "out.rtpose", overwrite=False)
+    recorder = RtposeRecorder(tmp_path / "out.rtpose", overwrite=False)
     for i, time_s in enumerate(times_s):
         result = make_result(i, (1,), pts_s=time_s)
         video.write(result)
@@ -40,7 +40,7 @@ def test_the_picture_alone_on_the_recordings_clock(tmp_path: Path, make_result: 
     recorder.close()
     video.close()
     got_s, images = read(tmp_path / f"out{suffix}")
-    np.testing.assert_allclose(got_s, load_recording(tmp_path / "out.rtpose").poses.timestamps_s, atol=0.0011)
+    np.testing.assert_allclose(got_s, read_rtpose(tmp_path / "out.rtpose").recording.timestamps_s, atol=0.0011)
     assert max(np.ptp(image.astype(int)) for image in images) < 20, "somebody is drawn"
 
 
@@ -59,7 +59,7 @@ def test_a_full_disk_ends_it_properly(tmp_path: Path, make_result: MakeResult) -
     now_s = iter(range(1000))
     watch = DiskWatch(tmp_path, free_bytes=lambda folder: free[0], clock=lambda: float(next(now_s)))
     told: list[str] = []
-    video = CameraVideo(tmp_path / "out.mp4", overwrite=False, watch=watch, tell=told.append)
+    video = CameraVideo(tmp_path / "out.mp4", overwrite=False, watch=watch, notify=told.append)
     for i in range(5):
         video.write(make_result(i))
     free[0] = RESERVE_BYTES + 2**20

@@ -11,7 +11,7 @@ import pytest
 
 from rtpose.errors import MissingExtraError, RtposeError
 from rtpose.outputs import open3d_window
-from rtpose.outputs.bodies import BACKGROUND, linear, person_color, shown
+from rtpose.outputs.bodies import BACKGROUND, linear_from_hex, person_color, srgb_from_linear
 from rtpose.outputs.open3d_window import Open3DWindow, check_display, import_open3d
 from rtpose.types import Image, Person3D, Result
 
@@ -50,13 +50,13 @@ def test_people_are_in_the_picture_and_leave_it(
     assert 2000 < changed.sum() < 200_000
     columns = np.nonzero(changed)[1]
     assert 540 < np.median(columns) < 740, "in the middle"
-    assert near(one, shown(linear("#2f9bff")))[changed].sum() > 100, "a blue left side"
-    assert near(one, shown(linear("#ff7a3d")))[changed].sum() > 100, "an orange right side"
+    assert near(one, srgb_from_linear(linear_from_hex("#2f9bff")))[changed].sum() > 100, "a blue left side"
+    assert near(one, srgb_from_linear(linear_from_hex("#ff7a3d")))[changed].sum() > 100, "an orange right side"
     for track_id in (0, 1):
         window.show([at(someone, -0.7, 0), at(someone, 0.7, track_id)], 0.1)
         for _ in range(2):
             window.draw()
-        other = near(window.picture(), shown(person_color(1)))
+        other = near(window.picture(), srgb_from_linear(person_color(1)))
         assert (other.sum() > 500) == (track_id == 1), "the second person's own colour"
     window.show([], 0.2)
     gone = window.picture()

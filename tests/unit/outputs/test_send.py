@@ -29,25 +29,25 @@ def test_addresses(text: str, kind: str, target: str, person: int | None, source
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("127.0.0.1:9000", "no stream: give vmc://"),
-        ("http://127.0.0.1:9000", "no stream"),
-        ("", "no stream"),
+        ("127.0.0.1:9000", "is not a stream: give vmc://"),
+        ("http://127.0.0.1:9000", "is not a stream"),
+        ("", "is not a stream"),
         ("udp://127.0.0.1", "write udp://HOST:PORT"),
         ("udp://:9000", "write udp://HOST:PORT"),
         ("osc://127.0.0.1:0", "write osc://HOST:PORT"),
         ("udp://127.0.0.1:9000/path", "write udp://HOST:PORT"),
         ("udp://me@127.0.0.1:9000", "write udp://HOST:PORT"),
-        ("vmc://127.0.0.1:99999", "no HOST:PORT"),
-        ("vmc://127.0.0.1:avatar", "no HOST:PORT"),
-        ("vmc://[::1", "no HOST:PORT"),
-        ("vmc://127.0.0.1?person=Ann", "'Ann' is no person: give a number"),
-        ("vmc://127.0.0.1?person=-1", "'-1' is no person"),
-        ("vmc://127.0.0.1?person=", "'' is no person"),
-        ("vmc://127.0.0.1?who=1", "no stream knows '\\?who=1'"),
-        ("lsl://me?person", "'' is no person"),
+        ("vmc://127.0.0.1:99999", "not HOST:PORT"),
+        ("vmc://127.0.0.1:avatar", "not HOST:PORT"),
+        ("vmc://[::1", "not HOST:PORT"),
+        ("vmc://127.0.0.1?person=Ann", "'Ann' is not a person: give a number"),
+        ("vmc://127.0.0.1?person=-1", "'-1' is not a person"),
+        ("vmc://127.0.0.1?person=", "'' is not a person"),
+        ("vmc://127.0.0.1?who=1", "unknown option '\\?who=1'"),
+        ("lsl://me?person", "'' is not a person"),
         ("osc://127.0.0.1:9000?person=1", "osc sends everybody"),
-        ("udp://no.such.host.invalid:9000", "the host no.such.host.invalid is not known"),
-        (f"udp://{'a' * 300}.invalid:9000", "is not known"),
+        ("udp://no.such.host.invalid:9000", "unknown host no.such.host.invalid"),
+        (f"udp://{'a' * 300}.invalid:9000", "unknown host"),
         ("lsl://", "without quotes"),
         ("lsl://it's", "without quotes"),
         ("lsl://a\nb", "without quotes"),
@@ -106,7 +106,7 @@ def test_of_several_sources_each_has_its_streams() -> None:
     with open_streams(addresses[1:2], print, sources=2) as of_each:
         assert list(map(len, of_each)) == [0, 1]
     with (
-        pytest.raises(ConfigError, match="there is no source 1, they count from 0 to 0"),
+        pytest.raises(ConfigError, match="there is no source 1: sources are numbered from 0 to 0"),
         open_streams(addresses, print),
     ):
         pytest.fail("it was opened")

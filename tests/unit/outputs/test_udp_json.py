@@ -54,7 +54,7 @@ def test_a_receiver_that_is_not_there_is_told_once_and_may_come(make_result: Mak
     for frame_id in range(5):
         stream.write(make_result(frame_id))
     if os.name == "posix":  # elsewhere a refusal is not told to who sends
-        assert told == [f"udp://127.0.0.1:{port}: nobody listens there; poses are sent all the same"]
+        assert told == [f"udp://127.0.0.1:{port}: no receiver detected; still sending"]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
         late.bind(("127.0.0.1", port))
         late.settimeout(10)
@@ -73,7 +73,7 @@ def test_what_the_system_refuses_is_told_once() -> None:
     datagrams.close()
     (line,) = told
     assert line.startswith("udp://127.0.0.1:9: ")
-    assert line.endswith("; poses are sent all the same")
+    assert line.endswith("; still sending")
 
 
 def test_a_full_buffer_loses_the_datagram_and_waits_for_nobody(make_result: MakeResult) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtpose.pose.track import MAX_GAP_S, NearestTracker
+from rtpose.pose.track import MAX_GAP_S, MAX_MISSED_FRAMES, NearestTracker
 
 
 def person(x: float, y: float = 300, size: float = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -28,8 +28,9 @@ def test_someone_new_gets_a_new_id_and_nobody_gets_a_used_one() -> None:
     tracker = NearestTracker()
     ids(tracker, [person(100)], 0.0)
     assert ids(tracker, [person(100), person(900)], 0.1) == [0, 1]
-    ids(tracker, [], 5.0)
-    assert ids(tracker, [person(100)], 5.1) == [2]
+    for t_s in (5.0, 5.1, 5.2):
+        ids(tracker, [], t_s)
+    assert ids(tracker, [person(100)], 5.3) == [2]
 
 
 def test_a_short_absence_is_forgiven_and_a_long_one_is_not() -> None:
@@ -37,7 +38,16 @@ def test_a_short_absence_is_forgiven_and_a_long_one_is_not() -> None:
     ids(tracker, [person(100)], 0.0)
     ids(tracker, [], 0.5)
     assert ids(tracker, [person(120)], 0.9 * MAX_GAP_S) == [0]
+    for number in range(MAX_MISSED_FRAMES + 1):
+        ids(tracker, [], (1.5 + 0.1 * number) * MAX_GAP_S)
     assert ids(tracker, [person(120)], 2.5 * MAX_GAP_S) == [1]
+
+
+def test_a_time_lapse_or_a_stall_changes_no_id() -> None:
+    tracker = NearestTracker()
+    for number in range(5):
+        assert ids(tracker, [person(100 + 30 * number), person(900)], 120.0 * number) == [0, 1]
+    assert ids(tracker, [person(1900)], 600.0) == [2]
 
 
 def test_another_source_begins_with_the_first_id() -> None:

@@ -22,14 +22,14 @@ class Disk:
 def test_room_by_bytes() -> None:
     disk = Disk(LOW_BYTES + MB)
     watch = disk.watch()
-    watch.look(0)
+    watch.check(0)
     assert (watch.warning, watch.full) == ("", False)
     disk.free, disk.now_s = LOW_BYTES - MB, 101
-    watch.look(1000)
+    watch.check(1000)
     assert watch.warning == "disk nearly full: 199 MB free"
     assert not watch.full
     disk.free, disk.now_s = RESERVE_BYTES, 102
-    watch.look(2000)
+    watch.check(2000)
     assert watch.full
     assert watch.warning == "disk nearly full: 32 MB free"
 
@@ -39,22 +39,22 @@ def test_room_by_time() -> None:
     disk = Disk(1200 * MB + RESERVE_BYTES)
     watch = disk.watch()
     disk.now_s += 10
-    watch.look(100 * MB)
-    assert watch.warning == "disk nearly full: 1232 MB free, room for 2 minutes"
+    watch.check(100 * MB)
+    assert watch.warning == "disk nearly full: 1232 MB free, enough for 2 minutes"
     disk.free, disk.now_s = 4000 * MB, 111
-    watch.look(110 * MB)
+    watch.check(110 * MB)
     assert watch.warning == "", "someone made room"
 
 
 def test_it_looks_once_a_second() -> None:
     disk = Disk(10**12)
     watch = disk.watch()
-    watch.look(0)
+    watch.check(0)
     disk.free, disk.now_s = 0, 100.9
-    watch.look(0)
+    watch.check(0)
     assert not watch.full
     disk.now_s = 101.0
-    watch.look(0)
+    watch.check(0)
     assert watch.full
 
 
@@ -63,7 +63,7 @@ def test_a_disk_that_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("gone")
 
     watch = DiskWatch(Path("folder"), free_bytes=fail)
-    watch.look(0)
+    watch.check(0)
     assert (watch.warning, watch.full) == ("", False)
 
 

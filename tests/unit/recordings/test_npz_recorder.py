@@ -1,6 +1,7 @@
 """poses.npz: the whole file or none, and what happens on a full disk."""
 
 import errno
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from rtpose.errors import OutputError
 from rtpose.recordings import people_table
-from rtpose.recordings.npz import load_poses
+from rtpose.recordings.npz import read_npz
 from rtpose.recordings.npz_recorder import NpzRecorder
 from rtpose.types import Result
 
@@ -34,7 +35,7 @@ def test_every_frame_has_its_row(tmp_path: Path, make_result: MakeResult, monkey
     results = [make_result(2 * i, track_ids) for i, track_ids in enumerate(ids)]
     path = tmp_path / "poses.npz"
     record(path, results, meta=lambda: {"source": "clip.mp4", "fps": 30.0, "drops": {"damaged": 1}})
-    poses = load_poses(path)
+    poses = read_npz(path)
     assert poses.poses_3d.shape == (7, 2, 17, 3)
     assert poses.frame_ids.tolist() == [0, 2, 4, 6, 8, 10, 12]
     np.testing.assert_allclose(poses.timestamps_s, np.arange(7) * 2 / 30)
@@ -85,15 +86,13 @@ def test_a_recording_without_frames(tmp_path: Path) -> None:
 
 def test_a_recording_without_people(tmp_path: Path, make_result: MakeResult) -> None:
     record(tmp_path / "poses.npz", [make_result(0), make_result(1)])
-    assert load_poses(tmp_path / "poses.npz").poses_3d.shape == (2, 0, 17, 3)
+    assert read_npz(tmp_path / "poses.npz").poses_3d.shape == (2, 0, 17, 3)
 
 
 @pytest.mark.parametrize("ids", [(-1,), (3, 3)])
-def test_people_without_an_id_of_their_own_are_a_bug(
-    tmp_path: Path, make_result: MakeResult, ids: tuple[int, ...]
-) -> None:
+def test_people_who_share_an_id_are_a_bug(tmp_path: Path, make_result: MakeResult, ids: tuple[int, ...]) -> None:
     recorder = NpzRecorder(tmp_path / "poses.npz", overwrite=False)
-    with pytest.raises(ValueError, match="ids of their own"):
+    with pytest.raises(ValueError, match="track ids must be unique"):
         recorder.write(make_result(0, ids))
 
 
@@ -109,7 +108,7 @@ def test_an_existing_file_needs_overwrite(tmp_path: Path, make_result: MakeResul
     recorder.write(make_result(0, (1,)))
     assert path.read_bytes() == b"old", "the older file stays until the new one is whole"
     recorder.close()
-    assert load_poses(path).frame_ids.tolist() == [0]
+    assert read_npz(path).frame_ids.tolist() == [0]
 
 
 @pytest.mark.parametrize(
@@ -123,10 +122,10 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, name: str, message: str)
 
 
 def test_a_folder_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path, *args: object, **kwargs: object) -> None:
+    def refuse(path: Path, *args: object) -> int:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)  # root may write anywhere, so chmod proves nothing
+    monkeypatch.setattr(os, "open", refuse)  # root may write anywhere, so chmod proves nothing
     with pytest.raises(OutputError, match=r"Permission denied.*another place"):
         NpzRecorder(tmp_path / "poses.npz", overwrite=False)
 
@@ -153,7 +152,7 @@ def test_a_full_disk_leaves_the_older_file(
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
     record(path, [make_result(0, (1,))], overwrite=True)
-    assert load_poses(path).track_ids.tolist() == [[1]]
+    assert read_npz(path).track_ids.tolist() == [[1]]
 
 
 PROGRAM = """
@@ -226,5 +225,5 @@ def test_killed_in_the_middle_of_writing_leaves_the_older_file(tmp_path: Path, m
     assert len(left) == 1
     assert left[0].stat().st_size > 0, "it was not killed in the middle"
     record(path, [make_result(0, (2,))], overwrite=True)
-    assert load_poses(path).track_ids.tolist() == [[2]]
+    assert read_npz(path).track_ids.tolist() == [[2]]
     assert list(tmp_path.iterdir()) == [path], "the next run clears what was left"

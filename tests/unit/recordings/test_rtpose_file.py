@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rtpose.errors import InputError
-from rtpose.recordings.npz import PosesFile, load_poses, recording_meta, save_poses
-from rtpose.recordings.people_table import PosesTable
+from rtpose.recordings import load_recording
+from rtpose.recordings.npz import read_npz, write_npz
+from rtpose.recordings.people_table import PeopleTable
+from rtpose.recordings.recording import Recording, recording_meta
 from rtpose.recordings.rtpose_file import (
     CHUNK_HEADER,
     MAGIC,
@@ -23,9 +25,8 @@ from rtpose.recordings.rtpose_file import (
     end_chunk,
     frames_chunk,
     head_chunk,
-    load_recording,
-    read_poses,
-    save_recording,
+    read_rtpose,
+    write_rtpose,
 )
 from rtpose.skeleton import H36M17
 from rtpose.types import Camera, Person3D
@@ -62,16 +63,16 @@ def bytes_of(frames: list[tuple[int, float, list[Person3D]]], end: bool = True) 
     return b"".join([MAGIC, head, *chunks, end_chunk({"drops": {"late": 2}, "frames": len(frames)}) if end else b""])
 
 
-def poses_of(frames: list[tuple[int, float, list[Person3D]]], **meta: Any) -> PosesFile:
-    table = PosesTable()
+def poses_of(frames: list[tuple[int, float, list[Person3D]]], **meta: Any) -> Recording:
+    table = PeopleTable()
     for frame in frames:
         table.append(*frame)
     meta = {**recording_meta({"fps": 30.0}), "frames": len(frames), **meta}
-    return table.poses_file(image_size=SIZE, camera=CAMERA, meta=meta)
+    return table.to_recording(image_size=SIZE, camera=CAMERA, meta=meta)
 
 
-def assert_equal(got: PosesFile, expected: PosesFile) -> None:
-    for field in fields(PosesFile):
+def assert_equal(got: Recording, expected: Recording) -> None:
+    for field in fields(Recording):
         a, b = getattr(got, field.name), getattr(expected, field.name)
         if isinstance(a, np.ndarray):
             assert a.dtype == b.dtype
@@ -87,19 +88,19 @@ def test_npz_and_back_bit_by_bit(tmp_path: Path, ids: list[set[int]]) -> None:
     """frames -> .rtpose -> npz -> .rtpose -> npz: both npz are the same bytes, and hold what was seen."""
     recording, npz = tmp_path / "a.rtpose", tmp_path / "a.npz"
     recording.write_bytes(bytes_of(make_frames(ids)))
-    read = load_recording(recording)
+    read = read_rtpose(recording)
     assert (read.complete, read.lost_bytes) == (True, 0)
-    assert_equal(read.poses, poses_of(make_frames(ids), drops={"late": 2}))
+    assert_equal(read.recording, poses_of(make_frames(ids), drops={"late": 2}))
     with npz.open("wb") as file:
-        save_poses(file, read.poses)
-    poses = load_poses(npz)
+        write_npz(file, read.recording)
+    poses = read_npz(npz)
     with recording.open("wb") as file:
-        save_recording(file, poses)
-    again = load_recording(recording)
+        write_rtpose(file, poses)
+    again = read_rtpose(recording)
     assert (again.complete, again.lost_bytes) == (True, 0)
-    assert_equal(again.poses, poses)
+    assert_equal(again.recording, poses)
     copy = io.BytesIO()
-    save_poses(copy, again.poses)
+    write_npz(copy, again.recording)
     assert copy.getvalue() == npz.read_bytes()
 
 
@@ -143,14 +144,14 @@ def check_damaged(path: Path, data: bytes, sound_bytes: int) -> None:
     path.write_bytes(data)
     if sound_bytes < HEAD_END:
         with pytest.raises(InputError):
-            load_recording(path)
+            read_rtpose(path)
         return
-    read = load_recording(path)
+    read = read_rtpose(path)
     kept = sum(end <= sound_bytes for end in ENDS) - 1
     assert not read.complete
     assert read.frames_end == ENDS[kept]
     assert read.lost_bytes == len(data) - ENDS[kept]
-    assert_equal(read.poses, poses_of(FRAMES[:kept], cut_off=True))
+    assert_equal(read.recording, poses_of(FRAMES[:kept], cut_off=True))
 
 
 @given(st.integers(0, len(WHOLE) - 1))
@@ -172,11 +173,11 @@ def test_rubbish_at_the_end(tmp_path: Path, tail: bytes) -> None:
     """A file system may leave zeros where a power cut came."""
     path = tmp_path / "tail.rtpose"
     path.write_bytes(WHOLE[: ENDS[3]] + tail)
-    read = load_recording(path)
-    assert (len(read.poses.frame_ids), read.complete, read.lost_bytes) == (3, False, len(tail))
+    read = read_rtpose(path)
+    assert (len(read.recording.frame_ids), read.complete, read.lost_bytes) == (3, False, len(tail))
     path.write_bytes(WHOLE + tail)
-    read = load_recording(path)
-    assert (len(read.poses.frame_ids), read.complete, read.lost_bytes) == (6, True, len(tail))
+    read = read_rtpose(path)
+    assert (len(read.recording.frame_ids), read.complete, read.lost_bytes) == (6, True, len(tail))
 
 
 def chunk(kind: int, payload: bytes) -> bytes:
@@ -204,7 +205,7 @@ SOUND = FRAMES[3][2][0]
 def test_sound_checksums_of_what_no_recorder_writes(tmp_path: Path, payload: bytes) -> None:
     path = tmp_path / "odd.rtpose"
     path.write_bytes(WHOLE[: ENDS[2]] + chunk(2, payload) + WHOLE[ENDS[2] :])
-    assert load_recording(path).poses.frame_ids.tolist() == [0, 3]
+    assert read_rtpose(path).recording.frame_ids.tolist() == [0, 3]
 
 
 def changed_head(**changes: Any) -> bytes:
@@ -215,35 +216,35 @@ def changed_head(**changes: Any) -> bytes:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "does not begin as one"),
-        (b"PK\x03\x04 something else", "does not begin as one"),
+        (b"", "is not a .rtpose recording"),
+        (b"PK\x03\x04 something else", "is not a .rtpose recording"),
         (MAGIC, "before its first frame"),
         (MAGIC + chunk(2, encode_frame(0, 1.0, [SOUND])), "before its first frame"),
         (MAGIC + chunk(1, b"no json"), "format None"),
         (MAGIC + chunk(1, b"[]"), "format None"),
-        (changed_head(format=2), "is a recording of format 2, this rtpose reads 1"),
-        (changed_head(joint_names=["nose"]), "has another skeleton than h36m17"),
-        (changed_head(camera=[1, 2]), "its head lacks something"),
-        (changed_head(meta=3), "its head lacks something"),
-        (changed_head(image_size="big"), "its head lacks something"),
+        (changed_head(format=2), "is a recording of format 2; this version of rtpose reads format 1"),
+        (changed_head(joint_names=["nose"]), "does not use the skeleton h36m17"),
+        (changed_head(camera=[1, 2]), "its head is incomplete"),
+        (changed_head(meta=3), "its head is incomplete"),
+        (changed_head(image_size="big"), "its head is incomplete"),
     ],
 )
 def test_no_recording(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "wrong.rtpose"
     path.write_bytes(data)
     with pytest.raises(InputError, match=message):
-        load_recording(path)
+        read_rtpose(path)
 
 
 def test_either_kind_is_read_whatever_its_name(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(WHOLE)
-    assert len(read_poses(tmp_path / "a.npz").frame_ids) == 6
+    assert len(load_recording(tmp_path / "a.npz").frame_ids) == 6
     with (tmp_path / "b.rtpose").open("wb") as file:
-        save_poses(file, poses_of(FRAMES))
-    assert_equal(read_poses(tmp_path / "b.rtpose"), poses_of(FRAMES))
+        write_npz(file, poses_of(FRAMES))
+    assert_equal(load_recording(tmp_path / "b.rtpose"), poses_of(FRAMES))
     with pytest.raises(InputError, match=r"does not exist: give a \.rtpose"):
-        read_poses(tmp_path / "c.rtpose")
+        load_recording(tmp_path / "c.rtpose")
     with pytest.raises(InputError, match=r"does not exist: give a poses\.npz"):
-        read_poses(tmp_path / "c.npz")
+        load_recording(tmp_path / "c.npz")
     with pytest.raises(InputError, match=r"cannot be read|not a poses"):
-        read_poses(tmp_path)
+        load_recording(tmp_path)

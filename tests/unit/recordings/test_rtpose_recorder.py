@@ -18,8 +18,8 @@ import pytest
 
 from rtpose.errors import OutputError
 from rtpose.recordings.disk_space import LOW_BYTES, RESERVE_BYTES, DiskWatch
-from rtpose.recordings.rtpose_file import END, MAGIC, load_recording
-from rtpose.recordings.rtpose_recorder import Recorder, SwitchedRecorder
+from rtpose.recordings.rtpose_file import END, MAGIC, read_rtpose
+from rtpose.recordings.rtpose_recorder import RtposeRecorder, SwitchedRecorder
 from rtpose.types import Result
 
 MakeResult = Callable[..., Result]
@@ -49,8 +49,8 @@ class Told:
 def test_every_frame_and_what_is_known_at_the_end(tmp_path: Path, make_result: MakeResult) -> None:
     drops: dict[str, int] = {}
     told = Told()
-    recorder = Recorder(
-        tmp_path / "a.rtpose", overwrite=False, meta=lambda: {"source": "camera 0", "drops": drops}, tell=told
+    recorder = RtposeRecorder(
+        tmp_path / "a.rtpose", overwrite=False, meta=lambda: {"source": "camera 0", "drops": drops}, notify=told
     )
     results = [make_result(3 * t, ids) for t, ids in enumerate([(4, 9), (), (9,), (9, 4)])]
     for result in results:
@@ -59,9 +59,9 @@ def test_every_frame_and_what_is_known_at_the_end(tmp_path: Path, make_result: M
     recorder.close()
     recorder.close()
     recorder.write(results[0])
-    read = load_recording(tmp_path / "a.rtpose")
+    read = read_rtpose(tmp_path / "a.rtpose")
     assert (read.complete, read.lost_bytes) == (True, 0)
-    poses = read.poses
+    poses = read.recording
     assert poses.frame_ids.tolist() == [0, 3, 6, 9]
     assert poses.track_ids.tolist() == [[4, 9], [-1, -1], [-1, 9], [4, 9]]
     np.testing.assert_array_equal(poses.poses_3d[3, 1], results[3].persons[0].pose_3d)
@@ -80,26 +80,26 @@ def test_it_is_on_the_disk_while_it_runs(
     fsync = os.fsync
     monkeypatch.setattr(os, "fsync", lambda number: (synced.append(time.monotonic()), fsync(number)))
     path = tmp_path / "a.rtpose"
-    recorder = Recorder(path, overwrite=False)
+    recorder = RtposeRecorder(path, overwrite=False)
     recorder.write(make_result(0, (1,)))
     recorder.write(make_result(1, (1,)))
     deadline_s = time.monotonic() + LIMIT_S
     while not (path.exists() and path.stat().st_size > len(MAGIC)) or len(synced) < 3:
         assert time.monotonic() < deadline_s
         time.sleep(0.02)
-    read = load_recording(path)
+    read = read_rtpose(path)
     assert not read.complete
-    assert read.poses.meta["cut_off"] is True
-    assert read.poses.frame_ids.tolist() == [0, 1]
+    assert read.recording.meta["cut_off"] is True
+    assert read.recording.frame_ids.tolist() == [0, 1]
     assert np.median(np.diff(synced)) < 0.6
     recorder.close()
-    assert load_recording(path).complete
+    assert read_rtpose(path).complete
 
 
 def test_nothing_came(tmp_path: Path) -> None:
     (tmp_path / "old.rtpose").write_bytes(b"old")
     told = Told()
-    Recorder(tmp_path / "old.rtpose", overwrite=True, tell=told).close()
+    RtposeRecorder(tmp_path / "old.rtpose", overwrite=True, notify=told).close()
     assert (tmp_path / "old.rtpose").read_bytes() == b"old"
     assert told.said[-1] == (None, "old.rtpose: nothing was recorded")
 
@@ -107,9 +107,9 @@ def test_nothing_came(tmp_path: Path) -> None:
 def test_said_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "old.rtpose").write_bytes(b"old")
     with pytest.raises(OutputError, match=r"exists: .*--overwrite"):
-        Recorder(tmp_path / "old.rtpose", overwrite=False)
+        RtposeRecorder(tmp_path / "old.rtpose", overwrite=False)
     with pytest.raises(OutputError, match="does not exist"):
-        Recorder(tmp_path / "missing" / "a.rtpose", overwrite=False)
+        RtposeRecorder(tmp_path / "missing" / "a.rtpose", overwrite=False)
 
 
 # The disk
@@ -132,7 +132,7 @@ class Disk:
 
 def test_a_disk_that_fills_up(tmp_path: Path, make_result: MakeResult) -> None:
     disk, told = Disk(), Told()
-    recorder = Recorder(tmp_path / "a.rtpose", overwrite=False, watch=disk.watch(tmp_path), tell=told)
+    recorder = RtposeRecorder(tmp_path / "a.rtpose", overwrite=False, watch=disk.watch(tmp_path), notify=told)
     recorder.write(make_result(0, (1,)))
     disk.free = LOW_BYTES - 1
     assert told.wait("nearly full")[0] == "a.rtpose", "it still records"
@@ -144,15 +144,15 @@ def test_a_disk_that_fills_up(tmp_path: Path, make_result: MakeResult) -> None:
     )  # fmt: skip
     recorder.write(make_result(2, (1,)))  # the run goes on
     recorder.close()
-    read = load_recording(tmp_path / "a.rtpose")
+    read = read_rtpose(tmp_path / "a.rtpose")
     assert read.complete
-    assert read.poses.frame_ids.tolist() == [0, 1]
+    assert read.recording.frame_ids.tolist() == [0, 1]
 
 
 def test_a_disk_that_is_full_already(tmp_path: Path, make_result: MakeResult) -> None:
     disk, told = Disk(), Told()
     disk.free = 0
-    recorder = Recorder(tmp_path / "a.rtpose", overwrite=False, watch=disk.watch(tmp_path), tell=told)
+    recorder = RtposeRecorder(tmp_path / "a.rtpose", overwrite=False, watch=disk.watch(tmp_path), notify=told)
     told.wait("nothing was recorded; it ended early: disk nearly full: 0 MB free")
     recorder.write(make_result(0, (1,)))
     recorder.close()
@@ -164,8 +164,8 @@ PROGRAM = textwrap.dedent(
     import os, resource, sys, time
     from pathlib import Path
     import numpy as np
-    from rtpose.recordings.rtpose_file import load_recording
-    from rtpose.recordings.rtpose_recorder import Recorder
+    from rtpose.recordings.rtpose_file import read_rtpose
+    from rtpose.recordings.rtpose_recorder import RtposeRecorder
     from rtpose.types import Camera, Frame, Person3D, Result
 
     def result(i, pts_s):
@@ -183,7 +183,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     program = PROGRAM + textwrap.dedent(
         """
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-        recorder = Recorder(Path(sys.argv[1]), overwrite=False, tell=lambda file, text: print(text, flush=True))
+        recorder = RtposeRecorder(Path(sys.argv[1]), overwrite=False, notify=lambda file, text: print(text, flush=True))
         for i in range(300):
             recorder.write(result(i, i / 30))
             time.sleep(0.005)
@@ -193,12 +193,12 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     path = tmp_path / "a.rtpose"
     done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
     assert done.stderr == ""
-    said = re.search(r"a.rtpose: (\d+) frames; it ended early: the disk failed \(File too large\)", done.stdout)
+    said = re.search(r"a.rtpose: (\d+) frames; it ended early: writing failed \(File too large\)", done.stdout)
     assert said, done.stdout
-    read = load_recording(path)
+    read = read_rtpose(path)
     assert (read.complete, read.lost_bytes) == (True, 0)
-    assert len(read.poses.frame_ids) == int(said[1]) > 10
-    assert read.poses.frame_ids.tolist() == list(range(int(said[1])))
+    assert len(read.recording.frame_ids) == int(said[1]) > 10
+    assert read.recording.frame_ids.tolist() == list(range(int(said[1])))
 
 
 @ON_LINUX
@@ -209,7 +209,7 @@ def test_kill_9_at_20_random_moments(tmp_path: Path) -> None:
         for process in range(20):
             if os.fork():
                 continue
-            recorder = Recorder(Path(sys.argv[1]) / f"{process}.rtpose", overwrite=False)
+            recorder = RtposeRecorder(Path(sys.argv[1]) / f"{process}.rtpose", overwrite=False)
             for i in range(10**6):
                 recorder.write(result(i, time.monotonic()))
                 if i == 0:
@@ -233,9 +233,9 @@ def test_kill_9_at_20_random_moments(tmp_path: Path) -> None:
     assert parent.returncode == 0
     lost_s = []
     for process, when_s in killed_s.items():
-        read = load_recording(tmp_path / f"{process}.rtpose")
+        read = read_rtpose(tmp_path / f"{process}.rtpose")
         assert not read.complete
-        poses = read.poses
+        poses = read.recording
         assert poses.frame_ids.tolist() == list(range(len(poses.frame_ids)))
         ids = poses.frame_ids[:, None, None, None]
         assert (poses.poses_3d == ids).all(), "not what was recorded"
@@ -249,7 +249,7 @@ def test_kill_9_at_20_random_moments(tmp_path: Path) -> None:
 
 def test_a_page_switches_it_on_and_off(tmp_path: Path, make_result: MakeResult) -> None:
     told = Told()
-    switched = SwitchedRecorder(tmp_path, meta=lambda: {"source": "camera 0"}, tell=told)
+    switched = SwitchedRecorder(tmp_path, meta=lambda: {"source": "camera 0"}, notify=told)
     switched.write(make_result(0, (1,)))
     assert switched.file is None
     switched.switch(True)
@@ -272,9 +272,9 @@ def test_a_page_switches_it_on_and_off(tmp_path: Path, make_result: MakeResult) 
     switched.close()
     assert second != first
     assert {path.name for path in tmp_path.iterdir()} == {first, second}
-    assert load_recording(tmp_path / first).poses.frame_ids.tolist() == [1, 2]
-    assert load_recording(tmp_path / second).poses.frame_ids.tolist() == [4]
-    assert load_recording(tmp_path / second).poses.meta["source"] == "camera 0"
+    assert read_rtpose(tmp_path / first).recording.frame_ids.tolist() == [1, 2]
+    assert read_rtpose(tmp_path / second).recording.frame_ids.tolist() == [4]
+    assert read_rtpose(tmp_path / second).recording.meta["source"] == "camera 0"
 
 
 def test_a_name_that_is_given(tmp_path: Path, make_result: MakeResult) -> None:
@@ -289,7 +289,7 @@ def test_a_name_that_is_given(tmp_path: Path, make_result: MakeResult) -> None:
 
 def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
     told = Told()
-    switched = SwitchedRecorder(tmp_path / "gone", tell=told)
+    switched = SwitchedRecorder(tmp_path / "gone", notify=told)
     switched.switch(True)
     switched.switch(False)
     switched.close()
@@ -310,16 +310,27 @@ def test_one_source_of_several(tmp_path: Path, make_result: MakeResult) -> None:
     switched.close()
     (path,) = tmp_path.iterdir()
     assert path.name.endswith("-source1.rtpose")
-    assert load_recording(path).poses.frame_ids.tolist() == [1, 3]
+    assert read_rtpose(path).recording.frame_ids.tolist() == [1, 3]
 
 
 def test_the_end_says_only_what_has_changed(tmp_path: Path, make_result: MakeResult) -> None:
     """It has to fit where little room is left."""
     path = tmp_path / "a.rtpose"
-    recorder = Recorder(path, overwrite=False, meta=lambda: {"assumptions": ["long " * 100]})
+    recorder = RtposeRecorder(path, overwrite=False, meta=lambda: {"assumptions": ["long " * 100]})
     recorder.write(make_result(0, (1,)))
     recorder.close()
     data = path.read_bytes()
-    at = load_recording(path).frames_end
+    at = read_rtpose(path).frames_end
     assert data[at + 8] == END
     assert json.loads(data[at + 9 :]) == {"meta": {"frames": 1}}
+
+
+def test_a_file_that_appears_before_the_first_frame_is_kept(tmp_path: Path, make_result: MakeResult) -> None:
+    told = Told()
+    recorder = RtposeRecorder(tmp_path / "a.rtpose", overwrite=False, notify=told)
+    (tmp_path / "a.rtpose").write_bytes(b"of another program")
+    recorder.write(make_result(0, (1,)))
+    recorder.close()
+    assert (tmp_path / "a.rtpose").read_bytes() == b"of another program"
+    assert read_rtpose(tmp_path / "a-2.rtpose").complete
+    assert ("a-2.rtpose", "a.rtpose was created by another program: recording to a-2.rtpose") in told.said

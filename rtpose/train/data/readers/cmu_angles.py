@@ -1,6 +1,6 @@
-"""CMU Graphics Lab Motion Capture Database: makes packs of joint angles, which move the bodies that are rendered.
+"""CMU Graphics Lab Motion Capture Database: makes packs of joint angles, which animate rendered bodies.
 
-Where from, terms and files: see `cmu.py`; here only ASF/AMC, for BVH conversions lack bones. `synth/motion.py` reads
+Source, terms and files: see `cmu.py`. Only ASF/AMC, because BVH conversions lack bones. `synth/motion.py` reads
 the pack: `angles_cdeg` int16 (N, channels) hundredths of a degree, `root_units` float32 (N, 3) and bone lengths in the
 database's unit (1 / 0.45 inch), `seg` where clips start, and as JSON `meta` (an entry per clip), `channels` (bone, its
 axes) and `skeletons` (subject -> `bones`, `parent`, `order`).
@@ -17,20 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import InputError
-from rtpose.train.data.readers.cmu import (
-    ACKNOWLEDGEMENT,
-    SHORTEST_CLIP,
-    check_pack_path,
-    check_reach,
-    clips_at_pack_rate,
-    find_trials,
-    pack_joints,
-    rate_of,
-    save_pack,
-    skeleton_of,
-    trial_texts,
-)
+from rtpose.train.data.readers.cmu import ACKNOWLEDGEMENT
+from rtpose.train.data.readers.cmu_joints import check_reach, pack_joints, skeleton_of
+from rtpose.train.data.readers.cmu_trials import find_trials, rate_of, trial_texts
 from rtpose.train.data.readers.motion_files import Array, AsfSkeleton, read_amc
+from rtpose.train.data.readers.pack_writing import SHORTEST_CLIP, check_pack_path, clips_at_pack_rate, save_pack
 
 _UNIT_M = 0.0254 / 0.45
 _AXES = ("rx", "ry", "rz")
@@ -47,9 +38,9 @@ def prepare_cmu_angles(
 ) -> int:
     """Make a pack of joint angles at 30 Hz and return its number of frames.
 
-    Arguments and errors: as `prepare_cmu`; `InputError` also for a subject in `subjects` who has BVH files alone
-    (without `subjects`, those are left out), and for one with two skeletons. Clips are cut where `prepare_cmu` cuts
-    them; of a file whose rate is no multiple of 30 Hz the nearest frames are taken.
+    Arguments and errors: as `prepare_cmu`; `InputError` also for a subject in `subjects` with BVH files only
+    (without `subjects`, such subjects are left out), and for one with two skeletons. Clips are cut as in `prepare_cmu`;
+    if the rate of a file is not a multiple of 30 Hz, the nearest frames are used.
     """
     check_pack_path(out)
     found = find_trials(folder, subjects)
@@ -57,7 +48,7 @@ def prepare_cmu_angles(
     without = sorted({trial.subject for trial in found} - {trial.subject for trial in trials})
     if without and (subjects is not None or not trials):
         raise InputError(
-            f"{folder} has BVH files only of subject {', '.join(without)}: joint angles are in ASF and AMC files, as "
+            f"{folder} has only BVH files of subject {', '.join(without)}: joint angles need ASF/AMC files, such as "
             f"{without[0]}.asf and {without[0]}_01.amc"
         )
     texts = trial_texts(folder)
@@ -70,7 +61,7 @@ def prepare_cmu_angles(
             progress(done, len(trials), trial.name)
         skeleton = skeleton_of(trial, read)
         if _facts(skeletons.setdefault(trial.subject, skeleton)) != _facts(skeleton):
-            raise InputError(f"{trial.path} has another skeleton than the trials of {trial.subject} before: keep one")
+            raise InputError(f"{trial.path} has another skeleton than earlier trials of {trial.subject}: keep one")
         angles = read_amc(trial.path, skeleton)
         joints = pack_joints(skeleton, angles)
         check_reach(joints, trial.path)
@@ -86,7 +77,9 @@ def prepare_cmu_angles(
     if progress:
         progress(len(trials), len(trials), "")
     if not clips:
-        raise InputError(f"{folder}: every trial is shorter than {SHORTEST_CLIP} frames at 30 Hz: nothing to pack")
+        raise InputError(
+            f"{folder}: every trial is shorter than {SHORTEST_CLIP} frames at 30 Hz, so there is nothing to pack"
+        )
     channels = _channels(clips)
     lengths = [entry["n"] for entry in meta]
     save_pack(
@@ -118,14 +111,14 @@ def _by_axis(skeleton: AsfSkeleton, angles: dict[str, Array]) -> dict[str, Array
 
 
 def _channels(clips: list[dict[str, Array]]) -> Channels:
-    """Every bone that turns in any clip, the root first, and the axes about which it does."""
+    """Every bone that rotates in any clip, the root first, and its rotation axes."""
     there = {tuple(name.split()) for clip in clips for name in clip}
     bones = sorted({bone for bone, axis in there if axis in _AXES}, key=lambda bone: (bone != "root", bone))
     return [(bone, [axis for axis in _AXES if (bone, axis) in there]) for bone in bones]
 
 
 def _hundredths(clip: dict[str, Array], channels: Channels) -> NDArray[np.int16]:
-    """(n, channels): 0 for what the clip does not turn; within half a turn, so that it fits."""
+    """(n, channels) int16, within half a turn; 0 for channels that the clip does not have."""
     still = np.zeros_like(clip["root tx"])
     degrees = np.stack([clip.get(f"{bone} {axis}", still) for bone, axes in channels for axis in axes], axis=1)
     return np.round(100 * ((degrees + 180) % 360 - 180)).astype(np.int16)

@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import InputError
-from rtpose.train.data.readers import DatasetInfo, Poses3D, expected_file, h36m17_by_name
+from rtpose.train.data.readers.data_set_info import DataSetInfo, expected_file
+from rtpose.train.data.readers.poses import Poses3D, h36m17_by_name
 from rtpose.types import Camera, Float32
 
-INFO = DatasetInfo(
+INFO = DataSetInfo(
     name="Human3.6M",
     source="http://vision.imar.ro/human3.6m, then VideoPose3D's DATASETS.md",
     terms="Free for academic use with an account from the authors; no redistribution, no commercial use.",
@@ -192,7 +193,7 @@ def load_human36m(
                 known = {joint: name for joint, name in _NAME_OF.items() if name in source.joints}
                 out.append(
                     Poses3D(
-                        poses_m=h36m17_by_name(camera_from_world(world[rows], *place), _ALL_JOINTS, _NAME_OF),
+                        poses_m=h36m17_by_name(to_camera_space(world[rows], *place), _ALL_JOINTS, _NAME_OF),
                         subject=subject, action=action, sequence=str(take), frames=rows, fps=FPS,
                         camera_name=lens.name, camera=lens.camera, image_size=lens.image_size,
                         joints_px=h36m17_by_name(seen[rows], source.joints, known),
@@ -209,9 +210,7 @@ def _action_of(take: str) -> str:
     return {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"}.get(action, action)
 
 
-def camera_from_world(
-    points_m: Float32, orientation: Sequence[float], place_mm: Sequence[float]
-) -> NDArray[np.float32]:
+def to_camera_space(points_m: Float32, orientation: Sequence[float], place_mm: Sequence[float]) -> NDArray[np.float32]:
     """(..., 3) metres in the recordings' world (z up) -> camera space."""
     w, x, y, z = np.asarray(orientation, dtype=np.float64) / np.linalg.norm(orientation)
     world_from_camera = np.array(

@@ -13,10 +13,11 @@ from typing import Literal
 import numpy as np
 
 from rtpose.errors import InputError
-from rtpose.train.data.readers import DatasetInfo, Poses2D, expected_file, h36m17_by_name
 from rtpose.train.data.readers._matlab import read_mat
+from rtpose.train.data.readers.data_set_info import DataSetInfo, expected_file
+from rtpose.train.data.readers.poses import Poses2D, h36m17_by_name
 
-INFO = DatasetInfo(
+INFO = DataSetInfo(
     name="Leeds Sports Pose",
     source="https://sam.johnson.io/research/lsp.html",
     terms="Given for research; the pictures are from Flickr and belong to their makers.",
@@ -41,8 +42,8 @@ _LSP_PEOPLE = 2000
 def load_lsp(folder: Path, *, split: Literal["train", "test", "all"] = "all") -> Poses2D:
     """LSP (2,000 people, the first half for training) or LSPET (10,000, all for training), by what `joints.mat` holds.
 
-    "root", "spine" and "thorax" are NaN, which the sets do not have: `as_detected` makes them of hips and shoulders.
-    Errors: `InputError` for a wrong folder, another version, or the test half of LSPET, which has none.
+    "root", "spine" and "thorax" are NaN, which the sets do not have: `as_detected_or_nan` makes them of hips and
+    shoulders. Errors: `InputError` for a wrong folder, another version, or the test half of LSPET, which has none.
     """
     path = expected_file(folder, "joints.mat", INFO)
     joints = np.asarray(read_mat(path, "joints")["joints"])

@@ -81,7 +81,9 @@ def read_asf(path: Path) -> AsfSkeleton:
                 found[child].parent = parent
                 skeleton.bones[child] = found[child]
     except (KeyError, ValueError, IndexError) as error:
-        raise InputError(f"{path} is no complete ASF skeleton ({error}): fetch the subject's .asf file again") from None
+        raise InputError(
+            f"{path} is no complete ASF skeleton ({error}): download the subject's .asf file again"
+        ) from None
     if units.get("angle", "deg") != "deg" or root.get("axis", ["XYZ"])[0].upper() != "XYZ":
         raise InputError(f"{path} uses other angles than the database (degrees, axis XYZ): it cannot be read")
     return skeleton
@@ -131,17 +133,17 @@ def read_amc(path: Path, skeleton: AsfSkeleton) -> dict[str, Array]:
         raise InputError(f"{path} has other channels for {wrong[0]} than its skeleton: it belongs to another .asf file")
     per_frame = 1 + sum(1 + widths[name] for name in names)
     if "root" not in names or len(tokens) % per_frame:
-        raise InputError(f"{path} is no complete AMC motion: fetch it again")
+        raise InputError(f"{path} is no complete AMC motion: download it again")
     table = np.array(tokens, dtype=object).reshape(-1, per_frame)
     out: dict[str, Array] = {}
     column = 1
     for name in names:
         if (table[:, column] != name).any():
-            raise InputError(f"{path} is no complete AMC motion (a frame lacks {name}): fetch it again")
+            raise InputError(f"{path} is no complete AMC motion (a frame lacks {name}): download it again")
         try:
             out[name] = table[:, column + 1 : column + 1 + widths[name]].astype(np.float64)
         except ValueError as error:
-            raise InputError(f"{path} is no complete AMC motion ({error}): fetch it again") from None
+            raise InputError(f"{path} is no complete AMC motion ({error}): download it again") from None
         column += 1 + widths[name]
     return out
 
@@ -258,9 +260,9 @@ def read_bvh(path: Path) -> BvhMotion:
         width = sum(map(len, motion.channels.values()))
         motion.frames = np.array(numbers[2:], dtype=np.float64).reshape(count, width)
     except (ValueError, IndexError) as error:
-        raise InputError(f"{path} is no complete BVH file ({error}): fetch it again") from None
+        raise InputError(f"{path} is no complete BVH file ({error}): download it again") from None
     if not motion.frames.size or motion.frame_time_s <= 0:
-        raise InputError(f"{path} holds no frames or no frame time: fetch it again")
+        raise InputError(f"{path} holds no frames or no frame time: download it again")
     return motion
 
 

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import InputError
-from rtpose.train.data.readers import DatasetInfo, Poses3D, expected_file, h36m17_by_name
 from rtpose.train.data.readers._matlab import read_mat, read_mat73
+from rtpose.train.data.readers.data_set_info import DataSetInfo, expected_file
+from rtpose.train.data.readers.poses import Poses3D, h36m17_by_name
 from rtpose.types import Camera
 
-INFO = DatasetInfo(
+INFO = DataSetInfo(
     name="MPI-INF-3DHP",
     source="https://vcai.mpi-inf.mpg.de/3dhp-dataset/",
     terms="For scientific research only; no commercial use, no redistribution.",
@@ -133,11 +134,11 @@ def load_mpi_inf_3dhp_test(
         true_m, chosen_m = (_test_array(data[key], 3, path) / 1000.0 for key in ("annot3", annotation))
         activity = data["activity_annotation"].ravel().astype(int)
         if not len(valid) == len(pixels) == len(true_m) == len(chosen_m) == len(activity):
-            raise InputError(f"{path}: its arrays differ in length: fetch it again")
+            raise InputError(f"{path}: its arrays differ in length: download it again")
         if not len(frames):
-            raise InputError(f"{path} has no valid frame: fetch it again")
+            raise InputError(f"{path} has no valid frame: download it again")
         if not ((activity[frames] >= 1) & (activity[frames] <= len(ACTIVITIES))).all():
-            raise InputError(f"{path} has activities other than 1 to {len(ACTIVITIES)}: it is another version")
+            raise InputError(f"{path} has activities other than 1 to {len(ACTIVITIES)}: this is another version")
         out.append(
             Poses3D(
                 poses_m=h36m17_by_name(chosen_m[frames], _TEST_JOINTS, _NAME_OF),
@@ -159,7 +160,7 @@ def _train_cell(cells: Any, view: int, dimensions: int, path: Path) -> NDArray[n
     if rows.shape[1] != len(_TRAIN_JOINTS) * dimensions:
         raise InputError(
             f"{path} has rows of {rows.shape[1]} numbers for a camera, not {len(_TRAIN_JOINTS) * dimensions}: "
-            "it is another version"
+            "this is another version"
         )
     return rows.reshape(len(rows), len(_TRAIN_JOINTS), dimensions)
 
@@ -169,7 +170,7 @@ def _test_array(array: NDArray[Any], dimensions: int, path: Path) -> NDArray[np.
     if array.ndim != 4 or array.shape[1:] != (1, len(_TEST_JOINTS), dimensions):
         raise InputError(
             f"{path} has an array {array.shape}, not (frames, 1, {len(_TEST_JOINTS)}, {dimensions}): "
-            "it is another version"
+            "this is another version"
         )
     return array[:, 0].astype(np.float64)
 
@@ -190,7 +191,9 @@ def _fit_camera(points_m: NDArray[np.float64], pixels: NDArray[np.float64], path
         (focal, centre), *_ = np.linalg.lstsq(design, seen[:, axis], rcond=None)
         error = float(np.median(np.abs(design @ (focal, centre) - seen[:, axis])))
         if not (focal > 0 and error <= _MAX_PROJECTION_ERROR_PX):
-            raise InputError(f"{path}: its 2D joints are no projection of annot3 ({error:.0f} px off): fetch it again")
+            raise InputError(
+                f"{path}: its 2D joints are no projection of annot3 ({error:.0f} px off): download it again"
+            )
         solved.append((float(focal), float(centre)))
     (fx, cx), (fy, cy) = solved
     return Camera(fx=fx, fy=fy, cx=cx, cy=cy)

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import InputError
-from rtpose.train.data.readers import DatasetInfo, Poses2D, h36m17_by_name
 from rtpose.train.data.readers._matlab import read_mat
+from rtpose.train.data.readers.data_set_info import DataSetInfo
+from rtpose.train.data.readers.poses import Poses2D, h36m17_by_name
 
-INFO = DatasetInfo(
+INFO = DataSetInfo(
     name="MPII Human Pose",
     source="http://human-pose.mpi-inf.mpg.de",
     terms="Annotations under the Simplified BSD licence, given for research; the pictures belong to their makers.",

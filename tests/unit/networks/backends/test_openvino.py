@@ -8,6 +8,7 @@ import pytest
 from rtpose.errors import ModelError
 from rtpose.networks.backends import load_backend
 from rtpose.networks.backends.openvino import OpenVinoBackend
+from rtpose.networks.options import LoadOptions
 
 onnx = pytest.importorskip("onnx", reason="writes its networks with onnx: pip install 'rtpose[train]'")
 
@@ -34,7 +35,7 @@ def network(tmp_path: Path) -> Path:
 
 
 def test_runs_named_arrays(network: Path) -> None:
-    backend = load_backend("openvino", network, threads=1)
+    backend = load_backend(network, LoadOptions(threads=1))
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
     result = backend.run({"y": np.ones((2, 3), np.float32), "x": x})
     assert list(result) == ["double", "plus"]
@@ -60,10 +61,10 @@ def test_results_belong_to_the_caller(network: Path) -> None:
 
 
 def test_computes_only_wanted_outputs_in_their_order(network: Path) -> None:
-    both = OpenVinoBackend(network, outputs=("plus", "double"))
+    both = OpenVinoBackend(network, LoadOptions(outputs=("plus", "double")))
     ones = np.ones((1, 3), np.float32)
     assert list(both.run({"x": ones, "y": ones})) == ["plus", "double"]
-    one = OpenVinoBackend(network, outputs=("double",))
+    one = OpenVinoBackend(network, LoadOptions(outputs=("double",)))
     assert list(one.run({"x": ones, "y": ones})) == ["double"]
 
 
@@ -73,14 +74,14 @@ def test_computes_in_float32_on_every_processor(network: Path) -> None:
 
 
 def test_knows_shapes_and_facts(network: Path) -> None:
-    backend = OpenVinoBackend(network, outputs=("plus",))
+    backend = OpenVinoBackend(network, LoadOptions(outputs=("plus",)))
     assert backend.input_shapes == {"x": (-1, 3), "y": (-1, 3)}
     assert backend.metadata == {"name": "sums", "input size": "N x 3"}
 
 
 def test_unknown_output_is_named(network: Path) -> None:
     with pytest.raises(ModelError, match=r"no output triple \(it has double, plus\)"):
-        OpenVinoBackend(network, outputs=("triple",))
+        OpenVinoBackend(network, LoadOptions(outputs=("triple",)))
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from rtpose.errors import ModelError
 from rtpose.modules.registry import build_network
 from rtpose.networks.backends import load_backend
+from rtpose.networks.options import LoadOptions
 from rtpose.pose.lift.codec import DepthCodec
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.train.export import export_weights
@@ -37,29 +38,29 @@ def test_it_lifts_as_the_module_does(file: Path) -> None:
     points = np.random.default_rng(0).normal(scale=0.1, size=(5, 34)).astype(np.float32)
     with torch.no_grad():
         expected = network(torch.from_numpy(points)).numpy()
-    lifter = NetworkLifter(str(file), backend="torch")
+    lifter = NetworkLifter(str(file), options=LoadOptions("torch"))
     assert np.array_equal(lifter.depth(points), expected)
     assert lifter.facts == FACTS
 
 
 def test_what_other_runtimes_and_wrong_files_say(file: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="the backend 'torch' does"):
-        load_backend("openvino", file)
+        load_backend(file)
     with pytest.raises(ModelError, match="does not exist"):
-        load_backend("torch", tmp_path / "gone.safetensors")
+        load_backend(tmp_path / "gone.safetensors", LoadOptions("torch"))
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(file.read_bytes()[:100])
     with pytest.raises(ModelError, match="cannot be read as a safetensors file"):
-        load_backend("torch", broken)
+        load_backend(broken, LoadOptions("torch"))
     save_file(load_file(file), broken)
     with pytest.raises(ModelError, match="does not name its architecture"):
-        load_backend("torch", broken)
+        load_backend(broken, LoadOptions("torch"))
     other = {**FACTS, "architecture": json.dumps({**ARCHITECTURE, "width": 16})}
     save_file(
         load_file(file), broken, metadata={k: v if isinstance(v, str) else json.dumps(v) for k, v in other.items()}
     )
-    with pytest.raises(ModelError, match="do not fit its architecture"):
-        load_backend("torch", broken)
+    with pytest.raises(ModelError, match="do not match its architecture"):
+        load_backend(broken, LoadOptions("torch"))
 
 
 def test_a_temporal_lifter_remembers_as_its_onnx_file_does(tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_a_temporal_lifter_remembers_as_its_onnx_file_does(tmp_path: Path) -> No
     weights = tmp_path / "temporal.safetensors"
     in_onnx = NetworkLifter(str(onnx_file))
     export_weights(network, in_onnx.facts, weights)
-    in_torch = NetworkLifter(str(weights), backend="torch")
+    in_torch = NetworkLifter(str(weights), options=LoadOptions("torch"))
     assert in_torch.remembers
     points = np.random.default_rng(0).normal(scale=0.1, size=(3, 2, 34)).astype(np.float32)
     with torch.no_grad():

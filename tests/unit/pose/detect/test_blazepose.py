@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,8 +10,11 @@ import av
 import numpy as np
 import pytest
 
-from rtpose.networks import model_files
-from rtpose.pose.detect import blazepose, open_detector, ssd
+from rtpose.errors import ConfigError, ModelError
+from rtpose.networks import downloads
+from rtpose.networks.options import LoadOptions
+from rtpose.networks.pool import NetworkPool
+from rtpose.pose.detect import blazepose, heatmaps, open_detector, ssd
 from rtpose.pose.detect.blazepose import BlazePose
 from rtpose.skeleton import BLAZEPOSE33
 from rtpose.types import Frame, Person2D
@@ -30,6 +33,19 @@ class Body:
     presence: float = 1.0
     detection_logit: float = 3.0
     visibility_logit: float = 5.0
+    presence_logit: float = 5.0
+    roll_rad: float = 0.0
+    """Clockwise as seen, away from upright."""
+
+    @property
+    def up(self) -> np.ndarray:
+        """(2,): from the hips to the head, in the picture."""
+        return np.array([np.sin(self.roll_rad), -np.cos(self.roll_rad)])
+
+    def world_m(self) -> np.ndarray:
+        """(39, 3): its joints in camera axes."""
+        along = np.linspace(-1, 1, 39)
+        return np.column_stack([along[:, None] * self.up + 0.1, along**2])
 
 
 @dataclass
@@ -57,7 +73,7 @@ class World:
             if pixels[y, x, 2] < 0.9:  # hidden
                 continue
             hips = np.array([body.x, body.y]) / SIDE
-            above = hips - (0, body.radius / SIDE)
+            above = hips + body.up * body.radius / SIDE
             i = np.linalg.norm(anchors - hips, axis=1).argmin()
             size = np.array([0.1, 0.1])
             values = [hips - anchors[i], size, *(p - anchors[i] for p in (hips, above, hips, above))]
@@ -68,9 +84,13 @@ class World:
     def look(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         self.looks += 1
         pixels = inputs["input_1"][0] * 255
-        # Squares are upright here. Two places near the middle tell scale and shift.
+        # Two places near the middle tell shift, scale and turn.
         middle, beside = pixels[128, 128, :2], pixels[128, 144, :2]
-        scale = max((beside[0] - middle[0]) / 16, 1e-3)
+        scale = max(float(np.hypot(*(beside - middle))) / 16, 1e-3)
+        angle = np.arctan2(*(beside - middle)[::-1])
+        c, s = np.cos(angle), np.sin(angle)
+        picture_from_square = np.array([[c, -s], [s, c]])
+        world = np.zeros((39, 3), np.float32)
         raw = np.zeros((39, 5), np.float32)
         raw[:, 3:] = -9
         nearest = min(self.bodies, key=lambda b: np.hypot(*(middle - (b.x, b.y))), default=None)
@@ -80,15 +100,19 @@ class World:
             hips = np.array([nearest.x, nearest.y])
             angles = np.arange(39)
             ring = hips + 0.8 * nearest.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-            ring[33], ring[34] = hips, hips - (0, nearest.radius)
-            raw[:, :2] = (ring - middle) / scale + 128
-            raw[:, 3:] = nearest.visibility_logit
+            ring[33], ring[34] = hips, hips + nearest.radius * nearest.up
+            raw[:, :2] = (ring - middle) @ picture_from_square / scale + 128  # rows: the inverse rotation
+            raw[:, 2] = angles
+            raw[:, 3], raw[:, 4] = nearest.visibility_logit, nearest.presence_logit
+            world = nearest.world_m()
+            world[:, :2] = world[:, :2] @ picture_from_square
         if self.raw_value is not None:
             raw[:] = self.raw_value
         return {
             "Identity": raw.reshape(1, 195),
             "Identity_1": np.array([[presence]], np.float32),
             "Identity_3": np.full((1, 64, 64, 39), -10, np.float32),
+            "Identity_4": world.reshape(1, 117).astype(np.float32),
         }
 
 
@@ -101,11 +125,11 @@ class PretendedNetwork:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
 
-    def load(model: Path, *, precision: str, outputs: Sequence[str], threads: int | None) -> PretendedNetwork:
+    def load(pool: NetworkPool, model: Path, options: LoadOptions) -> PretendedNetwork:
         return PretendedNetwork(world.find if "detection" in model.name else world.look)
 
-    monkeypatch.setattr(blazepose, "load_network", load)
-    monkeypatch.setattr(model_files, "ensure", Path)
+    monkeypatch.setattr(NetworkPool, "load", load)
+    monkeypatch.setattr(downloads, "ensure", Path)
     return world
 
 
@@ -267,9 +291,71 @@ def test_refine_moves_to_the_heatmaps_peak() -> None:
     heatmap[40, 40, 1] = 9.0  # far from the second point
     heatmap[63, 0, 2] = 9.0
     points = np.array([[11.5, 19.5], [11.5, 19.5], [-30.0, 63.5]], np.float32) / 64
-    refined = blazepose._refine(points, heatmap)
+    refined = heatmaps.refine(points, heatmap)
     np.testing.assert_allclose(refined[0] * 64, [12, 21], atol=1e-3)
     np.testing.assert_array_equal(refined[1:], points[1:])
+
+
+def test_spread_tells_one_sharp_peak_from_a_wide_one_and_from_two() -> None:
+    heatmap = np.full((64, 64, 4), -10, np.float32)
+    heatmap[20, 30, 0] = 8
+    heatmap[20:25, 30:35, 1] = 8
+    heatmap[10, 10, 2] = heatmap[10, 50, 2] = 8
+    one, wide, two, none = heatmaps.spread(heatmap)
+    assert one == pytest.approx(0, abs=1e-3)
+    assert wide == pytest.approx(2, abs=1e-3)  # a variance of 2 on each axis
+    assert two == pytest.approx(20, abs=1e-3)
+    assert none == pytest.approx(heatmaps.UNKNOWN_SPREAD)
+
+
+@pytest.mark.parametrize("roll_deg", [0, 35, -90, 160])
+def test_evidence_is_in_the_pictures_pixels_and_camera_axes(world: World, roll_deg: float) -> None:
+    """However the person and so the square are turned."""
+    body = Body(128, 128, radius=40.0, visibility_logit=2.0, presence_logit=1.0, roll_rad=np.radians(roll_deg))
+    world.bodies = [body]
+    (person,) = BlazePose().detect(frame(world))
+    evidence = person.evidence
+    assert evidence is not None
+    names = ("image_z_px", "world_m", "visibility", "presence", "spread_px")
+    shapes = [getattr(evidence, name).shape for name in names]
+    assert shapes == [(33,), (33, 3), (33,), (33,), (33,)]
+    assert {getattr(evidence, name).dtype for name in names} == {np.dtype(np.float32)}
+    assert np.angle(np.exp(1j * (evidence.angle_rad - body.roll_rad))) == pytest.approx(0, abs=0.02)
+    # The picture's red and green are whole numbers, from which the stand-in reads the turn.
+    np.testing.assert_allclose(evidence.world_m, body.world_m()[:33], atol=0.06)
+    side = 2 * 40.0 * blazepose.ROI_MARGIN
+    np.testing.assert_allclose(evidence.image_z_px, np.arange(33) * side / 256, rtol=1e-3)
+    np.testing.assert_allclose(evidence.visibility, 1 / (1 + np.exp(-2.0)), rtol=1e-5)
+    np.testing.assert_allclose(evidence.presence, 1 / (1 + np.exp(-1.0)), rtol=1e-5)
+    np.testing.assert_allclose(evidence.spread_px, heatmaps.UNKNOWN_SPREAD * side / 64, rtol=1e-3)
+    np.testing.assert_allclose(person.keypoints[:, 2], np.minimum(evidence.visibility, evidence.presence))
+
+
+def test_another_network_with_the_same_names_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.bodies = [Body(128, 128)]
+    look = world.look
+    monkeypatch.setattr(world, "look", lambda inputs: look(inputs) | {"Identity_4": np.zeros((1, 99), np.float32)})
+    with pytest.raises(ModelError, match=r"Identity_4 is \(1, 99\), expected \(1, 117\)"):
+        BlazePose().detect(frame(world))
+
+
+def test_3d_joints_that_are_garbage_are_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.bodies = [Body(128, 128)]
+    look = world.look
+    monkeypatch.setattr(world, "look", lambda inputs: look(inputs) | {"Identity_4": np.full((1, 117), np.nan)})
+    assert BlazePose().detect(frame(world)) == []
+
+
+def test_the_three_networks_and_no_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(downloads, "ensure", lambda name: (asked.append(name), Path(name))[1])
+    for network in (None, "lite", "full", "heavy"):
+        open_detector("blazepose", network=network)
+    assert [name for name in asked if "landmark" in name] == [
+        f"pose_landmark_{size}.tflite" for size in ("full", "lite", "full", "heavy")
+    ]
+    with pytest.raises(ConfigError, match="blazepose has no network 'huge': choose one of full, heavy, lite"):
+        BlazePose(network="huge")
 
 
 # The real networks
@@ -288,9 +374,7 @@ def clip(name: str, limit: int | None = None) -> Iterator[Frame]:
 
 @pytest.fixture(scope="module")
 def real() -> BlazePose:
-    if any(status.state != "ready" for status in model_files.list_files()):
-        pytest.skip("needs BlazePose's networks: rtpose models pull")
-    return BlazePose(threads=2)
+    return BlazePose(options=LoadOptions(threads=2))
 
 
 @pytest.fixture
@@ -329,6 +413,25 @@ def test_a_room_with_a_table_holds_nobody(detector: BlazePose) -> None:
     assert [detector.detect(one) for one in clip("intel_one_by_one_person.mp4", 60)] == [[]] * 60
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_the_real_networks_3d_stands_as_the_person_does(real: BlazePose, turns: int) -> None:
+    """Up in the picture is up in the network's own 3D, also where the picture is turned."""
+    (upright,) = clip("tfjs_pose.jpg")
+    real.reset()
+    (person,) = real.detect(Frame(np.ascontiguousarray(np.rot90(upright.image, turns)), 0, 0, 0.0))
+    assert person.evidence is not None
+    flat, solid = person.keypoints[:, :2], person.evidence.world_m
+    for high, low in (("nose", "left_hip"), ("left_shoulder", "left_hip"), ("right_hip", "right_ankle")):
+        i, j = BLAZEPOSE33.index_of[high], BLAZEPOSE33.index_of[low]
+        in_picture, in_space = flat[i] - flat[j], solid[i, :2] - solid[j, :2]
+        cosine = in_picture @ in_space / np.linalg.norm(in_picture) / np.linalg.norm(in_space)
+        assert cosine > 0.97, (high, low)
+    hips = [BLAZEPOSE33.index_of[name] for name in ("left_hip", "right_hip")]
+    assert np.linalg.norm(solid[hips].mean(0)) < 0.05
+    assert 0.5 < np.linalg.norm(solid[BLAZEPOSE33.index_of["nose"]]) < 0.9
+    assert np.median(person.evidence.spread_px) < 0.05 * np.ptp(flat[:, 1])
+
+
 def test_half_a_person_has_no_sure_legs(detector: BlazePose) -> None:
     (first,) = clip("tfjs_pose_squats.mp4", 1)
     half = Frame(np.ascontiguousarray(first.image[:560]), 0, 0, 0.0)
@@ -341,7 +444,7 @@ def test_half_a_person_has_no_sure_legs(detector: BlazePose) -> None:
 def test_several_people(real: BlazePose) -> None:
     (first,) = clip("tfjs_pose_squats.mp4", 1)
     three = np.ascontiguousarray(np.hstack([first.image, first.image[:, ::-1], first.image]))
-    people = open_detector("blazepose", persons=4, threads=2).detect(Frame(three, 0, 0, 0.0))
+    people = open_detector("blazepose", persons=4, options=LoadOptions(threads=2)).detect(Frame(three, 0, 0, 0.0))
     assert sorted(int(joint(person, "nose")[0] // first.size[0]) for person in people) == [0, 1, 2]
 
 

@@ -4,11 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from proxies import no_web
 
 from rtpose.errors import ConfigError, ModelError
-from rtpose.pose.detect import open_detector, open_finder
+from rtpose.pose.detect import network_files, open_detector, open_finder
+from rtpose.types import Frame
 
 
 def test_unknown_name() -> None:
@@ -23,11 +25,20 @@ def test_fewer_than_one_person() -> None:
         open_detector("blazepose", persons=0)
 
 
-def test_no_network_files_and_no_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blazepose_needs_no_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path))
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(ModelError, match="rtpose models import FILE"):
-        open_detector("blazepose")
+    no_web(monkeypatch)
+    picture = np.zeros((48, 64, 3), np.uint8)
+    assert open_detector("blazepose").detect(Frame(picture, 0, 0, 0.0)) == []
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_files_of_a_detector() -> None:
+    assert network_files("blazepose") == network_files("blazepose", "full")
+    assert network_files("blazepose", "heavy") == ("pose_detection.tflite", "pose_landmark_heavy.tflite")
+    assert network_files("rtmpose") == ("yolox_tiny_humanart.onnx", "rtmpose_s_body7.onnx")
+    with pytest.raises(ConfigError, match="rtmpose has no network 'heavy': choose one of s"):
+        network_files("rtmpose", "heavy")
 
 
 def test_no_network_files_and_no_web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rtmpose_files import BLOCK, CROP, SURE, Painted, picture_of, write_finder, write_joints
 
 from rtpose.errors import ModelError
-from rtpose.networks import model_files
+from rtpose.networks import downloads, model_files
 from rtpose.pose.detect import open_detector, open_finder, outputs_of
 from rtpose.pose.detect.rtmpose import (
     DEVIATION,
@@ -38,7 +38,7 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _networks(networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_files, "ensure", lambda name: networks / name)
+    monkeypatch.setattr(downloads, "ensure", lambda name: networks / name)
 
 
 def frame(picture: Image, i: int = 0, fps: float = 30.0) -> Frame:
@@ -77,6 +77,7 @@ def test_squares_for_cascaded_stand_upright_around_the_box() -> None:
 def test_joints_are_where_they_are() -> None:
     person = Painted(60, 30)
     (found,) = RtmPose().detect(frame(picture_of([person])))
+    assert found.evidence is None
     # The first bin of a block is taken, one pixel of the crop inside its edge.
     corner = person.joints.round() - BLOCK // 2
     np.testing.assert_allclose(found.keypoints[:, :2], corner + 0.5, atol=1.5)
@@ -351,7 +352,7 @@ def test_outputs_are_those_of_the_networks() -> None:
 
 def test_another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_joints(tmp_path / PERSON_FILE)
-    monkeypatch.setattr(model_files, "ensure", lambda name: tmp_path / name)
+    monkeypatch.setattr(downloads, "ensure", lambda name: tmp_path / name)
     with pytest.raises(ModelError, match="no output dets"):
         PersonFinder()
 
@@ -359,7 +360,7 @@ def test_another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_is_not_finite_is_nobody(tmp_path: Path, networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_finder(tmp_path / PERSON_FILE, (float("nan"), 10, 50, 90))
     places = {PERSON_FILE: tmp_path, LANDMARK_FILE: networks}
-    monkeypatch.setattr(model_files, "ensure", lambda name: places[name] / name)
+    monkeypatch.setattr(downloads, "ensure", lambda name: places[name] / name)
     assert RtmPose().detect(frame(picture_of([Painted(40, 30)]))) == []
 
 

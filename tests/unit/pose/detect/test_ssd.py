@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtpose.pose.detect import ssd
@@ -63,6 +63,7 @@ def test_boxes_without_area_end() -> None:
     assert len(merged) == 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, width=32), min_size=1, max_size=20))
 def test_sigmoid_is_finite_and_rises(logits: list[float]) -> None:
     values = ssd.sigmoid(np.sort(np.array(logits, np.float32)))

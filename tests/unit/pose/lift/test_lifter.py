@@ -8,6 +8,7 @@ from runnable import RUNNABLE
 
 from rtpose.errors import ConfigError, ModelError
 from rtpose.geometry import camera_from_fov, pixels_from_camera, standing_height
+from rtpose.networks.options import LoadOptions
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.pose.lift.memory import MAX_GAP_S
 from rtpose.skeleton import H36M17
@@ -37,7 +38,7 @@ def lifter_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("backend", RUNNABLE)
 def test_poses_project_onto_the_2d_joints(lifter_path: Path, backend: str) -> None:
     keypoints = _people()
-    poses, roots, confidence = NetworkLifter(str(lifter_path), backend=backend).lift(keypoints, CAMERA)
+    poses, roots, confidence = NetworkLifter(str(lifter_path), options=LoadOptions(backend)).lift(keypoints, CAMERA)
     projected = pixels_from_camera(poses + roots[:, None], CAMERA)
     np.testing.assert_allclose(projected, keypoints[..., :2], atol=0.1)
     np.testing.assert_allclose(confidence, 0.9)
@@ -112,7 +113,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, lifter_path: Path, backend: s
     path = tmp_path / "damaged.onnx"
     path.write_bytes(lifter_path.read_bytes()[:-100] if damage is None else damage)
     with pytest.raises(ModelError, match=r"damaged\.onnx"):
-        NetworkLifter(str(path), backend=backend)
+        NetworkLifter(str(path), options=LoadOptions(backend))
 
 
 def test_unknown_names() -> None:
@@ -123,7 +124,7 @@ def test_unknown_names() -> None:
     with pytest.raises(ConfigError, match="height"):
         NetworkLifter(height_m=17)
     with pytest.raises(ConfigError, match="no backend 'abacus'"):
-        NetworkLifter(backend="abacus")
+        NetworkLifter(options=LoadOptions("abacus"))
 
 
 def test_camera_as_array() -> None:

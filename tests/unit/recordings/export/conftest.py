@@ -5,7 +5,7 @@ import pytest
 
 from rtpose.assets import small_pack
 from rtpose.geometry import camera_from_viewer, pixels_from_camera
-from rtpose.recordings.npz import PosesFile, recording_meta
+from rtpose.recordings.recording import Recording, recording_meta
 from rtpose.skeleton import H36M17
 from rtpose.train.data.motion_pack import load_motion_pack
 from rtpose.types import Camera
@@ -20,7 +20,7 @@ CAMERA = Camera(800, 800, 640, 360)
 
 
 @pytest.fixture(scope="session")
-def poses() -> PosesFile:
+def poses() -> Recording:
     """100 frames at 30 Hz, the first at 2 s."""
     pack = load_motion_pack(small_pack())
     clips = [i for i, clip in enumerate(pack.clips) if clip["clip"] in ("05_02", "06_02")]
@@ -39,7 +39,7 @@ def poses() -> PosesFile:
     ids[AWAY, 1] = -1
     for array in (points, roots, confidence, keypoints):
         array[AWAY, 1] = np.nan
-    return PosesFile(
+    return Recording(
         poses_3d=points,
         root_3d=roots,
         confidence=confidence,
@@ -56,7 +56,7 @@ def poses() -> PosesFile:
 
 
 @pytest.fixture(scope="session")
-def points(poses: PosesFile) -> np.ndarray:
+def points(poses: Recording) -> np.ndarray:
     """(100, 2, 17, 3) metres, camera space."""
     return poses.poses_3d.astype(float) + poses.root_3d[:, :, None]
 

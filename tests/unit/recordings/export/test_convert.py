@@ -17,11 +17,13 @@ import trc
 from pygltflib import GLTF2
 
 from rtpose.errors import InputError, MissingExtraError, OutputError
-from rtpose.recordings.export import FORMATS, convert
-from rtpose.recordings.npz import PosesFile, load_poses, save_poses
-from rtpose.recordings.rtpose_file import load_recording
+from rtpose.recordings.export import FORMATS, export_recording
+from rtpose.recordings.npz import read_npz, write_npz
+from rtpose.recordings.recording import Recording
+from rtpose.recordings.rtpose_file import read_rtpose
 from rtpose.skeleton import H36M17
 
+FRAMES = 100
 IDS = (3, 12)
 AWAY = slice(40, 60)
 HIDDEN = (slice(20, 25), H36M17.index_of["left_wrist"])
@@ -29,11 +31,11 @@ MM = 1e-3
 
 
 @pytest.fixture(scope="module")
-def folder(poses: PosesFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(poses: Recording, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The recording in every format, both people in it."""
     folder = tmp_path_factory.mktemp("converted")
     for suffix in FORMATS:
-        convert(poses, folder / f"dance{suffix}")
+        export_recording(poses, folder / f"dance{suffix}")
     return folder
 
 
@@ -45,8 +47,8 @@ def test_one_file_for_each_person_where_a_format_holds_one(folder: Path) -> None
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_one_person_alone(poses: PosesFile, tmp_path: Path, suffix: str) -> None:
-    said = convert(poses, tmp_path / f"one{suffix}", person=12)
+def test_one_person_alone(poses: Recording, tmp_path: Path, suffix: str) -> None:
+    said = export_recording(poses, tmp_path / f"one{suffix}", person=12)
     assert [path.name for path in tmp_path.iterdir()] == [f"one{suffix}"]
     assert len(said) == 1
     assert said[0].startswith(f"{tmp_path / 'one'}{suffix}: person 12")
@@ -55,23 +57,23 @@ def test_one_person_alone(poses: PosesFile, tmp_path: Path, suffix: str) -> None
 # npz and .rtpose
 
 
-def npz_bytes(poses: PosesFile, path: Path) -> bytes:
+def npz_bytes(poses: Recording, path: Path) -> bytes:
     with path.open("wb") as file:
-        save_poses(file, poses)
+        write_npz(file, poses)
     return path.read_bytes()
 
 
-def test_npz_and_rtpose_are_equal_bit_by_bit(poses: PosesFile, folder: Path, tmp_path: Path) -> None:
+def test_npz_and_rtpose_are_equal_bit_by_bit(poses: Recording, folder: Path, tmp_path: Path) -> None:
     whole = npz_bytes(poses, tmp_path / "whole.npz")
     assert (folder / "dance.npz").read_bytes() == whole
-    recording = load_recording(folder / "dance.rtpose")
+    recording = read_rtpose(folder / "dance.rtpose")
     assert recording.complete
-    assert npz_bytes(recording.poses, tmp_path / "back.npz") == whole
+    assert npz_bytes(recording.recording, tmp_path / "back.npz") == whole
 
 
-def test_one_person_of_an_npz_keeps_all_frames(poses: PosesFile, tmp_path: Path) -> None:
-    convert(poses, tmp_path / "one.npz", person=12)
-    one = load_poses(tmp_path / "one.npz")
+def test_one_person_of_an_npz_keeps_all_frames(poses: Recording, tmp_path: Path) -> None:
+    export_recording(poses, tmp_path / "one.npz", person=12)
+    one = read_npz(tmp_path / "one.npz")
     np.testing.assert_array_equal(one.track_ids[:, 0], poses.track_ids[:, 1])
     np.testing.assert_array_equal(one.poses_3d[:, 0], poses.poses_3d[:, 1])
     np.testing.assert_array_equal(one.timestamps_s, poses.timestamps_s)
@@ -80,7 +82,7 @@ def test_one_person_of_an_npz_keeps_all_frames(poses: PosesFile, tmp_path: Path)
 # CSV and JSON
 
 
-def test_csv(poses: PosesFile, points: np.ndarray, folder: Path) -> None:
+def test_csv(poses: Recording, points: np.ndarray, folder: Path) -> None:
     with (folder / "dance.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 100 + 80
@@ -100,8 +102,8 @@ def test_csv(poses: PosesFile, points: np.ndarray, folder: Path) -> None:
     assert float(row["right_wrist_confidence"]) == 0.75
 
 
-def test_csv_has_a_row_for_a_frame_without_people(poses: PosesFile, tmp_path: Path) -> None:
-    convert(poses, tmp_path / "one.csv", person=12)
+def test_csv_has_a_row_for_a_frame_without_people(poses: Recording, tmp_path: Path) -> None:
+    export_recording(poses, tmp_path / "one.csv", person=12)
     with (tmp_path / "one.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 100
@@ -117,7 +119,7 @@ def strict_json(path: Path) -> Any:
     return json.loads(path.read_text("utf-8"), parse_constant=refuse)
 
 
-def test_json(poses: PosesFile, points: np.ndarray, folder: Path) -> None:
+def test_json(poses: Recording, points: np.ndarray, folder: Path) -> None:
     document = strict_json(folder / "dance.json")
     assert document["fps"] == 30
     assert document["units"] == {"position": "metres", "keypoint": "pixels", "time": "seconds"}
@@ -175,10 +177,10 @@ def test_c3d_in_another_reader(y_up: np.ndarray, folder: Path) -> None:
     np.testing.assert_allclose(got[known][:, :3] / 1000, y_up[known], atol=MM)
 
 
-def test_c3d_without_its_extra(poses: PosesFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_c3d_without_its_extra(poses: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ezc3d", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'rtpose\[c3d\]'"):
-        convert(poses, tmp_path / "out.c3d")
+        export_recording(poses, tmp_path / "out.c3d")
     assert not list(tmp_path.iterdir())
 
 
@@ -242,7 +244,7 @@ class Glb:
         return self.matrices(self.parents[node]) @ local if node in self.parents else local
 
 
-def test_glb(poses: PosesFile, y_up: np.ndarray, folder: Path) -> None:
+def test_glb(poses: Recording, y_up: np.ndarray, folder: Path) -> None:
     glb = Glb(folder / "dance.glb")
     np.testing.assert_allclose(glb.times, poses.timestamps_s - 2, atol=1e-6)
     for column, track_id in enumerate(IDS):
@@ -289,13 +291,13 @@ def test_the_figure_of_a_glb_stands_on_its_bones(folder: Path) -> None:
         ("missing/out.csv", None, "does not exist"),
     ],
 )
-def test_said(poses: PosesFile, tmp_path: Path, name: str, person: int | None, message: str) -> None:
+def test_said(poses: Recording, tmp_path: Path, name: str, person: int | None, message: str) -> None:
     with pytest.raises((InputError, OutputError), match=message):
-        convert(poses, tmp_path / name, person=person)
+        export_recording(poses, tmp_path / name, person=person)
     assert not list(tmp_path.iterdir())
 
 
-def without_people(poses: PosesFile, frames: int) -> PosesFile:
+def without_people(poses: Recording, frames: int) -> Recording:
     cut = {
         key: getattr(poses, key)[:frames, :0]
         for key in ("poses_3d", "root_3d", "confidence", "keypoints_2d", "track_ids")
@@ -304,23 +306,50 @@ def without_people(poses: PosesFile, frames: int) -> PosesFile:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_nobody(poses: PosesFile, tmp_path: Path, suffix: str) -> None:
+def test_nobody(poses: Recording, tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"out{suffix}"
     if suffix in (".npz", ".rtpose", ".json", ".csv"):
-        convert(without_people(poses, 5), out)
+        export_recording(without_people(poses, 5), out)
         assert out.stat().st_size > 0
     else:
         with pytest.raises(InputError, match="nobody is in the recording"):
-            convert(without_people(poses, 5), out)
+            export_recording(without_people(poses, 5), out)
     with pytest.raises(InputError, match="no frames"):
-        convert(without_people(poses, 0), out, overwrite=True)
+        export_recording(without_people(poses, 0), out, overwrite=True)
 
 
-def test_an_older_file_needs_overwrite(poses: PosesFile, tmp_path: Path) -> None:
+def test_an_older_file_needs_overwrite(poses: Recording, tmp_path: Path) -> None:
     old = tmp_path / "out-12.bvh"
     old.write_text("old")
     with pytest.raises(OutputError, match="exists"):
-        convert(poses, tmp_path / "out.bvh")
+        export_recording(poses, tmp_path / "out.bvh")
     assert [path.name for path in tmp_path.iterdir()] == ["out-12.bvh"]
-    convert(poses, tmp_path / "out.bvh", overwrite=True)
+    export_recording(poses, tmp_path / "out.bvh", overwrite=True)
     assert old.read_text().startswith("HIERARCHY")
+
+
+def test_c3d_refuses_more_frames_than_it_can_count(poses: Recording, tmp_path: Path) -> None:
+    times = 2 + np.linspace(0, 70_000 / 30, FRAMES)
+    with pytest.raises(OutputError, match=r"long\.c3d: C3D holds at most 65,535 frames, .* has 70,001"):
+        export_recording(replace(poses, timestamps_s=times), tmp_path / "long.c3d")
+    assert not list(tmp_path.iterdir())
+    times = 2 + np.linspace(0, 65_534 / 30, FRAMES)
+    (line,) = export_recording(replace(poses, timestamps_s=times), tmp_path / "long.c3d", person=3)
+    assert "65535 frames at 30 Hz" in line
+    assert ezc3d.c3d(str(tmp_path / "long.c3d"))["data"]["points"].shape[2] == 65_535
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_full_disk_is_an_error_in_every_format(poses: Recording, tmp_path: Path, suffix: str) -> None:
+    resource = pytest.importorskip("resource")
+    out = tmp_path / f"out{suffix}"
+    out.write_bytes(b"older")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))  # the next byte fails, as on a full disk
+    try:
+        with pytest.raises(OutputError, match=r"cannot write .*the older file is unchanged"):
+            export_recording(poses, out, person=3, overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert out.read_bytes() == b"older"
+    assert list(tmp_path.iterdir()) == [out]

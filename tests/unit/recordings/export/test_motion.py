@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rtpose.recordings.export.motion import Motion, at_constant_rate, motion_of, nominal_fps
-from rtpose.recordings.npz import PosesFile
+from rtpose.recordings.export.motion import PersonMotion, at_constant_rate, motion_of, nominal_fps
+from rtpose.recordings.recording import Recording
 
 
-def motion(times_s: list[float], x: list[float]) -> Motion:
+def motion(times_s: list[float], x: list[float]) -> PersonMotion:
     points = np.zeros((len(times_s), 1, 3))
     points[:, 0, 0] = x
     points[np.isnan(x)] = np.nan
-    return Motion(1, np.array(times_s), points)
+    return PersonMotion(1, np.array(times_s), points)
 
 
 def resampled(times_s: list[float], x: list[float], fps: float) -> tuple[list[float], list[float]]:
@@ -51,14 +51,14 @@ def test_one_frame() -> None:
     assert resampled([3.0], [7.0], fps=30) == ([3.0], [7.0])
 
 
-def test_rates(poses: PosesFile) -> None:
+def test_rates(poses: Recording) -> None:
     assert nominal_fps(replace(poses, meta={"fps": 25})) == 25
     varying = np.array([0, 0.05, 0.1, 0.4])
     assert nominal_fps(replace(poses, meta={"fps": None}, timestamps_s=varying)) == pytest.approx(20)
     assert nominal_fps(replace(poses, meta={}, timestamps_s=varying[:1])) == 30
 
 
-def test_a_person_is_found_in_whatever_column(poses: PosesFile, points: np.ndarray) -> None:
+def test_a_person_is_found_in_whatever_column(poses: Recording, points: np.ndarray) -> None:
     swapped = poses.track_ids.copy()
     swapped[30:] = swapped[30:, ::-1]
     got = motion_of(replace(poses, track_ids=swapped), 12).points

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rtpose.pose.lift.codec import DepthCodec
 from rtpose.train.data.cameras import camera_from_world, project, random_camera_rotations, rotation_y, unit_poses
-from rtpose.train.settings import CameraSettings
+from rtpose.train.data.settings import CameraSettings
 
 angle = st.floats(-math.pi, math.pi)
 

@@ -6,8 +6,8 @@ import torch
 
 from rtpose.skeleton import H36M17
 from rtpose.train.data.noise import add_detector_noise, add_noise_in_time, vary_body
-from rtpose.train.data.single_frames import as_detected
-from rtpose.train.settings import NoiseSettings, TimeNoiseSettings
+from rtpose.train.data.pack_training import as_detected
+from rtpose.train.data.settings import NoiseSettings, TimeNoiseSettings
 
 NONE = NoiseSettings(sigma=0, outlier_share=0, hip_width=(1, 1), shoulder_width=(1, 1))
 

@@ -6,9 +6,10 @@ from torch import Tensor, nn
 
 from rtpose.assets import small_val_pack
 from rtpose.train.data.motion_pack import load_motion_pack
-from rtpose.train.data.single_frames import MotionTraining
+from rtpose.train.data.pack_training import PackTrainingSet
+from rtpose.train.data.settings import EXACT
 from rtpose.train.lifters.consistency import Consistency
-from rtpose.train.settings import EXACT, ConsistencySettings
+from rtpose.train.lifters.settings import ConsistencySettings
 
 
 class _TrueDepth(nn.Module):
@@ -33,7 +34,7 @@ def test_the_real_poses_are_the_labels_of_what_the_critic_judges(
     was brought to, so that its perspective is a little another. Poses of other angles or frames are off by 1 and more.
     """
     settings = ConsistencySettings(width=8, batch_size=6, noise=EXACT, synchronous=synchronous)
-    method = Consistency(settings, MotionTraining(load_motion_pack(small_val_pack())))
+    method = Consistency(settings, PackTrainingSet(load_motion_pack(small_val_pack())))
     generator = _TrueDepth()
     monkeypatch.setattr(method, "generator", generator)
     draw_poses = method.data.poses

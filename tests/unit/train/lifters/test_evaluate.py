@@ -12,12 +12,12 @@ from rtpose.errors import ConfigError
 from rtpose.modules.flip import mirrored, mirrored_depth
 from rtpose.pose.lift.codec import DepthCodec
 from rtpose.train.data.cameras import EVALUATION_CAMERAS_DEG, camera_from_world, unit_poses
+from rtpose.train.data.input_kind import AS_IN_VIDEO, InputKind
 from rtpose.train.data.motion_pack import load_motion_pack
-from rtpose.train.data.single_frames import as_detected
+from rtpose.train.data.pack_evaluation import PackEvaluationSet
+from rtpose.train.data.pack_training import as_detected
+from rtpose.train.data.settings import NoiseSettings
 from rtpose.train.lifters.evaluate import (
-    AS_IN_VIDEO,
-    InputKind,
-    MotionEvaluation,
     evaluate_depth,
     evaluate_lifter,
     flip_averaged,
@@ -25,7 +25,6 @@ from rtpose.train.lifters.evaluate import (
     motion_function,
     protocol,
 )
-from rtpose.train.settings import NoiseSettings
 
 
 def test_the_true_depth_has_no_error_and_a_flat_one_has() -> None:
@@ -38,12 +37,12 @@ def test_the_true_depth_has_no_error_and_a_flat_one_has() -> None:
         rotation = camera_from_world(angles[0:1], angles[1:2], angles[2:3])
         truths.append((unit @ rotation.transpose(1, 2))[..., 2])
     queue = iter(truths)
-    perfect = evaluate_depth(lambda points: next(queue), MotionEvaluation(pack), DepthCodec())
+    perfect = evaluate_depth(lambda points: next(queue), PackEvaluationSet(pack), DepthCodec())
     # The codec's unit is the mean joint distance in the picture, which is a little less than the body's own, so
     # the true depth is nearly, not wholly, right in it.
     assert perfect.p_mpjpe_mm.mean() < 15
     assert len(perfect.p_mpjpe_mm) == 5 * len(pack.poses_m)
-    flat = evaluate_depth(lambda points: torch.zeros(len(points), 17), MotionEvaluation(pack), DepthCodec())
+    flat = evaluate_depth(lambda points: torch.zeros(len(points), 17), PackEvaluationSet(pack), DepthCodec())
     assert flat.p_mpjpe_mm.mean() > 60
     assert (flat.p_mpjpe_mm <= flat.mpjpe_mm).mean() > 0.9
     assert np.isclose(flat.means()["p_mpjpe_mm"], flat.p_mpjpe_mm.mean())
@@ -67,7 +66,7 @@ def test_noise_is_repeated_by_its_seed_and_makes_it_worse(tmp_path: Path) -> Non
         whole, poses_m=whole.poses_m[: whole.starts[2]], starts=whole.starts[:3], clips=whole.clips[:2]
     )
     exact, noisy, again, other, detected = (
-        evaluate_lifter(lifter, MotionEvaluation(short), input_kind=kind, seed=seed)
+        evaluate_lifter(lifter, PackEvaluationSet(short), input_kind=kind, seed=seed)
         for kind, seed in (("gt", 0), ("noise:20", 0), ("noise:20", 0), ("noise:20", 1), ("detected", 0))
     )
     assert noisy["p_mpjpe_mm"] > exact["p_mpjpe_mm"] + 5
@@ -104,19 +103,19 @@ def test_flip_averaging_reaches_the_figures(tmp_path: Path) -> None:
     whole = load_motion_pack(small_val_pack())
     short = dataclasses.replace(whole, poses_m=whole.poses_m[:50], starts=np.array([0, 50]), clips=whole.clips[:1])
     lifter = str(write_lifter(tmp_path / "any.onnx", width=8))
-    plain, flipped = (evaluate_lifter(lifter, MotionEvaluation(short), flip=flip) for flip in (False, True))
+    plain, flipped = (evaluate_lifter(lifter, PackEvaluationSet(short), flip=flip) for flip in (False, True))
     assert flipped["p_mpjpe_mm"] != plain["p_mpjpe_mm"]
     assert flipped["flip_averaging"] is True
     assert "flip averaging: yes" in flipped["protocol"]
 
 
-def _short() -> MotionEvaluation:
+def _short() -> PackEvaluationSet:
     """Three clips of 40, 12 and 25 frames."""
     whole = load_motion_pack(small_val_pack())
     rows = np.concatenate([np.arange(whole.starts[i], whole.starts[i] + n) for i, n in ((0, 40), (1, 12), (2, 25))])
     starts = np.array([0, 40, 52, 77])
     pack = dataclasses.replace(whole, poses_m=whole.poses_m[rows], starts=starts, clips=whole.clips[:3])
-    return MotionEvaluation(pack)
+    return PackEvaluationSet(pack)
 
 
 def test_flip_averaging_of_a_temporal_file_is_refused(tmp_path: Path) -> None:

@@ -14,15 +14,17 @@ import torch
 from rtpose.assets import small_val_pack
 from rtpose.errors import ConfigError, InputError, OutputError
 from rtpose.modules.temporal import TemporalLifter
+from rtpose.networks.options import LoadOptions
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.train.data.motion_pack import MotionPack, load_motion_pack
-from rtpose.train.data.single_frames import LabelledJoints, MotionTraining
+from rtpose.train.data.pack_evaluation import PackEvaluationSet
+from rtpose.train.data.pack_training import PackLabelledInputs, PackTrainingSet
+from rtpose.train.data.settings import NoiseSettings
 from rtpose.train.lifters import svmac
-from rtpose.train.lifters.evaluate import MotionEvaluation
-from rtpose.train.lifters.loop import Progress, Trained, learning_rate, train
-from rtpose.train.lifters.methods import METHODS
+from rtpose.train.lifters.catalogue import METHODS
+from rtpose.train.lifters.loop import LifterProgress, TrainedLifter, cosine_learning_rate, train
+from rtpose.train.lifters.settings import SvmacSettings, TrainSettings
 from rtpose.train.lifters.shipping import export_trained
-from rtpose.train.settings import NoiseSettings, SvmacSettings, TrainSettings
 
 TINY: dict[str, Any] = {"width": 16, "batch_size": 8, "steps": 6, "validate_every": 2, "learning_rate": 1e-3}
 
@@ -40,9 +42,9 @@ def tiny(name: str, **changes: Any) -> TrainSettings:
 
 def run(
     name: str, pack: MotionPack, folder: Path, *, resume: bool = False, report: Any = None, **changes: Any
-) -> Trained:
+) -> TrainedLifter:
     options = {"report": report} if report else {}
-    data, validation = MotionTraining(pack), MotionEvaluation(pack)
+    data, validation = PackTrainingSet(pack), PackEvaluationSet(pack)
     return train(METHODS[name].method, tiny(name, **changes), data, validation, folder, resume=resume, **options)
 
 
@@ -54,7 +56,7 @@ class KilledError(Exception):
 def test_a_killed_run_resumes_to_the_same_weights(name: str, pack: MotionPack, tmp_path: Path) -> None:
     straight = run(name, pack, tmp_path / "straight")
 
-    def kill(progress: Progress) -> None:
+    def kill(progress: LifterProgress) -> None:
         if progress.step == 5:  # after the checkpoint of step 4
             raise KilledError
 
@@ -74,7 +76,7 @@ def test_a_killed_run_resumes_to_the_same_weights(name: str, pack: MotionPack, t
 def test_a_log_of_an_earlier_version_is_gone_on_with(pack: MotionPack, tmp_path: Path) -> None:
     """It has no figures of speed: its rows get empty ones."""
 
-    def kill(progress: Progress) -> None:
+    def kill(progress: LifterProgress) -> None:
         if progress.step == 5:
             raise KilledError
 
@@ -105,15 +107,20 @@ IMPATIENT: dict[str, Any] = {"steps": 20, "patience": 3}
 
 
 @pytest.fixture
-def stopped(pack: MotionPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Trained, list[Progress]]:
+def stopped(
+    pack: MotionPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[TrainedLifter, list[LifterProgress]]:
     """Best in step 4, then three validations that are no better: an equal one is not."""
     scripted(monkeypatch, 50, 40, 41, 42, 40, 30)
-    seen: list[Progress] = []
+    seen: list[LifterProgress] = []
     return run("baseline", pack, tmp_path / "straight", report=seen.append, **IMPATIENT), seen
 
 
 def test_it_stops_when_patience_runs_out(
-    stopped: tuple[Trained, list[Progress]], pack: MotionPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stopped: tuple[TrainedLifter, list[LifterProgress]],
+    pack: MotionPack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trained, seen = stopped
     assert (trained.step, trained.last_step, trained.stopped_early) == (4, 10, True)
@@ -133,7 +140,7 @@ def test_it_stops_when_patience_runs_out(
 @pytest.mark.parametrize("between", [False, True])
 def test_a_resumed_run_stops_where_an_uninterrupted_one_does(
     between: bool,
-    stopped: tuple[Trained, list[Progress]],
+    stopped: tuple[TrainedLifter, list[LifterProgress]],
     pack: MotionPack,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -142,7 +149,7 @@ def test_a_resumed_run_stops_where_an_uninterrupted_one_does(
     folder = tmp_path / "killed"
     last_step, scores = (5, (40, 41, 42, 40, 30)) if between else (9, (40, 30))
 
-    def kill(progress: Progress) -> None:
+    def kill(progress: LifterProgress) -> None:
         if progress.step == 3:
             shutil.copy(folder / "last.pt", tmp_path / "of step 2")
         if progress.step == last_step:
@@ -172,7 +179,7 @@ def test_a_resumed_run_stops_where_an_uninterrupted_one_does(
 def test_no_tensor_of_a_step_stays_on_the_cpu(name: str, changes: dict[str, Any], pack: MotionPack) -> None:
     """Stands in for a GPU: "meta" has no numbers, but mixing it with the CPU is as wrong."""
     with torch.device("meta"):
-        method = METHODS[name].method(tiny(name, noise=NoiseSettings(gap_share=0.1), **changes), MotionTraining(pack))
+        method = METHODS[name].method(tiny(name, noise=NoiseSettings(gap_share=0.1), **changes), PackTrainingSet(pack))
         terms = method.step(torch.Generator())
     assert {term.device.type for term in terms.values()} == {"meta"}
     assert {p.device.type for network in method.networks.values() for p in network.parameters()} == {"meta"}
@@ -215,22 +222,22 @@ def test_only_2d_reaches_the_losses_of_svmac(pack: MotionPack, tmp_path: Path, m
             return original(self, *tensors)
 
         monkeypatch.setattr(svmac.Svmac, name, spy)
-    monkeypatch.setattr(MotionTraining, "labelled", None)
+    monkeypatch.setattr(PackTrainingSet, "labelled", None)
     run("svmac", pack, tmp_path / "run", steps=2)
     assert seen == [(8, 34)] * 6
 
 
 def test_the_supervised_share_sees_so_many_frames(pack: MotionPack) -> None:
-    method = svmac.Svmac(SvmacSettings(width=8, supervised_share=0.05), MotionTraining(pack))
+    method = svmac.Svmac(SvmacSettings(width=8, supervised_share=0.05), PackTrainingSet(pack))
     assert method.labels is not None
-    assert isinstance(method.labels, LabelledJoints)
+    assert isinstance(method.labels, PackLabelledInputs)
     assert len(method.labels._views._poses) == round(0.05 * len(pack.poses_m))
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_network_learns(name: str, pack: MotionPack) -> None:
     torch.manual_seed(0)
-    method = METHODS[name].method(tiny(name), MotionTraining(pack))
+    method = METHODS[name].method(tiny(name), PackTrainingSet(pack))
     before = {part: [p.clone() for p in network.parameters()] for part, network in method.networks.items()}
     method.step(torch.Generator().manual_seed(0))
     for part, network in method.networks.items():
@@ -242,7 +249,7 @@ def test_the_reprojection_network_is_taught_by_the_critic_or_by_the_input(pack: 
     moved = []
     for synchronous in (True, False):
         torch.manual_seed(0)
-        method = METHODS["consistency"].method(tiny("consistency", synchronous=synchronous), MotionTraining(pack))
+        method = METHODS["consistency"].method(tiny("consistency", synchronous=synchronous), PackTrainingSet(pack))
         torch.manual_seed(1)
         method.step(torch.Generator().manual_seed(0))
         moved.append(torch.cat([p.detach().flatten() for p in method.reprojection.parameters()]))
@@ -253,7 +260,7 @@ def test_a_used_folder_is_not_clobbered(pack: MotionPack, tmp_path: Path) -> Non
     run("baseline", pack, tmp_path / "run", steps=1)
     with pytest.raises(OutputError, match="--resume"):
         run("baseline", pack, tmp_path / "run", steps=1)
-    with pytest.raises(ConfigError, match="differs from the settings"):
+    with pytest.raises(ConfigError, match="differs from the given settings"):
         run("baseline", pack, tmp_path / "run", resume=True)
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
@@ -281,14 +288,14 @@ def test_a_checkpoint_that_cannot_be_written(pack: MotionPack, tmp_path: Path, m
 
 def test_the_learning_rate_decays() -> None:
     settings = TrainSettings(steps=100, learning_rate=1.0, final_learning_rate=0.1)
-    assert learning_rate(50, settings) == pytest.approx(0.55)
-    assert learning_rate(100, settings) == pytest.approx(0.1)
+    assert cosine_learning_rate(50, settings) == pytest.approx(0.55)
+    assert cosine_learning_rate(100, settings) == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_exported_network_knows_itself_and_runs(name: str, pack: MotionPack, tmp_path: Path) -> None:
     trained = run(name, pack, tmp_path, steps=1)
-    data, validation = MotionTraining(pack), MotionEvaluation(pack)
+    data, validation = PackTrainingSet(pack), PackEvaluationSet(pack)
     path = export_trained(METHODS[name].method(tiny(name, steps=1), data), trained, data, validation, tmp_path)
     points = np.random.default_rng(0).normal(scale=0.1, size=(5, 34)).astype(np.float32)
     with torch.no_grad():
@@ -299,7 +306,7 @@ def test_the_exported_network_knows_itself_and_runs(name: str, pack: MotionPack,
     expected = (answer[0] if isinstance(answer, tuple) else answer).numpy()
     weights = path.with_suffix(".safetensors")
     for file, backend, tolerance in ((path, "openvino", 2e-3), (path, "torch", 2e-3), (weights, "torch", 0)):
-        lifter = NetworkLifter(str(file), backend=backend)
+        lifter = NetworkLifter(str(file), options=LoadOptions(backend))
         np.testing.assert_allclose(lifter.depth(points), expected, atol=tolerance, rtol=0)
     assert path.stem == lifter.facts["name"] == name
     assert lifter.facts["settings"]["width"] == 16

@@ -12,7 +12,7 @@ from rtpose.modules.svmac import Critic
 from rtpose.skeleton import H36M17
 from rtpose.train.data.cameras import camera_from_world
 from rtpose.train.data.motion_pack import load_motion_pack
-from rtpose.train.data.single_frames import as_detected
+from rtpose.train.data.pack_training import as_detected
 from rtpose.train.lifters.losses import (
     angle_loss,
     camera_equal_loss,

@@ -7,9 +7,11 @@ import pytest
 from stick_people import StickPeople, write_rendered
 
 from rtpose.errors import ConfigError, InputError
-from rtpose.train.reproduce.cascaded_table4 import reproduce_ablation
+from rtpose.train.reproduce.cascaded_table4 import reproduce_cascaded_table
+from rtpose.train.reproduce.lifter_tables import reproduce_lifter_table
 from rtpose.train.reproduce.page import write_page
-from rtpose.train.reproduce.tables import TABLES, reproduce, table_note, table_rows
+from rtpose.train.reproduce.results import table_note, table_rows
+from rtpose.train.reproduce.tables import TABLES
 
 NAME = "cascaded-table4"
 TINY = [
@@ -26,8 +28,9 @@ def folders(tmp_path: Path) -> list[Path]:
     return [tmp_path / "train", tmp_path / "test"]
 
 
+@pytest.mark.slow
 def test_the_table_is_trained_resumed_and_written(folders: list[Path], tmp_path: Path) -> None:
-    cells = reproduce_ablation(NAME, folders, tmp_path / "runs", overrides=TINY)
+    cells = reproduce_cascaded_table(NAME, folders, tmp_path / "runs", overrides=TINY)
     assert [cell.row.label for cell in cells] == ["Baseline", "w/ JH", "w/ BJ", "Full"]
     assert len({cell.value for cell in cells}) == 4  # four different networks
     assert all(len(cell.per_pose) == 4 for cell in cells)  # the second half of the test people
@@ -40,7 +43,7 @@ def test_the_table_is_trained_resumed_and_written(folders: list[Path], tmp_path:
     assert example.truth_mm.shape == example.aligned_mm.shape == (17, 3)
     assert np.abs(example.truth_mm[0]).max() == pytest.approx(0, abs=1e-3)
     steps: list[int] = []
-    again = reproduce_ablation(
+    again = reproduce_cascaded_table(
         NAME, folders, tmp_path / "runs", overrides=TINY, report=lambda label, step: steps.append(step.step)
     )
     assert [cell.value for cell in again] == [cell.value for cell in cells]
@@ -54,13 +57,13 @@ def test_the_table_is_trained_resumed_and_written(folders: list[Path], tmp_path:
 
 def test_wrong_folders(folders: list[Path], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="twice"):
-        reproduce_ablation(NAME, folders[:1], tmp_path)
+        reproduce_cascaded_table(NAME, folders[:1], tmp_path)
     with pytest.raises(ConfigError, match="--test"):
-        reproduce_ablation(NAME, folders[::-1], tmp_path)
+        reproduce_cascaded_table(NAME, folders[::-1], tmp_path)
     with pytest.raises(InputError, match="no rendered pictures"):
-        reproduce_ablation(NAME, [folders[0], tmp_path / "gone"], tmp_path)
+        reproduce_cascaded_table(NAME, [folders[0], tmp_path / "gone"], tmp_path)
 
 
 def test_it_is_no_table_of_lifters(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="rendered people"):
-        reproduce(NAME, [], tmp_path)
+        reproduce_lifter_table(NAME, [], tmp_path)

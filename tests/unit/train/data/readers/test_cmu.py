@@ -257,7 +257,7 @@ def test_wrong_folders_are_named(folder: Path) -> None:
     out = folder.parent / "out.npz"
     with pytest.raises(InputError, match=r"expected files such as 01_01\.amc or 01_01\.bvh"):
         prepare_cmu(folder, out)
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         prepare_cmu(folder / "gone", out)
     place = write_trial(folder, [{"root": "0 17 0 0 0 0"}] * 4, asf_text())
     with pytest.raises(InputError, match="every trial is shorter than"):

@@ -118,12 +118,12 @@ def test_what_cannot_be_packed(folder: Path, tmp_path: Path) -> None:
 def test_subjects_without_angles(folder: Path, tmp_path: Path) -> None:
     """Asked for, they are missed; otherwise what there is gets packed."""
     (folder / "17_01.bvh").write_text("HIERARCHY")
-    with pytest.raises(InputError, match=r"BVH files only of subject 17: .*17\.asf and 17_01\.amc"):
+    with pytest.raises(InputError, match=r"only BVH files of subject 17: .*17\.asf and 17_01\.amc"):
         prepare_cmu_angles(folder, tmp_path / "a.npz", subjects=["7", "17"])
     assert prepare_cmu_angles(folder, tmp_path / "a.npz") == 22
     for file in folder.glob("*.amc"):
         file.unlink()
-    with pytest.raises(InputError, match="BVH files only of subject 17"):
+    with pytest.raises(InputError, match="only BVH files of subject 17"):
         prepare_cmu_angles(folder, tmp_path / "b.npz")
 
 

@@ -19,8 +19,8 @@ from rtpose.train.data.readers.human36m import (
     PLACES,
     TEST_SUBJECTS,
     TRAIN_SUBJECTS,
-    camera_from_world,
     load_human36m,
+    to_camera_space,
 )
 
 # Where h36m17's joints stand among the recordings' 32, as every paper that uses 17 joints keeps them.
@@ -72,16 +72,16 @@ def test_joints_cameras_and_actions(tmp_path: Path) -> None:
     assert second.joints_px[3, :, 0].tolist() == list(range(100, 117))
     assert second.joints_px[3, :, 1].tolist() == [3.0] * 17
     # Joint by joint: what VideoPose3D's users keep of the 32, seen by this camera.
-    expected = camera_from_world(motion(5)[:, KEPT], *PLACES["S9"][1])
+    expected = to_camera_space(motion(5)[:, KEPT], *PLACES["S9"][1])
     assert np.array_equal(second.poses_m, expected)
 
 
 def test_camera_space_by_hand() -> None:
     # Turned by 180 degrees about x (z up -> y ... the camera looks along -z of the world), 3 m up.
-    down = camera_from_world(np.array([[1.0, 2.0, 0.5]], dtype=np.float32), (0, 1, 0, 0), (0, 0, 3000))
+    down = to_camera_space(np.array([[1.0, 2.0, 0.5]], dtype=np.float32), (0, 1, 0, 0), (0, 0, 3000))
     assert np.allclose(down, [[1.0, -2.0, 2.5]])
     # 90 degrees about z: the camera's x is the world's y.
-    turned = camera_from_world(np.array([[1.0, 2.0, 0.5]], dtype=np.float32), (0.5**0.5, 0, 0, 0.5**0.5), (0, 0, 0))
+    turned = to_camera_space(np.array([[1.0, 2.0, 0.5]], dtype=np.float32), (0.5**0.5, 0, 0, 0.5**0.5), (0, 0, 0))
     assert np.allclose(turned, [[2.0, -1.0, 0.5]])
 
 
@@ -91,7 +91,7 @@ def test_the_cameras_see_the_middle_of_the_room_upright() -> None:
     for places in PLACES.values():
         for (orientation, place), lens in zip(places, LENSES, strict=True):
             assert np.linalg.norm(orientation) == pytest.approx(1, abs=2e-7)
-            feet, head = camera_from_world(np.array([[0, 0, 0], [0, 0, 1.7]], dtype=np.float32), orientation, place)
+            feet, head = to_camera_space(np.array([[0, 0, 0], [0, 0, 1.7]], dtype=np.float32), orientation, place)
             assert 3.5 < head[2] < 6.5
             low, high = pixels_from_camera(np.stack([feet, head]), lens.camera)
             assert 0 < high[1] < low[1] < 1000

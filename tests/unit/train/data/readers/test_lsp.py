@@ -68,7 +68,7 @@ def test_one_person(tmp_path: Path) -> None:
 
 
 def test_wrong_folders_and_versions_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"has no joints\.mat: it is no folder of Leeds Sports Pose"):
+    with pytest.raises(InputError, match=r"has no joints\.mat: it is not a folder of Leeds Sports Pose"):
         load_lsp(tmp_path)
     savemat(tmp_path / "joints.mat", {"joints": np.zeros((2, 14, 5))})
     with pytest.raises(InputError, match=r"holds \(2, 14, 5\), not \(3, 14, people\)"):

@@ -112,7 +112,7 @@ def test_valid_frames_of_the_test_set(tmp_path: Path) -> None:
 
 
 def test_wrong_folders_and_cameras_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"has no S1/Seq1/annot\.mat: it is no folder of MPI-INF-3DHP"):
+    with pytest.raises(InputError, match=r"has no S1/Seq1/annot\.mat: it is not a folder of MPI-INF-3DHP"):
         load_mpi_inf_3dhp_train(tmp_path)
     with pytest.raises(InputError, match=r"has no TS1/annot_data\.mat"):
         load_mpi_inf_3dhp_test(tmp_path)
@@ -154,7 +154,7 @@ def test_the_two_kinds_of_matlab_file_are_told_apart(tmp_path: Path) -> None:
     # MATLAB 7.3 files begin with a header of 512 bytes that says so.
     header = b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM"
     (tmp_path / "S1" / "Seq1" / "annot.mat").write_bytes(header.ljust(512, b"\x00"))
-    with pytest.raises(InputError, match=r"is of MATLAB 7\.3"):
+    with pytest.raises(InputError, match=r"is a MATLAB 7\.3 file"):
         load_mpi_inf_3dhp_train(tmp_path)
     (tmp_path / "S1" / "Seq1" / "annot.mat").write_bytes(b"nothing of the kind" * 20)
     with pytest.raises(InputError, match="cannot be read as a MATLAB file"):
