@@ -110,3 +110,7 @@ def test_a_camera_that_is_on_can_be_stopped_whatever_is_collapsed(open_page: Ope
         assert not page.is_visible("#camera-toggle")
         page.evaluate("document.body.dataset.camera = 'on'")
         assert page.is_visible("#camera-toggle")
+        feed.server.set_status("the source has ended", ended=True)
+        wait_for(page, "body.state === 'ended'")
+        assert page.inner_text("#notice-text") == "The last frame stays on screen."
+        assert page.is_visible("#camera-toggle")
