@@ -1,7 +1,7 @@
 """What flows through the pipeline, and the protocols of its parts. numpy only.
 
 Image coordinates are pixels, x right, y down, of the picture as shown. Camera space is metres, x right,
-y down, z away from the camera. See the README, "Coordinates and units".
+y down, z away from the camera. See docs/architecture.md, "Coordinates".
 """
 
 from __future__ import annotations

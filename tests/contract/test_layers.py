@@ -48,6 +48,17 @@ def test_no_import_leads_up_or_to_a_neighbour() -> None:
     assert not wrong, "\n" + "\n".join(wrong)
 
 
+def test_only_the_session_and_the_command_line_put_parts_together() -> None:
+    """Nobody else imports a source, an estimator and an output."""
+    parts = ({"capture"}, {"pose"}, {"outputs", "server"})
+    seen: dict[str, set[str]] = {}
+    for module, found in sources.imports().items():
+        seen.setdefault(room_of(module), set()).update(map(room_of, found))
+    assemblers = {room for room, imported in seen.items() if all(imported & part for part in parts)}
+    assert assemblers
+    assert assemblers <= {"cli", "session"}
+
+
 def circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
     """Groups of modules that reach each other (Tarjan's strongly connected components of more than one module)."""
     order: dict[str, int] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -14,13 +13,12 @@ import cv2
 import pytest
 from clips import Picture, read_clip, repeat_clip, write_clip
 from command import rtpose
+from extras import IN_CI
 from mjpeg import MjpegStream
 from pages import DESKTOP, FLAGS, Keep, OpenPage
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from rtpose.assets import sample_clip
-
-IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
 def missing(reason: str) -> None:

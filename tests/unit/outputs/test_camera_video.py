@@ -107,3 +107,15 @@ def test_killed_in_the_middle(tmp_path: Path, suffix: str) -> None:
     got_s, images = read(path)
     assert last_s - got_s[-1] < 1
     assert [round(float(image.mean())) for image in images[:20]] == pytest.approx(list(range(20)), abs=2)
+
+
+def test_a_file_that_appears_before_the_first_frame_is_kept(tmp_path: Path, make_result: MakeResult) -> None:
+    messages: list[str] = []
+    video = CameraVideo(tmp_path / "out.mp4", overwrite=False, notify=messages.append)
+    (tmp_path / "out.mp4").write_bytes(b"of another program")
+    for i in range(3):
+        video.write(make_result(i, (1,), pts_s=i / 25))
+    video.close()
+    assert (tmp_path / "out.mp4").read_bytes() == b"of another program"
+    assert len(read(tmp_path / "out-2.mp4")[0]) == 3
+    assert messages == ["out.mp4 was created by another program: writing out-2.mp4"]
