@@ -6,7 +6,7 @@
 export class ServerClock {
   private readonly buckets: { startMs: number; offsetMs: number }[] = [];
 
-  /** A message that was sent at `serverMs` has come at `pageMs`. */
+  /** A message that was sent at `serverMs` arrived at `pageMs`. */
   sample(serverMs: number, pageMs: number): void {
     const offsetMs = pageMs - serverMs;
     const last = this.buckets.at(-1);

@@ -1,4 +1,4 @@
-// Where the plots of the angles get their past (and, in a recording, their future) from.
+// The samples that the angle plots show: the past of a live stream, past and future in a recording.
 import { AngleMeter, type AngleSample } from "./angles";
 import { isSame, placePerson, type PoseFrame, type Who } from "../pose";
 import type { Recording } from "../recording/recording";

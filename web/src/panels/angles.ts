@@ -28,7 +28,7 @@ export class AngleMeter {
   measure(person: PlacedPerson, timeS: number): AngleSample {
     const degrees = new Float32Array(ANGLE_COUNT).fill(NaN);
     const confidence = new Float32Array(ANGLE_COUNT);
-    /** The direction between two joints, and what it stands against. */
+    /** Set one angle, if all its joints are known. */
     const set = (index: number, joints: readonly string[], angle: (...points: Vector3[]) => number): void => {
       const found = joints.map((joint) => this.indexOf.get(joint) ?? -1);
       const sure = Math.min(...found.map((joint) => (joint < 0 ? 0 : person.confidence[joint]!)));
@@ -48,12 +48,12 @@ export class AngleMeter {
   }
 }
 
-/** 0 where the three joints lie on a line, and how far the limb is bent from that. */
+/** How far a limb is bent: 0 where its three joints lie on a line. */
 function bend(upper?: Vector3, middle?: Vector3, lower?: Vector3): number {
   return between(middle!.clone().sub(upper!), lower!.sub(middle!));
 }
 
-/** Between a limb and the trunk downwards: 0 where it hangs along the trunk. */
+/** Between a limb and the trunk pointing down: 0 where they are parallel. */
 function swing(thorax?: Vector3, root?: Vector3, from?: Vector3, to?: Vector3): number {
   return between(root!.sub(thorax!), to!.sub(from!));
 }

@@ -1,7 +1,8 @@
 // Where the panels are, for the scene to stay clear of them.
 import type { Edges } from "../scene/stage";
 
-const PANELS = ".panel, #top, #tools [role=group]";
+/** The notice counts once it has made room: before that it is all there is. */
+const PANELS = ".panel, #top, #tools [role=group], .filled #notice";
 
 /** What the panels cover: each takes a strip of the edge where that costs the least. */
 export function coveredEdges(): Edges {
@@ -25,5 +26,5 @@ export function coveredEdges(): Edges {
 /** Call `act` when a panel changes its size, or is shown or hidden. */
 export function onLayoutChange(act: () => void): void {
   const observer = new ResizeObserver(act);
-  for (const panel of document.querySelectorAll(PANELS)) observer.observe(panel);
+  for (const panel of document.querySelectorAll(`${PANELS}, #notice`)) observer.observe(panel);
 }

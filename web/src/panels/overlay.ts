@@ -26,13 +26,13 @@ export class Overlay {
     this.sizes.observe(canvas);
   }
 
-  /** Called with width / height, now and when it is known better. */
+  /** Called with width / height, now and when it changes. */
   set onAspect(tell: (aspect: number) => void) {
     this.tellAspect = tell;
     this.setSize(this.size);
   }
 
-  /** Draw no more. */
+  /** Stop drawing. */
   close(): void {
     this.closed = true;
     this.next = null;
@@ -55,7 +55,7 @@ export class Overlay {
     while (this.next) {
       const { jpeg, people }: { jpeg: Blob; people: Person2D[] } = this.next;
       this.next = null;
-      // A damaged picture is left out; the next one will do.
+      // A damaged picture is skipped.
       const picture = await createImageBitmap(jpeg).catch(() => null);
       if (!picture) continue;
       if (this.closed) return picture.close();

@@ -125,7 +125,8 @@ export class StateCard {
   }
 }
 
-/** "waiting for a camera" -> "rtpose is waiting for a camera." */
+/** The server's words as the card says them: nothing that its title says already. */
 function sentence(text: string): string {
+  if (/^the (source|stream) has ended\.?$/i.test(text)) return "";
   return text.startsWith("waiting ") ? `rtpose is ${text}.` : text;
 }

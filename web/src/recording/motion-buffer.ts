@@ -1,4 +1,4 @@
-// The last minute of live motion, to be saved when something worth keeping has just happened.
+// The last minute of live motion, so that it can be saved after something interesting has happened.
 import type { PoseFrame } from "../pose";
 
 export const KEPT_S = 60;

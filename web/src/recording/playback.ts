@@ -1,4 +1,4 @@
-// Where a recording is and how it moves on. No drawing, no page elements.
+// The position in a recording and how it advances. No drawing, no page elements.
 import type { Recording } from "./recording";
 
 export class Playback {
@@ -15,7 +15,7 @@ export class Playback {
     return this.recording.indexAt(this.timeS);
   }
 
-  /** Let `seconds` of real time pass. */
+  /** Advance by `seconds` of real time. */
   advance(seconds: number): void {
     if (!this.playing) return;
     const { startS, endS } = this;
@@ -41,7 +41,7 @@ export class Playback {
     this.timeS = this.recording.timesS[Math.min(Math.max(index, 0), this.recording.length - 1)]!;
   }
 
-  /** Pause and go on by some seconds. */
+  /** Pause and move by some seconds. */
   skip(seconds: number): void {
     this.playing = false;
     this.timeS = Math.min(Math.max(this.timeS + seconds, this.startS), this.endS);

@@ -1,4 +1,4 @@
-// Many copies of one shape in one call to the graphics card, refilled for every frame.
+// Many copies of one shape in a single draw call, refilled for every frame.
 import {
   Color,
   DoubleSide,
@@ -15,17 +15,17 @@ import { SURE_CONFIDENCE } from "../pose";
 
 const FAINT_OPACITY = 0.26;
 
-/** Segments around a shape. In software every corner counts: the processor turns and lights it. */
+/** Segments around a shape. In software the processor transforms every corner. */
 export const ROUND = DRAWS_IN_SOFTWARE ? 10 : 20;
 
-/** Shadows draw every person a second time, for which software has no time. */
+/** Shadows draw everybody twice, which is too slow in software. */
 const SHADOWS = !DRAWS_IN_SOFTWARE;
 
 /** Of all shadows; the theme gives its colour. Under people, over the ground, whatever their depths. */
 export const SHADOW = new MeshBasicMaterial({ side: DoubleSide, depthTest: false, depthWrite: false });
 const SHADOW_ORDER = -0.5;
 
-/** Copies of a shape: those that are sure have a shadow, those that are a guess are faint. */
+/** Copies of a shape. Those of high confidence have a shadow; the others are faint. */
 export class Batch {
   readonly meshes: readonly [InstancedMesh, InstancedMesh];
   /** The sure ones once more, to be pressed flat on the ground. */
@@ -74,7 +74,7 @@ export class Batch {
 }
 
 function makeMesh(geometry: BufferGeometry, capacity: number, faint: boolean): InstancedMesh {
-  // Phong, not the physical model: it looks as good on balls and sticks and is half the work in software.
+  // Phong looks as good on balls and sticks as the physical model, at half the work in software.
   const material = new MeshPhongMaterial({
     specular: "#3a3f4a",
     shininess: 42,

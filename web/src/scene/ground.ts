@@ -1,6 +1,5 @@
-// The ground: 1 m squares that fade into the background. Lines and a disc instead of a shader over half the screen,
-// because that is what software rendering can draw at the speed of a camera. Shadows are people pressed flat, for the
-// same reason.
+// The ground: 1 m squares that fade into the background. It is made of lines and a disc, which software rendering draws
+// much faster than a shader over half the screen. Shadows are people pressed flat, for the same reason.
 import {
   BufferGeometry,
   CircleGeometry,
@@ -17,7 +16,7 @@ import { SHADOW } from "./batch";
 import type { Palette } from "../theme";
 
 const REACH_M = 11;
-/** Where the light comes from: so far to the right and to the front for each metre up. */
+/** Where the light comes from: metres to the right and to the front for each metre up. */
 export const [LIGHT_X, LIGHT_Z] = [0.4, 0.47];
 /** Presses what is in the scene flat on the ground, away from the light. */
 export const SHADOW_FROM_SCENE = new Matrix4().set(1, -LIGHT_X, 0, 0, 0, 0, 0, 0, 0, -LIGHT_Z, 1, 0, 0, 0, 0, 1);
@@ -34,7 +33,7 @@ export class Ground {
   );
 
   constructor() {
-    // Drawn one over the other without depth, so that nothing flickers.
+    // Drawn in order, without depth, so that nothing flickers.
     const layers = [this.disc, this.grid];
     for (const [order, layer] of layers.entries()) layer.renderOrder = order - layers.length;
     this.object.add(...layers);
@@ -48,7 +47,7 @@ export class Ground {
     SHADOW.color.set(palette.shadow);
   }
 
-  /** Lie under the people: the squares stay where they are in the world, the fading moves along. */
+  /** Move under the people by whole squares: the grid keeps its place in the world, the fade follows. */
   place(x: number, z: number): void {
     this.object.position.set(Math.round(x), 0, Math.round(z));
   }

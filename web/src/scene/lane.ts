@@ -1,5 +1,5 @@
-// One source's part of the scene: its people, trails and floor, and the sign of its camera. The cameras of several
-// sources are not calibrated to each other, so each has a lane of its own beside the others.
+// One source's part of the scene: its people, trails, floor and camera symbol. Cameras of several sources are not
+// calibrated to each other, so each source has its own lane beside the others.
 import { BufferGeometry, Float32BufferAttribute, Group, LineBasicMaterial, LineSegments, Matrix4, Vector3 } from "three";
 import type { Figures } from "./figures";
 import { Floor } from "./floor";
@@ -19,7 +19,7 @@ const FREE_M = 1.1;
 const EASE_S = 0.6;
 /** Where the lane's name lies, in front of its people. */
 const NAME_AHEAD_M = 1.1;
-/** From nearer the sign of the camera is in the way. */
+/** Closer than this, the camera symbol is in the way. */
 const SIGN_DISTANCE_M = 1.6;
 
 export class Lane implements LabelledPeople {
@@ -39,7 +39,7 @@ export class Lane implements LabelledPeople {
   /** Whether the lane has been put where its people are. */
   private placed = false;
 
-  /** index of count lanes; with one alone, people are where its camera saw them. */
+  /** The lane is number `index` of `count`. A single lane keeps people where the camera saw them. */
   constructor(
     readonly skeleton: Skeleton,
     private readonly name: string,
@@ -89,7 +89,7 @@ export class Lane implements LabelledPeople {
     this.trails.dark = palette.dark;
   }
 
-  /** Let time pass; true while something is still moving. */
+  /** Advance the time; true while something is still moving. */
   update(seconds: number, camera: Vector3): boolean {
     if (this.frame) {
       const { people, timeS } = this.frame;
@@ -104,7 +104,7 @@ export class Lane implements LabelledPeople {
     this.offset.y = -this.floor.height;
     if (this.count > 1) moving = this.keepPlace(seconds) || moving;
     this.object.position.copy(this.offset);
-    // To the scene, flat on its ground, and back: the lane moves all that is in it.
+    // Into the scene, flat onto its ground, and back, because the lane moves everything in it.
     const { x, y, z } = this.offset;
     this.shadow.matrix.makeTranslation(-x, -y, -z).multiply(SHADOW_FROM_SCENE).multiply(new Matrix4().makeTranslation(x, y, z));
     this.sign.visible = this.seen && camera.distanceTo(this.offset) > SIGN_DISTANCE_M;
@@ -136,7 +136,7 @@ export class Lane implements LabelledPeople {
   }
 }
 
-/** On the ground between all people, by their first known joint; null if there is nobody. */
+/** The point on the ground between all people, by the first known joint of each; null if there is nobody. */
 export function middleOf(people: readonly PlacedPerson[]): Vector3 | null {
   const roots = people.flatMap((person) => {
     const joint = person.confidence.findIndex((sure) => sure >= LEAST_CONFIDENCE);

@@ -40,6 +40,7 @@ export class PeopleView {
   private extent = PERSON;
   /** For how long the chosen person has not been seen. */
   private unseenS = 0;
+  private returning = false;
 
   constructor(
     private readonly stage: Stage,
@@ -173,8 +174,10 @@ export class PeopleView {
   /** Turn back to the chosen person where panning has left them out of the picture. Returns how far that is, metres. */
   private bringBack(ease: number): number {
     const chosen = this.only && this.find(this.only);
-    if (!chosen || this.stage.reach(this.centre!) < LEFT) return 0;
     const gap = this.centre!.clone().sub(this.stage.target);
+    // Once begun, it goes all the way: at the edge of the picture they would soon be out of it again.
+    this.returning = chosen ? this.stage.reach(this.centre!) >= LEFT || (this.returning && gap.length() > FREE_M) : false;
+    if (!this.returning) return 0;
     this.stage.follow(gap.clone().multiplyScalar(ease));
     return gap.length();
   }

@@ -1,4 +1,4 @@
-// A scale beside the people, as surveyors have it: a rod of 2 m in halves, and on the ground 1 m in quarters.
+// A scale beside the people, like a surveyor's rod: 2 m high in half metres, and 1 m on the ground in quarters.
 import { BoxGeometry, Color, InstancedMesh, Matrix4, MeshBasicMaterial, Vector3 } from "three";
 import type { Mark } from "./marks";
 import type { Palette } from "../theme";
@@ -8,7 +8,7 @@ const ROD = { length: 2, parts: 4 };
 const BAR = { length: 1, parts: 4 };
 /** Beside and behind what the people fill. */
 const [BESIDE_M, BEHIND_M] = [0.35, 0.45];
-/** It stays where it is until it stands wrong by more than this. */
+/** It moves only when it is off by more than this. */
 const FREE_M = 0.75;
 
 export class Scale {

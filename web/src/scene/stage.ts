@@ -1,5 +1,5 @@
 // The 3D scene that people stand in: renderer, lights, floor, camera. Draws only when something has changed, because
-// the same computer is busy with finding people.
+// the same computer is busy finding people.
 import {
   Color,
   DirectionalLight,
@@ -19,7 +19,7 @@ import type { Palette } from "../theme";
 
 export type View = "front" | "side" | "top";
 
-/** What is to be seen, metres: half its height and half its width and depth. */
+/** What has to be in view, metres: half its height, and half its width and depth. */
 export interface Extent {
   height: number;
   width: number;
@@ -39,11 +39,11 @@ export type Updater = (seconds: number) => boolean;
 /** At least this share of width and height is for people, whatever the panels cover. */
 const LEAST_FREE = 0.34;
 const FLIGHT_S = 0.5;
-/** A page that was out of sight goes on slowly. */
+/** After a longer pause (a hidden page), movement continues from where it was. */
 const LONGEST_STEP_S = 1;
-/** Turned by more than this, radians, it is another view. */
+/** A view that is turned by more than this, radians, is no longer the named one. */
 const SAME_VIEW = 0.03;
-/** Where the camera stands at first, seen from the people. */
+/** Direction from the people to the camera when the page opens. */
 const OPENING = new Vector3(0.5, 0.22, 1);
 const DIRECTIONS: Record<View, Vector3> = {
   front: new Vector3(0, 0.08, 1),
@@ -77,7 +77,7 @@ export class Stage {
   private moving = false;
   private askedMs = 0;
   private lastMs = 0;
-  /** In software edges are not smoothed and pixels not doubled. */
+  /** In software, edges are not smoothed and pixels not doubled. */
   private readonly pixels = new AdaptiveRatio(LEAST_PIXEL_RATIO, DRAWS_IN_SOFTWARE ? 1 : Math.min(devicePixelRatio, 2));
 
   /**
@@ -125,7 +125,7 @@ export class Stage {
     this.draw();
   }
 
-  /** The scene as it is now, with all the pixels that the screen has and at least one for each of the page's. */
+  /** The current scene at the full resolution of the screen, at least one pixel for each CSS pixel. */
   capture(): HTMLCanvasElement {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     this.renderer.setPixelRatio(Math.max(1, devicePixelRatio));
@@ -138,7 +138,7 @@ export class Stage {
     return copy;
   }
 
-  /** Ask for a picture. */
+  /** Request a picture. */
   draw(): void {
     if (this.asked) return;
     this.asked = true;
@@ -169,7 +169,7 @@ export class Stage {
     return Math.max(Math.abs(x - left + right) / (1 - left - right), Math.abs(y - bottom + top) / (1 - top - bottom));
   }
 
-  /** Go nearer or farther away as what is to be seen gets smaller or larger. */
+  /** Move closer or back as what has to be in view gets smaller or larger. */
   resizeView(from: Extent, to: Extent): void {
     this.scaleDistance(this.distance(to) / this.distance(from));
   }
@@ -180,7 +180,7 @@ export class Stage {
     this.flight?.to.sub(target).multiplyScalar(factor).add(target);
   }
 
-  /** Stand at `target` as one does when the page opens, without flying there. */
+  /** Look at `target` from the opening direction, without flying there. */
   open(target: Vector3, extent: Extent): void {
     this.flight = null;
     this.setView(null);
@@ -212,12 +212,12 @@ export class Stage {
     this.draw();
   }
 
-  /** The ground reaches as far from there to all sides. */
+  /** Centre the ground here. */
   centre(point: Vector3): void {
     this.ground.place(point.x, point.z);
   }
 
-  /** From where all of it is in the free part of the screen. depth: half of what it measures towards the camera. */
+  /** The distance at which all of it fits the free part of the screen. depth: half its size towards the camera. */
   private distance({ height, width }: Extent, depth = width): number {
     const slope = Math.tan((this.camera.fov * Math.PI) / 360);
     const { left, right, top, bottom } = this.margins;
@@ -243,13 +243,15 @@ export class Stage {
   private fit(): void {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     const covered = this.coveredEdges();
-    const share = (a: number, b: number): number => Math.min(1, (1 - LEAST_FREE) / Math.max(a + b, 0.01));
-    const [across, down] = [share(covered.left, covered.right), share(covered.top, covered.bottom)];
+    const most = 1 - LEAST_FREE;
+    const across = Math.min(1, most / Math.max(covered.left + covered.right, 0.01));
+    // If there is not enough room, keep the feet clear rather than the head: they show where people stand.
+    const under = Math.min(covered.bottom, most);
     this.margins = {
       left: across * covered.left,
       right: across * covered.right,
-      top: down * covered.top,
-      bottom: down * covered.bottom,
+      top: Math.min(covered.top, most - under),
+      bottom: under,
     };
     const { left, right, top, bottom } = this.margins;
     this.camera.setViewOffset(width, height, (width * (right - left)) / 2, (height * (bottom - top)) / 2, width, height);
@@ -277,7 +279,7 @@ export class Stage {
     this.asked = false;
     const startMs = performance.now();
     if (this.pixels.observe(startMs - this.askedMs, startMs)) this.resize();
-    // Where nothing moved, time counts from when the picture was asked for.
+    // If nothing was moving, time counts from the request for this picture.
     const sinceMs = this.moving ? this.lastMs : Math.max(this.lastMs, this.askedMs);
     const seconds = Math.min(Math.max(0, nowMs - sinceMs) / 1000, LONGEST_STEP_S);
     this.lastMs = nowMs;

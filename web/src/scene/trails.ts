@@ -1,4 +1,4 @@
-// The paths that wrists and ankles have taken in the last second or so: one batch of ribbons for all people.
+// The paths of wrists and ankles over the last second or so, as one batch of ribbons for all people.
 import { Color, CustomBlending, MaxEquation, MinEquation, type InterleavedBufferAttribute } from "three";
 import { LineMaterial } from "three/addons/lines/LineMaterial.js";
 import { LineSegments2 } from "three/addons/lines/LineSegments2.js";
@@ -7,9 +7,9 @@ import { personColor, SURE_CONFIDENCE, type PlacedPerson } from "../pose";
 import type { Skeleton } from "../skeleton";
 
 const LENGTH_S = 1.2;
-/** A joint that was away for longer starts a new trail. */
+/** A joint that was unseen for longer starts a new trail. */
 const GAP_S = 0.3;
-/** Nobody moves as far in one step: it is another person or a jump in a recording. */
+/** Nobody moves this far in one step; it is another person, or a jump in a recording. */
 const LEAP_M = 0.9;
 const WIDTH_M = 0.02;
 const MOST_SEGMENTS = 6000;
@@ -40,7 +40,7 @@ export class Trails {
       vertexColors: true,
       transparent: true,
       depthWrite: false,
-      // On dark the brighter of trail and ground: what fades to black fades away, and joints of a ribbon do not glow.
+      // On dark ground, take the brighter of trail and ground: black disappears, and overlaps do not glow.
       blending: CustomBlending,
       blendEquation: MaxEquation,
       fog: false,
@@ -49,7 +49,7 @@ export class Trails {
     this.object.frustumCulled = false;
   }
 
-  /** Whether the ground is dark. On a light one the darker of trail and ground is seen, and trails fade to white. */
+  /** Whether the ground is dark. On light ground, the darker of trail and ground is drawn, and trails fade to white. */
   set dark(dark: boolean) {
     this.onDark = dark;
     this.object.material.blendEquation = dark ? MaxEquation : MinEquation;
@@ -62,7 +62,7 @@ export class Trails {
     this.object.geometry.instanceCount = 0;
   }
 
-  /** People at a time of the source. A jump in time starts all trails anew. */
+  /** People at a time of the source. A jump in time restarts all trails. */
   update(people: readonly PlacedPerson[], timeS: number): void {
     if (timeS < this.lastS || timeS > this.lastS + 2 * LENGTH_S) this.clear();
     this.lastS = timeS;
