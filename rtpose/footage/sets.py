@@ -125,7 +125,7 @@ def load_set(folder: Path) -> FootageSet:
             f"(T, P, {len(JOINTS)}, 3) and the same without the last axis"
         )
     count, frames, people = len(data["K"]), len(world), world.shape[1]
-    seen = (count, frames) if np.ndim(data.get("seen")) == 2 else (count, frames, people)
+    seen = (count, frames) if "seen" in data and data["seen"].ndim == 2 else (count, frames, people)
     shapes: dict[str, tuple[int, ...]] = {
         "K": (count, 3, 3), "R": (count, 3, 3), "T": (count, 3), "dist": (count, 5), "fps": (), "seen": seen,
         "R_person": (people, count, 3, 3), "T_person": (people, count, 3),
