@@ -35,12 +35,14 @@ def evaluate_footage(
     Errors: `InputError` for a folder without footage, `ConfigError`, those of a session.
     """
     import msgspec
+    import numpy as np
     from rich.console import Console
     from rich.table import Table
 
     from rtpose.bench.footage import method_of
     from rtpose.config import make_settings
-    from rtpose.footage.judge import PEER, as_json, comparable, judge_set, mean_over_sets, means_by_set
+    from rtpose.footage.judge import PEER, Judged, as_json, comparable, judge_set, mean_over_sets, means_by_set
+    from rtpose.footage.measure import reliability
     from rtpose.footage.sets import find_sets, load_set
     from rtpose.recordings.output_file import OutputFile
 
@@ -56,7 +58,8 @@ def evaluate_footage(
             make_settings(network=network, lifter=lifter), on_notice=warn,
             on_clip=lambda footage, camera: print(f"{footage.name} {camera.clip.name}", file=sys.stderr),
         )  # fmt: skip
-    rows = [row for footage in sets for row in judge_set(footage, methods, peer=peer is not None)]
+    judged: Judged = {}
+    rows = [row for footage in sets for row in judge_set(footage, methods, peer=peer is not None, judged=judged)]
     table = _table("set", "camera", "person", "method")
     for row in rows:
         table.add_row(row.set, str(row.camera), str(row.person), row.method, *_figures(row.errors))
@@ -85,6 +88,12 @@ def evaluate_footage(
                         *(_ratio(getattr(errors, field), getattr(than, field)) for field in _COMPARED),
                     )  # fmt: skip
         console.print(ratios)
+    confidences = Table("method", "confidence", "within 100 mm", "joints", title="what a joint's confidence means")
+    for method, parts in judged.items():
+        confidence, apart_m = (np.concatenate(values) for values in zip(*parts, strict=True))
+        for mean, share, count in reliability(confidence, apart_m):
+            confidences.add_row(method, f"{mean:.2f}", f"{share:.2f}", str(count))
+    console.print(confidences)
     if output:
         with output.writing():
             output.part.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(rows)), indent=2))
