@@ -397,6 +397,45 @@ def data_render(
         print(sheet)
 
 
+@data_app.command("clips")
+def data_clips(
+    folder: Annotated[Path, typer.Argument(help="Where the clips go; a stopped run goes on there.")],
+    motions: Annotated[Path, typer.Option(help="The pack of joint angles, of `rtpose data prepare cmu --angles`.")],
+    count: Annotated[int, typer.Option(help="Clips, rounded up to whole files of 16.")] = 2048,
+    frames: Annotated[int, typer.Option(help="Of each clip, at 8 to 34 a second.")] = 24,
+    networks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with pose_landmark_lite, _full and _heavy.tflite: all that are there are run.",
+            show_default="pose_landmark_full.tflite of `rtpose models pull`",
+        ),
+    ] = None,
+    test: Annotated[bool, typer.Option(help="Motions, bodies and textures that are never trained on.")] = False,
+    seed: Annotated[int, typer.Option(help="Other seeds give other clips.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes.")] = max(1, os.cpu_count() or 1),
+    quiet: Quiet = False,
+) -> None:
+    """Render clips of a moving person with exact 3D joints, and keep what BlazePose says of each frame.
+
+    Pictures are not kept: this is for lifters that learn from what a detector sees (needs the extra 'synth').
+    """
+    from rtpose import model_files
+    from rtpose.train.synth.clip_shards import Progress, landmark_networks, render_clips
+    from rtpose.train.synth.photo import Split
+
+    files = landmark_networks(networks) if networks else {"full": model_files.ensure("pose_landmark_full.tflite")}
+    with progress_bar(quiet, "clips") as update:
+
+        def report(now: Progress) -> None:
+            update(now.done, now.count, f"{now.seconds / max(now.made, 1):.1f} s each" if now.made else "")
+
+        end = render_clips(
+            folder, motions, files, count, split=Split.TEST if test else Split.TRAIN, seed=seed, frames=frames,
+            workers=workers, report=report, tell=lambda line: print(f"rtpose: {line}", file=sys.stderr),
+        )  # fmt: skip
+    print(f"{end.done} clips in {folder}, seen by {', '.join(files)}; README.md there says what the arrays are")
+
+
 def _train(
     name: str, overrides: list[str] | None, data: Path | None, joints: str, folder: Path, *,
     resume: bool, config: Path | None, quiet: bool,

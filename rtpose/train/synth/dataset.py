@@ -41,13 +41,13 @@ TEST_SUBJECTS = ("05", "17", "131")
 BLOCK, BODIES = 128, 12
 MAX_PEOPLE = 4
 
-# How far (metres, of an adult) the surface lies in front of a joint that is seen: half of the limb and cloth.
 _COVER_M = {
     "root": 0.20, "hip": 0.18, "knee": 0.11, "foot": 0.11, "spine": 0.20, "thorax": 0.17, "neck_base": 0.15,
     "head": 0.15, "shoulder": 0.12, "elbow": 0.09, "wrist": 0.08,
 }  # fmt: skip
-_COVER = np.array([_COVER_M[j.removeprefix("left_").removeprefix("right_")] for j in H36M17.joints])
-_ADULT_M = 1.75
+COVER = np.array([_COVER_M[j.removeprefix("left_").removeprefix("right_")] for j in H36M17.joints])
+"""(17,) how far (metres, of an adult) the surface lies in front of a joint that is seen: half of limb and cloth."""
+ADULT_M = 1.75
 _OUTLINE = np.r_[BODY.start : BODY.stop : 12, TIGHTS.start : TIGHTS.stop : 4]
 _LEAST_SEEN = 5  # joints of the person whom the picture is about
 
@@ -356,7 +356,7 @@ def _label(person: _Placed, view: View, depth_m: Float32) -> Person:
     column, row = (np.floor(pixels).astype(int)).T
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
     surface = depth_m[row.clip(0, height - 1), column.clip(0, width - 1)]
-    cover = _COVER * max(0.5, person.dressed.shape.height_m / _ADULT_M)
+    cover = COVER * max(0.5, person.dressed.shape.height_m / ADULT_M)
     visible = inside & (joints[:, 2] - surface < cover)
     box = np.concatenate([edge.min(0), edge.max(0)]).astype(np.float32)
     return Person(pixels, joints, visible, box)
