@@ -410,6 +410,10 @@ def data_clips(
             show_default="pose_landmark_full.tflite of `rtpose models pull`",
         ),
     ] = None,
+    places: Annotated[
+        Path | None,
+        typer.Option(help="Also motions of a pack of joints, such as cmu17_train.npz.", show_default="none"),
+    ] = None,
     test: Annotated[bool, typer.Option(help="Motions, bodies and textures that are never trained on.")] = False,
     seed: Annotated[int, typer.Option(help="Other seeds give other clips.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes.")] = max(1, os.cpu_count() or 1),
@@ -431,7 +435,7 @@ def data_clips(
 
         end = render_clips(
             folder, motions, files, count, split=Split.TEST if test else Split.TRAIN, seed=seed, frames=frames,
-            workers=workers, report=report, tell=lambda line: print(f"rtpose: {line}", file=sys.stderr),
+            places=places, workers=workers, report=report, tell=lambda line: print(f"rtpose: {line}", file=sys.stderr),
         )  # fmt: skip
     print(f"{end.done} clips in {folder}, seen by {', '.join(files)}; README.md there says what the arrays are")
 

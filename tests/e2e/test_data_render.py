@@ -41,6 +41,8 @@ def test_wrong_options_are_one_line(tmp_path: Path, options: list[str], expected
         ([], "no motion pack no.npz"),
         (["--networks", "."], "no pose_landmark_lite, _full or _heavy.tflite in ."),
         (["--motions", "angles.npz", "--test"], "no clips of the test subjects 05, 17, 131"),
+        (["--motions", "angles.npz", "--places", "no.npz"], "no motion pack no.npz"),
+        (["--motions", "angles.npz", "--places", "angles.npz"], "angles.npz is no pack of joints"),
         (["--motions", "angles.npz"], "damaged or not a network"),
     ],
 )

@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from rtpose.errors import ConfigError, InputError, OutputError
 from rtpose.skeleton import BLAZEPOSE33, RTPOSE28
 from rtpose.train.synth.clips import FRAMES, Clip, RenderedClips, Truth
+from rtpose.train.synth.dataset import clips_of_split
 from rtpose.train.synth.evidence import NETWORKS, SHAPES, Evidence, SharedFinder, Witness
+from rtpose.train.synth.joint_places import JointPlacePack
 from rtpose.train.synth.photo import Split
 from rtpose.train.synth.shards import build_body_model, check_motions, use_one_thread
 from rtpose.types import Frame
@@ -97,14 +99,16 @@ def render_clips(
     split: Split = Split.TRAIN,
     seed: int = 0,
     frames: int = FRAMES,
+    places: Path | None = None,
     workers: int = 1,
     report: Callable[[Progress], None] = lambda progress: None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Progress:
     """Fill `folder` with the first `count` clips, rounded up to whole shards; what is there stays.
 
-    networks: name -> file of the landmark networks. tell: hears of the first use's long wait. Errors: `OutputError` if
-    the folder holds clips of other settings; those of `RenderedClips` and `Witness`, before anything is written.
+    networks: name -> file of the landmark networks. places: as `RenderedClips` takes it. tell: hears of the first
+    use's long wait. Errors: `OutputError` if the folder holds clips of other settings; those of `RenderedClips` and
+    `Witness`, before anything is written.
     """
     if count < 1 or workers < 1:
         raise ConfigError(f"{count} clips by {workers} workers: give 1 or more of both")
@@ -112,7 +116,7 @@ def render_clips(
         raise ConfigError(f"clips of {frames} frames: give 2 to {MOST_FRAMES}")
     about = {
         "format": FORMAT, "per_shard": PER_SHARD, "frames": frames, "motions": motions.name, "split": split.value,
-        "seed": seed, "networks": sorted(networks),
+        "seed": seed, "networks": sorted(networks), "places": places.name if places else None,
     }  # fmt: skip
     path = folder / _ABOUT
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != about:
@@ -122,6 +126,8 @@ def render_clips(
     done, made, start = (shards - len(missing)) * PER_SHARD, 0, time.perf_counter()
     if missing:
         check_motions(motions, split)
+        if places:
+            clips_of_split(JointPlacePack(places), split, places)
         build_body_model(tell)
         for file in networks.values():
             Witness(file, SharedFinder())
@@ -132,7 +138,7 @@ def render_clips(
         # Fresh processes: an OpenGL context does not survive a fork.
         context = multiprocessing.get_context("spawn")
         with context.Pool(
-            min(workers, len(missing)), _start_worker, (motions, split, seed, frames, dict(networks))
+            min(workers, len(missing)), _start_worker, (motions, split, seed, frames, places, dict(networks))
         ) as pool:
             for _ in pool.imap_unordered(_make_shard, [(folder, k) for k in missing]):
                 done, made = done + PER_SHARD, made + PER_SHARD
@@ -140,25 +146,27 @@ def render_clips(
     return Progress(done, shards * PER_SHARD, made, time.perf_counter() - start)
 
 
-_arguments: tuple[Path, Split, int, int, dict[str, Path]]
+_arguments: tuple[Path, Split, int, int, Path | None, dict[str, Path]]
 _made: tuple[RenderedClips, dict[str, Witness]] | None = None
 """A worker process's own, as the arguments that they are made with."""
 
 
-def _start_worker(motions: Path, split: Split, seed: int, frames: int, networks: dict[str, Path]) -> None:
+def _start_worker(
+    motions: Path, split: Split, seed: int, frames: int, places: Path | None, networks: dict[str, Path]
+) -> None:
     use_one_thread()
     global _arguments
-    _arguments = (motions, split, seed, frames, networks)
+    _arguments = (motions, split, seed, frames, places, networks)
 
 
 def _make_shard(task: tuple[Path, int]) -> None:
     folder, number = task
     global _made
     if _made is None:  # here and not at the start: an error in a task reaches the parent
-        motions, split, seed, frames, networks = _arguments
+        motions, split, seed, frames, places, networks = _arguments
         finder = SharedFinder()
         _made = (
-            RenderedClips(motions, split, seed, frames),
+            RenderedClips(motions, split, seed, frames, places),
             {name: Witness(file, finder) for name, file in networks.items()},
         )
     clips, witnesses = _made

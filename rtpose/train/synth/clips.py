@@ -22,6 +22,7 @@ from rtpose.train.synth.clothing import SOLE_M, DressedPerson
 from rtpose.train.synth.dataset import ADULT_M, COVER, clips_of_split
 from rtpose.train.synth.exercises import Exercise, exercise_motion, random_exercise
 from rtpose.train.synth.filming import Holding, Lens, Shot, random_shot
+from rtpose.train.synth.joint_places import JointPlacePack
 from rtpose.train.synth.motion import FPS, Array, JointAnglePack, Motion
 from rtpose.train.synth.photo import Split, procedural_backdrop
 from rtpose.train.synth.renderer import Light, Quality, Renderer, Thing, View
@@ -96,8 +97,16 @@ class Clip:
 class RenderedClips:
     """Makes clip after clip, by an OpenGL context of its own."""
 
-    def __init__(self, motions: Path, split: Split = Split.TRAIN, seed: int = 0, frames: int = FRAMES) -> None:
-        """motions: the pack of joint angles. frames: of each clip.
+    def __init__(
+        self,
+        motions: Path,
+        split: Split = Split.TRAIN,
+        seed: int = 0,
+        frames: int = FRAMES,
+        places: Path | None = None,
+    ) -> None:
+        """motions: the pack of joint angles. frames: of each clip. places: a pack of joints, for more
+        motions.
 
         Errors: `InputError` for a missing file, `MissingExtraError` without the extra synth, `ConfigError` without
         OpenGL.
@@ -106,9 +115,14 @@ class RenderedClips:
         self._split, self._seed, self._frames = split, seed, frames
         self.seconds: Counter[str] = Counter()
         """Where the time went, by step."""
-        self._clips = [i for i in clips_of_split(self._pack, split, motions) if self._pack.clips[i]["n"] >= frames]
-        lengths = np.array([self._pack.clips[i]["n"] for i in self._clips], np.float64)
+        packs: list[tuple[JointAnglePack | JointPlacePack, Path]] = [(self._pack, motions)]
+        if places:
+            packs.append((JointPlacePack(places), places))
+        self._clips = [(pack, i) for pack, path in packs for i in clips_of_split(pack, split, path)]
+        self._clips = [(pack, i) for pack, i in self._clips if pack.clips[i]["n"] >= frames]
+        lengths = np.array([pack.clips[i]["n"] for pack, i in self._clips], np.float64)
         self._shares = np.sqrt(lengths) / np.sqrt(lengths).sum()
+        self._skeletons = sorted({pack.clips[i]["subject"] for pack, i in self._clips if pack is self._pack})
         self._model = BodyModel(coarse=True)
         quality = Quality(supersample=1, shadow_size=384, shadow_taps=2, octaves=2)
         self._renderer = Renderer((WINDOW_PX, WINDOW_PX), quality)
@@ -145,8 +159,7 @@ class RenderedClips:
         exercise = random_exercise(rng) if rng.random() < 0.45 else None
         if exercise:
             times_s = np.arange(self._frames) / rng.uniform(10, 30)
-            trained = sorted({self._pack.clips[i]["subject"] for i in self._clips})
-            subject = trained[int(rng.integers(len(trained)))]
+            subject = self._skeletons[int(rng.integers(len(self._skeletons)))]
             motion = exercise_motion(exercise, self._pack, subject, times_s, rng)
         else:
             step = int(rng.choice([1, 2, 3], p=[0.25, 0.4, 0.35]))
@@ -189,14 +202,14 @@ class RenderedClips:
         return Clip(images, truth)
 
     def _part(self, step: int, rng: np.random.Generator) -> Motion:
-        """As many frames as a clip has of some clip of the pack, `step` apart."""
+        """As many frames as a clip has of some clip of the packs, `step` apart."""
         need = (self._frames - 1) * step + 1
         while True:
-            clip = self._clips[int(rng.choice(len(self._clips), p=self._shares))]
-            spare = self._pack.clips[clip]["n"] - need
+            pack, clip = self._clips[int(rng.choice(len(self._clips), p=self._shares))]
+            spare = pack.clips[clip]["n"] - need
             if spare >= 0:
                 start = int(rng.integers(spare + 1))
-                return self._pack.motion(clip, slice(start, start + need, step))
+                return pack.motion(clip, slice(start, start + need, step))
 
     def _pictures(
         self,

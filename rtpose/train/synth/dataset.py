@@ -23,6 +23,7 @@ from rtpose.geometry import pixels_from_camera
 from rtpose.skeleton import H36M17
 from rtpose.train.synth.body import BODY, TIGHTS, BodyModel, Pose
 from rtpose.train.synth.clothing import SOLE_M, DressedPerson, Outfit
+from rtpose.train.synth.joint_places import JointPlacePack
 from rtpose.train.synth.motion import Array, JointAnglePack, Motion, rotation_xyz
 from rtpose.train.synth.photo import Split, cut_from_picture, find_pictures, photographed, procedural_backdrop
 from rtpose.train.synth.renderer import Quality, Renderer, Thing, View
@@ -111,12 +112,12 @@ class _Placed:
     """(N, 3) metres, points all over the body."""
 
 
-def clips_of_split(pack: JointAnglePack, split: Split, path: Path) -> list[int]:
+def clips_of_split(pack: JointAnglePack | JointPlacePack, split: Split, path: Path) -> list[int]:
     """Those of `TEST_SUBJECTS`, or of everybody else. Errors: `InputError` naming the pack's path if it has none."""
     clips = [i for i, clip in enumerate(pack.clips) if (clip["subject"] in TEST_SUBJECTS) == (split is Split.TEST)]
     if not clips:
         subjects = f"the test subjects {', '.join(TEST_SUBJECTS)}" if split is Split.TEST else "subjects to train on"
-        raise InputError(f"{path} has no clips of {subjects}: name another pack of joint angles")
+        raise InputError(f"{path} has no clips of {subjects}: name another pack")
     return clips
 
 

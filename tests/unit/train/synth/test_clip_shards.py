@@ -97,7 +97,7 @@ def test_clips_of_other_settings_are_left_alone(tmp_path: Path) -> None:
 def test_a_finished_folder_costs_nothing(tmp_path: Path) -> None:
     about = {
         "format": FORMAT, "per_shard": 16, "frames": 24, "motions": "angles.npz", "split": "train", "seed": 0,
-        "networks": [],
+        "networks": [], "places": None,
     }  # fmt: skip
     (tmp_path / "clips.json").write_text(json.dumps(about), encoding="utf-8")
     write_shard(tmp_path / "shard-00000.npz", [(0, truth(0, 3), {})])
