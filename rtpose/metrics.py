@@ -1,6 +1,6 @@
 """Errors of 3D poses, as the field reports them. numpy only.
 
-Poses are (N, J, 3). All functions return one number per pose, (N,), in the unit of the input, unless said otherwise.
+Poses are (N, J, 3). All functions return one number per pose, (N,), in the unit of the input, unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def root_relative(poses: Array, root: int = 0) -> Array:
 
 
 def joint_errors(predicted: Array, truth: Array) -> Array:
-    """(N, J) distance of each joint from where it should be. Errors: `ValueError` if the shapes differ."""
+    """(N, J) distance of each joint from the truth. Errors: `ValueError` if the shapes differ."""
     if predicted.shape != truth.shape:
         raise ValueError(f"predicted poses have shape {predicted.shape}, the true ones {truth.shape}")
     errors: Array = np.linalg.norm(predicted - truth, axis=-1)
@@ -33,13 +33,13 @@ def joint_errors(predicted: Array, truth: Array) -> Array:
 
 
 def mpjpe(predicted: Array, truth: Array) -> Array:
-    """Mean per joint position error (Protocol 1). Both are to be root-relative already."""
+    """Mean per joint position error (Protocol 1). Both must be root-relative."""
     result: Array = joint_errors(predicted, truth).mean(-1)
     return result
 
 
 def scale_aligned(predicted: Array, truth: Array) -> Array:
-    """`predicted` times the one factor per pose that brings it nearest to `truth` (least squares)."""
+    """`predicted` scaled by one factor per pose to fit `truth` (least squares)."""
     dot = (predicted * truth).sum((1, 2), keepdims=True)
     norm = (predicted * predicted).sum((1, 2), keepdims=True)
     scaled: Array = predicted * (dot / np.maximum(norm, np.finfo(predicted.dtype).tiny))
@@ -72,7 +72,7 @@ def p_mpjpe(predicted: Array, truth: Array) -> Array:
 
 
 def pck(predicted_mm: Array, truth_mm: Array, threshold_mm: float = PCK_THRESHOLD_MM) -> Array:
-    """Share of joints within `threshold_mm`, 0..1."""
+    """Share of joints within `threshold_mm`, 0..1 (percentage of correct keypoints)."""
     result: Array = (joint_errors(predicted_mm, truth_mm) <= threshold_mm).mean(-1)
     return result
 
@@ -97,11 +97,11 @@ def accel_error(predicted: Array, truth: Array, fps: float) -> Array:
 
 
 def match_people(estimated_px: Array, true_px: Array, reach_px: Array) -> NDArray[np.int64]:
-    """Which estimate is which true person, as in MuPoTS-3D's evaluation: by the number of joints that are near.
+    """Match estimated to true people as in MuPoTS-3D's evaluation: by the number of joints close to each other.
 
-    estimated_px: (P, J, 2), true_px: (Q, J, 2), reach_px: (Q,) how far off in x and in y a joint is near. One true
-    person after the other takes the free estimate with the most near joints. Returns (Q,) rows of the estimates, -1
-    where none has a near joint.
+    estimated_px: (P, J, 2), true_px: (Q, J, 2), reach_px: (Q,) largest distance of a close joint in x and in y. Each
+    true person in turn takes the free estimate with the most close joints. Returns (Q,) rows of the estimates, -1
+    where none has a close joint.
     """
     off = np.abs(estimated_px[None] - true_px[:, None]).max(-1)  # (Q, P, J)
     near = (off < np.asarray(reach_px)[:, None, None]).sum(-1)
@@ -114,9 +114,9 @@ def match_people(estimated_px: Array, true_px: Array, reach_px: Array) -> NDArra
 
 
 def with_bones_of(poses: Array, truth: Array, parents: Sequence[int]) -> Array:
-    """(N, J, 3) `poses` whose bones keep their directions and get the lengths of those of `truth`; the root stays.
+    """(N, J, 3) `poses` with the bone directions of `poses` and the bone lengths of `truth`; the root is kept.
 
-    MuPoTS-3D's evaluation does that before it compares. parents: (J,), -1 at the root; parents come before children.
+    MuPoTS-3D's evaluation does this before it compares. parents: (J,), -1 at the root; parents come before children.
     """
     out = poses.copy()
     for joint, parent in enumerate(parents):
@@ -131,7 +131,7 @@ def with_bones_of(poses: Array, truth: Array, parents: Sequence[int]) -> Array:
 def people_pck(
     estimated_mm: Array, truth_mm: Array, rows: NDArray[np.int64], threshold_mm: float = PCK_THRESHOLD_MM
 ) -> Array:
-    """3DPCK of several people: `pck` of each true person, (Q,), 0 for one whom no estimate was matched to.
+    """3DPCK of several people: `pck` of each true person, (Q,), 0 for a person without a matched estimate.
 
     estimated_mm: (P, J, 3), truth_mm: (Q, J, 3), rows: from `match_people`.
     """

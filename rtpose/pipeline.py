@@ -39,6 +39,7 @@ class Summary:
     wall_s: float = 0.0
     stats: SourceStats = field(default_factory=SourceStats)
     sink_errors: list[Exception] = field(default_factory=list)
+    """Of the outputs that failed, the first of each."""
 
     @property
     def fps(self) -> float:
@@ -47,10 +48,12 @@ class Summary:
 
 
 class SinkThread:
-    """One sink with its mailbox. A sink that breaks is reported once and gets nothing more; the rest goes on."""
+    """One sink with its mailbox. A sink that fails is reported at once and gets nothing more; the rest goes on."""
 
-    def __init__(self, sink: Sink, *, lossless: bool) -> None:
+    def __init__(self, sink: Sink, *, lossless: bool, on_error: Callable[[Exception], None]) -> None:
+        """on_error: called in the sink's thread with the first exception that the sink raises, when it does."""
         self.error: Exception | None = None
+        self._on_error = on_error
         self._sink = sink
         self._lossless = lossless
         self._mailbox: queue.Queue[Result | None] = queue.Queue(RECORDER_QUEUE if lossless else 1)
@@ -87,7 +90,9 @@ class SinkThread:
         try:
             action()
         except Exception as error:  # the seam: whatever a sink does, the stream goes on
-            self.error = self.error or error
+            if self.error is None:
+                self.error = error
+                self._on_error(error)
 
 
 class Pipeline:
@@ -106,10 +111,12 @@ class Pipeline:
         number: int = 0,
         on_result: Callable[[Result], None] = lambda result: None,
         on_status: Callable[[str], None] = lambda status: None,
+        on_sink_error: Callable[[Exception], None] = lambda error: None,
     ) -> None:
         """camera_of: image size -> camera. real_time: show a file's frames at their own times, not as fast as
         possible. number: which of several sources it is, `Frame.source`. on_result: called in the
-        pipeline's thread, on_status: in one of its threads, for progress bars and state."""
+        pipeline's thread; on_status: in one of its threads; on_sink_error: in the thread of the sink that failed,
+        once for each."""
         self._source = source
         self._estimator = estimator
         self._smoother = smoother
@@ -120,6 +127,7 @@ class Pipeline:
         self._number = number
         self._on_result = on_result
         self._on_status = on_status
+        self._on_sink_error = on_sink_error
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -129,8 +137,8 @@ class Pipeline:
     def run(self) -> Summary:
         """Blocks until the source ends. The source and all sinks are closed whatever happens."""
         summary = Summary(stats=self._source.stats)
-        sinks = [SinkThread(s, lossless=True) for s in self._recorders]
-        sinks += [SinkThread(s, lossless=False) for s in self._viewers]
+        sinks = [SinkThread(s, lossless=True, on_error=self._on_sink_error) for s in self._recorders]
+        sinks += [SinkThread(s, lossless=False, on_error=self._on_sink_error) for s in self._viewers]
         started = time.monotonic()
         begun = _ahead(self._begin_all(started), BEGUN_AHEAD, self._stop)
         try:
@@ -143,7 +151,7 @@ class Pipeline:
                 summary.most_people = max(summary.most_people, len(result.persons))
                 self._on_result(result)
                 if self._recorders and all(sink.error for sink in sinks[: len(self._recorders)]):
-                    break  # nothing that is computed from here on would be kept
+                    break  # nothing more would be kept
         finally:
             self._stop.set()  # of the threads, too
             begun.close()

@@ -1,15 +1,14 @@
-"""Joint positions -> rotations of the bones of a skeleton in a rest pose. numpy only.
+"""Rotations: from joint positions to the bones of a skeleton in a rest pose, and as numbers. numpy only.
 
-The rest pose is a T: standing, arms out to the sides, in the axes x to the person's left, y up, z where the person
-faces (right-handed; the axes of VRM and glTF). A bone goes by the name of the joint at its end: bone "left_knee" is the
-left thigh. Entry 0, of the joint "root", is the pelvis.
+The rest pose is a T: standing, arms out to the sides, with x to the person's left, y up and z where the person faces
+(right-handed; the axes of VRM and glTF). A bone has the name of the joint at its end: bone "left_knee" is the left
+thigh. Entry 0, of the joint "root", is the pelvis.
 
-What positions tell, and what they do not:
-- pelvis and chest (bone "thorax") have all three degrees of freedom: the line of the hips and the line of the shoulders
-  say how they are turned;
-- every other bone has two, its direction. The third, the twist about itself, cannot be seen in the positions of its
-  ends: the bone is swung out of its rest direction in its parent's axes by the smallest rotation, which adds no twist;
-- hands, feet and the face have no joints and so no rotation at all.
+What positions determine, and what they do not:
+- pelvis and chest (bone "thorax") have all three degrees of freedom, from the lines of hips and shoulders;
+- every other bone has two, its direction. The positions of its ends do not show the third, its twist: the bone is
+  swung from its rest direction, in its parent's axes, by the smallest rotation, which adds no twist;
+- hands, feet and face have no joints and therefore no rotation.
 """
 
 from __future__ import annotations
@@ -46,20 +45,20 @@ def _levels() -> list[NDArray[np.intp]]:
 
 
 _LEVELS = _levels()
-"""Bones by their number of ancestors: those of a level are turned together, after their parents."""
+"""Bones by number of ancestors: those of a level are rotated together, after their parents."""
 
 
 def bone_rotations(positions: ArrayLike) -> Float64:
-    """How each bone is turned out of its rest pose.
+    """The rotation of each bone from its rest pose.
 
     positions: (..., 17, 3) joints of h36m17, any unit, any right-handed axes. Returns (..., 17, 3, 3), `axes_from_rest`
-    of each bone: `R[j] @ REST_DIRECTIONS[j]` is the bone's direction in the axes of `positions`. A bone without length
+    of each bone: `R[j] @ REST_DIRECTIONS[j]` is the bone's direction in the axes of `positions`. A bone of no length
     keeps its rest direction in its parent; NaN stays NaN.
     """
     joints = np.asarray(positions, np.float64)
     turned = np.empty((*joints.shape, 3))
 
-    # Pelvis: the hips' line to the rest's x axis, then about that line until the spine lies in the plane z = 0.
+    # Pelvis: swing the x axis to the line of the hips, then rotate about it until the spine lies in the plane z = 0.
     pelvis = swing(np.array(_LEFT), joints[..., _LEFT_HIP, :] - joints[..., _RIGHT_HIP, :])
     spine = _into(pelvis, joints[..., _SPINE, :] - joints[..., _ROOT, :])
     turned[..., _ROOT, :, :] = pelvis @ _about_x(np.arctan2(spine[..., 2], spine[..., 1]))
@@ -70,7 +69,7 @@ def bone_rotations(positions: ArrayLike) -> Float64:
         along = _into(above, joints[..., bones, :] - joints[..., parents, :])
         turned[..., bones, :, :] = above @ swing(REST_DIRECTIONS[bones], along)
         if _THORAX in bones:
-            # Chest: then about itself until the shoulders' line lies in the plane z = 0.
+            # Chest: also rotate about its own axis until the line of the shoulders lies in the plane z = 0.
             chest = turned[..., _THORAX, :, :]
             line = _into(chest, joints[..., _LEFT_SHOULDER, :] - joints[..., _RIGHT_SHOULDER, :])
             turned[..., _THORAX, :, :] = chest @ _about_y(np.arctan2(-line[..., 2], line[..., 0]))
@@ -80,7 +79,7 @@ def bone_rotations(positions: ArrayLike) -> Float64:
 def local_rotations(bones: Float64) -> Float64:
     """(..., 17, 3, 3) of `bone_rotations` -> the same, each in the axes of its parent's bone: `parent_from_bone`.
 
-    The pelvis, which has no parent, stays as it is; rotating all positions changes it alone.
+    The pelvis has no parent and stays as it is; rotating all positions changes only the pelvis.
     """
     local = bones.copy()
     below = np.flatnonzero(H36M17.parents >= 0)
@@ -92,8 +91,8 @@ def quaternions(rotations: Float64) -> Float64:
     """(..., 3, 3) rotation matrices -> (..., 4) unit quaternions x, y, z, w with w >= 0."""
     m = rotations
     trace = m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2]
-    # Four times the products of each of x, y, z, w with all four. Every row is the quaternion times a factor; the row
-    # of its largest component is the one that loses no digits.
+    # Four times the products of each of x, y, z, w with all four. Every row is a multiple of the quaternion; the row
+    # of the largest component is numerically best.
     products = np.empty((*m.shape[:-2], 4, 4))
     for i in range(3):
         j, k = (i + 1) % 3, (i + 2) % 3
@@ -107,22 +106,62 @@ def quaternions(rotations: Float64) -> Float64:
     return np.where(found[..., 3:] < 0, -found, found)
 
 
-def swing(rest: Float64, directions: Float64) -> Float64:
-    """The smallest rotations that turn unit vectors `rest` (..., 3) to `directions` (..., 3), of any length: no twist.
+def unit(vectors: Float64) -> Float64:
+    """(..., 3) at length 1; NaN for vectors without a length."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.where(length > _NO_LENGTH, length, np.nan)
 
-    A direction without length counts as `rest`; NaN stays NaN.
+
+def perpendicular(direction: Float64) -> Float64:
+    """(3,) unit vector at a right angle to `direction` (3,): always the same one for the same direction."""
+    return unit(np.cross(direction, np.eye(3)[np.argmin(np.abs(direction))]))
+
+
+def axes_along(x: Float64, y: Float64) -> Float64:
+    """(..., 3, 3) right-handed axes as columns: the first along `x`, the second as near to `y` as possible.
+
+    NaN where `x` and `y` are parallel.
+    """
+    x = unit(x)
+    z = unit(np.cross(x, y))
+    return np.stack([x, np.cross(z, x), z], axis=-1)
+
+
+def euler_zxy(rotations: Float64) -> Float64:
+    """(T, 3, 3) -> (T, 3) degrees about z, x, y with `rotation = Rz @ Rx @ Ry`, without jumps by whole turns."""
+    x = np.arcsin(np.clip(rotations[:, 2, 1], -1, 1))
+    locked = np.abs(rotations[:, 2, 1]) > 1 - 1e-12  # gimbal lock: only the sum of the other two is known
+    z = np.where(
+        locked, np.arctan2(rotations[:, 1, 0], rotations[:, 0, 0]), np.arctan2(-rotations[:, 0, 1], rotations[:, 1, 1])
+    )
+    y = np.where(locked, 0.0, np.arctan2(-rotations[:, 2, 0], rotations[:, 2, 2]))
+    return np.degrees(np.unwrap(np.stack([z, x, y], axis=-1), axis=0))
+
+
+def continuous_quaternions(rotations: Float64) -> Float64:
+    """(T, 3, 3) -> (T, 4) x, y, z, w; of q and -q always the one nearer to the frame before."""
+    q = quaternions(rotations)
+    flips = np.sign((q[1:] * q[:-1]).sum(-1))
+    signed: Float64 = q * np.concatenate([[1.0], np.cumprod(np.where(flips < 0, -1.0, 1.0))])[:, None]
+    return signed
+
+
+def swing(rest: Float64, directions: Float64) -> Float64:
+    """The smallest rotations, without twist, from unit vectors `rest` (..., 3) to `directions` (..., 3) of any length.
+
+    A direction of no length counts as `rest`; NaN stays NaN.
     """
     length = np.linalg.norm(directions, axis=-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         unit = np.where(length <= _NO_LENGTH, rest, directions / length)
     middle = unit + rest
     size = np.linalg.norm(middle, axis=-1, keepdims=True)
-    # Straight back every axis is as good: the turn is made through the front, as knees and elbows are bent.
+    # For opposite directions any axis would do: rotate through the front, as knees and elbows bend.
     front = np.where(np.abs(rest[..., 2:]) < 0.9, np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0]))
     front = front - (front * rest).sum(-1, keepdims=True) * rest
     with np.errstate(invalid="ignore", divide="ignore"):
         middle = np.where(size <= _NO_LENGTH, front / np.linalg.norm(front, axis=-1, keepdims=True), middle / size)
-    # A half turn about `rest`, which it survives, and one about the middle, which takes it to the other side.
+    # A half turn about `rest`, which keeps it, then one about the middle, which takes it to the direction.
     return _half_turn(middle) @ _half_turn(rest)
 
 
@@ -131,7 +170,7 @@ def _half_turn(axis: Float64) -> Float64:
 
 
 def _into(rotations: Float64, vectors: Float64) -> Float64:
-    """Vectors in the axes that the rotations lead out of."""
+    """Vectors in the axes before the rotations."""
     turned: Float64 = (np.swapaxes(rotations, -1, -2) @ vectors[..., None])[..., 0]
     return turned
 

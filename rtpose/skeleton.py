@@ -1,6 +1,6 @@
-"""Skeletons as named data, and how one is derived from another. Joints are found by name, never by number.
+"""Skeletons as named data, and how one is derived from another. Joints are looked up by name, never by number.
 
-`h36m17` is the exchange skeleton of all 3D output. Detectors keep their own skeleton beside it.
+`h36m17` is the exchange skeleton of all 3D output. Detectors have their own skeletons.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Skeleton:
     """Named joints in a fixed order.
 
     joints: names in order.
-    parent_of: joint -> parent; the joints without an entry have none (roots, face points).
-    extra_edges: drawn but not part of the tree.
+    parent_of: joint -> parent; joints without an entry have none (roots, face points).
+    extra_edges: drawn, but not part of the tree.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Skeleton:
         return {joint: i for i, joint in enumerate(self.joints)}
 
     def indices(self, *names: str) -> list[int]:
-        """Positions of the named joints; `ConfigError` for a name that this skeleton does not have."""
+        """Positions of the named joints. Errors: `ConfigError` for a name that the skeleton does not have."""
         missing = [n for n in names if n not in self.index_of]
         if missing:
             raise ConfigError(f"skeleton {self.name} has no joint {', '.join(missing)}")
@@ -56,7 +56,7 @@ class Skeleton:
 
     @cached_property
     def edges(self) -> tuple[tuple[int, int], ...]:
-        """What a drawing connects: bones and extra edges as index pairs."""
+        """Lines to draw: bones and extra edges, as index pairs."""
         return tuple((self.index_of[a], self.index_of[b]) for a, b in (*self.bones, *self.extra_edges))
 
     @cached_property
@@ -66,7 +66,7 @@ class Skeleton:
 
     @cached_property
     def twin_bones(self) -> tuple[tuple[tuple[str, str], tuple[str, str]], ...]:
-        """((child, parent) on the left, the same on the right): bones of equal length."""
+        """((child, parent) on the left, the same on the right): bones that should be equally long."""
         return tuple(
             ((child, parent), (twin_name(child), twin_name(parent)))
             for child, parent in self.bones
@@ -75,7 +75,7 @@ class Skeleton:
 
     @cached_property
     def colors(self) -> tuple[str, ...]:
-        """Hex colour of each joint by its side."""
+        """Hex colour of each joint, by its side."""
         return tuple(SIDE_COLORS[side_of(j)] for j in self.joints)
 
 
@@ -130,7 +130,7 @@ RTPOSE28 = Skeleton(
         "right_index": "right_wrist", "right_pinky": "right_wrist",
     },
 )  # fmt: skip
-"""`h36m17`, and the ends of head, feet and hands (the knuckles of index and little finger)."""
+"""`h36m17` with the ends of head, feet and hands. Index and pinky are the knuckles of these fingers."""
 
 BLAZEPOSE33 = Skeleton(
     name="blazepose33",
@@ -175,13 +175,12 @@ SKELETONS = {s.name: s for s in (H36M17, RTPOSE28, BLAZEPOSE33, COCO17)}
 LIMB_JOINTS = tuple(
     f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "foot") for side in ("left", "right")
 )
-"""The twelve joints of `h36m17` that every detector and every motion capture names alike."""
+"""The twelve joints of `h36m17` that all detectors and motion capture share."""
 
-# How each joint of h36m17 is made of a detector's joints: a weighted mean of the named ones, which blazepose33 and
-# coco17 both have.
-# The middle joints are those that BOTH a detector and motion capture can give: "thorax" is the middle of the
-# shoulders, "head" the middle of the ears, "neck_base" and "spine" half-way points. The lifters are trained on
-# the same definitions (`h36m17_as_detected`), so nothing is guessed twice.
+# Each joint of h36m17 as a weighted mean of detected joints, which blazepose33 and coco17 both have.
+# The joints on the midline are chosen so that BOTH a detector and motion capture can provide them: "thorax" is the
+# middle of the shoulders, "head" the middle of the ears, "neck_base" and "spine" are half-way points. Lifters are
+# trained on the same definitions (`H36M17_AS_DETECTED`).
 _H36M17_FROM_DETECTED: dict[str, dict[str, float]] = {
     "root": {"left_hip": 0.5, "right_hip": 0.5},
     "right_hip": {"right_hip": 1.0},
@@ -202,8 +201,8 @@ _H36M17_FROM_DETECTED: dict[str, dict[str, float]] = {
     "right_wrist": {"right_wrist": 1.0},
 }
 
-# The same definitions from motion capture's own h36m17 (rtpose data packs): there "neck_base" is the top of the
-# neck and "head" the end of the head bone, about 10 cm above it, so the ears' middle lies half-way between.
+# The same definitions from the h36m17 of motion capture (rtpose data packs), in which "neck_base" is the top of the
+# neck and "head" the end of the head bone, about 10 cm above it, so the middle of the ears is half-way between.
 _AS_DETECTED_FROM_MOCAP: dict[str, dict[str, float]] = {
     "root": {"left_hip": 0.5, "right_hip": 0.5},
     "spine": {"left_hip": 0.25, "right_hip": 0.25, "left_shoulder": 0.25, "right_shoulder": 0.25},
@@ -244,11 +243,11 @@ _FROM: dict[str, NDArray[np.float32]] = {
 def h36m17_from(skeleton: Skeleton, keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
     """A detector's joints as `h36m17`.
 
-    keypoints: (..., J, 3) x, y, score in `skeleton`. Returns (..., 17, 3); a derived joint is as sure as the
-    least sure joint that it is made of. Errors: `ConfigError` if no rule for `skeleton` is known.
+    keypoints: (..., J, 3) x, y, score in `skeleton`. Returns (..., 17, 3); the score of a derived joint is
+    the lowest of its source joints. Errors: `ConfigError` if there is no rule for `skeleton`.
     """
     if skeleton.name not in _FROM:
-        raise ConfigError(f"no rule derives h36m17 from {skeleton.name}: known are {', '.join(sorted(_FROM))}")
+        raise ConfigError(f"cannot derive h36m17 from {skeleton.name}: known skeletons are {', '.join(sorted(_FROM))}")
     matrix = _FROM[skeleton.name]
     out = np.empty((*keypoints.shape[:-2], len(H36M17.joints), 3), dtype=np.float32)
     out[..., :2] = matrix @ keypoints[..., :2]

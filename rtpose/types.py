@@ -1,7 +1,7 @@
 """What flows through the pipeline, and the protocols of its parts. numpy only.
 
 Image coordinates are pixels, x right, y down, of the picture as shown. Camera space is metres, x right,
-y down, z away from the camera. See the README, "Coordinates and units".
+y down, z away from the camera. See docs/architecture.md, "Coordinates".
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class DecodedPicture(Protocol):
         ...
 
     def cut_out(self, picture_from_crop: NDArray[np.float64], out: Image, *, border: int) -> None:
-        """See `rtpose.detect.roi.cut_out`."""
+        """See `rtpose.pose.detect.roi.cut_out`."""
         ...
 
 
@@ -96,6 +96,13 @@ class SourceStats:
     dropped: dict[str, int] = field(default_factory=dict)
     """cause -> frames, e.g. {"consumer busy": 12, "damaged": 1}."""
     reconnects: int = 0
+    notes: list[str] = field(default_factory=list)
+    """What was assumed or repaired, a line each, for people."""
+
+    def note(self, line: str) -> None:
+        """Keep a line, once."""
+        if line not in self.notes:
+            self.notes.append(line)
 
     def drop(self, cause: str, count: int = 1) -> None:
         """Count `count` lost frames under `cause`."""
@@ -147,6 +154,26 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a detector's network says about a person's depth, beside the 2D joints: its joints in its own skeleton."""
+
+    image_z_px: Float32
+    """(J,): depth relative to the middle of the hips, away from the camera, in the scale of x and y: pixels of the
+    picture."""
+    world_m: Float32
+    """(J, 3): the network's own 3D joints, metres, in camera axes, relative to the middle of the hips. As the network
+    sees only a crop, they are as if the camera looked straight at the person."""
+    visibility: Float32
+    """(J,): 0..1, that the joint is in sight, not hidden."""
+    presence: Float32
+    """(J,): 0..1, that the joint is inside the network's square."""
+    spread_px: Float32
+    """(J,): root mean square distance of the heatmap's mass from its centre, pixels of the picture."""
+    angle_rad: float
+    """By how much the network's square was turned in the picture, clockwise as seen; already undone in `world_m`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Person2D:
     """One person seen by a detector."""
 
@@ -156,6 +183,8 @@ class Person2D:
     """(4,): x0, y0, x1, y1 px around the person; may reach beyond the picture."""
     score: float
     """0..1, that this is a person."""
+    evidence: Evidence | None = None
+    """None from a detector whose network says nothing about depth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +203,14 @@ class Person3D:
     """(3,): metres, camera space."""
     confidence: Float32
     """(17,): 0..1 of each 3D joint."""
+
+    def joint(self, name: str) -> Float32:
+        """Where a joint is: (3,) metres, camera space. Errors: `ConfigError` for a joint that the skeleton lacks."""
+        from rtpose.skeleton import H36M17
+
+        (index,) = H36M17.indices(name)
+        place: Float32 = self.pose_3d[index] + self.root_3d
+        return place
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,16 +255,26 @@ class Lifter(Protocol):
         """Forget everybody: another source, or a jump in time."""
         ...
 
-
-class Estimator(Protocol):
-    """Image -> 3D people with their ids."""
-
-    def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
-        """What the next frame's beginning has to wait for. The returned function does the rest; it is called once, in
-        the frames' order, perhaps in another thread while the next frame is begun."""
+    def describe(self) -> dict[str, object]:
+        """For the files' `meta`: `lifter`, its name, and `lifter_sha256`, of its file."""
         ...
 
-    def reset(self) -> None: ...
+
+class Estimator(Protocol):
+    """Image -> 3D people with their ids, in two steps: the second of one frame runs beside the first of the next."""
+
+    def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
+        """Everything that the next frame needs: where people are now. The returned function does the rest. It is
+        called once, in the order of the frames, possibly in another thread while the next frame is begun."""
+        ...
+
+    def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
+        """Both steps."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everybody: another source, or a jump in time."""
+        ...
 
     def describe(self) -> dict[str, object]:
         """For the files' `meta`: names, weights' sha256, assumptions."""

@@ -1,4 +1,4 @@
-"""Cutting a turned rectangle out of a picture."""
+"""Cutting a rotated rectangle out of a picture."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rtpose.types import Image
 
 _CACHE_LINE = 64
-"""Bytes that come from memory at once."""
+"""Bytes that the processor fetches from memory at once."""
 
 
 def warp(
@@ -21,13 +21,13 @@ def warp(
     outside: int = 0,
     out: Image | None = None,
 ) -> Image:
-    """The part of `plane` (H, W) or (H, W, C) that the matrix (2, 3) names, in one bilinear warp.
+    """The part of `plane` (H, W) or (H, W, C) given by a (2, 3) matrix, in one bilinear warp.
 
     plane_from_out: pixels of the result, of `size` (width, height) -> pixels of the plane.
-    border: what lies outside the plane, a cv2.BORDER_... constant; `outside` is the value of BORDER_CONSTANT.
-    out: takes the result if given.
+    border: how to fill pixels outside the plane, a cv2.BORDER_... constant; `outside` is the value of BORDER_CONSTANT.
+    out: array for the result.
     """
-    _fetch(plane, plane_from_out, size)
+    _prefetch(plane, plane_from_out, size)
     warped: Image = cv2.warpAffine(
         plane,
         plane_from_out,
@@ -40,11 +40,11 @@ def warp(
     return warped
 
 
-def _fetch(plane: Image, plane_from_out: NDArray[np.float64], size: tuple[int, int]) -> None:
-    """Bring what a warp will read into the processor's cache, row by row.
+def _prefetch(plane: Image, plane_from_out: NDArray[np.float64], size: tuple[int, int]) -> None:
+    """Load the pixels that a warp will read into the processor's cache, row by row.
 
-    A warp reads in small blocks across many rows, which no processor foresees: with a picture that another core has
-    just decoded it waits for memory most of its time. Reading in order first halves the sum.
+    A warp reads small blocks across many rows, which hardware prefetching does not predict: with a picture that another
+    core has just decoded, it mostly waits for memory. Reading in order first halves the total time.
     """
     right, bottom = size[0] - 1, size[1] - 1
     corners = plane_from_out @ np.array([[0, right, 0, right], [0, 0, bottom, bottom], [1, 1, 1, 1]])

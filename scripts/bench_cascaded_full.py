@@ -21,12 +21,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from rtpose.backends import load_backend
-from rtpose.backends.openvino import read_network
 from rtpose.bench.roofline import count_work, matrix_gflops
 from rtpose.config import load_settings
-from rtpose.engines.int8 import quantise
-from rtpose.train.cascaded.loop import build
+from rtpose.engine_build.int8 import quantise
+from rtpose.networks.backends import load_backend
+from rtpose.networks.backends.openvino import read_network
+from rtpose.networks.options import LoadOptions
+from rtpose.train.cascaded.loop import build_cascaded
 from rtpose.train.cascaded.settings import CascadedSettings
 from rtpose.train.export import export_network
 
@@ -52,9 +53,7 @@ def main() -> None:
         flop, _ = count_work(plain)
         limit = matrix_gflops(options.threads)
         backends = {
-            way: load_backend(
-                way[0], quantised if way[1] == "int8" else plain, threads=options.threads, precision=way[1]
-            )
+            way: load_backend(quantised if way[1] == "int8" else plain, LoadOptions(*way, threads=options.threads))
             for way in WAYS
         }
         image = {"image": np.random.default_rng(0).normal(size=(1, 3, 256, 256)).astype(np.float32)}
@@ -83,7 +82,11 @@ def make_files(folder: Path) -> tuple[Path, Path]:
     plain, quantised = folder / "cascaded.onnx", folder / "cascaded.xml"
     facts = {"name": "cascaded", "architecture": {"network": "cascaded", **msgspec.to_builtins(settings.network)}}
     export_network(
-        build(settings), {"image": torch.zeros(2, 3, size, size)}, ("joints", "pose", "confidence"), facts, plain
+        build_cascaded(settings),
+        {"image": torch.zeros(2, 3, size, size)},
+        ("joints", "pose", "confidence"),
+        facts,
+        plain,
     )
     rng = np.random.default_rng(1)
     noise = [{"image": rng.normal(size=(1, 3, size, size)).astype(np.float32)} for _ in range(CALIBRATION_PICTURES)]

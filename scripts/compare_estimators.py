@@ -21,16 +21,12 @@ import cv2
 import numpy as np
 
 from rtpose import metrics
-from rtpose.detect import open_detector, open_finder
-from rtpose.estimate.cascaded import CascadedEstimator, CascadedNetwork
-from rtpose.estimate.two_stage import TwoStageEstimator
+from rtpose.config import RunSettings
 from rtpose.geometry import camera_from_fov
-from rtpose.lift.lifter import NetworkLifter
-from rtpose.sinks.drawing import draw_people
+from rtpose.outputs.drawing import draw_people
+from rtpose.pose.estimators import open_estimators
 from rtpose.skeleton import H36M17
-from rtpose.track.nearest import NearestTracker
 from rtpose.types import Float32, Frame, Image, Person3D
-from rtpose.weights import cascaded_file
 
 HEIGHT_M = 1.7
 TILE = 240
@@ -79,11 +75,8 @@ def compare(
     clips: list[Path], cascaded: str | None, lifter: str = "temporal", every: int = 1, frames: int | None = None
 ) -> tuple[list[Compared], list[Image]]:
     """The figures of each clip, and tiles of some frames. Arguments as on the command line."""
-    two_stage = TwoStageEstimator(
-        "blazepose", open_detector("blazepose", persons=1), NearestTracker(), NetworkLifter(lifter, height_m=HEIGHT_M)
-    )
-    network = CascadedNetwork(cascaded_file(cascaded))
-    direct = CascadedEstimator(network, open_finder("blazepose"), NearestTracker(), height_m=HEIGHT_M)
+    two_stage = open_estimators(RunSettings(lifter=lifter, height_m=HEIGHT_M)).each[0]
+    direct = open_estimators(RunSettings(estimator="cascaded", cascaded=cascaded, height_m=HEIGHT_M)).each[0]
     rows: list[Compared] = []
     tiles: list[Image] = []
     for clip in clips:

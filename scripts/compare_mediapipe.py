@@ -18,7 +18,8 @@ import av
 import numpy as np
 
 from rtpose.bench import peer_mediapipe
-from rtpose.detect import open_detector
+from rtpose.networks.options import LoadOptions
+from rtpose.pose.detect import open_detector
 from rtpose.skeleton import BLAZEPOSE33
 from rtpose.types import Frame
 
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="inference threads of rtpose")
     options = parser.parse_args()
     python = peer_mediapipe.environment(options.python)
-    detector = open_detector("blazepose", persons=1, threads=options.threads)
+    detector = open_detector("blazepose", persons=1, options=LoadOptions(threads=options.threads))
     print(f"{'clip':<32}{'frames':>7}{'both':>6}{'only rtpose':>12}{'only mp':>9}{'median %':>10}{'p95 %':>8}")
     for clip in options.clips:
         detector.reset()

@@ -3,7 +3,7 @@
     python scripts/make_sample.py --data ../shared/data
 
 A clothed person dances in a lit room. The body is `anny` (code Apache-2.0, data CC0), the motion is clip
-05_02 of the CMU Graphics Lab Motion Capture Database, everything else is computed here. The first run builds
+05_02 of the CMU Graphics Lab JointAngleMotion Capture Database, everything else is computed here. The first run builds
 the body's rig: some minutes and over 1 GB in the folder that ANNY_CACHE_DIR names (default ~/.cache/anny).
 """
 
@@ -22,9 +22,11 @@ from rtpose.geometry import DEFAULT_FOV_DEG, camera_from_fov
 from rtpose.skeleton import H36M17
 from rtpose.train.synth.body import BODY, BodyModel, Pose
 from rtpose.train.synth.clothing import SOLE_M, DressedPerson, Outfit
-from rtpose.train.synth.motion import FPS, JointAnglePack
-from rtpose.train.synth.renderer import Light, Renderer, Thing, View
+from rtpose.train.synth.motion import PACK_FPS, JointAnglePack
+from rtpose.train.synth.renderer import Renderer
 from rtpose.train.synth.scene import room
+from rtpose.train.synth.surfaces import PlacedSurface
+from rtpose.train.synth.view import Light, PlacedCamera
 from rtpose.types import Image
 
 ASSETS = Path(__file__).resolve().parents[1] / "rtpose" / "assets"
@@ -65,12 +67,12 @@ def main() -> None:
     centre = (roots.min(0) + roots.max(0)) / 2 * np.array([1.0, 0.0, 1.0])
     poses = [Pose(pose.rotations, pose.shifts - centre) for pose in poses]
 
-    view = View.looking(camera_from_fov(SIZE), SIZE, EYE_M, TARGET_M)
+    view = PlacedCamera.looking(camera_from_fov(SIZE), SIZE, EYE_M, TARGET_M)
     joints_3d = view.to_camera(np.stack([model.joints(shape, pose) for pose in poses]))
     for pose in poses:
         _check_whole_person_is_seen(model.skin(pose, shape.vertices[BODY], model.weights[BODY]), view)
     rng = np.random.default_rng(SEED)
-    furniture = [Thing(mesh) for mesh in room(rng)]
+    furniture = [PlacedSurface(mesh) for mesh in room(rng)]
     pictures: list[Image] = []
     with Renderer(SIZE) as renderer:
         for k, pose in enumerate(poses):
@@ -94,7 +96,7 @@ def main() -> None:
         camera=camera.as_array(),
         fov_deg=np.float64(DEFAULT_FOV_DEG),
         image_size=np.array(SIZE, np.int32),
-        timestamps_s=np.arange(len(poses)) / FPS,
+        timestamps_s=np.arange(len(poses)) / PACK_FPS,
         height_m=np.float64(shape.height_m),
         joint_names=np.array(H36M17.joints),
         readme=np.array(README),
@@ -104,7 +106,7 @@ def main() -> None:
     print(f"{len(poses)} frames, {size / 1e6:.2f} MB, the person is {shape.height_m:.3f} m tall")
 
 
-def _check_whole_person_is_seen(points: NDArray[np.float32], view: View) -> None:
+def _check_whole_person_is_seen(points: NDArray[np.float32], view: PlacedCamera) -> None:
     seen = view.to_camera(points.astype(np.float64))
     camera = view.camera
     pixels = seen[:, :2] / seen[:, 2:] * [camera.fx, camera.fy] + [camera.cx, camera.cy]
@@ -116,7 +118,7 @@ def _write_video(path: Path, pictures: list[Image], crf: int) -> None:
     """H.264, 4:2:0, playable everywhere."""
     height, width = pictures[0].shape[:2]
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx264", rate=Fraction(int(FPS)))
+        stream = container.add_stream("libx264", rate=Fraction(int(PACK_FPS)))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"crf": str(crf), "preset": "veryslow", "tune": "film"}
         stream.thread_count = 1  # the same bytes every time

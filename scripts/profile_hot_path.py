@@ -20,12 +20,10 @@ from statistics import median
 from typing import Any
 
 from rtpose.capture import open_source
-from rtpose.detect import blazepose, open_detector
-from rtpose.estimate.two_stage import TwoStageEstimator
+from rtpose.config import RunSettings
 from rtpose.geometry import camera_from_fov
-from rtpose.lift.lifter import NetworkLifter
-from rtpose.smooth.one_euro import OneEuroSmoother
-from rtpose.track.nearest import NearestTracker
+from rtpose.pose.detect import blazepose
+from rtpose.session import Session
 
 
 class Parts:
@@ -57,10 +55,9 @@ class Program:
     """What `rtpose video` puts together, in one thread."""
 
     def __init__(self, persons: int) -> None:
-        self.detector = open_detector("blazepose", persons=persons, threads=1)
-        self.tracker, self.lifter = NearestTracker(), NetworkLifter(threads=1)
-        self.estimator = TwoStageEstimator("blazepose", self.detector, self.tracker, self.lifter)
-        self.smoother = OneEuroSmoother(joints=False)
+        session = Session(RunSettings(persons=persons, threads=1))
+        self.estimator: Any = session.estimators[0]
+        self.smoother = session.make_smoother()
 
     def play(self, clip: Path) -> tuple[int, float]:
         """Frames, and this thread's processor seconds without those of reading."""
@@ -79,14 +76,14 @@ class Program:
 
     def watched(self, parts: Parts) -> None:
         """Let `parts` see the parts."""
-        detector: Any = self.detector
+        detector, tracker, lifter = (getattr(self.estimator, f"_{part}") for part in ("detector", "tracker", "lifter"))
         parts.watch(detector, "detect", "joints: the rest of the detector")
         parts.watch(blazepose, "cut_out", "squares cut out of the planes")
         parts.watch(detector._finder._network, "run", "person network")
         parts.watch(detector._landmarks, "run", "landmark network")
-        parts.watch(self.tracker, "update", "track")
-        parts.watch(self.lifter, "lift", "lift: before and behind the network")
-        parts.watch(self.lifter._backend, "run", "lifter's network")
+        parts.watch(tracker, "update", "track")
+        parts.watch(lifter, "lift", "lift: before and behind the network")
+        parts.watch(lifter._backend, "run", "lifter's network")
         parts.watch(self.smoother, "smooth", "smooth")
 
 

@@ -22,12 +22,12 @@ import msgspec
 from compare_estimators import Compared, compare
 
 from rtpose.config import load_settings
-from rtpose.estimate.cascaded import CascadedNetwork
+from rtpose.networks.weights import CASCADED
+from rtpose.pose.cascaded.estimator import CascadedNetwork
 from rtpose.train.cascaded.evaluate import evaluate_pictures
 from rtpose.train.cascaded.settings import CascadedSettings
-from rtpose.train.synth.dataset import TEST_SUBJECTS
+from rtpose.train.synth.people import HELD_OUT_SUBJECTS
 from rtpose.train.synth.shards import RenderedFolder
-from rtpose.weights import CASCADED
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
 PARTS = ("cascaded_small.yaml", "cascaded_small_more.yaml", "cascaded_small_most.yaml")
@@ -153,11 +153,11 @@ def card(
 |---|---|---|---|---|
 {parts}
 
-- **Data**: {data["pictures"]} rendered pictures, motions without the subjects {", ".join(TEST_SUBJECTS)}; the weights were chosen on people who move as these three
+- **Data**: {data["pictures"]} rendered pictures, motions without the subjects {", ".join(HELD_OUT_SUBJECTS)}; the weights were chosen on people who move as these three
   (`{render_command(chosen_on)}`).
   `rtpose data prepare cmu FOLDER --angles --subjects 1,3,5,14,16,17,127,131` makes such a pack from the database's files. {data["acknowledgement"]}
 
-On rendered people of bodies, clothes and backgrounds that were neither trained nor chosen on, with the motions of subjects {", ".join(TEST_SUBJECTS)},
+On rendered people of bodies, clothes and backgrounds that were neither trained nor chosen on, with the motions of subjects {", ".join(HELD_OUT_SUBJECTS)},
 which were not trained on; the weights were chosen on other pictures (another seed) of the same motions:
 
 ```sh

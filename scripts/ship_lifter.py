@@ -19,11 +19,12 @@ from typing import Any
 import msgspec
 
 from rtpose.config import load_settings
-from rtpose.lift.lifter import NetworkLifter
-from rtpose.train.evaluate import MotionEvaluation, evaluate_lifter
-from rtpose.train.methods import METHODS
-from rtpose.train.motion_pack import load_motion_pack
-from rtpose.weights import FOLDER
+from rtpose.networks.weights import FOLDER
+from rtpose.pose.lift.lifter import NetworkLifter
+from rtpose.train.data.motion_pack import load_motion_pack
+from rtpose.train.data.pack_evaluation import PackEvaluationSet
+from rtpose.train.lifters.catalogue import METHODS
+from rtpose.train.lifters.evaluate import evaluate_lifter
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
 LEARNED_FROM = {
@@ -95,14 +96,14 @@ def main() -> None:
         sys.exit(f"{config} is not how {trained} was trained")
     shipped = FOLDER / trained.name
     if shipped.exists():
-        validation = MotionEvaluation(load_motion_pack(args.data / "cmu17_val.npz"))
+        validation = PackEvaluationSet(load_motion_pack(args.data / "cmu17_val.npz"))
         old, new = (
             evaluate_lifter(str(file), validation, input_kind="detected")["p_mpjpe_mm"] for file in (shipped, trained)
         )
         print(f"validation subjects, detector-like joints, P-MPJPE: shipped {old:.1f} mm, new {new:.1f} mm")
         if new >= old:
             sys.exit("the shipped one is better: kept")
-    pack = MotionEvaluation(load_motion_pack(args.data / "cmu17_test.npz"))
+    pack = PackEvaluationSet(load_motion_pack(args.data / "cmu17_test.npz"))
     figures = {input_kind: evaluate_lifter(str(trained), pack, input_kind=input_kind) for input_kind in INPUTS}
     shutil.copyfile(trained, shipped)
     shipped.with_suffix(".md").write_text(card(facts, figures, shipped.stat().st_size), encoding="utf-8")

@@ -1,13 +1,33 @@
-"""What all tests share: helpers on the path, and the real clips beside the project."""
+"""What all tests share: helpers on the path, skips for extras that are not installed, and the real clips."""
 
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 
+from extras import IN_CI, ModuleThatMayLackAnExtra, extra_of
+
 SHARED = Path(__file__).parents[2] / "shared"
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
+    """Skip a test file whose imports need an extra that is not installed."""
+    return ModuleThatMayLackAnExtra.from_parent(parent, path=module_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, None, None]:
+    """Skip a test that comes to import such a module while it runs."""
+    try:
+        return (yield)
+    except ModuleNotFoundError as error:
+        extra = extra_of(error)
+        if extra is None or IN_CI:
+            raise
+    pytest.skip(f"the extra {extra} is not installed")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
-"""What rtpose carries along: a rendered sample clip with its ground truth, and two small motion packs.
+"""Files shipped with rtpose: a rendered sample clip with its ground truth, and two small motion packs.
 
-See NOTICE.txt beside this file for where they come from.
+NOTICE.txt beside this file names their origin.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rtpose.types import Camera, Float32
 
 
 def _path(name: str) -> Path:
-    """Wheels are unpacked when installed, so a resource is a file. Errors: `InputError` if it is gone."""
+    """Wheels are unpacked when installed, so a resource is a file. Errors: `InputError` if it is missing."""
     path = Path(str(files(__name__) / name))
     if not path.is_file():
         raise InputError(f"rtpose's own file {path} is missing: reinstall rtpose")
@@ -36,7 +36,7 @@ def sample_truth() -> Path:
 
 
 def small_pack() -> Path:
-    """A varied part of the training motions, in the format of `cmu17_train.npz`."""
+    """A varied subset of the training motions, in the format of `cmu17_train.npz`."""
     return _path("cmu17_small.npz")
 
 
@@ -47,7 +47,7 @@ def small_val_pack() -> Path:
 
 @dataclass(frozen=True)
 class SampleTruth:
-    """Where the sample's person is in each frame. T frames, joints of `h36m17` as derived from a detector."""
+    """Position of the sample's person in each frame. T frames, joints of `h36m17` as derived from a detector."""
 
     joints_3d: Float32
     """(T, 17, 3) metres, camera space: x right, y down, z away."""
@@ -84,4 +84,4 @@ class SampleTruth:
                 readme=str(data["readme"]),
             )
         except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{path} is no ground truth of a sample clip: {error}") from error
+            raise InputError(f"{path} is not the ground truth of a sample clip: {error}") from error

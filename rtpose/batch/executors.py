@@ -1,4 +1,4 @@
-"""Who does the jobs: one interface for this process, several processes and a cluster."""
+"""What does the jobs: one interface for this process, several processes and a cluster."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Protocol
 from rtpose.batch.jobs import Job, Outcome
 
 OnFrame = Callable[[Job, int, int | None], None]
-"""Called with a job, its frames that are done, and how many it has (None: unknown)."""
+"""Called with a job, the number of frames done, and how many it has (None: unknown)."""
 MOST_DEATHS = 3
-"""A job over which so many workers died has failed: it would be the death of the others, too."""
+"""A job has failed when this many workers died on it: it would kill the others as well."""
 
 
 class Work(Protocol):
     """Does one job after the other, with networks that are loaded once."""
 
     def do(self, job: Job, on_frame: OnFrame) -> Outcome:
-        """Whatever is wrong with the job is in the outcome. Errors: `RtposeError` if no job can be done at all."""
+        """The outcome holds the error of this job. Errors: `RtposeError` if no job can be done at all."""
         ...
 
     def stop(self) -> None:
-        """End the job at hand after its frame at hand; its outcome is "stopped". Called from any thread."""
+        """End the current job after its current frame; its outcome is "stopped". Called from any thread."""
         ...
 
 
-StartWork = Callable[[], Work]
-"""Makes the work where it is to be done; can be pickled."""
+StartWork = Callable[[Callable[[str], None]], Work]
+"""Makes the work in the process that does it; can be pickled. Its argument gets each line that the user should see."""
 
 
 class Executor(Protocol):
-    """Does all jobs. A job's files are the same to the byte, whoever does it."""
+    """Does all jobs. A job's files are the same, byte for byte, in every executor."""
 
     def run(self, jobs: Sequence[Job], on_frame: OnFrame) -> Iterator[Outcome]:
         """Outcomes as they come. After `stop`, jobs that were not finished have none or are "stopped".
@@ -57,7 +57,7 @@ class Here:
             if self._stopped:
                 return
             outcome = self._work.do(job, on_frame)
-            self._stopped |= outcome.state == "stopped"  # its own signal handler was faster than ours
+            self._stopped |= outcome.state == "stopped"  # its own signal handler came first
             yield outcome
 
     def stop(self) -> None:

@@ -15,10 +15,10 @@ from typing import Literal, Self
 
 from rtpose.capture.images import IMAGE_SUFFIXES, natural_key
 from rtpose.errors import InputError, OutputError, RtposeError
+from rtpose.outputs.overlay import check_name
 from rtpose.pipeline import Summary
-from rtpose.poses_file import read_figures
-from rtpose.sinks.output_file import OutputFile
-from rtpose.sinks.overlay import check_name
+from rtpose.recordings.npz import read_counts
+from rtpose.recordings.output_file import OutputFile
 
 State = Literal["done", "skipped", "failed", "stopped"]
 
@@ -170,7 +170,7 @@ def done_before(job: Job) -> Outcome | None:
     if not all(file.exists() for file in job.files):
         return None
     try:
-        frames, with_people, most = read_figures(job.folder / job.out)
+        frames, with_people, most = read_counts(job.folder / job.out)
     except RtposeError as error:
         return Outcome(job, "failed", error=f"{error}; move it away, or add --overwrite")
     return Outcome(job, "skipped", Summary(frames=frames, frames_with_people=with_people, most_people=most))

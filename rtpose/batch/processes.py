@@ -20,9 +20,9 @@ from rtpose.batch.jobs import Job, Outcome
 from rtpose.errors import RtposeError
 
 END_S = 30.0
-"""A process that has not ended that long after it was asked to is killed."""
+"""A process that has not ended so long after it was asked to is killed."""
 MOST_IN_A_ROW = 4 * MOST_DEATHS
-"""Deaths without a job done between them: it is not the jobs."""
+"""So many deaths without a finished job between them are not the fault of a job."""
 
 
 def threads_each(workers: int) -> int:
@@ -39,13 +39,13 @@ class _Worker:
 
 
 class Processes:
-    """Jobs are shared out as processes become free. A process that dies loses nothing: another one does its job."""
+    """Each process gets its next job when it is free. If one dies, another does its job: nothing is lost."""
 
-    def __init__(self, start: StartWork, count: int, say: Callable[[str], None]) -> None:
-        """count: most processes. say: told of what the user should know, one line each."""
+    def __init__(self, start: StartWork, count: int, on_notice: Callable[[str], None]) -> None:
+        """count: most processes. on_notice: gets each line that the user should see, also those of the processes."""
         self._start = start
         self._count = count
-        self._say = say
+        self._on_notice = on_notice
         self._stopped = False
         self._deaths: Counter[Job] = Counter()
         self._in_a_row = 0
@@ -86,6 +86,8 @@ class Processes:
                                 _give(workers[-1], waiting)
                     elif isinstance(message, RtposeError):
                         raise message
+                    elif isinstance(message, str):
+                        self._on_notice(message)
                     elif isinstance(message, Outcome):
                         self._in_a_row = 0
                         _give(worker, waiting)
@@ -99,15 +101,15 @@ class Processes:
                 _bury(worker)
 
     def _died(self, job: Job, how: str, waiting: deque[Job]) -> Iterator[Outcome]:
-        """A process died over a job: to be done again, or failed. Errors: `RtposeError` if all of them die."""
+        """A process died on a job, which is started again or has failed. Errors: `RtposeError` if all of them die."""
         self._deaths[job] += 1
         self._in_a_row += 1
         if self._in_a_row == MOST_IN_A_ROW:
-            raise RtposeError(f"{self._in_a_row} processes died one after the other ({how}): nothing can be done")
+            raise RtposeError(f"{self._in_a_row} processes died one after the other ({how}): try fewer --workers")
         if self._deaths[job] == MOST_DEATHS:
-            yield Outcome(job, "failed", error=f"{job.name}: {MOST_DEATHS} processes died over it, {how}")
+            yield Outcome(job, "failed", error=f"{job.name}: {MOST_DEATHS} processes died on it, {how}")
         else:
-            self._say(f"a process died over {job.name} ({how}): another one begins it again")
+            self._on_notice(f"a process died on {job.name} ({how}): another one starts it again")
             waiting.appendleft(job)
 
     def _begin(self) -> _Worker:
@@ -121,7 +123,7 @@ class Processes:
 
 
 def _give(worker: _Worker, waiting: deque[Job]) -> None:
-    """The next job, if there is one. That the worker is dead is seen when its answer is read."""
+    """The next job, if there is one. A dead worker is noticed when its answer is read."""
     worker.job = waiting.popleft() if waiting else None
     if worker.job:
         with suppress(OSError):
@@ -129,13 +131,13 @@ def _give(worker: _Worker, waiting: deque[Job]) -> None:
 
 
 def _end(worker: _Worker) -> None:
-    """Ask the worker to end, whatever it does."""
+    """Ask the worker to end, whatever it is doing."""
     with suppress(OSError):
         worker.pipe.send(None)
 
 
 def _bury(worker: _Worker) -> str:
-    """Wait for its end, and say how it came."""
+    """Wait for its end. Returns the cause."""
     worker.process.join(END_S)
     if worker.process.exitcode is None:
         worker.process.kill()
@@ -148,10 +150,16 @@ def _bury(worker: _Worker) -> str:
 
 
 def _serve(start: StartWork, pipe: Connection) -> None:
-    """A worker's life: jobs come through the pipe, frames and outcomes go back."""
+    """A worker: jobs come through the pipe; frames, lines for the user and outcomes go back."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes, but the first one decides
     orders: SimpleQueue[Job | None] = SimpleQueue()
-    work = start()
+    sending = threading.Lock()
+
+    def send(message: object) -> None:
+        with sending, suppress(OSError):
+            pipe.send(message)
+
+    work = start(send)
 
     def listen() -> None:
         try:
@@ -162,18 +170,16 @@ def _serve(start: StartWork, pipe: Connection) -> None:
         orders.put(None)
         work.stop()
 
-    def tell(job: Job, done: int, total: int | None) -> None:
-        with suppress(OSError):
-            pipe.send((done, total))
+    def send_frame(job: Job, done: int, total: int | None) -> None:
+        send((done, total))
 
     threading.Thread(target=listen, daemon=True).start()
     while (job := orders.get()) is not None:
         try:
-            outcome = work.do(job, tell)
+            outcome = work.do(job, send_frame)
         except RtposeError as error:
-            pipe.send(RtposeError(str(error)))
+            send(RtposeError(str(error)))
             return
         if outcome.state == "stopped":
             return
-        with suppress(OSError):
-            pipe.send(outcome)
+        send(outcome)

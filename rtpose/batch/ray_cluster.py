@@ -16,11 +16,11 @@ from rtpose.batch.jobs import Job, Outcome
 from rtpose.errors import MissingExtraError, RtposeError
 
 END_S = 30.0
-"""Tasks that have not ended that long after they were asked to are left to Ray, which ends them."""
+"""Ray ends the tasks that have not ended so long after they were asked to."""
 
 
 class RayCluster:
-    """Jobs as Ray's tasks. Ray itself gives the task of a worker or machine that dies to another one."""
+    """Jobs as tasks of Ray, which itself gives the task of a dead worker or machine to another one."""
 
     def __init__(self, start: StartWork, address: str, *, threads: int, count: int | None = None) -> None:
         """Join the cluster, as a program on one of its machines.
@@ -55,7 +55,7 @@ class RayCluster:
         self._stopped = True
 
     def run(self, jobs: Sequence[Job], on_frame: OnFrame) -> Iterator[Outcome]:
-        """See `Executor`. Frames are told of when their job is done."""
+        """See `Executor`. The frames of a job are reported when it is done."""
         ray = self._ray
         task = ray.remote(num_cpus=self._threads, max_retries=MOST_DEATHS - 1)(_do)
         waiting = iter(jobs)
@@ -94,14 +94,14 @@ class RayCluster:
             ) from None
         except ray.exceptions.RayError as error:
             said = str(error).strip().splitlines()[0]
-            return Outcome(job, "failed", error=f"{job.name}: {MOST_DEATHS} workers died over it: {said}")
+            return Outcome(job, "failed", error=f"{job.name}: {MOST_DEATHS} workers died on it: {said}")
         if isinstance(answer, str):
             raise RtposeError(answer)
         assert isinstance(answer, Outcome)
         return answer
 
     def _finish(self, running: dict[Any, Job]) -> Iterator[Outcome]:
-        """End what runs; what was done meanwhile counts."""
+        """End what runs. Jobs that finish meanwhile count."""
         for reference in running:
             self._ray.cancel(reference)
         done, _ = self._ray.wait(list(running), num_returns=len(running), timeout=END_S) if running else ([], [])
@@ -114,8 +114,8 @@ class RayCluster:
 
 @functools.lru_cache(maxsize=1)
 def _work(start: StartWork) -> Work:
-    """One for the life of a worker: it holds the networks."""
-    return start()
+    """One for each worker, as long as it lives: it holds the networks."""
+    return start(lambda line: None)  # nobody reads what a worker of the cluster prints
 
 
 def _do(start: StartWork, job: Job, version: str) -> Outcome | str:
@@ -127,6 +127,6 @@ def _do(start: StartWork, job: Job, version: str) -> Outcome | str:
         outcome = _work(start).do(job, lambda job, done, total: None)
     except RtposeError as error:
         return f"{error} (on {here})"
-    if outcome.state == "stopped":  # this work does no more; the next job begins another
+    if outcome.state == "stopped":  # this one does no more; the next job starts another
         _work.cache_clear()
     return replace(outcome, error=f"{outcome.error} (on {here})") if outcome.error else outcome

@@ -13,7 +13,7 @@ from rich.text import Text
 from rtpose import __version__
 from rtpose.batch.jobs import Outcome, State
 from rtpose.errors import OutputError
-from rtpose.sinks.output_file import OutputFile
+from rtpose.recordings.output_file import OutputFile
 
 FORMAT = 1
 STYLES: dict[State, str] = {"done": "green", "skipped": "dim", "failed": "red", "stopped": "yellow"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from rtpose.bench.report import Agreement, spread
-from rtpose.poses_file import load_poses
+from rtpose.bench.report import Agreement, SideFigures, spread
+from rtpose.bench.sides import poses_of
+from rtpose.recordings.npz import read_npz
 from rtpose.skeleton import BLAZEPOSE33, h36m17_from
 from rtpose.types import Float32
 
@@ -21,7 +23,7 @@ def read_joints(file: Path) -> Joints | None:
         if "landmarks" in arrays:
             landmarks = arrays["landmarks"] * np.array([*arrays["image_size"], 1], np.float32)
             return h36m17_from(BLAZEPOSE33, landmarks)[..., :2], None
-    poses = load_poses(file)
+    poses = read_npz(file)
     if poses.keypoints_2d.shape[1] != 1:
         return None
     return poses.keypoints_2d[:, 0, :, :2], poses.poses_3d[:, 0]
@@ -42,3 +44,15 @@ def agreement(side: str, joints: Joints | None, than: str, others: Joints | None
     if joints[1] is not None and others[1] is not None:
         mm = spread(1000 * np.linalg.norm(joints[1][:count][both] - others[1][:count][both], axis=2).ravel())
     return Agreement(side, than, int(both.sum()), spread(percent.ravel()), mm)
+
+
+def agreements(sides: Sequence[SideFigures], folder: Path) -> list[Agreement]:
+    """The first side's joints beside each other side's, where both follow one person. folder: see `poses_of`."""
+    if len({side.clip for side in sides}) > 1:
+        return []
+    joints = [read_joints(poses_of(folder, index)) for index in range(len(sides))]
+    found = [
+        agreement(side.name, of_side, sides[0].name, joints[0])
+        for side, of_side in zip(sides[1:], joints[1:], strict=True)
+    ]
+    return [one for one in found if one is not None]

@@ -8,13 +8,21 @@ from pathlib import Path
 import av
 import numpy as np
 
-from rtpose.types import Float32
+from rtpose.capture import open_source
+from rtpose.types import Float32, SourceInfo
 
 HEIGHT, WIDTH = 1080, 1920
 MOST_PEOPLE = 4
 """That a clip can be made of: places of 2 x 2."""
 BOX_MARGIN = 0.1
 """Of the longer side."""
+
+
+def clip_info(clip: Path) -> SourceInfo:
+    """What a clip says about itself. Errors: `InputError` if it cannot be opened."""
+    source = open_source(str(clip))
+    source.close()
+    return source.info
 
 
 def make_1080p(clip: Path, target: Path) -> None:

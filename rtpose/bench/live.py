@@ -10,15 +10,20 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Protocol
 
 import psutil
 
 from rtpose.bench.clients import Seen, clients
+from rtpose.bench.clips import clip_info
 from rtpose.bench.report import LiveFigures, ReceivedFigures, memory_figures, spread
+from rtpose.capture import open_source
+from rtpose.config import RunSettings
 from rtpose.errors import ConfigError, MissingExtraError
+from rtpose.session import Session
 from rtpose.types import Result
 
 SENDERS = ("rtpose-server", "WebSocketSink")
@@ -79,6 +84,35 @@ class SenderClock:
             return None
         (start_s, before), (end_s, after) = self._samples[0], self._samples[-1]
         return (after - before) / (end_s - start_s)
+
+
+def measure_pages(
+    settings: RunSettings, clip: Path, counts: Sequence[int], *, browser: bool, rounds: int, hostile: int,
+    on_notice: Callable[[str], None],
+) -> list[LiveFigures]:  # fmt: skip
+    """One row for a browser, if it is wanted, and one for each number of pages, with hostile ones where there are
+    enough. Errors: as of `Session` and `open_browser`; `KeyboardInterrupt` if it was stopped."""
+    session = Session(settings, on_notice=on_notice)
+    drawn = Drawn()
+    fps = clip_info(clip).fps
+    with session.serve(source=clip.name, port=0, on_drawn=drawn) as server:
+
+        def play(on_result: Callable[[Result], None]) -> None:
+            summary = session.run(open_source(str(clip)), server=server, real_time=True, on_result=on_result)
+            if summary.sink_errors:
+                raise summary.sink_errors[0]
+            if session.stopped:  # half a measurement is none
+                raise KeyboardInterrupt
+
+        play(lambda result: None)  # a warm-up
+        rows = [(1, True)] if browser else []
+        return [
+            measure_live(
+                play, drawn, server.url, pages=pages, browser=in_browser, source_fps=fps, passes=rounds,
+                hostile=hostile if pages > 2 * hostile else 0,
+            )
+            for pages, in_browser in [*rows, *((count, False) for count in counts)]
+        ]  # fmt: skip
 
 
 def measure_live(

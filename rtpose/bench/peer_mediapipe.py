@@ -33,7 +33,7 @@ def environment(python: Path | None) -> Path:
     if python is not None:
         return python
     from rtpose.errors import ConfigError
-    from rtpose.model_files import cache_dir
+    from rtpose.networks.model_files import cache_dir
 
     folder = cache_dir() / "mediapipe-reference"
     own = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")

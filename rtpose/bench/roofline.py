@@ -10,12 +10,20 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import openvino as ov
 
-from rtpose.backends.openvino import only_outputs, read_network
 from rtpose.bench.report import MachineFigures, NetworkFigures
-from rtpose.engines.files import load_network
+from rtpose.config import RunSettings
+from rtpose.networks import model_files
+from rtpose.networks.backends.openvino import only_outputs, read_network
+from rtpose.networks.choose import choose_backend
+from rtpose.networks.options import LoadOptions
+from rtpose.networks.pool import NetworkPool
+from rtpose.networks.weights import cascaded_file, lifter_file
+from rtpose.pose.detect import network_files, outputs_of
+from rtpose.pose.estimators import detector_precision
 from rtpose.types import Backend
 
 MATRIX_SIDE = 1536
@@ -88,15 +96,13 @@ def count_work(file: Path, outputs: Sequence[str] | None = None) -> tuple[float,
 def measure_network(network: Network, machine: MachineFigures, *, threads: int | None = None) -> NetworkFigures:
     """The network on zeros, one person, beside its floor. `machine` must have its limits.
 
-    Errors: those of `load_network`.
+    Errors: those of `NetworkPool.load`.
     """
     assert machine.matrix_gflops is not None
     assert machine.copy_gb_s is not None
     flop, moved = count_work(network.file, network.outputs)
-    backend = load_network(
-        network.file, backend=network.backend, precision=network.precision, device=network.device,
-        outputs=network.outputs, threads=threads,
-    )  # fmt: skip
+    options = LoadOptions(network.backend, network.precision, network.device, threads, network.outputs)
+    backend = NetworkPool().load(network.file, options)
     inputs = zeros_for(backend)
     times = _times_s(lambda: backend.run(inputs))
     median_s = float(np.median(times))
@@ -106,6 +112,30 @@ def measure_network(network: Network, machine: MachineFigures, *, threads: int |
         gflop=flop / 1e9, megabytes=moved / 1e6, floor_ms=1000 * floor_s,
         ms=1000 * median_s, matrix_share=flop / median_s / 1e9 / machine.matrix_gflops,
     )  # fmt: skip
+
+
+def measure_networks(machine: MachineFigures, settings: RunSettings) -> tuple[MachineFigures, list[NetworkFigures]]:
+    """The machine with its limits, and the networks that the settings use."""
+    finder, landmarks = map(model_files.path_of, network_files(settings.detector))
+    of_finder, of_landmarks = outputs_of(settings.detector)
+    precision = detector_precision(settings)
+    networks = [Network("person detector", finder, of_finder, precision=precision)]
+    if settings.estimator == "cascaded":
+        file, name = cascaded_file(settings.cascaded), "cascaded"
+    else:
+        file = lifter_file(settings.lifter)
+        name = f"lifter {file.stem}"
+        networks.append(Network("landmarks", landmarks, of_landmarks, precision=precision))
+    backend, precision, device = settings.backend, settings.precision, settings.device
+    if backend == "auto":
+        chosen = choose_backend(file)
+        backend, precision, device = chosen.backend, chosen.precision, None
+    networks.append(Network(name, file, None, backend, precision, device))
+    threads = settings.threads
+    measured = msgspec.structs.replace(
+        machine, matrix_gflops=matrix_gflops(threads), copy_gb_s=copy_gb_s(threads or machine.cores)
+    )
+    return measured, [measure_network(network, measured, threads=threads) for network in networks]
 
 
 def zeros_for(backend: Backend) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""rtpose's own side of `rtpose bench`: passes over clips, asked for on stdin, one JSON line each."""
+"""rtpose's own side of `rtpose bench`: passes over clips, ordered on stdin, one JSON line each."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
+from rtpose.bench.clients import clients
+from rtpose.capture import open_source
+from rtpose.config import RunSettings
+from rtpose.recordings.npz_recorder import NpzRecorder
+from rtpose.session import Session
 from rtpose.stages import measured_stages
-from rtpose.types import Result
+from rtpose.types import Result, Sink
 
 
 class Play(Protocol):
@@ -22,13 +27,43 @@ class Play(Protocol):
     def __call__(
         self, clip: str, out: Path | None, page: bool, on_result: Callable[[Result], None], stop: Callable[[], bool]
     ) -> None:
-        """page: at the clip's own speed and with a page that looks on, else as fast as possible. on_result: called
-        for each frame; stop: asked after each, whether it was the last that is wanted."""
+        """page: at the clip's own speed and with a page connected, else as fast as possible. on_result: called
+        for each frame. stop: called after each; True ends the pass."""
         ...
 
 
+def session_play(settings: RunSettings, on_notice: Callable[[str], None]) -> Play:
+    """Plays clips by a session of `settings`, which is loaded here."""
+    session = Session(settings, on_notice=on_notice)
+
+    def play(
+        clip: str, out: Path | None, page: bool, on_result: Callable[[Result], None], stop: Callable[[], bool]
+    ) -> None:
+        session.stopped = False  # the last pass was
+
+        def count(result: Result) -> None:
+            on_result(result)
+            if stop():
+                session.stop()
+
+        meta: dict[str, Any] = {}
+        recorders: list[Sink] = [NpzRecorder(out, overwrite=True, meta=lambda: meta)] if out else []
+        with ExitStack() as stack:
+            server = None
+            if page:
+                server = stack.enter_context(session.serve(source=clip, port=0))
+                stack.enter_context(clients(server.url, 1))
+            summary = session.run(
+                open_source(clip), server=server, recorders=recorders, meta=meta, real_time=page, on_result=count
+            )
+        if summary.sink_errors:
+            raise summary.sink_errors[0]
+
+    return play
+
+
 def serve(play: Play) -> None:
-    """Say that everything is loaded, then answer orders until stdin ends."""
+    """Report that everything is loaded, then answer orders until stdin ends."""
     # Libraries print to stdout at times: keep the real one for the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

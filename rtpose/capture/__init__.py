@@ -1,6 +1,6 @@
-"""Where frames come from: video files, network streams, cameras and pictures, all behind `FrameSource`.
+"""Frame sources: video files, network streams, cameras and pictures, all behind `FrameSource`.
 
-The concrete sources are imported when first used: opening a folder of pictures loads no video library.
+Each kind of source is imported when it is first used: opening a folder of pictures loads no video library.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _CAMERA = re.compile(r"(camera:)?\d+|camera:.+|/dev/video\d+")
 
 
 def open_source(spec: str, *, fps: float | None = None, reconnect: bool = True) -> FrameSource:
-    """Open what `spec` names.
+    """Open the source that `spec` names.
 
     spec: a video file; a picture; a folder or a glob of pictures; or a URL (rtsp://, http://, udp://, ...).
-        A URL that has an end (a recording on a web server) is read frame by frame like a file, every other
+        A URL of known duration (a recording on a web server) is read frame by frame like a file; every other
         URL is live: the newest frame wins.
-    fps: frames per second of pictures (default 30), and of files that carry no times. Live sources and
-        files with times ignore it.
-    reconnect: open a live stream again when it dies.
-    Errors: `InputError`, with nothing left open.
+    fps: frame rate of pictures (default 30), and of files without timestamps. Live sources and files with
+        timestamps ignore it.
+    reconnect: reopen a live stream when it is lost.
+    Errors: `InputError`; nothing is left open.
     """
     if spec.lower().startswith("file://"):
         spec = url2pathname(urlsplit(spec).path)
@@ -43,16 +43,16 @@ def open_source(spec: str, *, fps: float | None = None, reconnect: bool = True) 
     path = Path(spec).expanduser()
     try:
         is_file, exists = path.is_file(), path.exists()
-    except (OSError, ValueError) as error:  # a folder that may not be entered, a zero byte in the name
+    except (OSError, ValueError) as error:  # a folder without permission, a zero byte in the name
         raise InputError(f"cannot open '{spec}': {error}; check the path and its permissions") from error
     if is_file and path.suffix.lower() not in IMAGE_SUFFIXES:
         from rtpose.capture.files import VideoFile
 
         return VideoFile(path, fps=fps)
     if not exists and _CAMERA.fullmatch(spec):
-        raise InputError(f"no such file: '{spec}'; cameras are read by `rtpose webcam`")
+        raise InputError(f"no such file: '{spec}'; use `rtpose webcam` for cameras")
     if exists and not is_file and not path.is_dir():
-        raise InputError(f"'{spec}' is neither a file nor a folder; cameras are read by `rtpose webcam`")
+        raise InputError(f"'{spec}' is neither a file nor a folder; use `rtpose webcam` for cameras")
     return ImageFiles(spec, find_images(path), fps=fps)
 
 
@@ -66,9 +66,9 @@ def open_camera(
     """Open a camera of this machine, live.
 
     camera: its number, also as "0" or "camera:0", or its device file ("/dev/video0", Linux).
-    size, fps: (width, height) in pixels and rate to ask for; the camera decides, `info` tells what it gives.
-    reconnect: open it again when it was unplugged.
-    Errors: `InputError` that names the cameras that exist.
+    size, fps: (width, height) in px and rate to request; the camera decides, see `info`.
+    reconnect: reopen the camera after it was unplugged.
+    Errors: `InputError` that lists the existing cameras.
     """
     from rtpose.capture.webcam import open_webcam
 
@@ -76,7 +76,7 @@ def open_camera(
 
 
 def list_cameras() -> dict[int, str]:
-    """Number -> name of the cameras of this machine. Only Linux has a list; elsewhere 0..4 are tried."""
+    """Number -> name of the cameras of this machine. Only Linux has a list; elsewhere, 0..4 are tried."""
     from rtpose.capture.webcam import list_webcams
 
     return list_webcams()

@@ -1,4 +1,4 @@
-"""The camera of a browser: pictures that somebody else receives and puts in here."""
+"""The camera of a browser, as a source: the server receives its pictures and puts them in here."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ NAME = "browser's camera"
 WAITING = "waiting for a browser's camera: press 'Use this camera' on the page, here or on a phone"
 MAX_PIXELS = 2**22
 MAX_SKIPPED = 1000
-"""More frames than that between two pictures are no count, but rubbish."""
+"""A larger number of skipped frames is not plausible and is ignored."""
 
 
 class BrowserCamera:
-    """A `FrameSource` that keeps the newest picture put into it, and decodes it when it is read.
+    """A `FrameSource` that keeps the newest picture and decodes it when it is read.
 
-    `put` and `end` may be called from any thread and never wait. The camera may come and go.
+    `put` and `end` may be called from any thread and never wait. The camera may disconnect and reconnect.
     `stats.dropped`: "page busy": frames that the page had no time to send; "consumer busy": pictures replaced by a
     newer one before they were read; "damaged": pictures that could not be decoded.
     """
 
     def __init__(self) -> None:
-        """Waits for nobody: `info.size` is (0, 0)."""
+        """Does not wait for a camera: `info.size` is (0, 0)."""
         self.info = SourceInfo(name=NAME, live=True, size=(0, 0), fps=None, frame_count=None)
         self.stats = SourceStats()
         self._changed = threading.Condition()
@@ -39,10 +39,10 @@ class BrowserCamera:
         self._closed = False
 
     def put(self, jpeg: bytes, t_ns: int, skipped: int = 0) -> None:
-        """The newest picture. t_ns: when it was captured, `time.monotonic_ns()`; skipped: frames of the camera between
-        the last picture and this one.
+        """Store the newest picture. t_ns: its capture time, `time.monotonic_ns()`; skipped: frames of the camera
+        between the last picture and this one.
 
-        Errors: `InputError` for what is no JPEG of a size that is taken.
+        Errors: `InputError` unless it is a JPEG of a permitted size.
         """
         width, height = jpeg_size(jpeg)
         if width * height > MAX_PIXELS:
@@ -57,7 +57,7 @@ class BrowserCamera:
                 self.stats.drop("consumer busy")
             if self._start_ns is None:
                 self._start_ns = t_ns
-            # The page's clock is known to within its way here: of two pictures the later one may seem the earlier.
+            # The page's clock is known only approximately: the later of two pictures may seem to be the earlier.
             self._last_ns = max(t_ns, self._last_ns + 1)
             self._newest = (jpeg, self._next_id, self._last_ns)
             self._next_id += 1
@@ -65,7 +65,7 @@ class BrowserCamera:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """The camera is gone; another may come."""
+        """The camera has disconnected; another may connect."""
         self._status = WAITING
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
@@ -92,24 +92,24 @@ class BrowserCamera:
 
     @property
     def status(self) -> str:
-        """Whether there is a camera."""
+        """Whether a camera is connected."""
         return self._status
 
     def close(self) -> None:
-        """Take no more pictures."""
+        """Accept no more pictures."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
 
 def jpeg_size(data: bytes) -> tuple[int, int]:
-    """(width, height) as a JPEG's header says, without decoding anything.
+    """(width, height) from a JPEG's header, without decoding.
 
-    Only what browsers make is a JPEG here: one frame, sequential (a progressive picture can cost hundreds of passes
-    over all its pixels), 8 bits. Errors: `InputError` for anything else.
+    Only JPEGs as browsers make them are accepted: one frame, sequential (a progressive picture can take hundreds of
+    passes over its pixels), 8 bits. Errors: `InputError` for anything else.
     """
     if data[:2] != b"\xff\xd8":
-        raise InputError("this is no JPEG picture")
+        raise InputError("this is not a JPEG picture")
     at = 2
     while at + 9 <= len(data) and data[at] == 0xFF:
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
@@ -118,11 +118,11 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
             if data[at + 4] != 8 or width == 0 or height == 0:
                 break
             return width, height
-        # Tables, application data and comments may come before it.
+        # Tables, application data and comments may precede it.
         if marker not in (0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)) or length < 2:
             break
         at += 2 + length
-    raise InputError("this is no JPEG picture as browsers make them")
+    raise InputError("this is not a JPEG picture of a kind that browsers make")
 
 
 def _decode(jpeg: bytes) -> Image | None:

@@ -1,4 +1,4 @@
-"""What video files and network streams share: opening with PyAV, and decoded frame -> upright picture."""
+"""Shared by video files and network streams: opening with PyAV, and decoded frame -> upright picture."""
 
 from __future__ import annotations
 
@@ -21,35 +21,40 @@ from rtpose.capture.yuv import Turn, YuvPicture, is_readable
 from rtpose.errors import InputError
 from rtpose.types import Image, Picture
 
-_WIDEST_PIXEL = 4.0  # beyond this a sample aspect ratio is a damaged header, not a picture
+_WIDEST_PIXEL = 4.0  # a larger sample aspect ratio means a damaged header
 _NO_VIDEO_FORMATS = {"tty"}  # FFmpeg plays text files as a terminal
 
 
 def open_container(
-    address: str, *, options: dict[str, str] | None = None, timeout_s: tuple[float, float] | None = None
+    address: str,
+    *,
+    options: dict[str, str] | None = None,
+    timeout_s: tuple[float, float] | None = None,
+    form: str | None = None,
 ) -> InputContainer:
-    """`av.open` for reading. timeout_s: for opening, for each read. Errors: `av.FFmpegError`, `OSError`."""
-    # Container and stream titles in broken encodings are nobody's concern here.
-    return av.open(address, options=options, timeout=timeout_s, metadata_errors="replace")
+    """`av.open` for reading. timeout_s: for opening, for each read. form: FFmpeg's name of the format, None: by its
+    content. Errors: `av.FFmpegError`, `OSError`."""
+    # Titles in broken encodings must not prevent opening.
+    return av.open(address, format=form, options=options, timeout=timeout_s, metadata_errors="replace")
 
 
 def find_video(container: InputContainer, name: str) -> VideoStream:
-    """The video stream to read. A cover picture of a music file is none. Errors: `InputError`."""
+    """The video stream to read; the cover picture of a music file does not count. Errors: `InputError`."""
     if container.format.name in _NO_VIDEO_FORMATS:
         raise InputError(f"'{name}' is text, not a video; give a video file")
     streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not streams:
         what = "only sound, no video" if container.streams.audio else "no video"
-        raise InputError(f"'{name}' contains {what}; give a file with a picture")
+        raise InputError(f"'{name}' contains {what}; give a file with video")
     stream = next((s for s in streams if s.disposition & av.stream.Disposition.default), streams[0])
-    # Without a decoder PyAV leaves the context out.
+    # Without a decoder, PyAV sets no context.
     if cast(Any, stream.codec_context) is None:
-        raise InputError(f"'{name}' uses a video format that is not known here; convert it with ffmpeg")
+        raise InputError(f"'{name}' uses an unsupported video format; convert it with ffmpeg")
     return stream
 
 
 def why(error: Exception) -> str:
-    """The reason in an FFmpeg or system error, in few words."""
+    """The reason of an FFmpeg or system error, in a few words."""
     if isinstance(error, av.error.ExitError):
         return "no answer in time"
     if isinstance(error, av.error.InvalidDataError):
@@ -60,12 +65,13 @@ def why(error: Exception) -> str:
 class ToPicture:
     """Decoded frames of one stream -> pictures as shown.
 
-    Any pixel format becomes 8-bit RGB, the usual ones only when and where somebody looks. Pixels become square, and
-    the display matrix (the phone was held upright) is obeyed, to the nearest quarter turn, mirroring included.
+    Any pixel format becomes 8-bit RGB; common formats are converted on demand, and only the part that is needed. Pixels
+    become square, and the display matrix (of a phone held upright) is applied to the nearest quarter turn, including
+    mirroring.
     """
 
     def __init__(self, stream: VideoStream) -> None:
-        """`stream` must be open; nothing of it is kept."""
+        """`stream` must be open; no reference to it is kept."""
         ratio = float(stream.sample_aspect_ratio or 1)
         self._pixel_width = ratio if 1 / _WIDEST_PIXEL <= ratio <= _WIDEST_PIXEL else 1.0
         # One reformatter per stream: `frame.to_ndarray(format=...)` takes half as long again.
@@ -82,14 +88,14 @@ class ToPicture:
         return self._rgb(frame, self._turn_of(frame))
 
     def _turn_of(self, frame: VideoFrame) -> Turn:
-        """Read again only when it changes: a frame whose side data was looked at stays in memory, picture and all,
-        until Python looks for unused cycles."""
+        """Read only when it changes: a frame whose side data was read stays in memory with its picture until Python's
+        garbage collector runs."""
         if frame.rotation != self._rotation:
             self._rotation, self._turn = frame.rotation, _turn(frame)
         return self._turn
 
     def _rgb(self, frame: VideoFrame, turn: Turn) -> Image:
-        """(H, W, 3) uint8 RGB, C-contiguous, the caller's own. For any thread."""
+        """(H, W, 3) uint8 RGB, C-contiguous, owned by the caller. For any thread."""
         width, height = frame.width, frame.height
         if self._pixel_width > 1:
             width = round(width * self._pixel_width)
@@ -98,7 +104,7 @@ class ToPicture:
         with self._reformatting:
             converted = self._reformatter.reformat(frame, width=width, height=height, format="rgb24")
         image = cast(Image, converted.to_ndarray())
-        if converted is frame:  # it was RGB already: the decoder may still need its own copy
+        if converted is frame:  # it was RGB already, and the decoder may still need its data
             image = image.copy()
         transpose, flip_x, flip_y = turn
         if transpose:
@@ -109,7 +115,7 @@ class ToPicture:
 
 
 def _turn(frame: VideoFrame) -> Turn:
-    """What the frame's display matrix asks for."""
+    """The turn given by the frame's display matrix."""
     try:
         data = cast(Any, frame.side_data)[SideDataType.DISPLAYMATRIX]  # PyAV's stub has other types
     except KeyError:
@@ -122,6 +128,6 @@ def _turn(frame: VideoFrame) -> Turn:
 
 
 def is_unfinished_mp4(path: Path) -> bool:
-    """Whether the file starts like an mp4 or mov: if it cannot be opened, its index was never written."""
+    """Whether the file starts like an mp4 or mov: if it cannot be opened, its index is missing."""
     with path.open("rb") as file:
         return file.read(8)[4:8] in (b"ftyp", b"wide", b"mdat")

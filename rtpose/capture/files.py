@@ -1,4 +1,4 @@
-"""Video files: every frame in order, with the times that the file gives."""
+"""Video files: every frame in order, with the times from the file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import gc
 import math
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
@@ -18,34 +19,42 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from rtpose.capture.decoding import ToPicture, find_video, is_unfinished_mp4, open_container, why
+from rtpose.capture.images import check_size
 from rtpose.errors import InputError
 from rtpose.stages import stage, staged
 from rtpose.types import Frame, SourceInfo, SourceStats
 
 DEFAULT_FPS = 30.0
-_MAX_BAD_READS = 100  # in a row; a damaged container could otherwise fail for ever without moving on
+_MAX_BAD_READS = 100  # in a row; a damaged container could otherwise fail for ever without advancing
 _REPORTED_FPS_MAX = 1000.0  # some files state their clock's resolution as their rate
 _CLOSE_WAIT_S = 2.0
+_UNTIMED_FORMATS = ("h264", "hevc", "mjpeg", "m4v", "mpegvideo", "obu", "vc1", "h261", "h263", "dirac")
+"""FFmpeg's names of raw streams: pictures one after the other, without times."""
 
 
 class StrictTimes:
-    """Media times in seconds since the first frame, strictly increasing whatever the file says.
+    """Media times in seconds since the first frame, strictly increasing even if those of the file are not.
 
-    Sound times are passed on as they are. Repairs, with `step_s` = one frame at the nominal rate:
-    a missing time becomes the last + one step; a time that does not advance becomes the last + half a step,
-    so that the next sound one still comes after it; after a jump back of more than a second (two recordings
-    in one file) time goes on one step after the last.
+    Valid times are kept. Repairs, with `step_s` = one frame at the nominal rate: a missing time becomes the last one
+    plus a step; a time that does not advance becomes the last one plus half a step, so that the next valid time still
+    follows it. After a jump back of more than a second (two recordings in one file), or a jump ahead that no camera
+    makes (a damaged time, a clock that was set), time continues one step after the last.
     """
 
     _NEW_START_S = 1.0
+    _LONGEST_GAP_S = 60.0
+    _LONGEST_GAP_STEPS = 100.0
+    """A jump ahead is longer than both: a time lapse may take a picture every hour."""
 
-    def __init__(self, step_s: float) -> None:
+    def __init__(self, step_s: float, on_jump: Callable[[float], None] = lambda seconds: None) -> None:
+        """on_jump: called with the length in seconds of each jump that is repaired, back (negative) or ahead."""
         self._step_s = step_s
+        self._on_jump = on_jump
         self._offset_s: float | None = None
         self._last_s = 0.0
 
     def __call__(self, time_s: float | None) -> float:
-        """`time_s`: as the file has it, None if it has none. Returns seconds, the first 0.0."""
+        """time_s: from the file, None if missing. Returns seconds; the first is 0.0."""
         first = self._offset_s is None
         if time_s is None:
             if first:
@@ -57,7 +66,9 @@ class StrictTimes:
             return 0.0
         assert self._offset_s is not None
         shifted_s = time_s + self._offset_s
-        if shifted_s < self._last_s - self._NEW_START_S:
+        ahead_s = shifted_s - self._last_s
+        if ahead_s < -self._NEW_START_S or ahead_s > max(self._LONGEST_GAP_S, self._LONGEST_GAP_STEPS * self._step_s):
+            self._on_jump(ahead_s)
             self._offset_s = self._last_s + self._step_s - time_s
             shifted_s = self._last_s + self._step_s
         elif shifted_s <= self._last_s:
@@ -72,17 +83,17 @@ class StrictTimes:
 class VideoFile:
     """A video with an end, as a `FrameSource`: a file, or a recording behind a URL.
 
-    Damage never ends the reading early. `stats.dropped` tells, at the end: "damaged": frames in the file
-    that could not be decoded, or only with made-up parts; "missing": frames that the file promised but does
-    not contain (cut off). An ended reading without these is a whole one, as far as the format can tell.
+    Damage never ends reading early. At the end, `stats.dropped` has "damaged": frames in the file that could
+    not be decoded, or only with concealed parts; "missing": frames that the file announces but does not
+    contain (cut off). If both are absent, the file was complete as far as its format can show.
     """
 
     def __init__(self, path: Path | str, *, fps: float | None = None, container: InputContainer | None = None) -> None:
         """Open the file and decode its first frame.
 
-        path: a file; or what to call `container`, an open recording, which then belongs to the source.
-        fps: the rate if the file has no times of its own.
-        Errors: `InputError` for a file that is missing, empty, no video, without a picture, or unreadable.
+        path: a file; or the name of `container`, an open recording, which the source then owns.
+        fps: the frame rate if the file has no timestamps.
+        Errors: `InputError` for a file that is missing, empty, unreadable, not a video, or without frames.
         """
         self._path = Path(path) if container is None else None
         self._name = str(path)
@@ -94,15 +105,29 @@ class VideoFile:
         self.stats = SourceStats()
         try:
             stream = find_video(self._container, self._name)
+            check_size(stream.width, stream.height, self._name)
             stream.thread_type = "AUTO"
             rate = _rate(stream)
+            untimed = self._container.format.name in _UNTIMED_FORMATS
+            if untimed:
+                rate = _own_rate(stream) or fps
+            elif rate is None:
+                untimed = _counts_frames(stream)  # its times are numbers of frames at a rate that no camera has
+            if untimed and rate is None:
+                rate = fps or DEFAULT_FPS
+                if fps is None:
+                    self.stats.note(
+                        f"'{self._name}' does not say its rate: {DEFAULT_FPS:g} frames a second assumed; --fps sets it"
+                    )
+            self._untimed = untimed
+            self._jumped = False
             self._to_picture = ToPicture(stream)
-            self._times = StrictTimes(1 / (fps or rate or DEFAULT_FPS))
+            self._times = StrictTimes(1 / (rate or fps or DEFAULT_FPS), self._note_jump)
             self._frame_id = 0
             self._frames = self._read_all(self._container, stream)
             self._ready = next(self._frames, None)
             if self._ready is None:
-                raise InputError(f"'{self._name}' has no frame that can be decoded; try another copy of it")
+                raise InputError(f"'{self._name}' has no decodable frame; try another copy of it")
             self.info = SourceInfo(
                 name=self._name,
                 live=False,
@@ -115,7 +140,7 @@ class VideoFile:
             raise
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
-        """Next frame, or None at the end. `timeout_s` is not used: decoding waits for nobody."""
+        """Next frame, or None at the end. `timeout_s` is not used, as decoding does not wait."""
         with self._lock:
             if self._ended:
                 return None
@@ -129,17 +154,17 @@ class VideoFile:
 
     @property
     def ended(self) -> bool:
-        """True after the last frame was read and `read` said so, or after `close`."""
+        """True after `read` has returned None, or after `close`."""
         return self._ended
 
     @property
     def status(self) -> str:
-        """What is lost so far, or "ok"."""
+        """Losses so far, or "ok"."""
         lost = ", ".join(f"{cause} {count}" for cause, count in self.stats.dropped.items())
         return f"frames lost: {lost}" if lost else "ok"
 
     def close(self) -> None:
-        """Close the file. A `read` in another thread that hangs on a dead network closes it itself, later."""
+        """Close the file. If `read` hangs on a dead network in another thread, that thread closes it later."""
         self._closing.set()
         if self._lock.acquire(timeout=_CLOSE_WAIT_S):
             try:
@@ -155,8 +180,8 @@ class VideoFile:
         if self._container is not None:
             self._container.close()
             self._container = None
-            # The first frame's side data was looked at, so it stays, and with it all of the decoder's pictures, until
-            # Python looks for unused cycles. Of those it sees few and small objects: many videos would fill the memory.
+            # Reading the first frame's side data made a reference cycle that keeps the decoder's pictures. To Python
+            # it looks small, so collection would come too late: many videos would fill the memory.
             gc.collect()
 
     def _read_all(self, container: InputContainer, stream: VideoStream) -> Generator[Frame]:
@@ -174,7 +199,7 @@ class VideoFile:
             yield self._frame(decoded)
         sent, received, failed = decoder.sent, decoder.received, decoder.failed
         if sent > received + failed and last_pts is not None and self._path is not None:
-            # With several threads an error while the decoder is emptied hides the good frames behind it.
+            # With several threads, an error while the decoder is drained hides the good frames after it.
             for decoded in self._tail(last_pts):
                 if decoded is None:
                     decoder.damage_seen = True
@@ -185,10 +210,10 @@ class VideoFile:
                 end_s = float((decoded.pts + (decoded.duration or 0)) * decoded.time_base)
                 yield self._frame(decoded)
         if decoder.damage_seen:
-            # Some decoders skip, without a word, all frames that build on a damaged one. Without any sign of
-            # damage, packets that gave no frame are no loss: some formats have invisible frames.
+            # Some decoders silently skip all frames that depend on a damaged one. Without any sign of damage,
+            # packets without a frame are not a loss: some formats have invisible frames.
             self._lose("damaged", sent - received - failed)
-        missing = _missing_frames(container, stream, sent, end_s)
+        missing = 0 if self._jumped or self._untimed else _missing_frames(container, stream, sent, end_s)
         if missing > 1:  # one is within the rounding of durations
             self._lose("missing", missing)
 
@@ -209,10 +234,20 @@ class VideoFile:
     def _frame(self, decoded: VideoFrame) -> Frame:
         t_ns = time.monotonic_ns()
         time_base = decoded.time_base
-        time_s = None if decoded.pts is None or time_base is None else float(decoded.pts * time_base)
+        untimed = self._untimed or decoded.pts is None or time_base is None
+        time_s = None if untimed else float(cast(int, decoded.pts) * cast(Fraction, time_base))
         frame = Frame(self._to_picture(decoded), self._frame_id, t_ns, self._times(time_s))
         self._frame_id += 1
         return frame
+
+    def _note_jump(self, seconds: float) -> None:
+        if not self._jumped:
+            direction = "back" if seconds < 0 else "ahead"
+            self.stats.note(
+                f"'{self._name}': its clock jumps {direction} by {abs(seconds):.0f} s at frame {self._frame_id}; "
+                "repaired, like every such jump in it"
+            )
+        self._jumped = True
 
     def _lose(self, cause: str, count: int = 1) -> None:
         if count > 0:
@@ -221,13 +256,13 @@ class VideoFile:
 
 
 class _Decoder:
-    """Iterates over the decoded frames of a stream; None stands for one that could not be decoded."""
+    """Iterates over the decoded frames of a stream; None for one that could not be decoded."""
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self._container = container
         self._stream = stream
         self.sent = 0
-        """Packets that should each give a frame."""
+        """Packets, each of which should give a frame."""
         self.received = 0
         self.failed = 0
         self.damage_seen = False
@@ -246,7 +281,7 @@ class _Decoder:
                 yield None
                 continue
             for frame in frames:
-                # Corrupt: the decoder filled holes with what it made up.
+                # Corrupt: the decoder concealed missing parts.
                 if frame.is_corrupt:
                     self.damage_seen = True
                     self.failed += 1
@@ -255,7 +290,7 @@ class _Decoder:
                 yield None if frame.is_corrupt else frame
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
-        """All packets, then the empty one that empties the decoder; goes on after damage in the container."""
+        """All packets, then the empty one that drains the decoder; continues after damage in the container."""
         bad_reads = 0
         while True:
             try:
@@ -280,7 +315,7 @@ def _open_file(path: Path, fps: float | None) -> InputContainer:
     try:
         if path.stat().st_size == 0:
             raise InputError(f"'{path}' is an empty file; copy or record it again")
-        # Only formats without times of their own (raw .h264, .mjpeg) take this option.
+        # Only formats without timestamps (raw .h264, .mjpeg) use this option.
         options = {} if fps is None else {"framerate": str(fps)}
         # "file:" keeps FFmpeg from reading "a:b.mp4" as a protocol.
         return open_container(f"file:{path}", options=options)
@@ -297,6 +332,18 @@ def _open_file(path: Path, fps: float | None) -> InputContainer:
         raise InputError(f"cannot open '{path}': {why(error)}; check the file and its permissions") from error
 
 
+def _own_rate(stream: VideoStream) -> float | None:
+    """Of a raw stream: what its own headers say (SPS of H.264). FFmpeg's average would be a default."""
+    rate = float(stream.codec_context.framerate or 0)
+    return rate if 0 < rate < _REPORTED_FPS_MAX else None
+
+
+def _counts_frames(stream: VideoStream) -> bool:
+    """Whether the times are numbers of frames at a rate that no camera has: a damaged header makes them all wrong."""
+    rate = stream.average_rate
+    return rate is not None and rate > _REPORTED_FPS_MAX and rate * (stream.time_base or 0) == 1
+
+
 def _rate(stream: VideoStream) -> float | None:
     rate = float(stream.average_rate or stream.guessed_rate or 0)
     return rate if 0 < rate < _REPORTED_FPS_MAX else None
@@ -308,32 +355,32 @@ def _expected_frames(container: InputContainer, stream: VideoStream, rate: float
         return stream.frames
     if rate is None:
         return None
-    seconds = _promised_end_s(container, stream)
+    seconds = _announced_end_s(container, stream)
     if seconds is None and container.duration is not None:
         seconds = container.duration / av.time_base
     return None if seconds is None else round(seconds * rate)
 
 
 def _missing_frames(container: InputContainer, stream: VideoStream, sent: int, end_s: float | None) -> int:
-    """How many frames the container promised beyond the last; 0 where its promise cannot be trusted.
+    """How many frames the container announces beyond the last; 0 if its duration is not reliable.
 
     sent: frames found; end_s: end of the last one on the file's clock.
     """
     rate = _rate(stream)
-    promised_s = _promised_end_s(container, stream)
-    if promised_s is None or end_s is None or rate is None:
+    announced_s = _announced_end_s(container, stream)
+    if announced_s is None or end_s is None or rate is None:
         return 0
-    by_time = round((promised_s - end_s) * rate)
+    by_time = round((announced_s - end_s) * rate)
     # The count alone proves nothing: edit lists of mp4 and mov, and empty chunks in avi, leave frames out.
     return max(min(by_time, stream.frames - sent) if stream.frames else by_time, 0)
 
 
-def _promised_end_s(container: InputContainer, stream: VideoStream) -> float | None:
-    """When the video ends by the file's header. Other formats' durations are FFmpeg's guesses."""
+def _announced_end_s(container: InputContainer, stream: VideoStream) -> float | None:
+    """End of the video according to the file's header. Durations of other formats are FFmpeg's estimates."""
     formats = container.format.name.split(",")
     if "mov" in formats and stream.duration is not None and stream.time_base is not None:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
-    if "avi" in formats and stream.frames and (rate := _rate(stream)):  # its durations are guesses, too
+    if "avi" in formats and stream.frames and (rate := _rate(stream)):  # its duration is an estimate
         return stream.frames / rate
     if "matroska" in formats:
         tag = stream.metadata.get("DURATION", "").split(":")
@@ -342,6 +389,6 @@ def _promised_end_s(container: InputContainer, stream: VideoStream) -> float | N
                 return int(tag[0]) * 3600 + int(tag[1]) * 60 + float(tag[2])
         except ValueError:
             return None
-        if len(container.streams) == 1 and container.duration is not None:  # else it may be the sound's
+        if len(container.streams) == 1 and container.duration is not None:  # otherwise it may be that of the sound
             return float(container.duration / av.time_base)
     return None

@@ -1,4 +1,4 @@
-"""Pictures: one, a folder or a glob of them, in natural order, as a `FrameSource`."""
+"""Pictures: a file, a folder or a glob, in natural order, as a `FrameSource`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,26 @@ import glob
 import re
 import time
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import cv2
+import imagesize
 import numpy as np
+from numpy.typing import NDArray
 
-from rtpose.errors import InputError
+from rtpose.errors import InputError, MissingExtraError
 from rtpose.stages import stage
 from rtpose.types import Frame, Image, SourceInfo, SourceStats
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+HEIF_SUFFIXES = (".heic", ".heif")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".avif", *HEIF_SUFFIXES)
+MAX_PIXELS = 100_000_000
+"""A picture with more would take over 300 MB, and OpenCV's warps cannot address it."""
+MAX_SIDE = 32_000
+"""OpenCV's warps count pixels of a side in 16 bits."""
 DEFAULT_FPS = 30.0
+_HEADER_BYTES = 1 << 18
 
 
 def natural_key(name: str) -> tuple[list[int | str], str]:
@@ -27,9 +36,9 @@ def natural_key(name: str) -> tuple[list[int | str], str]:
 
 
 def find_images(path: Path) -> list[Path]:
-    """The pictures that `path` means: itself, those in the folder, or those that match it as a glob.
+    """The pictures of `path`: the file itself, those in the folder, or those that match the glob.
 
-    Hidden files are left out, and so is what has none of `IMAGE_SUFFIXES`. Errors: `InputError`.
+    Hidden files and files without one of `IMAGE_SUFFIXES` are left out. Errors: `InputError`.
     """
     try:
         if path.is_file():
@@ -42,39 +51,86 @@ def find_images(path: Path) -> list[Path]:
         raise InputError(f"no such file or folder: '{path}'; check the path")
     images = [p for p in found if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and p.is_file()]
     if not images:
-        where = "in the folder" if is_folder else "by the pattern"
+        where = "in the folder" if is_folder else "for the pattern"
         raise InputError(f"no pictures found {where} '{path}'; looked for {', '.join(IMAGE_SUFFIXES)}")
     return sorted(images, key=lambda p: natural_key(str(p)))
 
 
-def read_image(path: Path) -> Image | None:
-    """(H, W, 3) uint8 RGB, upright by its EXIF orientation, transparency ignored; None if it is no picture.
+def check_size(width: int, height: int, name: str) -> None:
+    """Errors: `InputError` for a picture that is too large to work on."""
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise InputError(
+            f"'{name}' has {width}x{height} pixels; at most {MAX_PIXELS // 1_000_000} million and {MAX_SIDE} a side "
+            "can be read: scale it down"
+        )
 
-    Errors: `OSError` if the file cannot be read.
+
+def read_image(path: Path) -> Image | None:
+    """(H, W, 3) uint8 RGB, upright by its EXIF orientation, transparency ignored; None if it is not a picture.
+
+    Errors: `OSError` if the file cannot be read, `InputError` if the picture is too large, `MissingExtraError` for a
+    HEIF photo without the extra `heif`.
     """
-    data = np.fromfile(path, np.uint8)  # cv2.imread knows no Unicode paths on Windows
+    if path.suffix.lower() in HEIF_SUFFIXES:
+        return _read_heif(path)
+    data = np.fromfile(path, np.uint8)  # cv2.imread does not support Unicode paths on Windows
     if data.size == 0:
         return None
+    check_size(*_declared_size(data), str(path))
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except cv2.error:  # sizes beyond its limits
+    except cv2.error:  # larger than its limits
         return None
     return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def is_animated(path: Path) -> bool:
+    """Whether it is a WebP of several pictures, by the flag in its header."""
+    with path.open("rb") as file:
+        head = file.read(21)
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
+
+
+def _declared_size(data: NDArray[np.uint8]) -> tuple[int, int]:
+    """(width, height) by the header, before anything is allocated; zeros if it is no picture."""
+    try:
+        width, height = imagesize.get(BytesIO(data[:_HEADER_BYTES].tobytes()))
+    except Exception:  # whatever a strange header does to its reader: the decoder will refuse it
+        return 0, 0
+    return max(int(width), 0), max(int(height), 0)
+
+
+def _read_heif(path: Path) -> Image | None:
+    """Photos of phones, whose pictures are stored in tiles."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise MissingExtraError("heif", f"reading {path.suffix} photos") from None
+    try:
+        photo = pillow_heif.open_heif(str(path), convert_hdr_to_8bit=True, bgr_mode=False)
+        width, height = photo.size
+        check_size(width, height, str(path))
+        pixels = np.asarray(photo)
+    except (ValueError, RuntimeError, EOFError):
+        return None
+    return np.ascontiguousarray(pixels[..., :3])
 
 
 class ImageFiles:
     """Pictures as frames. They may differ in size; `info.size` is the first one's.
 
-    A picture that cannot be read is left out, counted in `stats.dropped["damaged"]`, and keeps its time:
-    frame n is shown at n / fps seconds.
+    An unreadable picture is left out and counted in `stats.dropped["damaged"]`, but keeps its time: frame n is
+    shown at n / fps seconds.
     """
 
     def __init__(self, name: str, paths: Sequence[Path], *, fps: float | None = None) -> None:
-        """name: what the user called them. fps: None for 30. Errors: `InputError` if none can be read."""
+        """name: as given by the user. fps: None for 30. Errors: `InputError` if no picture can be read."""
         self.stats = SourceStats()
         self._paths = list(paths)
         self._next = 0
         self._fps = fps or DEFAULT_FPS
+        if fps is None and len(self._paths) > 1:
+            self.stats.note(f"'{name}': {DEFAULT_FPS:g} pictures a second assumed; --fps sets it")
         self._ready = self._read_next()
         if self._ready is None:
             count = len(self._paths)
@@ -98,22 +154,29 @@ class ImageFiles:
 
     @property
     def status(self) -> str:
-        """What could not be read so far, or "ok"."""
+        """Unreadable pictures so far, or "ok"."""
         damaged = self.stats.dropped.get("damaged", 0)
         return f"pictures lost: damaged {damaged}" if damaged else "ok"
 
     def close(self) -> None:
-        """End the reading; no file is open between reads."""
+        """End reading; no file is open between reads."""
         self._ready, self._next = None, len(self._paths)
 
     def _read_next(self) -> Frame | None:
         while self._next < len(self._paths):
-            index = self._next
+            index, path = self._next, self._paths[self._next]
             self._next += 1
             try:
                 with stage("decode"):
-                    image = read_image(self._paths[index])
-            except OSError:  # removed or locked since the folder was listed
+                    image = read_image(path)
+                if image is not None and is_animated(path):
+                    self.stats.note(f"'{path}' is animated: only its first picture is read; convert it to mp4 for all")
+            except OSError:  # removed or locked after the folder was listed
+                image = None
+            except InputError as error:
+                if len(self._paths) == 1:
+                    raise
+                self.stats.note(str(error))
                 image = None
             if image is not None:
                 return Frame(image, index, time.monotonic_ns(), index / self._fps)

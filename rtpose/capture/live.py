@@ -1,6 +1,6 @@
-"""What all live sources share: a thread that always reads, a slot that keeps the newest frame, reopening.
+"""Shared by all live sources: a reading thread, a slot for the newest frame, reopening.
 
-The reader never waits for the consumer, so the latency stays that of one frame however slow the consumer is.
+The reader never waits for the consumer, so the latency stays at one frame however slow the consumer is.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from rtpose.stages import stage
 from rtpose.types import Frame, Picture, SourceInfo, SourceStats, picture_size
 
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Between attempts to reopen; the last one repeats."""
+"""Pauses between attempts to reopen; the last one repeats."""
 FIRST_FRAME_S = 10.0
 _CLOSE_WAIT_S = 2.0
 
 MakePicture = Callable[[], Picture]
-"""Makes the picture. Called for the frames that are read, not for those that are dropped."""
+"""Makes the picture; called only for frames that are read, not for dropped ones."""
 
 
 class ConnectionLost(Exception):  # noqa: N818 - an event, not an error: the source reopens
-    """The camera or stream gives nothing more."""
+    """The camera or stream has stopped."""
 
 
 class Connection(Protocol):
@@ -33,17 +33,17 @@ class Connection(Protocol):
     fps: float | None
 
     def grab(self) -> MakePicture | None:
-        """Wait for the next frame; None for one that was damaged. Raises `ConnectionLost`."""
+        """Wait for the next frame; None for a damaged one. Raises `ConnectionLost`."""
         ...
 
     def close(self) -> None: ...
 
 
 class LiveSource:
-    """A `FrameSource` that keeps the newest frame of a `Connection` and opens it again when it is lost.
+    """A `FrameSource` that keeps the newest frame of a `Connection` and reopens it when it is lost.
 
     `stats.dropped`: "consumer busy": frames replaced by a newer one before they were read; "damaged": frames
-    that could not be decoded. `pts_s` counts from the first frame, on the clock of arrival.
+    that could not be decoded. `pts_s` is the time of arrival, counted from the first frame.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class LiveSource:
     ) -> None:
         """Open and wait for the first frame.
 
-        connect: opens a connection, or raises `InputError`. connection: the first one, if it is open already.
-        lost: the words for a lost connection, e.g. "camera unplugged".
-        Errors: `InputError` if it cannot be opened, or no frame comes; nothing is left open then.
+        connect: opens a connection, or raises `InputError`. connection: the first one, if it is already open.
+        lost: message for a lost connection, such as "camera unplugged".
+        Errors: `InputError` if it cannot be opened or delivers no frame; nothing is left open.
         """
         self._connect = connect
         self._lost = lost
@@ -98,7 +98,7 @@ class LiveSource:
         self._thread.start()
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
-        """The newest frame that was not read yet; None if none came within `timeout_s`, or none will come."""
+        """The newest unread frame; None if there is none within `timeout_s`, or at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._newest is not None or self._ended, timeout_s)
             if self._failure is not None:
@@ -114,17 +114,17 @@ class LiveSource:
 
     @property
     def ended(self) -> bool:
-        """True after `close`, or once a source that is not reopened is lost and its last frame was read."""
+        """True after `close`, or once the source is lost for good and its last frame was read."""
         with self._changed:
             return self._ended and self._newest is None and self._failure is None
 
     @property
     def status(self) -> str:
-        """What was lost and when it is tried again, or "ok"."""
+        """What was lost and when the next attempt follows, or "ok"."""
         return self._status
 
     def close(self) -> None:
-        """Stop. A reader that hangs in a dead connection is left to end with that connection's time limit."""
+        """Stop. A reader that hangs in a dead connection ends at that connection's time limit."""
         self._closing.set()
         with self._changed:
             self._ended = True
@@ -140,15 +140,15 @@ class LiveSource:
                 make_picture = connection.grab()
             except ConnectionLost as error:
                 raise InputError(
-                    f"'{name}' was opened but gives no picture ({error}); check that it is running"
+                    f"'{name}' opened but delivers no picture ({error}); check that it is running"
                 ) from error
             if make_picture is not None:
                 return make_picture
             self._drop("damaged")
-        raise InputError(f"'{name}' gave no picture within {FIRST_FRAME_S:.0f} s; check that it is running")
+        raise InputError(f"'{name}' delivered no picture within {FIRST_FRAME_S:.0f} s; check that it is running")
 
     def _run(self, connection: Connection) -> None:
-        """The reader thread. It alone uses and closes connections."""
+        """The reader thread: only it uses and closes connections."""
         current: Connection | None = connection
         try:
             while current is not None:
@@ -157,7 +157,7 @@ class LiveSource:
                 finally:
                     current.close()
                 current = self._reopen() if self._reconnect else None
-        except Exception as error:  # a bug: it belongs to whoever reads, not to this thread
+        except Exception as error:  # a bug: raised in the thread that reads
             self._failure = error
         finally:
             with self._changed:
@@ -180,14 +180,14 @@ class LiveSource:
                 self._status = "ok"
 
     def _reopen(self) -> Connection | None:
-        """Try again, with growing pauses, until it works; None when the source is closed meanwhile."""
+        """Retry with growing pauses until it succeeds; None if the source is closed meanwhile."""
         attempt = 0
         while True:
             pause_s = self._pauses_s[min(attempt, len(self._pauses_s) - 1)]
-            self._status = f"{self._lost}, trying again in {pause_s:g} s"
+            self._status = f"{self._lost}, retrying in {pause_s:g} s"
             if self._closing.wait(pause_s):
                 return None
-            self._status = f"{self._lost}, opening it again"
+            self._status = f"{self._lost}, reopening"
             try:
                 connection = self._connect()
             except InputError:
@@ -202,7 +202,7 @@ class LiveSource:
                 return
             if self._newest is not None:
                 self.stats.drop("consumer busy")
-            # Some clocks stand still between two frames (15 ms on Windows), but time must increase.
+            # Some clocks have coarse steps (15 ms on Windows), but times must increase.
             self._last_ns = max(t_ns, self._last_ns + 1)
             self._newest = (make_picture, self._next_id, self._last_ns)
             self._next_id += 1

@@ -1,12 +1,15 @@
-"""Network streams (RTSP, HTTP, UDP, ...): live ones keep the newest frame, recordings give every frame."""
+"""Network streams (RTSP, HTTP, UDP, ...): live ones keep the newest frame, recordings deliver every frame."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from urllib.parse import urlsplit, urlunsplit
+from http.client import HTTPException
+from urllib.request import urlopen
 
 import av
+import av.error
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
@@ -20,35 +23,50 @@ from rtpose.types import FrameSource
 
 _OPEN_TIMEOUT_S = 10.0
 _READ_TIMEOUT_S = 5.0
-# Two usual options for live streams are left out. `nobuffer` forgets the packets read while probing, the
-# first key frame among them, so that the picture starts later; here the newest frame wins anyway.
-# `low_delay` shows pictures in decoding order, wrong for streams with B-frames.
+# Two common options for live streams are not used. `nobuffer` discards the packets read while probing,
+# including the first key frame, so the picture would start later; the newest frame wins anyway.
+# `low_delay` shows pictures in decoding order, which is wrong for streams with B-frames.
 _OPTIONS = {
     "analyzeduration": "2000000",  # microseconds; the default of 5 s delays the start
     "rtsp_flags": "prefer_tcp",  # lost UDP packets would smear the picture until the next key frame
 }
+_PICTURES = "mjpeg"
+"""Cheap cameras send JPEGs without the boundaries that HTTP asks for: read by the pictures' own markers, they are a
+frame late, as the next one has to begin first."""
 
 
 def open_url(
     url: str, *, fps: float | None = None, reconnect: bool = True, pauses_s: Sequence[float] = PAUSES_S
 ) -> FrameSource:
-    """Open a stream, or a recording behind a URL (one with a known end, whose frames are all delivered).
+    """Open a stream, or a recording behind a URL (one of known duration, whose frames are all delivered).
 
-    fps: for a recording without times of its own. reconnect, pauses_s: see `LiveSource`.
+    fps: for a recording without timestamps. reconnect, pauses_s: see `LiveSource`.
     Errors: `InputError`.
     """
     name = without_password(url)
-    container = _open(url, name)
-    if container.duration:
-        return VideoFile(name, fps=fps, container=container)
-    return LiveSource(
-        name,
-        lambda: StreamConnection(_open(url, name), name),
-        connection=StreamConnection(container, name),
-        lost="stream lost",
-        reconnect=reconnect,
-        pauses_s=pauses_s,
-    )
+
+    def live(form: str | None, container: InputContainer) -> LiveSource:
+        return LiveSource(
+            name,
+            lambda: StreamConnection(_open(url, name, form), name),
+            connection=StreamConnection(container, name),
+            lost="stream lost",
+            reconnect=reconnect,
+            pauses_s=pauses_s,
+        )
+
+    try:
+        container = _open(url, name)
+        if container.duration or _has_length(url):
+            return VideoFile(name, fps=fps, container=container)
+        return live(None, container)
+    except InputError as error:
+        if not _is_web(url) or not isinstance(error.__cause__, av.error.InvalidDataError | ConnectionLost):
+            raise
+        try:
+            return live(_PICTURES, _open(url, name, _PICTURES))
+        except InputError:
+            raise error from None
 
 
 class StreamConnection:
@@ -59,7 +77,7 @@ class StreamConnection:
         self._container = container
         try:
             stream = find_video(container, name)
-            # Not by frames: each such thread would delay the picture by one frame.
+            # Not by frames: each thread would delay the picture by one frame.
             stream.thread_type = "SLICE"
             self._to_picture = ToPicture(stream)
             rate = float(stream.average_rate or 0)
@@ -71,7 +89,7 @@ class StreamConnection:
         self._decoded: list[VideoFrame] = []
 
     def grab(self) -> MakePicture | None:
-        """See `Connection`. Waits at most the read time limit for data."""
+        """See `Connection`. Waits for data until the read timeout."""
         while not self._decoded:
             try:
                 packet = next(self._packets)
@@ -89,17 +107,31 @@ class StreamConnection:
 
 
 def without_password(url: str) -> str:
-    """The URL for people and output files: a password in it is starred out."""
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    if ":" not in user:
-        return url
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***{at}{host}"))
+    """The URL with its password replaced by ***, for messages and output files."""
+    # Not by `urlsplit`, which refuses brackets that are not an IPv6 address.
+    return re.sub(r"^([^/]*//[^/@:]*):[^/]*@", r"\1:***@", url)
 
 
-def _open(url: str, name: str) -> InputContainer:
+def _is_web(url: str) -> bool:
+    return url.lower().startswith(("http://", "https://"))
+
+
+def _has_length(url: str) -> bool:
+    """Whether a web server says how long the file behind the URL is. Recordings that were never finished (a browser's
+    webm) and raw streams have no duration, but they end; a camera's stream has neither."""
+    if not _is_web(url):
+        return False
     try:
-        return open_container(url, options=_OPTIONS, timeout_s=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S))
+        with urlopen(url, timeout=_OPEN_TIMEOUT_S) as answer:
+            kind = answer.headers.get_content_maintype()
+            return kind != "multipart" and int(answer.headers.get("Content-Length") or 0) > 0
+    except (OSError, ValueError, HTTPException):
+        return False
+
+
+def _open(url: str, name: str, form: str | None = None) -> InputContainer:
+    try:
+        return open_container(url, form=form, options=_OPTIONS, timeout_s=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S))
     except (av.FFmpegError, OSError) as error:
         raise InputError(
             f"cannot open '{name}': {why(error)}; check the address and that the stream is running"

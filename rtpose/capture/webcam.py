@@ -48,7 +48,7 @@ def open_webcam(
 
 
 class CameraConnection:
-    """An open camera that has given its first frame, as a `Connection`."""
+    """An open camera that has delivered its first frame, as a `Connection`."""
 
     def __init__(self, device: int | str, size: tuple[int, int] | None, fps: float | None) -> None:
         """device: number or device file. size: (width, height) px. Errors: `InputError`."""
@@ -59,15 +59,15 @@ class CameraConnection:
                 raise _no_picture(device)
             undo.callback(capture.release)
             if size is not None:
-                # Most USB cameras manage large pictures at full rate only as MJPEG.
+                # Most USB cameras deliver large pictures at full rate only as MJPEG.
                 capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
                 capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
                 capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
             if fps is not None:
                 capture.set(cv2.CAP_PROP_FPS, fps)
-            # A camera that another program uses often opens, and then gives nothing.
+            # A camera in use by another program often opens but delivers nothing.
             if not capture.grab():
-                capture.release()  # the list of cameras may have to try them
+                capture.release()  # listing the cameras may have to open them
                 raise _no_picture(device)
             rate = float(capture.get(cv2.CAP_PROP_FPS))
             self.fps: float | None = rate if 0 < rate < 1000 else None
@@ -78,7 +78,7 @@ class CameraConnection:
         """See `Connection`."""
         try:
             if not self._capture.grab():
-                raise ConnectionLost("it gives nothing")
+                raise ConnectionLost("no data")
             good, picture = self._capture.retrieve()
         except cv2.error as error:
             raise ConnectionLost(str(error)) from error
@@ -103,9 +103,9 @@ def list_webcams() -> dict[int, str]:
 
 
 def camera_modes(number: int) -> list[tuple[int, int, float | None]]:
-    """(width, height, fps) that a camera takes, of the usual sizes; the rate is None if it does not say.
+    """(width, height, fps) that a camera supports, of the common sizes; the rate is None if unknown.
 
-    Opens it for a moment. Errors: `InputError` if it gives no picture.
+    Opens the camera briefly. Errors: `InputError` if it delivers no picture.
     """
     with quiet_opencv():
         capture = _open_capture(number)
@@ -113,7 +113,7 @@ def camera_modes(number: int) -> list[tuple[int, int, float | None]]:
             raise _no_picture(number)
         try:
             if not capture.grab():
-                capture.release()  # the list of cameras may have to try them
+                capture.release()  # listing the cameras may have to open them
                 raise _no_picture(number)
             modes = {}
             for width, height in _USUAL_SIZES:
@@ -130,7 +130,7 @@ def camera_modes(number: int) -> list[tuple[int, int, float | None]]:
 
 @contextmanager
 def quiet_opencv() -> Iterator[None]:
-    """Keep OpenCV's warnings about cameras off the terminal: rtpose says itself what is wrong."""
+    """Keep OpenCV's warnings about cameras off the terminal: rtpose reports errors itself."""
     level = opencv_log.getLogLevel()
     opencv_log.setLogLevel(0)  # silent
     try:
@@ -140,7 +140,7 @@ def quiet_opencv() -> Iterator[None]:
 
 
 def _apis() -> tuple[int, ...]:
-    """OpenCV's ways to cameras on this system, best first."""
+    """OpenCV's camera APIs for this system, best first."""
     if platform.system() == "Linux":
         return (cv2.CAP_V4L2,)
     if platform.system() == "Darwin":
@@ -162,12 +162,12 @@ def _open_capture(device: int | str) -> cv2.VideoCapture | None:
 def _linux_webcams() -> Iterator[tuple[int, str]]:
     try:
         devices = list(SYSFS.iterdir())
-    except OSError:  # no camera was ever plugged in, or a container without /sys: look at the device files
+    except OSError:  # never a camera, or a container without /sys: look at the device files
         devices = list(DEV.glob("video*"))
     for device in devices:
         if not (number := device.name.removeprefix("video")).isdecimal():
             continue
-        # One camera has several nodes; those after the first carry metadata, not pictures.
+        # A camera has several nodes; those after the first deliver metadata, not pictures.
         if _text(device / "index") in ("0", ""):
             yield int(number), _text(device / "name") or f"camera {number}"
 
@@ -180,7 +180,7 @@ def _text(path: Path) -> str:
 
 
 def _no_picture(device: int | str) -> InputError:
-    """Why a camera cannot be used, and which cameras there are."""
+    """The reason why a camera cannot be used, with a list of the others."""
     cameras = list_webcams()
     path = DEV / f"video{device}" if isinstance(device, int) else Path(device)
     others = ", ".join(f"{number} ({name})" for number, name in cameras.items() if number != device)
@@ -188,7 +188,7 @@ def _no_picture(device: int | str) -> InputError:
         return InputError(f"no permission to use camera {device} ({path}); add yourself to the group 'video'")
     if device in cameras or (isinstance(device, str) and path.exists()):
         instead = f", or use another one: {others}" if others else ""
-        return InputError(f"camera {device} gives no picture; close other programs that use it{instead}")
+        return InputError(f"camera {device} delivers no picture; close other programs that use it{instead}")
     if others:
         return InputError(f"no camera {device}; choose one of these: {others}")
     return InputError("no camera found; plug one in, or allow its use in the system's privacy settings")

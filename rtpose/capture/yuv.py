@@ -1,7 +1,7 @@
-"""Pictures that stay as their decoder left them: brightness and colour in planes of their own.
+"""Pictures kept in the decoder's planes of brightness and colour.
 
-A network looks at a square of some 256 pixels. Cutting it out of the planes and converting it costs less than the
-cutting alone once all the picture's pixels were converted and written out to memory.
+A network needs a crop of about 256 px. Cropping the planes and converting only the crop costs less than cropping a
+picture whose pixels were all converted and written to memory first.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _CHROMA_STEPS = {
 """Format -> pixels of the picture that share one value of the colour planes, (across, down)."""
 _RED_BLUE_WEIGHTS = {
     1: (0.2126, 0.0722),
-    2: (0.299, 0.114),  # not stated: FFmpeg takes BT.601, too
+    2: (0.299, 0.114),  # unspecified: FFmpeg assumes BT.601 as well
     5: (0.299, 0.114),
     6: (0.299, 0.114),
     9: (0.2627, 0.0593),
 }
-"""What red and blue add to the brightness, by the number of the colour space (ITU-T H.273, table 4): BT.709, BT.601,
-BT.2020."""
+"""Weights of red and blue in the brightness, by the number of the colour space (ITU-T H.273, table 4): BT.709,
+BT.601, BT.2020."""
 _FULL_RANGE = 2
 
 Turn = tuple[bool, bool, bool]
@@ -41,7 +41,7 @@ Turn = tuple[bool, bool, bool]
 
 
 def is_readable(frame: VideoFrame) -> bool:
-    """Whether `YuvPicture` knows the frame's format and colours."""
+    """Whether `YuvPicture` supports the frame's format and colour space."""
     return (
         frame.format.name in _CHROMA_STEPS
         and frame.colorspace in _RED_BLUE_WEIGHTS
@@ -50,10 +50,10 @@ def is_readable(frame: VideoFrame) -> bool:
 
 
 class YuvPicture:
-    """A `DecodedPicture`: the planes of a decoded frame, which it keeps alive."""
+    """A `DecodedPicture` on the planes of a decoded frame, which it keeps alive."""
 
     def __init__(self, frame: VideoFrame, turn: Turn, to_rgb: Callable[[VideoFrame], Image]) -> None:
-        """frame: one that `is_readable`. to_rgb: makes the whole picture as shown; called once at most."""
+        """frame: must be `is_readable`. to_rgb: makes the whole picture as shown; called at most once."""
         self._frame = frame
         self._planes = [
             np.frombuffer(cast(Any, plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
@@ -78,9 +78,9 @@ class YuvPicture:
             return self._rgb
 
     def cut_out(self, picture_from_crop: NDArray[np.float64], out: Image, *, border: int) -> None:
-        """See `rtpose.detect.roi.cut_out`.
+        """See `rtpose.pose.detect.roi.cut_out`.
 
-        Colour is interpolated between the middles of the pixels that share it; `rgb` repeats it in all of them.
+        Colour is interpolated between the centres of the pixels that share a value; `rgb` repeats the value instead.
         """
         full_range = self._frame.format.name.startswith("yuvj") or self._frame.color_range == _FULL_RANGE
         luma_from_crop = self._decoded_from_shown @ np.vstack([picture_from_crop, (0, 0, 1)])
@@ -108,7 +108,7 @@ def _decoded_from_shown(width: int, height: int, turn: Turn) -> NDArray[np.float
 
 @cache
 def rgb_from_yuv(colorspace: int, *, full_range: bool) -> Float32:
-    """(3, 4): Y, U, V and 1 of 8 bits -> R, G, B of 8 bits (ITU-T H.273, equations 27 to 43 the other way round)."""
+    """(3, 4): Y, U, V and 1 of 8 bits -> R, G, B of 8 bits (inverse of ITU-T H.273, equations 27 to 43)."""
     red, blue = _RED_BLUE_WEIGHTS[colorspace]
     green = 1 - red - blue
     from_differences = np.array(

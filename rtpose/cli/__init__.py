@@ -1,4 +1,4 @@
-"""The commands. Each module holds a few of them; parts are imported when a command needs them."""
+"""The commands, one file each. What a command needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from rtpose import __version__
-from rtpose.cli import files, learn, live, measure, networks, terminal, video
+from rtpose.cli import terminal
+from rtpose.cli.bench import bench, bench_worker
+from rtpose.cli.convert import convert
+from rtpose.cli.data import data_app
+from rtpose.cli.demo import demo
+from rtpose.cli.doctor import doctor
+from rtpose.cli.eval import evaluate
+from rtpose.cli.export import export
+from rtpose.cli.models import models_app
+from rtpose.cli.recover import recover
+from rtpose.cli.reproduce import reproduce
+from rtpose.cli.train import train_app
+from rtpose.cli.video import video
+from rtpose.cli.view import view
+from rtpose.cli.webcam import webcam
 from rtpose.errors import RtposeError
 
 app = typer.Typer(
@@ -19,21 +33,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(live.demo)
-app.command()(live.webcam)
-app.command()(video.video)
-app.command()(live.view)
-app.command()(files.convert)
-app.command()(files.recover)
-app.command("eval")(learn.evaluate)
-app.command()(learn.reproduce)
-app.command()(networks.export)
-app.command()(measure.bench)
-app.command()(measure.doctor)
-app.command("bench-worker", hidden=True)(measure.bench_worker)
-app.add_typer(networks.models_app, name="models")
-app.add_typer(learn.train_app, name="train")
-app.add_typer(learn.data_app, name="data")
+app.command()(demo)
+app.command()(webcam)
+app.command()(video)
+app.command()(view)
+app.command()(convert)
+app.command()(recover)
+app.command("eval")(evaluate)
+app.command()(reproduce)
+app.command()(export)
+app.command()(bench)
+app.command()(doctor)
+app.command("bench-worker", hidden=True)(bench_worker)
+app.add_typer(models_app, name="models")
+app.add_typer(train_app, name="train")
+app.add_typer(data_app, name="data")
 
 
 def main() -> None:

@@ -1,12 +1,26 @@
-"""Options that several commands share."""
+"""Options that several commands share: single ones, and groups of them that a command takes as one parameter.
+
+`@with_option_groups` turns a parameter of a group's type into the group's options, so that typer sees each of them:
+
+    @with_option_groups
+    def video(inputs: …, run: RunOptions, port: Port = 8765) -> None: ...
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+
+if TYPE_CHECKING:
+    from rtpose.config import RunSettings
 
 
 class Viewer(StrEnum):
@@ -83,9 +97,7 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file w
 TrainOverrides = Annotated[
     list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. steps=2000 noise.sigma=0.02.")
 ]
-CascadedOverrides = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. batch_size=16 stage_one.epochs=4.")
-]
+DataJoints = Annotated[str, typer.Option("--joints", help="2D joints of Human3.6M: gt, sh or cpn.")]
 Port = Annotated[int, typer.Option(help="Port of the page; 0 takes any free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on. Anything but this machine asks for a token.")]
 ViewerOption = Annotated[
@@ -110,4 +122,94 @@ Send = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 DEFAULT_PORT = 8765
-DataJoints = Annotated[str, typer.Option("--joints", help="2D joints of Human3.6M: gt, sh or cpn.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkOptions:
+    """Which networks run, and on what."""
+
+    estimator: EstimatorOption = None
+    detector: DetectorOption = None
+    lifter: LifterOption = None
+    cascaded: CascadedOption = None
+    backend: BackendOption = None
+    precision: PrecisionOption = None
+    device: DeviceOption = None
+
+    def given(self) -> dict[str, Any]:
+        """By their names in `RunSettings`; None: not given."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How people are estimated: everything that `RunSettings` holds and the command line offers."""
+
+    persons: Persons = None
+    height: Height = None
+    fov: Fov = None
+    calibration: Calibration = None
+    networks: NetworkOptions
+    smooth: Smooth = None
+    config: ConfigFile = None
+
+    def settings(self) -> RunSettings:
+        """Defaults, changed by the file, changed by the options. Errors: `ConfigError`."""
+        from rtpose.config import make_settings
+
+        return make_settings(
+            self.config, persons=self.persons, height_m=self.height, fov_deg=self.fov, calibration=self.calibration,
+            smooth=self.smooth, **self.networks.given(),
+        )  # fmt: skip
+
+
+def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with each parameter whose type is a group of options replaced by the options of that group."""
+    hints = get_type_hints(command, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        kind = hints[parameter.name]
+        parameters += _options_of(kind) if is_dataclass(kind) else [parameter.replace(annotation=kind)]
+    signature = inspect.Signature([p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters])
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        bound = signature.bind(**given)
+        bound.apply_defaults()
+        arguments = {}
+        for name in inspect.signature(command).parameters:
+            kind = hints[name]
+            arguments[name] = _group_from(kind, bound.arguments) if is_dataclass(kind) else bound.arguments[name]
+        command(**arguments)
+
+    del run.__wrapped__  # typer would look at the command's own signature
+    vars(run)["__signature__"] = signature
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _options_of(group: Any) -> list[inspect.Parameter]:
+    hints = _hints(group)
+    options: list[inspect.Parameter] = []
+    for field in fields(group):
+        kind = hints[field.name]
+        if is_dataclass(kind):
+            options += _options_of(kind)
+        else:
+            options.append(
+                inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=kind)
+            )
+    return options
+
+
+def _group_from(group: Any, given: dict[str, Any]) -> Any:
+    hints = _hints(group)
+    values = {
+        field.name: _group_from(hints[field.name], given) if is_dataclass(hints[field.name]) else given[field.name]
+        for field in fields(group)
+    }
+    return group(**values)
+
+
+def _hints(group: Any) -> dict[str, Any]:
+    return get_type_hints(group, vars(sys.modules[group.__module__]), include_extras=True)

@@ -1,8 +1,7 @@
-"""What a command says on the terminal: errors, progress, the state of a live run; and how it is interrupted."""
+"""What a command prints: errors, progress, the state of a live run."""
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
@@ -11,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer
 
 from rtpose.errors import MissingExtraError
 
@@ -27,8 +28,17 @@ debugging = False
 
 
 def warn(text: str) -> None:
-    """Something that a person should know, while all goes on."""
-    print(f"rtpose: {text}", file=sys.stderr)
+    """Print a line that the user should see, while the work goes on."""
+    print(f"rtpose: {text}", file=sys.stderr, flush=True)
+
+
+def check_outputs(*summaries: Summary) -> None:
+    """End with exit code 2 if an output of a run failed, which was printed when it happened."""
+    errors = [error for summary in summaries for error in summary.sink_errors]
+    if errors and debugging:
+        raise errors[0]
+    if errors:
+        raise typer.Exit(2)
 
 
 @contextmanager
@@ -50,20 +60,31 @@ def needing_train(purpose: str) -> Iterator[None]:
 
 
 def summary_line(summary: Summary, out: Path | None = None) -> str:
+    """What a run did. out: the file that was written, shown unless an output failed."""
     drops = sum(summary.stats.dropped.values())
-    people = "nobody seen" if summary.most_people == 0 else f"up to {summary.most_people} people"
-    if summary.most_people == 1:
-        people = "1 person"
+    people = "nobody seen" if summary.most_people == 0 else _people(summary.most_people)
+    if summary.most_people > 1:
+        people = f"up to {people}"
     share = summary.frames_with_people / summary.frames if summary.frames else 0.0
     line = (
-        f"{summary.frames} frames in {summary.wall_s:.1f} s ({summary.fps:.1f} fps), {people} "
+        f"{counted(summary.frames, 'frame')} in {summary.wall_s:.1f} s ({summary.fps:.1f} fps), {people} "
         f"in {share:.0%} of the frames, {drops} dropped"
     )
-    return f"{line} -> {out}" if out else line
+    return f"{line} -> {out}" if out and not summary.sink_errors else line
+
+
+def _people(number: int) -> str:
+    return "1 person" if number == 1 else f"{number} people"
+
+
+def counted(number: int, what: str) -> str:
+    """ "1 frame", "2 frames"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 class StatusLine:
-    """One line on the terminal that follows a live run while its block lasts. Any thread may tell it something."""
+    """One line on the terminal that follows a live run while the block lasts. Its methods may be called in any
+    thread."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -82,31 +103,20 @@ class StatusLine:
     def __exit__(self, *error: object) -> None:
         self._status.stop()
 
-    def status(self, text: str) -> None:
-        if text != "ok":
-            self._console.print(f"rtpose: {text}")
+    def warn(self, text: str) -> None:
+        """Print a line above."""
+        self._console.print(f"rtpose: {text}", markup=False, highlight=False, soft_wrap=True)
 
     def result(self, result: Result) -> None:
+        """Show the rate and latency up to this result."""
         now = time.monotonic_ns()
         with self._lock:
             self._times = [t for t in self._times if now - t < 2e9] + [now]
         latency_ms = (result.t_done_ns - result.frame.t_ns) / 1e6
         self._status.update(
-            f"{len(self._times) / 2:.0f} fps, {latency_ms:.0f} ms from camera to pose, {len(result.persons)} people; "
+            f"{len(self._times) / 2:.0f} fps, {latency_ms:.0f} ms from camera to pose, {_people(len(result.persons))}; "
             "Ctrl-C ends it"
         )
-
-
-def when_changed(report: Callable[[str], None]) -> Callable[[str], None]:
-    """Call `report` only for a text that differs from the last."""
-    last: list[str] = ["ok"]
-
-    def check(text: str) -> None:
-        if text != last[0]:
-            last[0] = text
-            report(text)
-
-    return check
 
 
 @contextmanager
@@ -134,15 +144,6 @@ def progress_bar(quiet: bool, what: str) -> Iterator[Callable[[int, int | None, 
         yield update
 
 
-@contextmanager
-def started(server: PoseServer) -> Iterator[PoseServer]:
-    server.start()
-    try:
-        yield server
-    finally:
-        server.close()
-
-
 def https(own: bool, certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     """What `--tls`, `--tls-cert` and `--tls-key` ask for. Errors: see `tls_context`."""
     if not own and certificate is None and key is None:
@@ -151,11 +152,12 @@ def https(own: bool, certificate: Path | None, key: Path | None) -> ssl.SSLConte
 
     if certificate is None and key is None:
         file = own_certificate().with_name(CERTIFICATE)
-        print(f"Browsers will warn of its own certificate: {file}", flush=True)
+        print(f"Browsers will warn about rtpose's own certificate: {file}", flush=True)
     return tls_context(certificate, key)
 
 
 def open_page(server: PoseServer, browser: bool) -> None:
+    """Print the page's address, and open it in the browser if wanted."""
     print(f"The page: {server.url}", flush=True)
     if server.token is not None and sys.stdout.isatty():
         _print_as_picture(server.url)
@@ -170,23 +172,3 @@ def _print_as_picture(url: str) -> None:
     except ModuleNotFoundError:
         return
     segno.make(url, error="l").terminal(compact=True)
-
-
-@contextmanager
-def on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask once to finish; a second one ends the program at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(number: int, frame: object) -> None:
-        for restored, old in before.items():
-            signal.signal(restored, old)
-        stop()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)

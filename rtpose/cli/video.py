@@ -3,56 +3,44 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtpose.cli.assemble import Run, open_window, run_settings
+from rtpose.cli import terminal
 from rtpose.cli.options import (
     DEFAULT_PORT,
-    BackendOption,
     Browser,
-    Calibration,
-    CascadedOption,
-    ConfigFile,
-    DetectorOption,
-    DeviceOption,
-    EstimatorOption,
-    Fov,
-    Height,
-    LifterOption,
     Overwrite,
-    Persons,
     Port,
-    PrecisionOption,
     Quiet,
+    RunOptions,
     Send,
-    Smooth,
     Viewer,
+    with_option_groups,
 )
-from rtpose.cli.terminal import (
-    on_signals,
-    open_page,
-    progress_bar,
-    summary_line,
-    warn,
-)
-from rtpose.cli.together import videos_together
+from rtpose.cli.terminal import check_outputs, open_page, progress_bar, summary_line, warn
 from rtpose.errors import ConfigError, InputError
+from rtpose.interrupts import on_signals
 
 if TYPE_CHECKING:
     from rtpose.batch.executors import Executor, OnFrame
     from rtpose.batch.jobs import Job, Outcome, Plan
-    from rtpose.cli.video_work import VideoWork
+    from rtpose.batch.video_work import VideoWork
     from rtpose.config import RunSettings
     from rtpose.pipeline import Summary
     from rtpose.server.server import PoseServer
+    from rtpose.session import Session
+    from rtpose.types import FrameSource, Result
 
 
+@with_option_groups
 def video(
+    *,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -79,19 +67,7 @@ def video(
     send: Send = None,
     together: Annotated[bool, typer.Option("--together", help="All inputs at once, on one page.")] = False,
     overwrite: Overwrite = False,
-    persons: Persons = None,
-    height: Height = None,
-    fov: Fov = None,
-    calibration: Calibration = None,
-    estimator: EstimatorOption = None,
-    detector: DetectorOption = None,
-    lifter: LifterOption = None,
-    cascaded: CascadedOption = None,
-    backend: BackendOption = None,
-    precision: PrecisionOption = None,
-    device: DeviceOption = None,
-    smooth: Smooth = None,
-    config: ConfigFile = None,
+    run: RunOptions,
     port: Port = DEFAULT_PORT,
     browser: Browser = True,
     quiet: Quiet = False,
@@ -110,66 +86,119 @@ def video(
     report: Annotated[Path | None, typer.Option(help="Also write what came of each input, as .json.")] = None,
 ) -> None:
     """3D poses of a video, or of many, as files."""
-    from rtpose.batch.jobs import check_outputs, plan
-    from rtpose.cli.video_work import VideoWork
-    from rtpose.sinks.streams import open_streams
+    from rtpose.batch import jobs
+    from rtpose.batch.video_work import VideoWork
+    from rtpose.outputs.send import open_streams
 
-    settings = run_settings(
-        config, persons=persons, height_m=height, fov_deg=fov, calibration=calibration,
-        estimator=estimator, detector=detector, lifter=lifter, cascaded=cascaded, backend=backend,
-        precision=precision, device=device, smooth=smooth,
-    )  # fmt: skip
+    settings = run.settings()
     viewer = viewer or (Viewer.BROWSER if view else None)
     if (viewer or send) and (workers is not None or cluster is not None):
         raise ConfigError("a viewer or stream shows one video after the other: leave out --workers and --cluster")
-    wanted = plan(inputs, out, overlay)
-    check_outputs(wanted, overwrite=overwrite)
-    with open_streams(send or (), warn, sources=len(wanted.jobs) if together else 1):
-        pass  # what is wrong with an address is said before any work
-    if together and len(wanted.jobs) > 1:
+    plan = jobs.plan(inputs, out, overlay)
+    jobs.check_outputs(plan, overwrite=overwrite)
+    with open_streams(send or (), warn, sources=len(plan.jobs) if together else 1):
+        pass  # what is wrong with an address is reported before any work
+    if together and len(plan.jobs) > 1:
         if workers is not None or cluster is not None or report is not None or viewer == Viewer.OPEN3D:
             raise ConfigError("--together plays all on one page: leave out --workers, --cluster, --report and --viewer")
-        videos_together(
-            settings, wanted.jobs, view=viewer == Viewer.BROWSER, port=port, browser=browser, overwrite=overwrite,
+        _together(
+            settings, plan.jobs, view=viewer == Viewer.BROWSER, port=port, browser=browser, overwrite=overwrite,
             send=send or (), quiet=quiet,
         )  # fmt: skip
         return
-    many = wanted.several or workers is not None or cluster is not None or report is not None
+    many = plan.several or workers is not None or cluster is not None or report is not None
     if many:
-        settings = _for_anywhere(settings)
+        settings = _with_absolute_paths(settings)
     with ExitStack() as stack:
 
-        def page(run: Run, job: Job) -> PoseServer:
-            server = stack.enter_context(run.serving(source=job.name, live=True, port=port))
+        def page(session: Session, job: Job) -> PoseServer:
+            server = stack.enter_context(session.serve(source=job.name, port=port))
             open_page(server, browser)
             return server
 
+        window = None
+        if viewer == Viewer.OPEN3D:
+            from rtpose.outputs.open3d_window import Open3DWindow
+
+            window = stack.enter_context(Open3DWindow("rtpose: video"))
         here = VideoWork(
-            settings,
-            page=page if viewer == Viewer.BROWSER else None,
-            window=stack.enter_context(open_window("video")) if viewer == Viewer.OPEN3D else None,
-            send=send or (),
-        )
+            settings, page=page if viewer == Viewer.BROWSER else None, window=window, send=send or (),
+            debugging=terminal.debugging, on_notice=warn,
+        )  # fmt: skip
         if many:
-            _many(here, wanted, settings, workers, cluster, overwrite=overwrite, report_to=report, quiet=quiet)
+            _many(here, plan, settings, workers, cluster, overwrite=overwrite, report_to=report, quiet=quiet)
         else:
-            _alone(here, wanted.jobs[0], overwrite=overwrite, quiet=quiet)
+            _alone(here, plan.jobs[0], overwrite=overwrite, quiet=quiet)
 
 
 def _alone(work: VideoWork, job: Job, *, overwrite: bool, quiet: bool) -> None:
     with progress_bar(quiet, job.name) as update:
         summary = work.do_alone(job, lambda job, done, total: update(done, total, ""), overwrite=overwrite)
     if summary.frames:
-        _tell(job, summary)
+        _print_summary(job, summary)
+    check_outputs(summary)
     if work.stopped:
         raise typer.Exit(130)
 
 
+def _together(
+    settings: RunSettings, jobs: Sequence[Job], *, view: bool, port: int, browser: bool, overwrite: bool,
+    send: Sequence[str], quiet: bool,
+) -> None:  # fmt: skip
+    """Several videos at once, on one page, all to their ends. Errors: the first input that cannot be opened, before
+    any work; then that of the first video that failed, when the others are done."""
+    from rtpose.batch.jobs import made_folders
+    from rtpose.capture import open_source
+    from rtpose.outputs.send import open_streams
+    from rtpose.session import Session, SourceBoard, check_all, run_together
+
+    with ExitStack() as stack:
+        streams = stack.enter_context(open_streams(send, warn, sources=len(jobs)))
+        sources: list[FrameSource] = []
+        for job in jobs:
+            sources.append(open_source(job.source))
+            stack.callback(sources[-1].close)
+        session = Session(settings, sources=len(jobs), on_notice=warn)
+        for source in sources:
+            session.camera_of(source.info.size)  # a calibration of another shape is reported before any work
+        server = None
+        if view:
+            server = stack.enter_context(session.serve(source=", ".join(job.name for job in jobs), port=port))
+            open_page(server, browser)
+        board = SourceBoard([source.info for source in sources], server)
+        counts = [source.info.frame_count for source in sources]
+        total = sum(count for count in counts if count) if all(counts) else None
+        update = stack.enter_context(progress_bar(quiet, f"{len(jobs)} videos"))
+        done = [0] * len(jobs)
+
+        def record(number: int) -> Summary:
+            job, source = jobs[number], sources[number]
+
+            def count(result: Result) -> None:
+                done[number] += 1  # each thread has its own
+                update(sum(done), max(total, sum(done)) if total else None, "")
+
+            return session.record(
+                source, job.out, overlay=job.overlay, overwrite=overwrite, server=server, streams=streams[number],
+                real_time=bool(send) and not source.info.live, on_result=count, board=board, number=number,
+            )  # fmt: skip
+
+        stack.enter_context(made_folders(jobs))
+        runs = [partial(record, number) for number in range(len(jobs))]
+        summaries = check_all(run_together(runs, board, session.stop), warn)
+    for job, source, summary in zip(jobs, sources, summaries, strict=True):
+        if summary.frames:
+            print(f"{source.info.name}: {summary_line(summary, job.out)}")
+    check_outputs(*summaries)
+    if session.stopped:
+        raise typer.Exit(130)
+
+
 def _many(
-    here: VideoWork, wanted: Plan, settings: RunSettings, workers: int | None, cluster: str | None, *,
+    here: VideoWork, plan: Plan, settings: RunSettings, workers: int | None, cluster: str | None, *,
     overwrite: bool, report_to: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
-    """Do what is not done yet, each video whole or not at all, and report on all of them."""
+    """Do what is not done yet, each video completely or not at all, and report on all of them."""
     from rich.console import Console
 
     from rtpose.batch.jobs import Outcome, done_before, made_folders
@@ -181,18 +210,18 @@ def _many(
     def keep(outcome: Outcome) -> None:
         outcomes[outcome.job] = outcome
         if outcome.state == "done" and outcome.summary is not None:
-            _tell(outcome.job, outcome.summary)
+            _print_summary(outcome.job, outcome.summary)
         elif outcome.error:
-            warn(outcome.error)
+            here.notify(outcome.error)
 
     if not overwrite:
-        for job in wanted.jobs:
+        for job in plan.jobs:
             if outcome := done_before(job):
                 keep(outcome)
     skipped = sum(one.state == "skipped" for one in outcomes.values())
     if skipped:
-        print(f"{skipped} of {len(wanted.jobs)} are done already: skipped (--overwrite does them again)")
-    left = [job for job in wanted.jobs if job not in outcomes]
+        print(f"{skipped} of {len(plan.jobs)} are done already: skipped (--overwrite does them again)")
+    left = [job for job in plan.jobs if job not in outcomes]
     started_s = time.monotonic()
     count, stopped = 1, False
     if left:
@@ -209,7 +238,7 @@ def _many(
                 on_done(outcome.job)
     for job in left:
         outcomes.setdefault(job, Outcome(job, "stopped"))
-    figures = make_report([outcomes[job] for job in wanted.jobs], time.monotonic() - started_s, count)
+    figures = make_report([outcomes[job] for job in plan.jobs], time.monotonic() - started_s, count)
     if report_file is not None:
         write_report(report_file, figures)
     Console().print(table(figures))
@@ -217,18 +246,18 @@ def _many(
     if stopped or "stopped" in figures.counts:
         raise typer.Exit(130)
     if failed := figures.counts.get("failed"):
-        raise InputError(f"{failed} of {len(wanted.jobs)} inputs failed, see above")
+        raise InputError(f"{failed} of {len(plan.jobs)} inputs failed: see above")
 
 
 def _executor(
     here: VideoWork, settings: RunSettings, workers: int | None, cluster: str | None, jobs: int
 ) -> tuple[Executor, int]:
-    """Who does the jobs, and how many of them at once."""
+    """What does the jobs, and how many of them at once."""
     import msgspec
 
     from rtpose.batch.executors import Here
     from rtpose.batch.processes import Processes, threads_each
-    from rtpose.cli.video_work import StartVideoWork
+    from rtpose.batch.video_work import StartVideoWork
 
     if cluster is None and (workers is None or min(workers, jobs) == 1):
         return Here(here), 1
@@ -236,7 +265,7 @@ def _executor(
         assert workers is not None
         count = min(workers, jobs)
         shared = msgspec.structs.replace(settings, threads=settings.threads or threads_each(count))
-        return Processes(StartVideoWork(shared), count, warn), count
+        return Processes(StartVideoWork(shared), count, here.notify), count
     from rtpose.batch.ray_cluster import RayCluster
 
     threads = settings.threads or 1
@@ -245,8 +274,8 @@ def _executor(
     return ray, min(ray.count, jobs)
 
 
-def _for_anywhere(settings: RunSettings) -> RunSettings:
-    """With whole paths of files, for workers that stand elsewhere; the outputs, which name some, are then the same."""
+def _with_absolute_paths(settings: RunSettings) -> RunSettings:
+    """For workers in other folders. The outputs name these files, and must not depend on the worker."""
     import msgspec
 
     files = {name: getattr(settings, name) for name in ("lifter", "cascaded", "calibration")}
@@ -256,7 +285,7 @@ def _for_anywhere(settings: RunSettings) -> RunSettings:
 
 @contextmanager
 def _progress(quiet: bool, videos: int) -> Iterator[tuple[OnFrame, Callable[[Job], None]]]:
-    """A bar over all videos: what to call for frames, and for a video that is over."""
+    """A bar over all videos. Returns what to call for each frame, and for each video that is done."""
     with progress_bar(quiet, "videos") as update:
         frames: dict[Job, int] = {}
         over: set[Job] = set()
@@ -278,8 +307,8 @@ def _progress(quiet: bool, videos: int) -> Iterator[tuple[OnFrame, Callable[[Job
         yield on_frame, on_done
 
 
-def _tell(job: Job, summary: Summary) -> None:
-    """What came of a video."""
+def _print_summary(job: Job, summary: Summary) -> None:
+    """A line about a video that is done."""
     lost = {cause: summary.stats.dropped.get(cause, 0) for cause in ("damaged", "missing")}
     if any(lost.values()):
         text = ", ".join(f"{n} {cause}" for cause, n in lost.items() if n)

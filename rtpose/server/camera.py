@@ -1,4 +1,4 @@
-"""A page as the camera: who it is, and what its clock says in the server's time. No I/O."""
+"""A page as the camera: its name, and its clock in the server's time. No I/O."""
 
 from __future__ import annotations
 
@@ -7,38 +7,41 @@ from typing import Protocol
 from rtpose.server.protocol import decode_camera
 
 MAX_DELAY_NS = 2_000_000_000
-"""No picture is longer on its way: a page that seems so far behind has a clock that jumped."""
+"""A picture takes less time than this to arrive; if it seems to take longer, the page's clock has jumped."""
 CLOCK_DRIFT = 1e-4
-"""How fast two clocks may part."""
+"""Seconds per second by which two clocks may drift apart."""
 
 
 class CameraFeed(Protocol):
-    """Where the pictures go; called in the server's thread, so it must not wait. `capture.browser.BrowserCamera`."""
+    """Receives the pictures, in the server's thread, and must not wait. Implemented by `BrowserCamera` in `capture`."""
 
     def put(self, jpeg: bytes, t_ns: int, skipped: int = 0) -> None:
         """A picture, captured at `t_ns` (`time.monotonic_ns()`), after `skipped` frames that were not sent.
 
-        Errors: `InputError` if it is none.
+        Errors: `InputError` if it is not a picture.
         """
         ...
 
     def end(self) -> None:
-        """The camera is gone; another may come."""
+        """The camera has disconnected; another may connect."""
         ...
 
 
 class CameraPage:
-    """One page's time as the camera."""
+    """A page while it is the camera."""
 
     def __init__(self, feed: CameraFeed, name: str) -> None:
-        """name: who it is, for other people."""
+        """name: how to call it in messages to other users."""
         self.name = name
         self._feed = feed
         self._clock = PageClock()
         self._counter: int | None = None
 
     def receive(self, message: bytes, now_ns: int) -> int:
-        """A message of the page, come at `now_ns`; the counter to answer with. Errors: `InputError` for rubbish."""
+        """Handle a message that arrived at `now_ns` and return the counter to acknowledge.
+
+        Errors: `InputError` for anything but a camera picture.
+        """
         header, jpeg = decode_camera(message)
         counter: int = header["counter"]
         t_ns = self._clock.captured_ns(header["captured_ms"], header["sent_ms"], now_ns)
@@ -48,15 +51,18 @@ class CameraPage:
 
 
 class PageClock:
-    """Relates a page's clock to the server's. A message's time of arrival is that of sending, the clocks' difference
-    and the time on its way; the smallest sum of late is nearest to the difference."""
+    """Relates a page's clock to the server's.
+
+    Arrival time minus sending time is the difference of the clocks plus the time in transit. The smallest recent value
+    is nearest to the difference.
+    """
 
     def __init__(self) -> None:
         self._offset_ns = float("inf")
         self._last_ns = 0
 
     def captured_ns(self, captured_ms: float, sent_ms: float, now_ns: int) -> int:
-        """When a picture was captured, on the server's clock: at most `MAX_DELAY_NS` before `now_ns`, when it came.
+        """When a picture was captured, on the server's clock: at most `MAX_DELAY_NS` before it arrived at `now_ns`.
 
         captured_ms, sent_ms: on the page's clock, of at most `MAX_PAGE_MS`.
         """

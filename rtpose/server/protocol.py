@@ -1,22 +1,22 @@
 """The socket's messages: bytes in, bytes out, no I/O.
 
-1. The server's first message is JSON text, `hello`. When something in it changes it comes again, and what is
-   known at that moment comes after it.
+1. The server's first message is JSON text, `hello`. It is sent again when something in it changes; the latest messages
+   follow it.
 2. Then binary messages, little-endian. Each starts with the 40-byte HEADER; `kind` says what follows:
    - KIND_POSES: `person_count` persons, each PERSON (id, bounding box, root) and joint_count rows of float32
      `x y z confidence`: metres, camera axes, relative to the root joint.
    - KIND_PICTURE: `person_count` persons, each an int32 id and joint_count rows of float32 `x y score` (px of
      the picture as shown), then the preview as JPEG bytes to the end of the message.
 3. The client sends JSON text: `{"ack": frame_id, "source": 0}` after it has drawn a frame of a source, and
-   `{"record": true}` or `false` to begin or end a recording, where the hello says that it may.
-4. States are JSON text, too: of the source `{"type": "status", "text": "ok"}`, of the recording
+   `{"record": true}` or `false` to start or stop a recording, if the hello has `can_record`.
+4. States are JSON text: of the run `{"type": "status", "text": "ok", …}`, of the recording
    `{"type": "recording", "file": "name or null", "text": ""}`.
-5. Where the hello says `takes_camera`, one page at a time may be the camera, over a socket of its own, `/camera`.
-   The server says `{"type": "taken", "counter": -1}`; the page sends a picture, a binary message of the CAMERA header
-   and a JPEG; the server says `taken` with the picture's counter, and so on: never is more than one on its way.
+5. If the hello has `takes_camera`, one page at a time may be the camera, over a socket of its own, `/camera`. The
+   server sends `{"type": "taken", "counter": -1}`. The page then sends a picture, a binary message of the CAMERA header
+   and a JPEG, and waits for `taken` with the picture's counter before it sends the next: only one is ever in flight.
 
-With `?format=json` the poses come as JSON text with the same fields, and no pictures.
-The page's TypeScript types are generated from the tables in this file by `python -m rtpose.server.protocol`.
+With `?format=json`, poses are sent as JSON text with the same fields, and there are no pictures.
+The page's TypeScript types are generated from the tables in this file: see `typescript`.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ POSE_COLUMNS = ("x", "y", "z", "confidence")
 PICTURE_COLUMNS = ("x", "y", "score")
 
 MAX_CLIENT_MESSAGE_BYTES = 4096
-"""A client has only short things to say; anything longer ends its connection."""
+"""A client sends short messages only; a longer one ends its connection."""
 MAX_CAMERA_MESSAGE_BYTES = 2 * 1024 * 1024
-"""Of the page that is the camera: a picture of 1920x1080 at high quality."""
+"""For the page that is the camera: enough for 1920x1080 at high quality."""
 MAX_PAGE_MS = 1e12
-"""A page's clock says how long it is open: less than 30 years."""
+"""Largest time on a page's clock, which counts from when it was opened: 30 years."""
 CAMERA_TAKEN = 4409
-"""Why the camera's socket is closed: another page is the camera."""
+"""Close code of the camera's socket: another page is the camera."""
 
 
 class Source(msgspec.Struct):
@@ -83,11 +83,11 @@ class Source(msgspec.Struct):
 
     name: str
     image_size: list[int]
-    """width, height as shown; [0, 0] while no frame has come."""
+    """width, height as shown; [0, 0] before the first frame."""
 
 
 class Hello(msgspec.Struct, tag_field="type", tag="hello"):
-    """The first message: all that is needed to read the others."""
+    """The first message: everything needed to read the others."""
 
     protocol: int
     server_version: str
@@ -102,7 +102,7 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello"):
     sources: list[Source]
     """At least one."""
     live: bool
-    """False for a recording that the page plays by itself (see `recording`)."""
+    """False for a recording that the page plays itself (see `recording`)."""
     estimator: str
     assumptions: list[str]
     server_ns: int
@@ -110,34 +110,36 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello"):
     recording: str | None = None
     """Path on this server of a poses.npz to play, for `rtpose view`."""
     can_record: bool = False
-    """Whether the page may begin and end recordings. They are written where the program runs."""
+    """Whether the page may start and stop recordings. They are written on the machine that runs rtpose."""
     takes_camera: bool = False
     """Whether a page may be the camera."""
 
 
-class Status(msgspec.Struct, tag_field="type", tag="status"):
-    """The state of the source, for people."""
+class RunStatus(msgspec.Struct, tag_field="type", tag="status"):
+    """The state of the run, for the user."""
 
     text: str
     """"ok", or what is wrong with the source."""
     ended: bool = False
-    """True once no frame will come any more."""
+    """True once there will be no more frames."""
+    failures: list[str] = []
+    """A line for each output that failed; the run goes on without it."""
 
 
-class Recording(msgspec.Struct, tag_field="type", tag="recording"):
-    """Whether the run is recorded at this moment."""
+class RecordingState(msgspec.Struct, tag_field="type", tag="recording"):
+    """Whether the run is being recorded."""
 
     file: str | None
-    """The name of the file that is being written, without its folder."""
+    """Name of the file being written, without its folder."""
     text: str = ""
-    """For people: what was written, or what is wrong."""
+    """A message for the user: what was written, or what is wrong."""
 
 
 class Taken(msgspec.Struct, tag_field="type", tag="taken"):
-    """The server has the camera's picture: the next may be sent."""
+    """The server has received the camera's picture: the page may send the next."""
 
     counter: int
-    """Of the picture; -1 at the beginning."""
+    """The picture's counter; -1 at the beginning."""
 
 
 class Ack(msgspec.Struct):
@@ -148,7 +150,7 @@ class Ack(msgspec.Struct):
 
 
 class Record(msgspec.Struct):
-    """The client wants a recording begun (true) or ended."""
+    """The client asks to start (true) or stop a recording."""
 
     record: bool
 
@@ -190,7 +192,7 @@ def hello(
     )
 
 
-def encode_json(message: Hello | Status | Recording | Taken) -> str:
+def encode_json(message: Hello | RunStatus | RecordingState | Taken) -> str:
     """A text message."""
     return msgspec.json.encode(message).decode()
 
@@ -306,80 +308,25 @@ def _decode_header(data: bytes, kind: int) -> dict[str, Any]:
 
 
 def decode_client_message(text: str | bytes) -> ClientMessage:
-    """What a client says. Errors: `InputError` for rubbish."""
+    """A client's message. Errors: `InputError` for anything else."""
     try:
         if b"record" in (text.encode() if isinstance(text, str) else text):
             return msgspec.json.decode(text, type=Record)
         return msgspec.json.decode(text, type=Ack)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError, RecursionError) as error:
-        raise InputError(f"a client sent something that is not understood: {error}") from None
+        raise InputError(f"a client sent an unknown message: {error}") from None
 
 
 def decode_camera(data: bytes) -> tuple[dict[str, Any], bytes]:
-    """What the page that is the camera says: the CAMERA header's fields, and the rest, which should be a JPEG.
+    """A message of the page that is the camera: the CAMERA header's fields, and the rest, which should be a JPEG.
 
-    Errors: `InputError` for rubbish.
+    Errors: `InputError` for anything else.
     """
     if len(data) < CAMERA.size:
         raise InputError(f"a picture of {len(data)} bytes is shorter than its header")
     header = dict(zip((name for name, _, _ in CAMERA_FIELDS), CAMERA.unpack_from(data), strict=True))
     if header["version"] != PROTOCOL_VERSION or header["kind"] != KIND_CAMERA:
-        raise InputError(f"expected a camera's picture of protocol {PROTOCOL_VERSION}: reload the page")
-    if not (abs(header["captured_ms"]) < MAX_PAGE_MS and abs(header["sent_ms"]) < MAX_PAGE_MS):  # nor NaN
-        raise InputError("a picture without a time")
+        raise InputError(f"expected a camera picture of protocol {PROTOCOL_VERSION}: reload the page")
+    if not (abs(header["captured_ms"]) < MAX_PAGE_MS and abs(header["sent_ms"]) < MAX_PAGE_MS):  # false for NaN
+        raise InputError("a picture without a valid time")
     return header, data[CAMERA.size :]
-
-
-_TYPESCRIPT_TYPES = {"str": "string", "int": "number", "bool": "boolean"}
-
-
-def _typescript_type(annotation: Any) -> str:
-    origin = getattr(annotation, "__origin__", None)
-    if origin is list:
-        return _typescript_type(annotation.__args__[0]) + "[]"
-    if hasattr(annotation, "__args__"):
-        return " | ".join(_typescript_type(a) for a in annotation.__args__)
-    if annotation is type(None):
-        return "null"
-    name: str = annotation.__name__
-    return _TYPESCRIPT_TYPES.get(name, name)
-
-
-def typescript() -> str:
-    """The page's `protocol.generated.ts`."""
-    lines = ["// Generated by `python -m rtpose.server.protocol`. Do not edit.", ""]
-    lines += [
-        f"export const PROTOCOL_VERSION = {PROTOCOL_VERSION};",
-        f"export const KIND_POSES = {KIND_POSES};",
-        f"export const KIND_PICTURE = {KIND_PICTURE};",
-        f"export const KIND_CAMERA = {KIND_CAMERA};",
-        f"export const CAMERA_TAKEN = {CAMERA_TAKEN};",
-        f"export const HEADER_BYTES = {HEADER.size};",
-        f"export const PERSON_BYTES = {PERSON.size};",
-        f"export const CAMERA_BYTES = {CAMERA.size};",
-        f"export const POSE_COLUMNS = {len(POSE_COLUMNS)};",
-        f"export const PICTURE_COLUMNS = {len(PICTURE_COLUMNS)};",
-        "",
-    ]
-    tables = (("HEADER_OFFSET", HEADER_FIELDS), ("PERSON_OFFSET", PERSON_FIELDS), ("CAMERA_OFFSET", CAMERA_FIELDS))
-    for title, fields in tables:
-        lines.append(f"export const {title} = {{")
-        offset = 0
-        for name, code, meaning in fields:
-            lines.append(f"  /** {meaning} */")
-            lines.append(f"  {name}: {offset},")
-            offset += struct.calcsize("<" + code)
-        lines += ["} as const;", ""]
-    for struct_type in (Source, Hello, Status, Recording, Taken):
-        config = struct_type.__struct_config__
-        lines.append(f"export interface {struct_type.__name__} {{")
-        if config.tag is not None:
-            lines.append(f'  type: "{config.tag}";')
-        for field in msgspec.structs.fields(struct_type):
-            lines.append(f"  {field.encode_name}: {_typescript_type(field.type)};")
-        lines += ["}", ""]
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(typescript(), end="")

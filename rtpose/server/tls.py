@@ -1,7 +1,7 @@
-"""https for the page: browsers give their camera only to it (and to pages of the same computer).
+"""https for the page: browsers allow a page to use the camera only over https, or on the same computer.
 
-No authority signs certificates for addresses at home, so rtpose makes one of its own, which browsers warn of once.
-See docs/phone.md.
+No authority signs certificates for addresses in a home network, so rtpose makes its own, about which browsers warn
+once. See docs/phone.md.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from typing import TYPE_CHECKING
 import psutil
 
 from rtpose.errors import ConfigError, MissingExtraError, OutputError
-from rtpose.model_files import cache_dir
+from rtpose.networks.model_files import cache_dir
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, GeneralName
 
 VALID_FOR = timedelta(days=365)
-"""Apple's systems refuse certificates of more than 825 days."""
+"""Apple's systems reject certificates that are valid for more than 825 days."""
 RENEWED_BEFORE = timedelta(days=30)
 CERTIFICATE = "certificate.pem"
-"""For programs and devices that shall trust it."""
+"""To install on programs and devices that should trust it."""
 CERTIFICATE_AND_KEY = "certificate-and-key.pem"
-"""One file, so that the two always belong together. For this user's eyes only."""
+"""One file, so that the two always match. Readable by this user only."""
 
 
 def tls_context(certificate: Path | None = None, key: Path | None = None) -> ssl.SSLContext:
-    """For a server. certificate, key: PEM files; None: rtpose's own certificate, made if there is none.
+    """The TLS settings of a server. certificate, key: PEM files; None: rtpose's own certificate, created on demand.
 
-    Errors: `ConfigError` for files that are not such a pair; `MissingExtraError` if a certificate is to be made and
-    `cryptography` is missing; `OutputError` if it cannot be kept.
+    Errors: `ConfigError` for files that do not match; `MissingExtraError` if a certificate must be created and
+    `cryptography` is missing; `OutputError` if it cannot be stored.
     """
     if key is not None and certificate is None:
         raise ConfigError(f"the key {key} needs its certificate: give it with --tls-cert")
@@ -43,22 +43,22 @@ def tls_context(certificate: Path | None = None, key: Path | None = None) -> ssl
     context.set_alpn_protocols(["http/1.1"])
     file = certificate or own_certificate()
     try:
-        # A key with a password would be asked for on the terminal.
+        # Without `password`, OpenSSL would ask for it on the terminal.
         context.load_cert_chain(file, key, password=lambda: "")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         what = f"{file} and {key} are" if key else f"{file} is"
         raise ConfigError(
-            f"{what} no certificate and unlocked key in PEM format ({reason}): give them with --tls-cert and --tls-key"
+            f"{what} not a certificate and unencrypted key in PEM format ({reason}): use --tls-cert and --tls-key"
         ) from None
     return context
 
 
 def own_certificate(folder: Path | None = None) -> Path:
-    """The file with rtpose's certificate and key, kept in the user's cache folder.
+    """The file with rtpose's certificate and key in the user's cache folder.
 
-    Made anew shortly before it ends, or when this machine has an address that is not in it (the old ones stay in it,
-    so that moving between two networks does not change it each time).
+    It is renewed shortly before it expires, and when this machine has an address that is not in it. Old addresses stay
+    in it, so that moving between two networks does not renew it each time.
     Errors: `MissingExtraError`, `OutputError`.
     """
     try:
@@ -74,7 +74,7 @@ def own_certificate(folder: Path | None = None) -> Path:
         old = names_of(kept)
         if names <= old and datetime.now(UTC) < kept.not_valid_after_utc - RENEWED_BEFORE:
             return file
-    except (OSError, ValueError, x509.ExtensionNotFound):  # none yet, or damaged
+    except (OSError, ValueError, x509.ExtensionNotFound):  # missing or damaged
         pass
     certificate, key = make_certificate(names | old)
     try:
@@ -83,7 +83,7 @@ def own_certificate(folder: Path | None = None) -> Path:
         _write(folder / CERTIFICATE, certificate, mode=0o644)
     except OSError as error:
         raise OutputError(
-            f"the certificate for https cannot be kept in {folder} ({error.strerror or error}): "
+            f"the certificate for https cannot be stored in {folder} ({error.strerror or error}): "
             "set RTPOSE_CACHE_DIR to another folder, or give one with --tls-cert and --tls-key"
         ) from None
     return file
@@ -111,10 +111,10 @@ def make_certificate(names: set[str]) -> tuple[bytes, bytes]:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))  # phones' clocks are not always right
+        .not_valid_before(now - timedelta(days=1))  # clocks of phones may be wrong
         .not_valid_after(now + VALID_FOR)
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in sorted(names)]), critical=False)
-        # Who trusts it, trusts this server and nothing that its key could sign.
+        # Trusting it means trusting this server, not certificates signed with its key.
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -126,10 +126,10 @@ def make_certificate(names: set[str]) -> tuple[bytes, bytes]:
 
 
 def machine_names() -> set[str]:
-    """Names and addresses under which this machine can be reached."""
+    """Names and addresses at which this machine can be reached."""
     names = {"localhost", "127.0.0.1", "::1"}
     host = socket.gethostname().rstrip(".")
-    # Other letters and lengths are no names of the net, whatever the system calls itself.
+    # Other characters and lengths are not valid in network names.
     if host.isascii() and host.replace("-", "").replace(".", "").isalnum() and len(host) < 64:
         names |= {host.lower(), f"{host.split('.')[0].lower()}.local"}
     for addresses in psutil.net_if_addrs().values():
@@ -140,7 +140,7 @@ def machine_names() -> set[str]:
 
 
 def names_of(certificate: Certificate) -> set[str]:
-    """Names and addresses that a certificate is for. Errors: `cryptography.x509.ExtensionNotFound`."""
+    """Names and addresses in a certificate. Errors: `cryptography.x509.ExtensionNotFound`."""
     from cryptography import x509
 
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -157,7 +157,7 @@ def _general_name(name: str) -> GeneralName:
 
 
 def _write(file: Path, content: bytes, *, mode: int) -> None:
-    """Under a temporary name that nobody else may read, then moved into place."""
+    """Write under a temporary name, without access for others, then move into place."""
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     part.unlink(missing_ok=True)
     with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:

@@ -1,1 +1,1 @@
-"""Learning: data sets, losses, loops, evaluation. Needs the extra `train`."""
+"""Training and evaluation of the networks. Needs the extra `train`."""

@@ -1,10 +1,11 @@
-"""Trained lifters as files that know themselves: ONNX to run, safetensors to go on with in torch."""
+"""Writes trained networks with their facts as metadata: ONNX to run, safetensors to continue with in torch."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
+import subprocess
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,17 +18,17 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 from torch import nn
 
-from rtpose.models.registry import inputs_and_outputs
-from rtpose.models.temporal import TemporalLifter
+from rtpose.modules.registry import inputs_and_outputs
+from rtpose.modules.temporal import TemporalLifter
 
-logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports every part that is not installed
+logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns about every optional part that is missing
 
 LARGE = 1024
-"""Numbers in a constant from which on it is stored in half precision."""
+"""Constants with at least this many numbers are stored in half precision."""
 
 
 def export_lifter(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> None:
-    """Write `lifter` with weights stored as fp16 (computed in fp32) and `facts` as its metadata.
+    """Write `lifter` to ONNX with `facts` as its metadata. Weights are stored as fp16, computations are in fp32.
 
     Input `points` (N, 2 J) float32, output `depth` (N, J) float32, N free. A temporal lifter also has the output
     `corrected_points` (N, 2 J), and each state tensor (N, C, frames) as input `past_I` and output `next_past_I`.
@@ -43,10 +44,10 @@ def export_network(
     facts: Mapping[str, Any],
     path: Path,
 ) -> None:
-    """Write any network with weights stored as fp16 (computed in fp32) and `facts` as its metadata.
+    """Write any network to ONNX with `facts` as its metadata. Weights are stored as fp16, computations are in fp32.
 
-    example: its inputs by name, batches of 2; the batch is free in the file. Initializers keep the names of the
-    module's state dict, so that the file can be loaded into the torch module again.
+    example: its inputs by name, in batches of 2; the file takes any batch size. Initializers keep the names of the
+    module's state dict, so the file can be loaded back into the torch module.
     """
     network = network.eval()
     with warnings.catch_warnings():
@@ -67,13 +68,13 @@ def export_network(
 
 
 def _free_batch(network: nn.Module, count: int) -> Any:
-    """The first dimension of all inputs is free, and the same."""
+    """All inputs share one free first dimension."""
     people = {0: torch.export.Dim("people")}
     return (people, (people,) * (count - 1)) if isinstance(network, TemporalLifter) else (people,)
 
 
 def export_weights(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> None:
-    """Write the module's state dict as safetensors, in full precision, with `facts` as its metadata."""
+    """Write the module's state dict as safetensors in full precision, with `facts` as its metadata."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in lifter.state_dict().items()}
     part = path.with_name(path.name + ".part")
     save_file(state, part, metadata=_as_text(facts))
@@ -85,7 +86,7 @@ def _as_text(facts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _with_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store large float32 constants as float16 with a cast behind: half the file, the same arithmetic."""
+    """Store large float32 constants as float16, followed by a cast: half the file size, the same arithmetic."""
     graph = model.graph
     casts = []
     for tensor in list(graph.initializer):
@@ -100,7 +101,19 @@ def _with_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes = list(graph.node)
     del graph.node[:], graph.value_info[:]
     graph.node.extend(casts + nodes)
-    for node in graph.node:  # the exporter's notes name files of the machine it ran on
+    for node in graph.node:  # the exporter's notes contain file paths of this machine
         del node.metadata_props[:]
         node.doc_string = ""
     return model
+
+
+def git_revision() -> str:
+    """The git revision of this checkout; "unknown" for an installed package."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip()

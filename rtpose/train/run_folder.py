@@ -1,4 +1,4 @@
-"""The folder of one training: settings, log, checkpoints, all of which survive a kill at any moment."""
+"""The folder of one training: settings, log and checkpoints. It stays valid if the process is killed at any time."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rtpose.errors import ConfigError, InputError, OutputError
 
 
 class RunFolder:
-    """`settings.yaml`, `log.csv`, `last.pt` (to go on from) and `best.pt` (best on the validation subjects)."""
+    """`settings.yaml`, `log.csv`, `last.pt` (to resume from) and `best.pt` (best on the validation subjects)."""
 
     def __init__(self, path: Path, settings: msgspec.Struct, *, data: str, resume: bool) -> None:
-        """data: one line that tells the data apart from others.
+        """data: a line that identifies the training data.
 
         Errors: as `check`; `OutputError` if the folder cannot be written.
         """
@@ -33,24 +33,24 @@ class RunFolder:
 
     @staticmethod
     def check(path: Path, settings: msgspec.Struct, *, data: str, resume: bool) -> None:
-        """Writes nothing. Errors: `OutputError` if the folder holds a run and `resume` is off, or cannot be read;
-        `ConfigError` if the run there has other settings or other data."""
+        """Check the folder without writing. Errors: `OutputError` if it holds a run and `resume` is off, or cannot be
+        read; `ConfigError` if its run has other settings or other data."""
         file, data_file = path / "settings.yaml", path / "data.txt"
         if file.exists() and not resume:
-            raise OutputError(f"{path} already holds a training: add --resume to go on with it, or name another --out")
+            raise OutputError(f"{path} already holds a training: add --resume to continue it, or choose another --out")
         if file.exists() and load_settings(type(settings), file) != settings:
             raise ConfigError(
-                f"{file} differs from the settings given: repeat that run's settings, or name another --out"
+                f"{file} differs from the given settings: use the settings of that run, or choose another --out"
             )
         try:
             other_data = data_file.exists() and data_file.read_text(encoding="utf-8") != data
         except OSError as error:
             raise OutputError(f"{path} cannot be read: {error.strerror or error}") from None
         if other_data:
-            raise ConfigError(f"{data_file} names other data than that given ({data}): repeat that run's --data")
+            raise ConfigError(f"{data_file} names other data than --data ({data}): use the data of that run")
 
     def save(self, name: str, state: dict[str, Any]) -> None:
-        """Write a checkpoint so that a kill leaves either the old one or the new one."""
+        """Write a checkpoint. If the process is killed, either the old or the new one remains."""
         part = self.path / f"{name}.part"
         try:
             torch.save(state, part)
@@ -61,25 +61,25 @@ class RunFolder:
             ) from error
 
     def load(self, name: str) -> dict[str, Any] | None:
-        """A checkpoint, None if there is none."""
+        """Load a checkpoint; None if there is none."""
         file = self.path / name
         if not file.exists():
             return None
         try:
             state: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
         except Exception as error:  # torch has no error of its own for damaged files
-            raise InputError(f"{file} is damaged: delete it to start from the beginning") from error
+            raise InputError(f"{file} is damaged: delete it to start over") from error
         return state
 
     def start_log(self, step: int) -> None:
-        """Drop the rows after `step`: they are about to be made again."""
+        """Drop the rows after `step`, which will be logged again."""
         rows = [row for row in self.read_log() if int(row["step"]) <= step]
         (self.path / "log.csv").unlink(missing_ok=True)
         for row in rows:
             self.log(row)
 
     def log(self, row: dict[str, Any]) -> None:
-        """Append a row. Rows that an earlier version wrote get its columns, empty where they have no value."""
+        """Append a row. Rows of an earlier version get the new columns, left empty."""
         file = self.path / "log.csv"
         rows = self.read_log()
         new = not rows or list(rows[0]) != list(row)

@@ -1,4 +1,4 @@
-"""How fast a training is, and how much of a step is spent on anything but matrix products."""
+"""Measures the speed of a training and the share of a step that is not spent on matrix products."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from contextlib import contextmanager
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler tells of each start on stderr
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler reports each start on stderr
 
 _WARM_UP, _PROFILED = 5, 3
 _MATRIX = ("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm")
-"""What `nn.Linear`, `@` and their gradients come down to. Convolutions count as well, whatever computes them."""
+"""The operations behind `nn.Linear`, `@` and their gradients. Convolutions are counted as well."""
 
 
-class Speed:
-    """Times the steps of a training. Steps 6 to 8 of a process are profiled: a look at them, not a trace to keep."""
+class StepTimer:
+    """Times the steps of a training, and profiles steps 6 to 8 of a process."""
 
     def __init__(self, device: torch.device, poses_per_step: int, seconds: float = 0.0) -> None:
-        """poses_per_step: of all processes together. seconds: spent before a training was resumed."""
+        """poses_per_step: of all processes together. seconds: time spent before the training was resumed."""
         self.seconds = seconds
-        """Spent in steps."""
+        """Time spent in steps."""
         self.not_matrix_share = math.nan
-        """Share of a step's time in which no matrix product ran; NaN before it was measured.
+        """Share of a step's time without matrix products; NaN until measured.
 
-        The steps are timed while profiled, which makes what is not matrix work a little slower.
+        Profiling slows down other work a little, so the share is slightly too high.
         """
         self._device = device
         self._poses_per_step = poses_per_step
@@ -38,7 +38,7 @@ class Speed:
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """Around every step."""
+        """Context of one step."""
         self._steps += 1
         if _WARM_UP < self._steps <= _WARM_UP + _PROFILED:
             with self._profile():
@@ -50,7 +50,7 @@ class Speed:
         self.seconds += self._timed[-1]
 
     def poses_per_second(self, last: int | None = None) -> float:
-        """Of this process's last so many steps, else of all; those profiled left out. NaN without any."""
+        """Mean over the `last` steps of this process, or over all; profiled steps are left out. NaN without steps."""
         timed = self._timed[-last:] if last else self._timed
         return len(timed) * self._poses_per_step / sum(timed) if timed else math.nan
 
@@ -72,6 +72,6 @@ class Speed:
         self.not_matrix_share = 1 - matrix_s / all_s
 
     def _since(self, began: float) -> float:
-        if self._device.type == "cuda":  # which works behind the program's back
+        if self._device.type == "cuda":  # GPUs work asynchronously
             torch.cuda.synchronize(self._device)
         return time.monotonic() - began

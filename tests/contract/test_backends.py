@@ -10,12 +10,13 @@ from cascaded_files import untrained, write_cascaded
 from lifter_files import write_temporal_lifter
 from runnable import RUNNABLE
 
-from rtpose import model_files
 from rtpose.assets import sample_clip
-from rtpose.backends import load_backend
-from rtpose.backends.openvino import devices
 from rtpose.capture import open_source
-from rtpose.weights import lifter_file, shipped_lifters
+from rtpose.networks import model_files
+from rtpose.networks.backends import load_backend
+from rtpose.networks.backends.openvino import devices
+from rtpose.networks.options import LoadOptions
+from rtpose.networks.weights import lifter_file, shipped_lifters
 
 TOLERANCES = {"fp32": 2e-3, "bf16": 0.2}
 """Of a depth, in mean joint distances (0.2 m or so): fp32 other orders of summation, about 1 mm at most; bf16 the mean
@@ -41,7 +42,7 @@ def test_backends_agree(lifter: str) -> None:
     outputs = {}
     for name in RUNNABLE:
         for precision in _precisions(name):
-            backend = load_backend(name, lifter_file(lifter), precision=precision)
+            backend = load_backend(lifter_file(lifter), LoadOptions(name, precision=precision))
             assert backend.input_shapes["points"] == (-1, 34)
             assert backend.metadata["skeleton"] == "h36m17"
             state = {n: np.zeros((64, *s[1:]), np.float32) for n, s in backend.input_shapes.items() if n != "points"}
@@ -59,7 +60,7 @@ def test_backends_agree(lifter: str) -> None:
 def test_backends_agree_on_a_temporal_lifter(tmp_path: Path) -> None:
     """Depth, corrected points and state, over several frames, from each backend's own state."""
     path, _ = write_temporal_lifter(tmp_path / "temporal.onnx")
-    backends = {name: load_backend(name, path) for name in RUNNABLE}
+    backends = {name: load_backend(path, LoadOptions(name)) for name in RUNNABLE}
     states = {
         name: {i: np.zeros((3, *s[1:]), np.float32) for i, s in b.input_shapes.items()} for name, b in backends.items()
     }
@@ -80,14 +81,14 @@ def test_backends_agree_on_a_network_for_pictures(tmp_path: Path) -> None:
     images = np.random.default_rng(0).normal(size=(3, 3, 64, 64)).astype(np.float32)
     with torch.no_grad():
         expected = dict(zip(("joints", "pose", "confidence"), untrained()(torch.from_numpy(images)), strict=True))
-    outputs = {name: load_backend(name, path).run({"image": images}) for name in RUNNABLE}
+    outputs = {name: load_backend(path, LoadOptions(name)).run({"image": images}) for name in RUNNABLE}
     for name, output in outputs.items():
         assert set(output) == set(expected)
         for key, values in output.items():
             np.testing.assert_allclose(values, outputs["openvino"][key], atol=1e-3, err_msg=f"{name}: {key}")
             # The file's weights are halves.
             np.testing.assert_allclose(values, expected[key].numpy(), atol=0.02, err_msg=f"{name}: {key}")
-        alone = load_backend(name, path).run({"image": images[1:2]})
+        alone = load_backend(path, LoadOptions(name)).run({"image": images[1:2]})
         np.testing.assert_allclose(alone["pose"], output["pose"][1:2], atol=1e-4, err_msg=name)
 
 
@@ -100,7 +101,7 @@ def test_blazepose_in_bf16_stays_near_fp32(name: str) -> None:
     if "bf16" not in devices()["cpu"][1]:
         pytest.skip("this processor does not compute in bf16")
     used = ("Identity", "Identity_1")
-    exact, near = (load_backend("openvino", path, precision=p, outputs=used) for p in ("fp32", "bf16"))
+    exact, near = (load_backend(path, LoadOptions(precision=p, outputs=used)) for p in ("fp32", "bf16"))
     ((_, shape),) = exact.input_shapes.items()
     frame = open_source(str(sample_clip())).read()
     assert frame is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -14,15 +13,12 @@ import cv2
 import pytest
 from clips import Picture, read_clip, repeat_clip, write_clip
 from command import rtpose
+from extras import IN_CI
 from mjpeg import MjpegStream
 from pages import DESKTOP, FLAGS, Keep, OpenPage
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from rtpose import model_files
 from rtpose.assets import sample_clip
-from rtpose.errors import ModelError
-
-IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
 def missing(reason: str) -> None:
@@ -30,17 +26,6 @@ def missing(reason: str) -> None:
     if IN_CI:
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _networks() -> None:
-    """The detector's files in the user's cache; fetched once if they are not there."""
-    if all(status.state == "ready" for status in model_files.list_files()):
-        return
-    try:
-        model_files.pull()
-    except ModelError as error:
-        missing(f"the detector's network files are not there: {error}")
 
 
 @pytest.fixture(scope="session")

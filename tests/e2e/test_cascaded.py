@@ -17,7 +17,7 @@ from recording import Recording
 from stick_people import StickPeople, write_rendered
 from viewer import looking_at
 
-from rtpose.weights import CASCADED
+from rtpose.networks.weights import CASCADED
 
 WARNING = "trained on rendered people only: its error on real ones is not measured"
 

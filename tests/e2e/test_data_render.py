@@ -1,4 +1,4 @@
-"""`rtpose data render` and `rtpose data clips` tell users what is wrong before anything is drawn."""
+"""`rtpose data render` and `rtpose data clips` say what is wrong before anything is rendered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from asf_files import amc_text, asf_text
 
-from rtpose.train.datasets.cmu_angles import prepare_cmu_angles
+from rtpose.train.data.readers.cmu_angles import prepare_cmu_angles
 
 pytest.importorskip("anny", reason="the extra synth is not installed")
 
@@ -22,7 +22,7 @@ pytest.importorskip("anny", reason="the extra synth is not installed")
         (["--size", "8x8"], "too small"),
         (["--people", "9"], "give 1 to 4"),
         (["--group", "--people", "1"], "give 2 to 4"),
-        (["--count", "0"], "give 1 or more"),
+        (["--count", "0"], "must be 1 or more"),
         ([], "no motion pack no.npz"),
         (["--motions", "places.npz"], "places.npz is no pack of joint angles"),
         (["--motions", "angles.npz", "--test"], "no clips of the test subjects 05, 17, 131"),
@@ -35,21 +35,18 @@ def test_wrong_options_are_one_line(tmp_path: Path, options: list[str], expected
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--count", "0"], "give 1 or more"),
-        (["--workers", "0"], "give 1 or more"),
+        (["--count", "0"], "must be 1 or more"),
+        (["--workers", "0"], "must be 1 or more"),
         (["--frames", "1"], "give 2 to 64"),
         ([], "no motion pack no.npz"),
-        (["--networks", "."], "no pose_landmark_lite, _full or _heavy.tflite in ."),
+        (["--network", "huge"], "no network 'huge': choose one of full, heavy, lite"),
         (["--motions", "angles.npz", "--test"], "no clips of the test subjects 05, 17, 131"),
-        (["--motions", "angles.npz", "--places", "no.npz"], "no motion pack no.npz"),
-        (["--motions", "angles.npz", "--places", "angles.npz"], "angles.npz is no pack of joints"),
-        (["--motions", "angles.npz"], "damaged or not a network"),
+        (["--motions", "angles.npz", "--positions", "no.npz"], "no motion pack no.npz"),
+        (["--motions", "angles.npz", "--positions", "angles.npz"], "angles.npz is no pack of joint positions"),
     ],
 )
 def test_wrong_options_of_clips_are_one_line(tmp_path: Path, options: list[str], expected: str) -> None:
-    (tmp_path / "networks").mkdir()
-    (tmp_path / "networks" / "pose_landmark_lite.tflite").write_bytes(b"no network")
-    check("clips", tmp_path, ["--networks", "networks", *options], expected)
+    check("clips", tmp_path, options, expected)
 
 
 def check(command_name: str, tmp_path: Path, options: list[str], expected: str) -> None:

@@ -13,7 +13,7 @@ from command import rtpose
 from dataset_files import write_human36m, write_lsp, write_mpi_inf_3dhp
 
 from rtpose import cli
-from rtpose.train.motion_pack import load_motion_pack
+from rtpose.train.data.motion_pack import load_motion_pack
 from rtpose.train.synth.motion import JointAnglePack
 
 TINY = ("width=16", "batch_size=16", "steps=4", "validate_every=2", "--quiet")
@@ -105,9 +105,9 @@ def test_what_is_wrong_is_said_in_one_line(place: Path, tmp_path: Path) -> None:
         (("train", "svmac", "--data", "few"), "has no subject S5"),
         (("train", "svmac", "--data", h36m, "--joints", "cpn"), "has no data_2d_h36m_cpn_ft_h36m_dbb.npz"),
         (("train", "svmac", "--data", h36m, "--joints", "hrnet"), "choose gt, sh, cpn"),
-        (("train", "svmac", "--joints", "sh"), "name a folder of Human3.6M"),
-        (("train", "baseline", "--data", "lsp"), "Leeds Sports Pose has 2D joints alone"),
-        (("eval", "baseline", "--data", "lsp"), "Leeds Sports Pose has 2D joints alone"),
+        (("train", "svmac", "--joints", "sh"), "give a folder of Human3.6M"),
+        (("train", "baseline", "--data", "lsp"), "Leeds Sports Pose has only 2D joints"),
+        (("eval", "baseline", "--data", "lsp"), "Leeds Sports Pose has only 2D joints"),
         (("eval", "baseline", "--data", "few"), "has no subject S11"),
         (("eval", "baseline", "--data", h36m, "--input", "detected"), "choose gt or noise:PX"),
         (("eval", "baseline", "--data", h36m, "--pack", "x.npz"), "give one of them"),

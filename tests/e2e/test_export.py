@@ -7,8 +7,7 @@ import pytest
 from clips import write_clip
 from command import rtpose
 
-from rtpose import model_files
-from rtpose.engines.files import ENGINES_DIR_VARIABLE
+from rtpose.networks.engines import ENGINES_DIR_VARIABLE
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +33,6 @@ def test_plain_onnx(tmp_path: Path) -> None:
     ],
 )
 def test_one_line_says_what_to_do(tmp_path: Path, arguments: list[str], said: str) -> None:
-    if not all(status.state == "ready" for status in model_files.list_files()):
-        pytest.skip("the detector's files are not in the cache: `rtpose models pull`")
     write_clip(tmp_path / "in.mp4", [np.zeros((64, 64, 3), np.uint8)] * 2)
     done = rtpose(*arguments, cwd=tmp_path)
     assert done.returncode == 2

@@ -30,7 +30,7 @@ def wait_for_half(folder: Path, name: str) -> int:
     found: list[Path] = []
 
     def begun() -> bool:
-        found[:] = folder.glob(f".{name}.*.half.mp4.part")
+        found[:] = folder.glob(f".{name}.*.half.mp4.*.part")
         return bool(found)
 
     wait_until(begun, f"the beginning of {name}")

@@ -10,14 +10,9 @@ import numpy as np
 import pytest
 
 from rtpose.capture import open_source
-from rtpose.detect import open_detector
-from rtpose.estimate.two_stage import TwoStageEstimator
-from rtpose.geometry import camera_from_fov
-from rtpose.lift.lifter import NetworkLifter
-from rtpose.pipeline import Pipeline
-from rtpose.sinks.npz import NpzRecorder
-from rtpose.smooth.one_euro import OneEuroSmoother
-from rtpose.track.nearest import NearestTracker
+from rtpose.config import RunSettings
+from rtpose.recordings.npz_recorder import NpzRecorder
+from rtpose.session import Session
 from rtpose.types import Result
 
 STATM = Path("/proc/self/statm")
@@ -40,17 +35,12 @@ def test_memory_stays_flat(long_clip: Path, tmp_path: Path) -> None:
             resident = int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
             seen.append((frame, resident, tracemalloc.get_traced_memory()[0]))
         if frame == FRAMES:
-            pipeline.stop()
+            session.stop()
 
-    estimator = TwoStageEstimator(
-        "blazepose", open_detector("blazepose", persons=1, threads=2), NearestTracker(), NetworkLifter(threads=1)
-    )
-    pipeline = Pipeline(
-        open_source(str(long_clip)), estimator, OneEuroSmoother(), camera_of=camera_from_fov,
-        recorders=[NpzRecorder(tmp_path / "poses.npz", overwrite=False)], on_result=look,
-    )  # fmt: skip
+    session = Session(RunSettings(threads=2, smooth="one-euro"))
+    source = open_source(str(long_clip))
     try:
-        summary = pipeline.run()
+        summary = session.run(source, recorders=[NpzRecorder(tmp_path / "poses.npz", overwrite=False)], on_result=look)
     finally:
         tracemalloc.stop()
     assert summary.frames_with_people > 0.9 * FRAMES

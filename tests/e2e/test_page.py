@@ -38,7 +38,7 @@ def test_live_and_a_server_that_restarts(open_page: OpenPage, keep: Keep, tmp_pa
         command.kill()
     wait_for(page, "body.state === 'gone'")
     assert page.is_visible("#notice")
-    assert page.inner_text("#state-text") == "Server gone"
+    assert page.inner_text("#state-text") == "Disconnected"
     keep(page, "gone-desktop")
     with running(*demo, cwd=tmp_path) as command:
         wait_for_people(page)

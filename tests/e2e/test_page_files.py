@@ -13,7 +13,8 @@ from pages import PHONE, Keep, OpenPage, seek, wait_for, wait_for_people
 from playwright.sync_api import Page
 from rtpose_file import rtpose_file
 
-from rtpose.poses_file import PosesFile, save_poses
+from rtpose.recordings.npz import write_npz
+from rtpose.recordings.recording import Recording
 from rtpose.skeleton import H36M17
 
 pytestmark = pytest.mark.browser
@@ -34,9 +35,9 @@ def npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids = np.int32([[p.track_id for p in pair] for pair in people])
     ids[2 * FRAMES // 3 :, 1] = -1
     with path.open("wb") as file:
-        save_poses(
+        write_npz(
             file,
-            PosesFile(
+            Recording(
                 poses_3d=np.array([[p.pose_3d for p in pair] for pair in people]),
                 root_3d=np.array([[p.root_3d for p in pair] for pair in people]),
                 confidence=np.array([[p.confidence for p in pair] for pair in people]),
@@ -156,17 +157,17 @@ def test_rtpose_recording_whole_and_cut_off(open_page: OpenPage, keep: Keep, fee
         wait_for(page, f"document.getElementById('source').textContent === '{name}'")
         assert page.get_attribute("#scrub", "max") == "44", "three chunks of fifteen frames are whole"
         assert page.inner_text("#toast") == (
-            f"{name}: it was cut off or is damaged. What could be read is shown, {44 / FPS:.1f} s."
+            f"{name} was cut off or is damaged. Showing the {44 / FPS:.1f} s that can be read."
         )
 
 
 @pytest.mark.parametrize(
     ("name", "make", "said"),
     [
-        ("notes.txt", lambda npz: b"not a recording at all", "it is neither a poses.npz nor an .rtpose recording"),
-        ("half.npz", lambda npz: npz[: len(npz) // 2], "it is no .npz file, or it is damaged"),
-        ("head.rtpose", lambda npz: b"RTPOSE1\n" + b"\0" * 40, "it holds no frames that can be read"),
-        ("empty.rtpose", lambda npz: b"", "it is neither a poses.npz nor an .rtpose recording"),
+        ("notes.txt", lambda npz: b"not a recording at all", "it is neither a poses.npz nor an .rtpose file"),
+        ("half.npz", lambda npz: npz[: len(npz) // 2], "it is not an .npz file, or it is damaged"),
+        ("head.rtpose", lambda npz: b"RTPOSE1\n" + b"\0" * 40, "it has no readable frames"),
+        ("empty.rtpose", lambda npz: b"", "it is neither a poses.npz nor an .rtpose file"),
     ],
 )
 def test_damaged_files_are_one_line_and_the_page_goes_on(
@@ -174,8 +175,8 @@ def test_damaged_files_are_one_line_and_the_page_goes_on(
 ) -> None:
     assert callable(make)
     drop(damage_page, name, make(npz.read_bytes()))
-    wait_for(damage_page, f"document.getElementById('toast').textContent.startsWith('{name}')")
-    assert damage_page.inner_text("#toast") == f"{name} cannot be shown: {said}."
+    wait_for(damage_page, f"document.getElementById('toast').textContent.includes('{name}')")
+    assert damage_page.inner_text("#toast") == f"Cannot open {name}: {said}."
     wait_for_people(damage_page)
 
 

@@ -49,7 +49,14 @@ def test_keys_help_and_settings_that_stay(open_page: OpenPage, keep: Keep, feed:
     assert page.is_visible("#help")
     keep(page, "help-desktop")
     said = page.inner_text("#help")
-    for words in ("Next body", "Trunk lean", "0° straight", "not calibrated", "guesses", "Save the motion"):
+    for words in (
+        "Next body style",
+        "Trunk lean",
+        "straight is 0°",
+        "not calibrated",
+        "low confidence",
+        "Save the motion",
+    ):
         assert words in said
     page.keyboard.press("t")  # keys are not for the page while the help is open
     assert stored(page)["trails"] is False

@@ -254,7 +254,7 @@ def test_picture_figures_and_latency_by_stage(open_page: OpenPage, keep: Keep, f
             strict=True,
         )
     )
-    assert list(stages) == ["Estimate", "Send", "Travel", "Draw"]
+    assert list(stages) == ["Estimate", "Send", "Network", "Draw"]
     ms = {stage: float(text.removesuffix(" ms")) for stage, text in stages.items()}
     assert 19.5 <= ms["Estimate"] <= 22, "the feed says 20 ms"
     assert all(value >= 0 for value in ms.values())

@@ -68,7 +68,7 @@ def test_recording_is_begun_and_ended_from_the_page(open_page: OpenPage, keep: K
         assert button.get_attribute("aria-pressed") == "false", "it says so only when the server does"
         feed.server.set_recording("session.rtpose")
         wait_for(page, "document.getElementById('record').ariaPressed === 'true'")
-        assert page.inner_text("#toast") == "Recording into session.rtpose"
+        assert page.inner_text("#toast") == "Recording to session.rtpose"
         assert re.fullmatch(r"0:0\d", page.inner_text("#record-text"))
         assert "session.rtpose" in str(page.get_attribute("#record", "title"))
         keep(page, "recording-button-desktop")
@@ -77,4 +77,11 @@ def test_recording_is_begun_and_ended_from_the_page(open_page: OpenPage, keep: K
         assert wishes == [True, False]
         feed.server.set_recording(None, "session.rtpose: 42 frames")
         wait_for(page, "document.getElementById('record').ariaPressed === 'false'")
-        assert page.inner_text("#toast") == "session.rtpose: 42 frames"
+        assert page.inner_text("#toast").startswith("session.rtpose: 42 frames")
+        # The file is where rtpose runs: the toast offers what to type there.
+        offers = page.locator("#toast button")
+        assert offers.all_inner_texts() == ["Copy the view command", "Copy the convert command"]
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        offers.nth(0).click()
+        wait_for(page, "document.getElementById('toast').textContent === 'Copied: rtpose view session.rtpose'")
+        assert page.evaluate("navigator.clipboard.readText()") == "rtpose view session.rtpose"

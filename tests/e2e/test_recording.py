@@ -93,7 +93,7 @@ def test_the_samples_motion_in_a_program_for_animation(sample_poses: Path, tmp_p
     [
         (("convert", "missing.rtpose", "out.bvh"), "missing.rtpose does not exist"),
         (("convert", "text.rtpose", "out.bvh"), "is not a poses.npz, or it is damaged"),
-        (("recover", "text.rtpose"), "is not a recording of rtpose"),
+        (("recover", "text.rtpose"), "is not a .rtpose recording"),
         ((*WEBCAM, "http://127.0.0.1:9/", "--record", "poses.txt"), "is written as .rtpose or .npz"),
         ((*WEBCAM, "http://127.0.0.1:9/", "--record", "text.rtpose"), "exists"),
         ((*WEBCAM, "http://127.0.0.1:9/", "--record-folder", "missing"), "there is no folder missing"),

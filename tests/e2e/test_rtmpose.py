@@ -23,13 +23,13 @@ from rtmpose_files import SIDE, Painted, picture_of, write_finder, write_joints,
 from stick_people import StickPeople, write_rendered
 
 from rtpose.assets import SampleTruth
-from rtpose.detect.rtmpose import LANDMARK_FILE, PERSON_FILE
+from rtpose.pose.detect.rtmpose import LANDMARK_FILE, PERSON_FILE
 from rtpose.skeleton import COCO17, H36M17
 
 # The command, with other files for the detector: who fetches them, checks and runs them is the program itself.
 WITH_OTHER_FILES = """
 import dataclasses, json, sys
-from rtpose import model_files
+from rtpose.networks import model_files
 for name, (url, sha256) in json.loads(sys.argv.pop(1)).items():
     model_files.FILES[name] = dataclasses.replace(model_files.FILES[name], url=url, sha256=sha256)
 from rtpose.cli import main

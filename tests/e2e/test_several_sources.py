@@ -71,7 +71,7 @@ def test_one_camera_dies_and_the_other_goes_on(
                     assert ((centres > 0) & (centres < (width, height))).all()
 
                 second.stop()
-                command.wait_for("stream lost, trying again in")
+                command.wait_for("stream lost, retrying in")
                 while not any("stream lost" in status for status in viewer.statuses):
                     viewer.pose()
                 assert all(status == "ok" or status.startswith(second.url) for status in viewer.statuses)

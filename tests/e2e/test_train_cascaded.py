@@ -9,7 +9,7 @@ from posenet_files import write_coco
 from stick_people import StickPeople, write_rendered
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from rtpose.backends import load_backend
+from rtpose.networks.backends import load_backend
 
 TINY = (
     "network.input_px=64", "network.depth_channels=16", "network.trunk=resnet18", "network.trunk_width=0.125",
@@ -24,7 +24,7 @@ def test_a_network_is_trained_exported_and_resumed(tmp_path: Path) -> None:
     run = rtpose(*command, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip().endswith("cascaded.onnx")
-    backend = load_backend("openvino", tmp_path / "run" / "cascaded.onnx")
+    backend = load_backend(tmp_path / "run" / "cascaded.onnx")
     out = backend.run({"image": np.zeros((2, 3, 64, 64), np.float32)})
     assert {name: value.shape for name, value in out.items()} == {
         "joints": (2, 17, 3), "pose": (2, 17, 3), "confidence": (2, 17)
@@ -33,11 +33,11 @@ def test_a_network_is_trained_exported_and_resumed(tmp_path: Path) -> None:
     assert rtpose(*command, "--resume", cwd=tmp_path).returncode == 0
     other = rtpose(*command[:-3], "--out", "tuned", "--start", "run", "--quiet", "seed=1", cwd=tmp_path)
     assert other.returncode == 0, other.stderr
-    data = json.loads(load_backend("openvino", tmp_path / "tuned" / "cascaded.onnx").metadata["training_data"])
+    data = json.loads(load_backend(tmp_path / "tuned" / "cascaded.onnx").metadata["training_data"])
     assert "rendered" in data["start"]["training_data"]["train"]
     missing = rtpose(*command[:-3], "--out", "third", "--start", "gone", cwd=tmp_path)
     assert missing.returncode == 2
-    assert "--start wants the --out of an earlier training" in missing.stderr
+    assert "give --start the --out of an earlier training" in missing.stderr
 
 
 def test_pictures_with_2d_labels_are_mixed_in(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_pictures_with_2d_labels_are_mixed_in(tmp_path: Path) -> None:
     assert "--data-2d" in run.stderr
     run = rtpose(*command, "--data", "people", "--data-2d", "coco:coco", cwd=tmp_path)
     assert run.returncode == 0, run.stderr  # also: the mistake before left nothing in the way
-    data = json.loads(load_backend("openvino", tmp_path / "run" / "cascaded.onnx").metadata["training_data"])
+    data = json.loads(load_backend(tmp_path / "run" / "cascaded.onnx").metadata["training_data"])
     assert data["2d"] == {"data_set": "COCO keypoints", "pictures": 4}
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
     shown = [event for tag in events.Tags()["images"] for event in events.Images(tag)]
@@ -64,4 +64,4 @@ def test_missing_pictures_are_told(tmp_path: Path) -> None:
     assert "rtpose data render" in run.stderr
     run = rtpose("train", "cascaded", "--data", "muco:gone", "--validation", "gone", cwd=tmp_path)
     assert run.returncode == 2
-    assert "gone is no folder" in run.stderr
+    assert "gone is not a folder" in run.stderr

@@ -54,7 +54,7 @@ def test_camera_dies_and_comes_back(camera: MjpegStream, tmp_path: Path) -> None
                     assert np.isfinite(person["joints"]).all()
 
             camera.stop()
-            command.wait_for("stream lost, trying again in")
+            command.wait_for("stream lost, retrying in")
             camera.start()
             after = viewer.poses(60)  # what was on its way, then what came after the gap
             assert any("stream lost" in status for status in viewer.statuses)

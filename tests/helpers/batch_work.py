@@ -1,9 +1,10 @@
-"""Work for executors that needs no networks: what it does is told by the job's name."""
+"""Work for executors that needs no networks: the name of a job says what happens."""
 
 from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +16,17 @@ from rtpose.pipeline import Summary
 
 @dataclass(frozen=True)
 class StartFakeWork:
-    """Starts it where it is to be done."""
+    """Makes it in the process that does it."""
 
-    def __call__(self) -> FakeWork:
-        return FakeWork()
+    def __call__(self, on_notice: Callable[[str], None]) -> FakeWork:
+        return FakeWork(on_notice)
 
 
 class FakeWork:
     """Each job leaves a file with the id of the process that did it."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_notice: Callable[[str], None] = print) -> None:
+        self._on_notice = on_notice
         self._stop = threading.Event()
 
     def do(self, job: Job, on_frame: OnFrame) -> Outcome:
@@ -36,6 +38,8 @@ class FakeWork:
             os._exit(9)
         if kind == "no_network":
             raise ModelError("there is no network")
+        if kind == "warned":
+            self._on_notice(f"{job.name} is odd")
         on_frame(job, 1, 1)
         if kind == "endless" and self._stop.wait(60):
             return Outcome(job, "stopped")

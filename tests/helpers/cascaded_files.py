@@ -1,5 +1,8 @@
 """Small files of `cascaded` for tests."""
 
+import json
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +10,11 @@ import torch
 
 from rtpose.assets import small_pack
 from rtpose.geometry import camera_from_viewer
-from rtpose.models.cascaded import Cascaded
-from rtpose.train.cascaded.loop import Trained, build
+from rtpose.modules.cascaded import Cascaded
+from rtpose.train.cascaded.loop import TrainedCascaded, build_cascaded
 from rtpose.train.cascaded.settings import CascadedSettings, NetworkSettings
 from rtpose.train.cascaded.shipping import export_cascaded
-from rtpose.train.motion_pack import load_motion_pack
+from rtpose.train.data.motion_pack import load_motion_pack
 
 SETTINGS = CascadedSettings(
     network=NetworkSettings(
@@ -25,7 +28,7 @@ RECORDED = {"train": {"data_set": "Human3.6M with pictures"}, "validation": {"re
 def untrained(*, confidence: float = 0.9) -> Cascaded:
     """A network that answers everything with about the same pose, and is about so sure of everybody."""
     torch.manual_seed(0)
-    network = build(SETTINGS).eval()
+    network = build_cascaded(SETTINGS).eval()
     assert network.bone_joint is not None
     assert network.bone_joint.joints.bias is not None
     torch.nn.init.normal_(network.bone_joint.joints.weight, std=1e-3)
@@ -36,6 +39,15 @@ def untrained(*, confidence: float = 0.9) -> Cascaded:
 
 
 def write_cascaded(folder: Path, training_data: dict[str, Any] | None = None, *, confidence: float = 0.9) -> Path:
-    """`cascaded.onnx` of an untrained network in `folder`; training_data: what the file says of it."""
-    trained = Trained(untrained(confidence=confidence), 0, 0.0, {})
-    return export_cascaded(SETTINGS, trained, training_data or RENDERED, folder)
+    """Write `cascaded.onnx` of an untrained network into `folder`. training_data: the fact of that name in the file."""
+    path = folder / "cascaded.onnx"
+    path.write_bytes(_cascaded(json.dumps(training_data or RENDERED), confidence))
+    return path
+
+
+@cache
+def _cascaded(training_data: str, confidence: float) -> bytes:
+    """The file. Exporting takes seconds, so each network is exported once."""
+    trained = TrainedCascaded(untrained(confidence=confidence), 0, 0.0, {})
+    with tempfile.TemporaryDirectory() as folder:
+        return export_cascaded(SETTINGS, trained, json.loads(training_data), Path(folder)).read_bytes()

@@ -11,8 +11,8 @@ from scipy.io import savemat
 from rtpose.assets import small_val_pack
 from rtpose.geometry import pixels_from_camera
 from rtpose.skeleton import H36M17
-from rtpose.train.datasets.human36m import LENSES, PLACES, camera_from_world
-from rtpose.train.motion_pack import load_motion_pack
+from rtpose.train.data.motion_pack import load_motion_pack
+from rtpose.train.data.readers.human36m import LENSES, PLACES, to_camera_space
 from rtpose.types import Camera
 
 HUMAN36M_SUBJECTS = ("S1", "S5", "S6", "S7", "S8", "S9", "S11")
@@ -68,7 +68,7 @@ def write_human36m(
             world[:, _OF_32] = np.stack([y_up[..., 0], -y_up[..., 2], y_up[..., 1] + 0.95], -1)
             positions[subject][take] = world
             exact = [
-                pixels_from_camera(camera_from_world(world[:, _OF_32], *place), lens.camera)
+                pixels_from_camera(to_camera_space(world[:, _OF_32], *place), lens.camera)
                 for lens, place in zip(LENSES, PLACES[subject], strict=True)
             ]
             for source, of_source in seen.items():

@@ -19,7 +19,7 @@ from rtpose.geometry import camera_from_fov, pixels_from_camera, viewer_from_cam
 from rtpose.server import protocol
 from rtpose.server.server import PoseServer
 from rtpose.skeleton import H36M17
-from rtpose.train.motion_pack import load_motion_pack
+from rtpose.train.data.motion_pack import load_motion_pack
 from rtpose.types import Float32, Frame, Person3D, Result
 
 FPS = 30

@@ -13,7 +13,7 @@ from typing import Any
 from pythonosc.dispatcher import Dispatcher
 from pythonosc.osc_server import BlockingOSCUDPServer
 
-from rtpose.sinks.streams import StreamAddress, Warn, open_stream
+from rtpose.outputs.send import StreamAddress, Warn, open_stream
 from rtpose.types import Sink
 
 WAIT_S = 30.0

@@ -1,8 +1,8 @@
 """The backends that run on this machine."""
 
-from rtpose.backends import REGISTRY
-from rtpose.backends.tensorrt import check_gpu
 from rtpose.errors import RtposeError
+from rtpose.networks.backends import REGISTRY
+from rtpose.networks.backends.tensorrt import check_gpu
 
 
 def _runs(name: str) -> bool:

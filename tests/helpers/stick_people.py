@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -11,9 +12,8 @@ from numpy.typing import NDArray
 from rtpose.assets import small_pack
 from rtpose.geometry import camera_from_fov, pixels_from_camera, viewer_from_camera
 from rtpose.skeleton import H36M17
-from rtpose.train.motion_pack import load_motion_pack
-from rtpose.train.synth.dataset import Person as RenderedPerson
-from rtpose.train.synth.dataset import Picture as RenderedPicture
+from rtpose.train.data.motion_pack import load_motion_pack
+from rtpose.train.synth.people import RenderedPerson, RenderedPicture
 from rtpose.train.synth.shards import FORMAT, write_shard
 from rtpose.types import Camera, Float32, Image
 
@@ -33,12 +33,17 @@ class Picture:
     camera: Camera
 
 
+@cache
+def _embedded_poses() -> NDArray[np.float32]:
+    return load_motion_pack(small_pack()).poses_m
+
+
 class StickPeople:
     """`count` different pictures of one person each, left limbs and right limbs in different colours."""
 
     def __init__(self, count: int, size: int = 128, *, flat: bool = False) -> None:
         """flat: without 3D labels."""
-        poses = load_motion_pack(small_pack()).poses_m
+        poses = _embedded_poses()
         # Viewer and world share y up; any fixed view of the motions will do.
         self._poses = viewer_from_camera(poses[np.linspace(0, len(poses) - 1, count).astype(int)])
         self._size, self._flat = size, flat

@@ -1,4 +1,4 @@
-"""What `torchrun` starts twice in tests of `rtpose.train.processes`: `two_processes.py FOLDER`."""
+"""What `torchrun` starts twice in tests of `rtpose.train.distributed`: `two_processes.py FOLDER`."""
 
 import dataclasses
 import faulthandler
@@ -17,12 +17,12 @@ from lightning_fabric import Fabric
 
 from rtpose.assets import small_val_pack
 from rtpose.errors import ConfigError
-from rtpose.train.evaluate import MotionEvaluation
-from rtpose.train.joints_2d import MotionTraining
-from rtpose.train.loop import Progress, train
-from rtpose.train.methods import METHODS
-from rtpose.train.motion_pack import MotionPack, load_motion_pack
-from rtpose.train.processes import share_batches, start_fabric
+from rtpose.train.data.motion_pack import MotionPack, load_motion_pack
+from rtpose.train.data.pack_evaluation import PackEvaluationSet
+from rtpose.train.data.pack_training import PackTrainingSet
+from rtpose.train.distributed import share_batches, start_fabric
+from rtpose.train.lifters.catalogue import METHODS
+from rtpose.train.lifters.loop import LifterProgress, train
 
 TINY: dict[str, Any] = {"width": 16, "batch_size": 8, "steps": 6, "validate_every": 2, "learning_rate": 1e-3}
 
@@ -48,8 +48,8 @@ def gradients(case: str, fabric: Fabric, pack: MotionPack) -> dict[str, torch.Te
     """All that one step computes: the gradients of each update, and the running statistics after it."""
     name, changes = CASES[case]
     torch.manual_seed(0)
-    method = METHODS[name].method(METHODS[name].settings(**{**TINY, **changes}), MotionTraining(pack))
-    share_batches(fabric, method)
+    method = METHODS[name].method(METHODS[name].settings(**{**TINY, **changes}), PackTrainingSet(pack))
+    share_batches(fabric, method.networks.values(), method.optimisers.values())
     found: dict[str, torch.Tensor] = {}
     updates: Counter[str] = Counter()
 
@@ -72,11 +72,11 @@ def resumed_and_not(folder: Path, fabric: Fabric, pack: MotionPack) -> list[dict
     """Weights of a training, and of one that goes on from its checkpoint of step 4."""
     kind = METHODS["svmac"]
 
-    def leave_a_copy(progress: Progress) -> None:
+    def leave_a_copy(progress: LifterProgress) -> None:
         if progress.step == 5:
             shutil.copytree(folder / "straight", folder / "resumed")
 
-    data = MotionTraining(pack), MotionEvaluation(pack)
+    data = PackTrainingSet(pack), PackEvaluationSet(pack)
     run = partial(train, kind.method, kind.settings(**TINY), *data, fabric=fabric)
     straight = run(folder / "straight", report=leave_a_copy)
     resumed = run(folder / "resumed", resume=True)
@@ -85,7 +85,7 @@ def resumed_and_not(folder: Path, fabric: Fabric, pack: MotionPack) -> list[dict
 
 def indivisible(folder: Path, fabric: Fabric, pack: MotionPack) -> str:
     kind = METHODS["baseline"]
-    data = MotionTraining(pack), MotionEvaluation(pack)
+    data = PackTrainingSet(pack), PackEvaluationSet(pack)
     try:
         train(kind.method, kind.settings(**{**TINY, "batch_size": 7}), *data, folder, fabric=fabric)
     except ConfigError as error:
@@ -103,9 +103,9 @@ def stopped_early(folder: Path, fabric: Fabric, pack: MotionPack) -> tuple[int, 
 
     settings, data = (
         kind.settings(**{**TINY, "patience": 2, "steps": 20}),
-        (MotionTraining(pack), MotionEvaluation(pack)),
+        (PackTrainingSet(pack), PackEvaluationSet(pack)),
     )
-    with patch("rtpose.train.loop.evaluate_depth", evaluate):
+    with patch("rtpose.train.lifters.loop.evaluate_depth", evaluate):
         trained = train(kind.method, settings, *data, folder, fabric=fabric)
     return trained.last_step, trained.stopped_early
 

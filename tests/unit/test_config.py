@@ -1,12 +1,13 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rtpose.config import RunSettings, dump_settings, load_settings
+from rtpose.config import CalibrationSettings, RunSettings, dump_settings, load_settings, make_settings
 from rtpose.errors import ConfigError
 from rtpose.train.cascaded.settings import CascadedSettings
-from rtpose.train.methods import METHODS
-from rtpose.train.settings import SvmacSettings
+from rtpose.train.lifters.catalogue import METHODS
+from rtpose.train.lifters.settings import SvmacSettings
 
 TRAIN_SETTINGS = {name: kind.settings for name, kind in METHODS.items()} | {"cascaded": CascadedSettings}
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -66,6 +67,41 @@ def test_off_is_off_in_yaml(tmp_path: Path) -> None:
 def test_impossible_values_are_refused(override: str) -> None:
     with pytest.raises(ConfigError, match=override.split("=")[0].split(".")[-1]):
         load_settings(RunSettings, None, [override])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"persons": 0}, "persons: 0 is not possible, give a whole number of 1 or more"),
+        ({"persons": "many"}, "persons: 'many' is not possible, give a whole number"),
+        ({"height_m": "tall"}, "height_m: 'tall' is not possible, give a number or nothing"),
+        ({"smooth": "maybe"}, "smooth: 'maybe' is not possible, choose one of auto, one-euro, root, off"),
+        ({"one_euro": {"min_cutoff_hz": 0}}, "one_euro.min_cutoff_hz: 0 is not possible, give a number above 0.0"),
+        ({"one_euro": {"speed": 1}}, "there is no setting 'one_euro.speed': choose one of min_cutoff_hz, beta_per_m"),
+        ({"colour": "red"}, "there is no setting 'colour': choose one of estimator, detector"),
+        ({"lifter": "svmac", "estimator": "cascaded"}, "lifter is a setting of the estimator two-stage"),
+        ({"cascaded": "a.onnx"}, "cascaded is a setting of the estimator cascaded"),
+    ],
+)
+def test_what_is_wrong_is_said_in_plain_words(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        make_settings(**given)
+    assert str(error.value).startswith(words)
+    assert not set("`$") & set(str(error.value))
+
+
+def test_a_setting_that_a_file_lacks(tmp_path: Path) -> None:
+    file = tmp_path / "camera.yaml"
+    file.write_text("camera: [500, 500, 320, 240]\n")
+    with pytest.raises(ConfigError, match=r"camera\.yaml: the setting 'image_size' is missing"):
+        load_settings(CalibrationSettings, file)
+
+
+def test_given_settings_go_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("persons: 2\nheight_m: 1.8\n")
+    settings = make_settings(file, persons=3, fov_deg=None, calibration=Path("a b.yaml"))
+    assert (settings.persons, settings.height_m, settings.fov_deg, settings.calibration) == (3, 1.8, None, "a b.yaml")
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00"])

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from rtpose import doctor, model_files
+from rtpose import doctor
 from rtpose.capture import webcam
 from rtpose.doctor import Line, Speed
-from rtpose.engines.files import ENGINES_DIR_VARIABLE
 from rtpose.errors import InputError, MissingExtraError, RtposeError
+from rtpose.networks import model_files
+from rtpose.networks.engines import ENGINES_DIR_VARIABLE
 
 
 @pytest.fixture
@@ -110,21 +111,31 @@ def test_the_cache_folder(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.rmdir()
     assert only(doctor.check_cache()).found.startswith(f"{cache} cannot be made")
     cache.touch()
-    assert only(doctor.check_cache()).found == f"{cache} is no folder"
+    assert only(doctor.check_cache()).found == f"{cache} is not a folder"
 
 
 def test_model_files_missing_and_damaged(cache: Path) -> None:
     cache.mkdir()
-    (cache / "pose_detection.tflite").write_bytes(b"half a file")
+    (cache / "pose_landmark_lite.tflite").write_bytes(b"half a file")
     states = {line.what: line for line in doctor.check_model_files()}
-    assert states["pose_detection.tflite"].state == "problem"
-    assert states["pose_detection.tflite"].do == "run `rtpose models pull blazepose`"
-    assert states["pose_landmark_full.tflite"].state == "missing"
-    assert states["pose_landmark_full.tflite"].do == "run `rtpose models pull blazepose` (its first use does so too)"
+    assert states["pose_detection.tflite"].state == states["pose_landmark_full.tflite"].state == "ok"
+    assert states["pose_landmark_lite.tflite"].state == "problem"
+    assert states["pose_landmark_lite.tflite"].do == "run `rtpose models pull blazepose`"
+    assert states["pose_landmark_heavy.tflite"].state == "missing"
+    assert states["pose_landmark_heavy.tflite"].do == "run `rtpose models pull blazepose` (its first use does so too)"
     rtmpose = states["rtmpose_s_body7.onnx"]
     assert (rtmpose.state, rtmpose.found) == ("missing", "missing (rtmpose: 17 joints of one person)")
     assert rtmpose.do.startswith("run `rtpose models pull rtmpose`")
     assert "temporal" in states["lifters"].found
+
+
+def test_a_shipped_network_that_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_files, "FOLDER", tmp_path)
+    (tmp_path / "pose_detection.tflite").write_bytes(b"half a file")
+    states = {line.what: line for line in doctor.check_model_files()}
+    for name, found in (("pose_detection.tflite", "damaged"), ("pose_landmark_full.tflite", "missing")):
+        assert (states[name].state, states[name].do) == ("problem", "install rtpose again")
+        assert states[name].found.startswith(found)
 
 
 def test_engines_accepted_refused_and_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,20 +201,12 @@ def test_what_the_window_lacks(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("rtpose.sinks.open3d_window.import_open3d", fail)
+    monkeypatch.setattr("rtpose.outputs.open3d_window.import_open3d", fail)
     line = only(doctor.check_window())
     assert (line.what, line.state, line.found, line.do) == ("open3d window", state, found, do)
 
 
-def test_the_benchmark_is_not_run_without_its_networks(cache: Path) -> None:
-    def never(seconds: float) -> Speed:
-        raise AssertionError("it would download them")
-
-    assert only(doctor.check_speed(never)).state == "missing"
-
-
-def test_the_benchmark_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_files, "list_files", list)
+def test_the_benchmark_in_words() -> None:
     asked: list[float] = []
 
     def benchmark(seconds: float) -> Speed:

@@ -50,6 +50,9 @@ class Estimator:
     def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
         return lambda: self.people(frame)
 
+    def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
+        return self.people(frame)
+
     def people(self, frame: Frame) -> list[Person3D]:
         zeros = np.zeros((17, 3), np.float32)
         box = np.zeros(4, np.float32)
@@ -113,6 +116,33 @@ def test_one_broken_sink_does_not_stop_the_others() -> None:
     assert bad.frames == [0, 1, 2]
     assert [str(e) for e in summary.sink_errors] == ["no space left"]
     assert (good.closed, bad.closed) == (1, 1)
+
+
+def test_a_failing_sink_is_reported_at_once_and_only_once() -> None:
+    """Reported while the run goes on, in the middle of it; `Bad` raises at every later call, too."""
+
+    class Bad(Collect):
+        def write(self, result: Result) -> None:
+            super().write(result)
+            if len(self.frames) >= 3:
+                raise OSError("no space left")
+
+        def close(self) -> None:
+            raise OSError("no space left at the end")
+
+    reports: list[tuple[str, float]] = []
+    times: list[float] = []
+    good = Collect()
+    summary = pipeline(
+        Source(100, fps=100.0), recorders=[good], viewers=[Bad()], real_time=True,
+        on_result=lambda result: times.append(time.monotonic()),
+        on_sink_error=lambda error: reports.append((str(error), time.monotonic())),
+    ).run()  # fmt: skip
+    ((text, reported_s),) = reports
+    assert text == "no space left"
+    assert reported_s < times[-1] - 0.2
+    assert good.frames == list(range(100))
+    assert [str(error) for error in summary.sink_errors] == ["no space left"]
 
 
 def test_the_work_ends_when_no_recorder_is_left() -> None:

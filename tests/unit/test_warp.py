@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtpose.detect.roi import Roi
+from rtpose.pose.detect.roi import Roi
 from rtpose.warp import warp
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)

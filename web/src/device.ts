@@ -1,10 +1,9 @@
-// What the browser draws with. Without a graphics card every triangle and every canvas costs the processor time that
-// finding people needs.
+// Whether there is a graphics card. Without one, every triangle and canvas takes processor time from finding people.
 
 /** Whether the browser draws in software. */
 export const DRAWS_IN_SOFTWARE = drawsInSoftware();
 
-/** For drawing that changes all the time: in software it is kept out of the detour over the graphics pipeline. */
+/** A context for drawing that changes all the time. In software it bypasses the graphics pipeline. */
 export function context2D(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
   return canvas.getContext("2d", { willReadFrequently: DRAWS_IN_SOFTWARE })!;
 }

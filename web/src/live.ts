@@ -1,53 +1,54 @@
-// What is known of a live stream while it runs: figures, the last minute, what is still to be drawn.
-import { LiveAngles } from "./angle-source";
-import type { PoseMessage } from "./decode";
-import { MotionBuffer } from "./motion-buffer";
-import type { Hello, Status } from "./protocol.generated";
+// What is known of a live stream: its status and rates, the last minute of motion, what is not drawn yet.
+import type { PoseMessage } from "./net/decode";
+import type { Hello, Status } from "./net/protocol.generated";
+import { STAGES, StreamMeter, type LiveStats } from "./net/stats";
+import { LiveAngles } from "./panels/angle-source";
+import { MotionBuffer } from "./recording/motion-buffer";
 import type { Skeleton } from "./skeleton";
-import { LiveStats, STAGES } from "./stats";
 
 export class Live {
   readonly angles: LiveAngles;
   readonly motion = new MotionBuffer();
-  status: Status = { type: "status", text: "ok", ended: false };
-  private readonly stats: readonly LiveStats[];
-  /** Of each source, what was given to the scene and is not in a picture yet. */
+  status: Status = { type: "status", text: "ok", ended: false, failures: [] };
+  private readonly meters: readonly StreamMeter[];
+  /** The message of each source that the scene has and no picture shows yet. */
   private readonly undrawn = new Map<number, { message: PoseMessage; arrivedMs: number }>();
 
   constructor(hello: Hello, skeleton: Skeleton) {
     this.angles = new LiveAngles(skeleton);
-    this.stats = hello.sources.map(() => new LiveStats(hello.server_ns, performance.now()));
+    this.meters = hello.sources.map(() => new StreamMeter(hello.server_ns, performance.now()));
   }
 
   arrived(message: PoseMessage): void {
     const arrivedMs = performance.now();
-    this.stats[message.source]!.arrived(message, arrivedMs);
+    this.meters[message.source]!.arrived(message, arrivedMs);
     this.undrawn.set(message.source, { message, arrivedMs });
     this.angles.add(message);
     this.motion.add(message);
   }
 
-  /** A picture was drawn: what is in it that was not before. */
+  /** A picture was drawn. Returns the messages that it shows for the first time. */
   drawn(): PoseMessage[] {
     const taken = [...this.undrawn.values()];
     this.undrawn.clear();
-    // The picture is handed to the screen before the next one is begun.
+    // The picture reaches the screen before the next one is started.
     requestAnimationFrame(() => {
       const nowMs = performance.now();
-      for (const { message, arrivedMs } of taken) this.stats[message.source]!.shown(message, arrivedMs, nowMs);
+      for (const { message, arrivedMs } of taken) this.meters[message.source]!.shown(message, arrivedMs, nowMs);
     });
     return taken.map(({ message }) => message);
   }
 
-  figures(): ReturnType<LiveStats["figures"]>[] {
+  /** Of each source. */
+  stats(): LiveStats[] {
     const nowMs = performance.now();
-    return this.stats.map((stats) => stats.figures(nowMs));
+    return this.meters.map((meter) => meter.stats(nowMs));
   }
 
-  /** ms of each of STAGES, of all sources. */
+  /** ms of each of STAGES, of all sources together. */
   stages(): number[][] {
     const nowMs = performance.now();
-    const each = this.stats.map((stats) => stats.stages(nowMs));
+    const each = this.meters.map((meter) => meter.stages(nowMs));
     return STAGES.map((_, stage) => each.flatMap((stages) => stages[stage]!));
   }
 }

@@ -1,6 +1,6 @@
-// What is drawn, whether it came over the socket or out of a file.
+// What is drawn, whether it comes from the socket or from a file.
 
-/** Who somebody is: ids are given for each source by itself. */
+/** Identifies a person; ids are per source. */
 export interface Who {
   /** Index of the camera or video. */
   source: number;
@@ -40,7 +40,7 @@ export interface PlacedPerson extends Who {
 
 /** Below this a joint is not drawn: nothing is known about it. */
 export const LEAST_CONFIDENCE = 0.1;
-/** Below this a joint is drawn faint: it is a guess. */
+/** Below this a joint is drawn faint: low confidence. */
 export const SURE_CONFIDENCE = 0.5;
 
 /** Camera space -> viewer axes, (x, y, z) -> (x, -y, -z), with the root added. */
@@ -74,7 +74,7 @@ export function isSame(a: Who, b: Who): boolean {
   return a.source === b.source && a.id === b.id;
 }
 
-/** What people read. several: whether there are several sources. */
+/** The name shown for a person. several: whether there are several sources. */
 export function personName({ source, id }: Who, several: boolean): string {
   const own = id < 0 ? "person" : String(id);
   return several ? `${source + 1}·${own}` : id < 0 ? own : `person ${id}`;

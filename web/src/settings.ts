@@ -7,7 +7,7 @@ export const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4] as const;
 export interface Values {
   style: (typeof STYLES)[number];
   theme: (typeof THEMES)[number];
-  /** Keep people in the middle. */
+  /** Keep people centred. */
   follow: boolean;
   trails: boolean;
   /** The names of all joints. */
@@ -33,7 +33,7 @@ export class Settings {
   private readonly listeners = new Map<Name, ((value: never) => void)[]>();
 
   constructor() {
-    // A phone has room for the figures only on demand.
+    // On a phone the stats are collapsed at first.
     const roomy = !matchMedia("(max-width: 640px)").matches;
     this.values = {
       style: "capsules", theme: "auto", follow: true, trails: true, names: false, scale: true,
@@ -48,14 +48,14 @@ export class Settings {
     return this.values[name];
   }
 
-  /** A value that this setting cannot have changes nothing. */
+  /** An invalid value changes nothing. */
   set<N extends Name>(name: N, value: Values[N]): void {
     if (!this.fits(name, value) || this.values[name] === value) return;
     this.values[name] = value;
     try {
       localStorage.setItem(STORED_AS, JSON.stringify(this.values));
     } catch {
-      // A browser that keeps nothing: the choice holds as long as the page is open.
+      // The browser stores nothing: the choice holds while the page is open.
     }
     for (const act of this.listeners.get(name) ?? []) act(value as never);
   }
@@ -70,7 +70,7 @@ export class Settings {
     this.set(name, choices[(choices.indexOf(this.values[name]) + 1) % choices.length] as never);
   }
 
-  /** Act on the value now and whenever it changes. */
+  /** Call `act` with the value, now and whenever it changes. */
   on<N extends Name>(name: N, act: (value: Values[N]) => void): void {
     this.listeners.set(name, [...(this.listeners.get(name) ?? []), act as (value: never) => void]);
     act(this.values[name]);

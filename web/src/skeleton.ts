@@ -20,7 +20,7 @@ export interface Skeleton {
   jointRadius: readonly number[];
 }
 
-/** Where nobody says otherwise. */
+/** Unless the server gives others. */
 const [LEFT_COLOR, RIGHT_COLOR, MIDDLE_COLOR] = ["#2f9bff", "#ff7a3d", "#d5d9e2"];
 
 /** [last word of the joint's name, radius of the bone that ends there, radius of its bead]. */

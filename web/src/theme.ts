@@ -1,4 +1,4 @@
-// Dark or light: as the system has it, or as chosen. The page's colours are in style.css, the scene's are here.
+// Dark or light: the system's theme or the chosen one. The page's colours are in style.css, the scene's are here.
 import type { Settings } from "./settings";
 
 export interface Palette {
@@ -40,7 +40,7 @@ export function connectTheme(settings: Settings, apply: (palette: Palette) => vo
   settings.on("theme", update);
 }
 
-/** Choose the one that is not shown now. */
+/** Switch to the theme that is not shown now. */
 export function switchTheme(settings: Settings): void {
   settings.set("theme", document.documentElement.dataset["theme"] === "dark" ? "light" : "dark");
 }

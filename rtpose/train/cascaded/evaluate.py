@@ -1,4 +1,4 @@
-"""How good a network for pictures is: each person by themselves, and all people of a picture with matching."""
+"""Evaluates estimators on labelled pictures: each person alone, and all people of a picture with matching."""
 
 from __future__ import annotations
 
@@ -7,59 +7,61 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from rtpose import metrics
-from rtpose.backends import load_backend
-from rtpose.detect import open_detector, open_finder
+from rtpose.config import RunSettings
 from rtpose.errors import ConfigError, InputError, ModelError
-from rtpose.estimate.cascaded import CascadedEstimator, CascadedNetwork
-from rtpose.estimate.two_stage import TwoStageEstimator
 from rtpose.geometry import DEFAULT_HEIGHT_M
-from rtpose.lift.lifter import NetworkLifter
+from rtpose.networks.backends import load_backend
+from rtpose.networks.options import LoadOptions
+from rtpose.networks.weights import cascaded_file
+from rtpose.pose.cascaded.estimator import CascadedNetwork
+from rtpose.pose.estimators import open_estimators
+from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.skeleton import H36M17
-from rtpose.track.nearest import NearestTracker
 from rtpose.train.cascaded.pictures import SEEN_AT_LEAST, LabelledPicture, PersonLabels, Pictures, usable
-from rtpose.train.datasets.posenet import PictureFolder
-from rtpose.types import Float32, Frame
-from rtpose.weights import cascaded_file
+from rtpose.train.data.readers.posenet_release import PictureSet
+from rtpose.types import Estimator, Float32, Frame
 
 MUPOTS_JOINTS = H36M17.indices(
     "head", "thorax", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
     "right_hip", "right_knee", "right_foot", "left_hip", "left_knee", "left_foot",
 )  # fmt: skip
-"""The 14 joints of MuPoTS-3D's 3DPCK, as far as h36m17 has them: its program leaves out the root, which is right by
-definition, and the spine."""
+"""The 14 joints of MuPoTS-3D's 3DPCK, in h36m17. Its program leaves out the root, which is exact by definition, and the
+spine."""
 MATCHED_JOINTS = MUPOTS_JOINTS[1:]
-"""By which people are matched: its program does so by these 13, without the head."""
+"""The 13 joints used to match people, as in MuPoTS-3D's program: without the head."""
 REACH = 0.1
-"""A joint is near, when people are matched, within that part of the longer side of the true person's box. MuPoTS-3D's
-program takes 40 px in pictures 2048 px wide; rendered pictures are far smaller."""
+"""For matching, a joint is near within this share of the longer side of the true box. MuPoTS-3D's program uses 40 px in
+pictures 2048 px wide; rendered pictures are far smaller."""
 TWO_STAGE = "two-stage"
-"""The default estimator, detector and lifter, to compare with: it takes whole pictures, or the true 2D joints."""
+"""The default estimator (detector and lifter), for comparison. It takes whole pictures, or the true 2D joints."""
 VISIBLE = ((14, 17), (11, 13), (SEEN_AT_LEAST, 10))
-"""How many joints of somebody are to be seen, in three groups: what is hidden can only be guessed."""
-MOST_PEOPLE = 10
-"""In one picture, where boxes come from the person detector."""
-INPUTS = {"gt": "cut out by true boxes", "detected": "cut out by the squares of {}'s person detector"}
-INPUTS_TWO_STAGE = {"gt": "from the true 2D joints, hidden ones too", "detected": "found by {}"}
-SCALE = "none: poses are of the size that the network gives them"
-SCALE_TWO_STAGE = f"none: everybody is taken to be {DEFAULT_HEIGHT_M:.2f} m tall"
+"""Three groups of people by their number of visible joints, since hidden joints can only be guessed."""
+MOST_DETECTED = 10
+"""Most people in one picture if boxes come from the person detector."""
+INPUTS = {"gt": "cut out by true boxes", "detected": "cut out by the boxes of {}'s person detector"}
+INPUTS_TWO_STAGE = {"gt": "from the true 2D joints, including hidden ones", "detected": "found by {}"}
+CASCADED_SCALE_NOTE = "none: poses have the size that the network predicts"
+TWO_STAGE_SCALE_NOTE = f"none: everybody is assumed to be {DEFAULT_HEIGHT_M:.2f} m tall"
 ROOT_DEPTH = (
-    "the root's depth comes from the person's size in the picture and the camera's focal length, assuming that the "
-    "pose has the person's true size"
+    "the root's depth follows from the person's size in the picture and the focal length, assuming that the pose has "
+    "the person's true size"
 )
 
 
-def is_for_pictures(name_or_path: str) -> bool:
-    """Whether `rtpose eval` is asked about `cascaded` or `two-stage`; False also for what is no network at all."""
+def evaluated_on_pictures(name_or_path: str) -> bool:
+    """Whether `rtpose eval` evaluates this on pictures: `cascaded`, its files, or `two-stage`. False for anything
+    else."""
     if name_or_path in ("cascaded", TWO_STAGE):
         return True
     if not name_or_path.endswith(".onnx"):
         return False
     try:
-        return '"crop"' in load_backend("openvino", Path(name_or_path)).metadata.get("normalisation", "")
+        return '"crop"' in load_backend(Path(name_or_path)).metadata.get("normalisation", "")
     except ModelError:
         return False
 
@@ -75,7 +77,7 @@ class _Found:
 
 @dataclass(frozen=True)
 class _People:
-    """What became of each true person, (Q,). NaN in `root_mm` for those whom no estimate was matched to."""
+    """The result for each true person, (Q,). `root_mm` is NaN for people without a matched estimate."""
 
     count: NDArray[Any]
     """People in the same picture."""
@@ -100,15 +102,15 @@ class _People:
 
 
 def _mean_of(rows: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Each figure's mean over the rows that have it: every sequence counts once, as in MuPoTS-3D's tables; people are
-    counted together."""
+    """Mean of each figure over the rows that have it. Each sequence counts once, as in MuPoTS-3D's tables; numbers of
+    people are added up."""
     columns = {key: np.array([row[key] for row in rows]) for key in rows[0]}
     means = {key: _mean(column[np.isfinite(column)]) for key, column in columns.items()}
     return {**means, **{key: int(columns[key].sum()) for key in ("people", "matched")}}
 
 
 def _number(name: str) -> tuple[int, str]:
-    """TS2 comes before TS10."""
+    """Sort key: TS2 before TS10."""
     digits = "".join(c for c in name if c.isdigit())
     return int(digits or 0), name
 
@@ -121,38 +123,37 @@ def evaluate_pictures(
     name_or_path: str, pictures: Pictures, *, name: str, input_kind: str = "gt", backend: str = "openvino",
     detector: str = "blazepose",
 ) -> dict[str, Any]:  # fmt: skip
-    """`rtpose eval` of a network for pictures, or of `TWO_STAGE`: its figures as one object (see the README).
+    """`rtpose eval` of `cascaded` or of `TWO_STAGE`: its figures as one JSON object.
 
-    name: of the pictures. input_kind: see `INPUTS`. detector: which finds people for "detected".
-    Each person by themselves: errors of the root-relative pose, of the people who have an estimate. Several people:
-    3DPCK with matching, where somebody missed counts as wrong.
-    Errors: `ConfigError` for another kind of input, `InputError` for pictures without 3D labels, and those of
+    name: name of the pictures. input_kind: see `INPUTS`. detector: finds people for the input "detected".
+    Single person: errors of the root-relative pose, for people with an estimate. Several people: 3DPCK with matching,
+    where missed people count as wrong.
+    Errors: `ConfigError` for an unknown kind of input, `InputError` for pictures without 3D labels, and those of
     `CascadedNetwork`.
     """
     if input_kind not in INPUTS:
-        raise ConfigError(f"no input '{input_kind}' for a network for pictures: choose {' or '.join(INPUTS)}")
+        raise ConfigError(f"unknown input '{input_kind}' for pictures: choose {' or '.join(INPUTS)}")
     network: CascadedNetwork | None = None
     lifter: NetworkLifter | None = None
-    estimator: CascadedEstimator | TwoStageEstimator | None = None
+    estimator: Estimator | None = None
+    settings = RunSettings(detector=detector, backend=backend, persons=MOST_DETECTED)
     if name_or_path == TWO_STAGE:
-        lifter = NetworkLifter(backend=backend)
+        lifter = NetworkLifter(options=LoadOptions(backend))
         of_lifter = lifter.describe()
         shown, sha256 = f"true 2D joints + {of_lifter['lifter']}", of_lifter["lifter_sha256"]
         if input_kind == "detected":
-            estimator = TwoStageEstimator(
-                detector, open_detector(detector, persons=MOST_PEOPLE), NearestTracker(), lifter
-            )
+            estimator = open_estimators(settings).each[0]
             shown = str(estimator.describe()["estimator"])
     else:
-        network = CascadedNetwork(cascaded_file(None if name_or_path == "cascaded" else name_or_path), backend=backend)
+        file = cascaded_file(None if name_or_path == "cascaded" else name_or_path)
+        network = CascadedNetwork(file, options=LoadOptions(backend))
         if input_kind == "detected":
-            estimator = CascadedEstimator(
-                network, open_finder(detector), NearestTracker(), persons=MOST_PEOPLE, finder_name=detector
-            )
+            cascaded = msgspec.structs.replace(settings, estimator="cascaded", cascaded=str(network.file))
+            estimator = open_estimators(cascaded).each[0]
         shown, sha256 = network.facts["name"], network.sha256
     poses: list[tuple[Float32, Float32, NDArray[np.int64]]] = []
     people: list[_People] = []
-    sequence_of = pictures.sequence if isinstance(pictures, PictureFolder) else lambda i: ""
+    sequence_of = pictures.sequence if isinstance(pictures, PictureSet) else lambda i: ""
     sequences: list[str] = []  # of each true person
     estimates = 0
     for i in range(len(pictures)):
@@ -183,10 +184,10 @@ def evaluate_pictures(
         poses.append((found.pose_mm[own[own >= 0]], relative_mm[own >= 0], visible[own >= 0]))
         estimates += len(found.pose_mm)
     if not people:
-        raise InputError(f"{name} has nobody with 3D joints to compare with: give other pictures")
+        raise InputError(f"{name} has nobody with 3D joints to compare with: choose other pictures")
     estimate_mm, truth_mm, seen = (np.concatenate(part) for part in zip(*poses, strict=True))
     groups = {f"{low}-{high} joints visible": (seen >= low) & (seen <= high) for low, high in VISIBLE}
-    scale, source = (SCALE, INPUTS) if lifter is None else (SCALE_TWO_STAGE, INPUTS_TWO_STAGE)
+    scale, source = (CASCADED_SCALE_NOTE, INPUTS) if lifter is None else (TWO_STAGE_SCALE_NOTE, INPUTS_TWO_STAGE)
     joined = _People(*(np.concatenate([getattr(p, f.name) for p in people]) for f in fields(_People)))
     of = np.array(sequences)
     per_sequence = {name: joined.figures(of == name) for name in sorted(set(sequences) - {""}, key=_number)}
@@ -219,13 +220,13 @@ def evaluate_pictures(
 
 
 def _protocol(source: str, scale: str) -> str:
-    """How the figures were taken, in one line."""
+    """The evaluation protocol in one line."""
     return (
-        f"one person at a time, {source}; protocol 1: MPJPE, roots put together; protocol 2: "
+        f"one person at a time, {source}; protocol 1: MPJPE, root-aligned; protocol 2: "
         f"P-MPJPE, Procrustes with scale; scale: {scale}; left out: people with fewer than {SEEN_AT_LEAST} visible "
         f"joints. 3DPCK: within 150 mm, the {len(MUPOTS_JOINTS)} joints of MuPoTS-3D as a detector defines them (head: "
-        f"between the ears); people matched by {len(MATCHED_JOINTS)} joints within {REACH:g} of the box, somebody "
-        "missed counts as wrong; true bones: with the true bones' lengths, as MuPoTS-3D's program; absolute: "
+        f"between the ears); people matched by {len(MATCHED_JOINTS)} joints within {REACH:g} of the box, missed "
+        "people count as wrong; true bones: with the true bone lengths, as in MuPoTS-3D's program; absolute: "
         f"{ROOT_DEPTH}"
     )
 
@@ -241,7 +242,7 @@ def _by_boxes(network: CascadedNetwork, picture: LabelledPicture, persons: Seque
 
 
 def _by_joints(lifter: NetworkLifter, picture: LabelledPicture, persons: Sequence[PersonLabels]) -> _Found:
-    """What a detector without error would bring."""
+    """Lifted from the joints of a perfect detector."""
     joints_px = np.stack([person.joints_px for person in persons])
     keypoints = np.concatenate([joints_px, np.ones_like(joints_px[..., :1])], -1)
     lifter.reset()
@@ -249,7 +250,7 @@ def _by_joints(lifter: NetworkLifter, picture: LabelledPicture, persons: Sequenc
     return _Found(joints_px, 1000 * pose_m, 1000 * root_m)
 
 
-def _by_detector(estimator: CascadedEstimator | TwoStageEstimator, picture: LabelledPicture, number: int) -> _Found:
+def _by_detector(estimator: Estimator, picture: LabelledPicture, number: int) -> _Found:
     estimator.reset()
     found = estimator.estimate(Frame(picture.image, number, 0, float(number)), picture.camera)
     return _Found(
@@ -260,7 +261,7 @@ def _by_detector(estimator: CascadedEstimator | TwoStageEstimator, picture: Labe
 
 
 def _true_places(persons: Sequence[PersonLabels]) -> tuple[Float32, Float32]:
-    """(Q, 17, 2) pixels, NaN for joints that are not to be seen; (Q,) pixels within which a joint is near."""
+    """(Q, 17, 2) pixels, NaN for hidden joints; (Q,) pixels within which a joint is near."""
     joints = np.stack([np.where(p.visible[:, None], p.joints_px, np.float32(np.nan)) for p in persons])
     boxes = np.stack([p.box_px for p in persons])
     return joints, REACH * (boxes[:, 2:] - boxes[:, :2]).max(1)
@@ -286,7 +287,7 @@ def _compared(found: _Found, truth_mm: Float32, rows: NDArray[np.int64]) -> _Peo
 
 
 def _single(estimate_mm: Float32, truth_mm: Float32) -> dict[str, Any]:
-    """The figures that lifters have, too; the pictures are no motion, so there is no acceleration."""
+    """The figures that lifters also have. Single pictures have no acceleration."""
     return {
         "poses": len(truth_mm),
         "mpjpe_mm": _mean(metrics.mpjpe(estimate_mm, truth_mm)),

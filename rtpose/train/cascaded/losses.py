@@ -1,4 +1,4 @@
-"""The losses of `cascaded`, Eq. 2, 3, 4 and 9. Labels that a picture does not have are masked out."""
+"""The losses of `cascaded`, Eq. 2, 3, 4 and 9. Missing labels are masked out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rtpose.models.cascaded import REFERENCE_M
+from rtpose.modules.cascaded import REFERENCE_M
 from rtpose.skeleton import H36M17
 
 
@@ -21,9 +21,9 @@ def heatmap_loss(estimate: Tensor, target: Tensor, labelled: Tensor) -> Tensor:
 
 def ordinal_loss(scores: Tensor, depth: Tensor, where: Tensor) -> Tensor:
     """Eq. 4 with Eq. 5, P_c = P(depth bin > c) for c = 0 .. C - 1: -(sum of log P_c for c < d, log(1 - P_c) for
-    c >= d), mean over the pixels that have a depth and over the channels.
+    c >= d), mean over the channels and over the pixels with a depth.
 
-    The equation prints the log-likelihood and numbers the channels from 1; its negative is minimised.
+    The paper prints the log-likelihood with channels numbered from 1; its negative is minimised.
     scores: (N, C, H, W) before the sigmoid. depth: (N, H, W) bins. where: (N, H, W) bool.
     """
     channels = torch.arange(scores.shape[1], device=scores.device)[None, :, None, None]
@@ -35,12 +35,12 @@ def ordinal_loss(scores: Tensor, depth: Tensor, where: Tensor) -> Tensor:
 def coordinate_loss(estimate: Tensor, target: Tensor, inside: Tensor, has_depth: Tensor) -> Tensor:
     """Absolute difference of the 2.5D joints (N, J, 3) in voxels, mean over joints and axes.
 
-    inside: (N, J) bool, x and y are known and the soft-argmax can reach them.
+    inside: (N, J) bool, x and y are known and inside the crop.
     has_depth: (N,) bool; the z loss of 2D-only pictures is zero.
     """
     mask = torch.stack([inside, inside, inside & has_depth[:, None]], -1)
     filled = torch.where(mask, target, torch.zeros_like(target))
-    # Divided by what complete labels would count, so that a picture's x and y weigh the same with and without z.
+    # Divided by the count of complete labels, so that x and y have the same weight with and without z.
     count = inside.sum().clamp(min=1) * target.shape[-1]
     return ((estimate - filled).abs() * mask).sum() / count
 
@@ -51,16 +51,16 @@ def pose_loss(estimate: Tensor, target: Tensor) -> Tensor:
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the values where the mask is set; 0 if it is nowhere. Values behind the mask may be NaN."""
+    """Mean of the values where the mask is set; 0 if the mask is empty. Masked values may be NaN."""
     kept = torch.where(mask, values, torch.zeros_like(values))
     return kept.sum() / mask.sum().clamp(min=1)
 
 
 def neck_to_knee(poses: Tensor) -> Tensor:
-    """Geo of Eq. 10: the way from neck to knee along the bones, mean of both sides. (N, J, 3) -> (N,), same unit.
+    """Geo of Eq. 10: distance from neck to knee along the bones, mean of both sides. (N, J, 3) -> (N,), same unit.
 
-    The neck is the joint between the shoulders, which h36m17 calls thorax: from there the bones of Human3.6M's people
-    (0.26, 0.23, 0.13 and 0.44 m of its first subject) come near the paper's 1.077 m, from the joint above it to 1.19 m.
+    The neck is the joint between the shoulders (thorax in h36m17): from there, the bones of Human3.6M's first subject
+    (0.26, 0.23, 0.13 and 0.44 m) add up to about the paper's 1.077 m; from the joint above it, to 1.19 m.
     """
     length = {}
     for child, parent in H36M17.bones:
@@ -72,6 +72,7 @@ def neck_to_knee(poses: Tensor) -> Tensor:
 
 
 def normalised_size(poses: Tensor) -> tuple[Tensor, Tensor]:
-    """Eq. 10: poses (N, J, 3) in metres with 1.077 m from neck to knee, and the logarithm of the size they had."""
+    """Eq. 10: scale poses (N, J, 3) to 1.077 m from neck to knee. Returns them and the logarithm of their original
+    size."""
     factor = neck_to_knee(poses).clamp(min=1e-6) / REFERENCE_M
     return poses / factor[:, None, None], factor.log()

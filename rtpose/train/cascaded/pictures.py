@@ -1,4 +1,4 @@
-"""Pictures of people with labels, as training wants them, and batches of crops made of them."""
+"""Labelled pictures of people, and batches of augmented crops made from them."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from typing import Protocol
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rtpose.detect.roi import Roi
 from rtpose.errors import InputError
-from rtpose.estimate.crop_codec import CropCodec
+from rtpose.pose.cascaded.crop_codec import CropCodec
+from rtpose.pose.detect.roi import Roi
 from rtpose.skeleton import H36M17
 from rtpose.train.cascaded.settings import AugmentSettings
 from rtpose.types import Camera, Float32, Image
 
 SEEN_AT_LEAST = 6
-"""Someone with fewer visible joints is no training example: nobody could say how the rest stands."""
+"""People with fewer visible joints are not used for training: the rest of the pose would be a guess."""
 LARGEST_BOX = 3.0
-"""Longer side of a person's box in longer sides of the picture."""
+"""Largest size of a person's box relative to the picture (longer sides)."""
 
 
 class PersonLabels(Protocol):
@@ -36,7 +37,7 @@ class PersonLabels(Protocol):
 
     @property
     def joints_m(self) -> Float32 | None:
-        """(17, 3) metres, camera space; None where only 2D is known."""
+        """(17, 3) metres, camera space; None without 3D labels."""
         ...
 
     @property
@@ -51,7 +52,7 @@ class PersonLabels(Protocol):
 
 
 class LabelledPicture(Protocol):
-    """A picture with everyone in it."""
+    """A picture with the labels of everyone in it."""
 
     @property
     def image(self) -> Image:
@@ -66,7 +67,7 @@ class LabelledPicture(Protocol):
 
 
 class Pictures(Protocol):
-    """Rendered people, or a data set."""
+    """A sequence of labelled pictures: rendered people or a data set."""
 
     def __len__(self) -> int: ...
 
@@ -74,7 +75,7 @@ class Pictures(Protocol):
 
 
 @dataclass(frozen=True)
-class Example:
+class LabelledCrop:
     """One crop with its labels. See `CropCodec`."""
 
     crop: Image
@@ -87,7 +88,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops and labels as tensors. Labels that there are not stand as 0."""
+    """Crops and labels as tensors. Missing labels are 0."""
 
     image: Tensor
     """(N, 3, S, S) normalised."""
@@ -96,9 +97,9 @@ class Batch:
     pose: Tensor
     """(N, 17, 3) metres."""
     labelled: Tensor
-    """(N, 17) bool: x and y are known."""
+    """(N, 17) bool: x and y are labelled."""
     inside: Tensor
-    """(N, 17) bool: known and inside the crop."""
+    """(N, 17) bool: labelled and inside the crop."""
     has_depth: Tensor
     """(N,) bool."""
 
@@ -107,7 +108,7 @@ class Batch:
         return Batch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
-def example(picture: LabelledPicture, person: PersonLabels, roi: Roi, codec: CropCodec) -> Example:
+def labelled_crop(picture: LabelledPicture, person: PersonLabels, roi: Roi, codec: CropCodec) -> LabelledCrop:
     """Cut a person out."""
     plane = codec.encode_joints(person.joints_px, roi)
     if person.joints_m is None:
@@ -115,19 +116,19 @@ def example(picture: LabelledPicture, person: PersonLabels, roi: Roi, codec: Cro
     else:
         pose = codec.encode_pose(person.joints_m, roi, picture.camera)
     joints = np.concatenate([plane, codec.encode_depth(pose[:, 2:])], 1)
-    return Example(codec.crop(picture.image, roi), joints, pose)
+    return LabelledCrop(codec.crop(picture.image, roi), joints, pose)
 
 
-def flipped(one: Example, codec: CropCodec) -> Example:
-    """Seen in a mirror: left joints become right ones."""
+def flipped(one: LabelledCrop, codec: CropCodec) -> LabelledCrop:
+    """The mirrored crop, with left and right joints swapped."""
     joints, pose = one.joints[H36M17.twins].copy(), one.pose[H36M17.twins].copy()
     joints[:, 0] = codec.heatmap_px - 1 - joints[:, 0]
     pose[:, 0] *= -1
-    return Example(np.ascontiguousarray(one.crop[:, ::-1]), joints, pose)
+    return LabelledCrop(np.ascontiguousarray(one.crop[:, ::-1]), joints, pose)
 
 
 def augmented_roi(roi: Roi, settings: AugmentSettings, rng: np.random.Generator) -> Roi:
-    """Another square around the same person: shifted, scaled, turned."""
+    """A randomly shifted, scaled and rotated square around the same person."""
     side = roi.side * (1 + settings.scale * rng.uniform(-1, 1))
     dx, dy = settings.shift * roi.side * rng.uniform(-1, 1, 2)
     turned = rng.random() < settings.rotation_share
@@ -136,7 +137,7 @@ def augmented_roi(roi: Roi, settings: AugmentSettings, rng: np.random.Generator)
 
 
 def repainted(crop: Image, settings: AugmentSettings, rng: np.random.Generator) -> Image:
-    """Other colours, and perhaps a patch in front: the labels stay."""
+    """Random colour changes, and sometimes an occluding patch. Labels do not change."""
     strength = 1 + settings.colour * rng.uniform(-1, 1, 3)
     out = np.clip(crop * strength.astype(np.float32), 0, 255).astype(np.uint8)
     if rng.random() < settings.occlusion_share:
@@ -144,40 +145,40 @@ def repainted(crop: Image, settings: AugmentSettings, rng: np.random.Generator) 
         area, shape = rng.uniform(0.01, 0.25) * size**2, math.exp(rng.uniform(-1, 1))
         width, height = (min(size - 1, max(1, round(math.sqrt(v)))) for v in (area * shape, area / shape))
         x, y = rng.integers(0, size - width), rng.integers(0, size - height)
-        # From one colour to fine noise: coarse noise, blown up.
+        # Upscaled noise: from a single colour to fine noise.
         cells = int(rng.integers(1, 9))
         patch = rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
         out[y : y + height, x : x + width] = cv2.resize(patch, (width, height), interpolation=cv2.INTER_LINEAR)
     return out
 
 
-def random_example(
+def random_crop(
     pictures: Pictures, codec: CropCodec, settings: AugmentSettings, rng: np.random.Generator
-) -> Example:
-    """A random person of a random picture, augmented. Errors: `InputError` where nobody is to be found."""
+) -> LabelledCrop:
+    """A random person from a random picture, augmented. Errors: `InputError` if 100 pictures have no usable person."""
     for _ in range(100):
         picture = pictures[int(rng.integers(len(pictures)))]
         people = [person for person in picture.people if usable(picture, person)]
         if people:
             break
     else:
-        raise InputError("100 pictures in a row have nobody with visible, labelled joints: give other --data")
+        raise InputError("100 random pictures have nobody with visible, labelled joints: choose other --data")
     person = people[int(rng.integers(len(people)))]
-    one = example(picture, person, augmented_roi(codec.roi(person.box_px), settings, rng), codec)
+    one = labelled_crop(picture, person, augmented_roi(codec.roi(person.box_px), settings, rng), codec)
     if settings.flip and rng.random() < 0.5:
         one = flipped(one, codec)
-    return Example(repainted(one.crop, settings, rng), one.joints, one.pose)
+    return LabelledCrop(repainted(one.crop, settings, rng), one.joints, one.pose)
 
 
 def usable(picture: LabelledPicture, person: PersonLabels) -> bool:
-    """Whether enough of someone is to be seen, and not only from so near that the crop would be nearly empty."""
+    """Whether enough joints are visible, and the person is not so close that the crop would be nearly empty."""
     x0, y0, x1, y1 = person.box_px
     seen = person.visible & np.isfinite(person.joints_px).all(-1)
     return int(seen.sum()) >= SEEN_AT_LEAST and max(x1 - x0, y1 - y0) <= LARGEST_BOX * max(picture.image.shape)
 
 
 def everyone(pictures: Pictures, order: Iterable[int] | None = None) -> Iterator[tuple[LabelledPicture, PersonLabels]]:
-    """All usable people, picture by picture. order: of the pictures, where it is not their own."""
+    """All usable people, picture by picture. order: indices of the pictures; None: all in order."""
     for i in range(len(pictures)) if order is None else order:
         picture = pictures[i]
         for person in picture.people:
@@ -185,8 +186,8 @@ def everyone(pictures: Pictures, order: Iterable[int] | None = None) -> Iterator
                 yield picture, person
 
 
-def collate(examples: list[Example], codec: CropCodec) -> Batch:
-    """Examples -> tensors."""
+def collate(examples: list[LabelledCrop], codec: CropCodec) -> Batch:
+    """Crops -> tensors."""
     joints = torch.from_numpy(np.stack([one.joints for one in examples]))
     pose = torch.from_numpy(np.stack([one.pose for one in examples]))
     plane = joints[..., :2]
@@ -199,3 +200,10 @@ def collate(examples: list[Example], codec: CropCodec) -> Batch:
         inside=((plane >= -0.5) & (plane <= codec.heatmap_px - 0.5)).all(-1),  # False for NaN
         has_depth=pose.isfinite().all(-1).all(-1),
     )
+
+
+def shrunk(images: Tensor, side: int) -> Tensor:
+    """(N, 3, S, S) -> (N, 3, side, side); side is at most S."""
+    if side == images.shape[-1]:
+        return images
+    return F.interpolate(images, (side, side), mode="bilinear", antialias=True)

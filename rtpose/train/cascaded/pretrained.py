@@ -1,9 +1,10 @@
-"""Weights for the trunk that were learned elsewhere."""
+"""Initial weights: a pretrained trunk, or an earlier training."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from rtpose import model_files
-from rtpose.backends.openvino import read_network
 from rtpose.errors import ConfigError, InputError
-from rtpose.models.blazepose_trunk import BlazePoseTrunk
-from rtpose.models.resnet import ResNet, load_imagenet
+from rtpose.modules.blazepose_trunk import BlazePoseTrunk
+from rtpose.modules.resnet import ResNet, load_imagenet
+from rtpose.networks import downloads
+from rtpose.networks.backends.openvino import read_network
 from rtpose.train.cascaded.settings import CascadedSettings
 
 _LANDMARKS = "pose_landmark_full.tflite"
@@ -26,18 +27,18 @@ _CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
 
 def load_trunk(trunk: ResNet | BlazePoseTrunk, settings: CascadedSettings) -> None:
-    """Fill the trunk as the settings say, and freeze what they say is not to learn.
+    """Load and freeze the trunk's weights as the settings say.
 
-    Errors: those of `load_imagenet` and `model_files.ensure`; `ModelError` for another version of BlazePose;
-    `ConfigError` for a part that this trunk has not.
+    Errors: those of `load_imagenet` and `downloads.ensure`; `ModelError` for another version of BlazePose;
+    `ConfigError` for `trunk_learns=late` with another trunk.
     """
     if isinstance(trunk, BlazePoseTrunk):
         count = sum(isinstance(module, nn.Conv2d) for module in trunk.modules())
-        trunk.load(convolutions(model_files.ensure(_LANDMARKS), count))
+        trunk.load(convolutions(downloads.ensure(_LANDMARKS), count))
     elif settings.imagenet is not None:
         load_imagenet(trunk, Path(settings.imagenet))
     if settings.trunk_learns == "late" and not isinstance(trunk, BlazePoseTrunk):
-        raise ConfigError("trunk_learns: late is for trunk: blazepose; give all or nothing")
+        raise ConfigError("trunk_learns: late is for trunk: blazepose; set all or nothing")
     if settings.trunk_learns != "all":
         for parameter in convolution_parameters(trunk):
             parameter.requires_grad_(False)
@@ -48,61 +49,69 @@ def load_trunk(trunk: ResNet | BlazePoseTrunk, settings: CascadedSettings) -> No
 
 @dataclass(frozen=True)
 class Start:
-    """An earlier training to begin where it ended."""
+    """The result of an earlier training, to start from."""
 
     network: dict[str, Tensor]
-    """The weights that were best."""
+    """Its best weights."""
     about: dict[str, Any]
-    """`weights_sha256`, `step`, `settings` and `training_data`, for the facts of what is made from it."""
+    """`weights_sha256`, `step`, `settings` and `training_data`, for the metadata of networks trained from it."""
 
 
 def open_start(folder: Path) -> Start:
-    """The training in a folder, finished or stopped. Errors: `InputError` where there is none, or a damaged one."""
+    """Load the training in a folder, finished or not. Errors: `InputError` if it is missing or damaged."""
     file = folder / "best.pt"
     if not file.is_file():
-        raise InputError(f"{file} does not exist: --start wants the --out of an earlier training of cascaded")
+        raise InputError(f"{file} does not exist: give --start the --out of an earlier training of cascaded")
     try:
         best = torch.load(file, weights_only=True, map_location="cpu")
         data = json.loads((folder / "data.txt").read_text(encoding="utf-8"))
         settings = yaml.safe_load((folder / "settings.yaml").read_text(encoding="utf-8"))
         network, step = best["network"], int(best["step"])
     except Exception as error:  # torch has no error of its own for damaged files
-        raise InputError(f"{folder} is no training of cascaded, or damaged: name another one by --start") from error
+        raise InputError(f"{folder} is not a training of cascaded, or is damaged: choose another --start") from error
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     about = {"weights_sha256": sha256, "step": step, "settings": settings, "training_data": data}
     return Start(network, about)
 
 
 def begin_with(network: nn.Module, start: Start) -> None:
-    """Take its weights over. Errors: `ConfigError` for another network."""
+    """Load the weights of an earlier training. Errors: `ConfigError` for another network."""
     try:
         network.load_state_dict(start.network)
     except RuntimeError as error:  # torch lists every difference
-        raise ConfigError("--start is of another network: give it the same settings under network") from error
+        raise ConfigError("--start is of another network: use the same settings under network") from error
 
 
 def convolution_parameters(trunk: nn.Module) -> list[nn.Parameter]:
-    """All weights of its convolutions, and biases where they have some."""
+    """All weights and biases of its convolutions."""
     return [p for module in trunk.modules() if isinstance(module, nn.Conv2d) for p in module.parameters()]
 
 
 def convolutions(file: Path, count: int) -> list[tuple[Tensor, Tensor]]:
-    """Weight and bias of the first `count` convolutions of a network that OpenVINO reads, in the order in which they
-    are computed, shaped as torch's. Each must be followed by the addition of its bias. Errors: `ModelError`."""
-    found: list[tuple[Tensor, Tensor]] = []
+    """Weight and bias of the first `count` convolutions of a network file, in the order of computation, shaped as in
+    torch.
+
+    Each convolution must be followed by the addition of its bias. Errors: `ModelError`.
+    """
+    outputs: list[tuple[Any, Any, bool]] = []
     for node in read_network(file).get_ordered_ops():
-        if node.get_type_name() in _CONVOLUTIONS and len(found) < count:
-            weight = _constant(node.input_value(1))
-            if node.get_type_name() == "GroupConvolution":
-                weight = weight[:, 0]  # a group has one channel
+        if node.get_type_name() in _CONVOLUTIONS and len(outputs) < count:
             addition = next(iter(node.output(0).get_target_inputs())).get_node()
             terms = [addition.input_value(i) for i in range(2)]
             bias = next(term for term in terms if term.get_node().get_friendly_name() != node.get_friendly_name())
-            found.append((torch.from_numpy(weight), torch.from_numpy(_constant(bias).reshape(-1))))
-    return found
+            outputs.append((node.input_value(1), bias, node.get_type_name() == "GroupConvolution"))
+    values = iter(_constants([output for weight, bias, _ in outputs for output in (weight, bias)]))
+    return [
+        # A group has one channel.
+        (torch.from_numpy(next(values)[:, 0] if grouped else next(values)), torch.from_numpy(next(values).reshape(-1)))
+        for _, _, grouped in outputs
+    ]
 
 
-def _constant(output: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """What an output without inputs comes to: weights are stored as fp16 and turned about."""
-    part = ov.compile_model(ov.Model([output], [], "constant"), "CPU")
-    return np.array(part([])[0], np.float32)
+def _constants(outputs: Sequence[Any]) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
+    """The values of constant outputs: weights are stored as fp16 and transposed, so OpenVINO computes them."""
+    if not outputs:
+        return []
+    part = ov.compile_model(ov.Model(list(outputs), [], "constants"), "CPU")
+    results = part([])
+    return [np.array(results[i], np.float32) for i in range(len(outputs))]

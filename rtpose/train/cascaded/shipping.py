@@ -1,4 +1,4 @@
-"""A trained `cascaded` as a file that knows itself."""
+"""Writes a trained `cascaded` to ONNX, with its facts as metadata."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ import torch
 
 from rtpose import __version__
 from rtpose.skeleton import H36M17
-from rtpose.train.cascaded.loop import Trained
+from rtpose.train.cascaded.loop import TrainedCascaded
 from rtpose.train.cascaded.settings import CascadedSettings
-from rtpose.train.datasets.cmu import ACKNOWLEDGEMENT
-from rtpose.train.export import export_network
-from rtpose.train.shipping import git_revision
+from rtpose.train.data.readers.cmu import ACKNOWLEDGEMENT
+from rtpose.train.export import export_network, git_revision
 
 PAPER = "Deep Monocular 3D Human Pose Estimation via Cascaded Dimension-Lifting (Zhang et al., AAAI 2021)"
 
 
 def export_cascaded(
-    settings: CascadedSettings, trained: Trained, training_data: Mapping[str, Any], folder: Path
+    settings: CascadedSettings, trained: TrainedCascaded, training_data: Mapping[str, Any], folder: Path
 ) -> Path:
     """Write `cascaded.onnx` into `folder`, weights stored as fp16. Returns its path.
 
@@ -37,8 +36,8 @@ def export_cascaded(
         "joints": list(H36M17.joints),
         "input": f"image (N, 3, {size}, {size}) float32: RGB crop of one person, normalised",
         "output": "joints (N, J, 3) voxels; pose (N, J, 3) relative to the root; confidence (N, J) 0..1",
-        "output_space": "x right, y down, z away from a camera that looks at the crop's middle",
-        "output_units": "metres, of the person's own size as far as a crop tells it",
+        "output_space": "x right, y down, z away from a camera that looks at the centre of the crop",
+        "output_units": "metres, at the size that the crop suggests",
         "normalisation": settings.codec().facts(),
         "training_data": {**training_data, "acknowledgement": ACKNOWLEDGEMENT},
         "command": "rtpose train cascaded, with the settings below",

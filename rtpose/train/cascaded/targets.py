@@ -1,4 +1,4 @@
-"""What the blocks of `cascaded` are to answer: heatmaps, bone heatmaps, depth volumes. torch, whole batches.
+"""Training targets of the blocks of `cascaded`: heatmaps, bone heatmaps, depth volumes. Batches of torch tensors.
 
 N pictures, J joints, B bones, H x W heatmaps, C depth channels. Joints are x, y in heatmap pixels.
 """
@@ -23,9 +23,9 @@ def joint_heatmaps(joints: Tensor, size: int, sigma: float) -> Tensor:
 
 
 def bone_heatmaps(joints: Tensor, size: int, sigma: float) -> Tensor:
-    """A Gaussian around the stretch between a bone's ends, Eq. 1: (N, J, 2) -> (N, B, H, W), as in `Skeleton.bones`.
+    """A Gaussian around each bone, Eq. 1: (N, J, 2) -> (N, B, H, W), in the order of `Skeleton.bones`.
 
-    The equation prints the distance without a square; the text calls it Gaussian, so it is squared here.
+    The equation prints the distance without a square, but the text calls it Gaussian: it is squared here.
     """
     start, end = joints[:, _PARENT][:, :, None, None], joints[:, _CHILD][:, :, None, None]  # (N, B, 1, 1, 2)
     places = torch.arange(size, dtype=joints.dtype, device=joints.device)
@@ -37,26 +37,26 @@ def bone_heatmaps(joints: Tensor, size: int, sigma: float) -> Tensor:
 
 
 def bone_sigma(epoch: int, settings: TargetSettings) -> float:
-    """Sigma of the bone heatmaps in epoch 0, 1, …: from coarse to fine."""
+    """Sigma of the bone heatmaps in epoch 0, 1, …, from coarse to fine."""
     first, last = settings.bone_sigma_px
     return first + (last - first) * min(1.0, epoch / settings.bone_sigma_epochs)
 
 
 def bones_labelled(labelled: Tensor) -> Tensor:
-    """(N, J) bool -> (N, B) bool: both ends are."""
+    """Joint labelled (N, J) bool -> both ends of the bone labelled (N, B) bool."""
     return labelled[:, _PARENT] & labelled[:, _CHILD]
 
 
 def depth_bins(channels: Tensor, count: int) -> Tensor:
-    """Depth counted in channels from the middle of the first -> the channel 0 .. count - 1 that it lies in; what is
-    beyond the range goes to the ends. Section "Depth-Centric Block"."""
+    """Depth in channels, from the middle of the first one -> index 0 .. count - 1 of its channel, clamped to the range.
+    Section "Depth-Centric Block"."""
     return (channels + 0.5).floor().clamp(0, count - 1).long()
 
 
 def depth_volumes(heatmaps: Tensor, bins: Tensor, count: int) -> Tensor:
     """Each joint's heatmap (N, J, H, W) in the channel of its depth bin (N, J): (N, C, H, W).
 
-    Several joints may share a channel; where they overlap the larger value stays.
+    Joints may share a channel; where they overlap, the larger value is kept.
     """
     n, joints, height, width = heatmaps.shape
     volumes = heatmaps.new_zeros(n, count, height, width)
@@ -65,7 +65,7 @@ def depth_volumes(heatmaps: Tensor, bins: Tensor, count: int) -> Tensor:
 
 
 def pixel_depths(heatmaps: Tensor, bins: Tensor, at_least: float) -> tuple[Tensor, Tensor]:
-    """d(w, h) of Eq. 4: the depth bin (N, H, W) of the joint whose heatmap is largest there, and where (N, H, W) that
-    heatmap is at least `at_least`. Elsewhere a picture has no depth label."""
+    """d(w, h) of Eq. 4: depth bin (N, H, W) of the joint with the largest heatmap at each pixel, and a mask (N, H, W)
+    of the pixels where that heatmap is at least `at_least`. Other pixels have no depth label."""
     peak, joint = heatmaps.max(1)
     return bins.gather(1, joint.flatten(1)).view_as(joint), peak >= at_least

@@ -1,1 +1,1 @@
-"""Rendered people: a body model moved by motion capture, clothed, lit and drawn. Needs the extra `synth`."""
+"""Rendered people: a body model animated by motion capture, dressed, lit and drawn. Needs the extra `synth`."""

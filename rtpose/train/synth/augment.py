@@ -1,7 +1,7 @@
-"""Another look at a labelled picture: turned, mirrored, moved, scaled, recoloured. Its labels stay exact.
+"""Augments a labelled picture: rotation, mirroring, shift, scale, colours. Its labels stay exact.
 
-All changes of the window are ones that a camera could have made: turning a picture about any point is a roll of
-the camera with another principal point, mirroring is the mirrored world.
+All geometric changes correspond to a real camera: a rotation about any point is a roll of the camera with another
+principal point, and mirroring is a mirrored world.
 """
 
 from __future__ import annotations
@@ -12,28 +12,30 @@ import cv2
 import numpy as np
 
 from rtpose.skeleton import H36M17
-from rtpose.train.synth.dataset import Person, Picture
+from rtpose.train.synth.people import RenderedPerson, RenderedPicture
 from rtpose.types import Camera, Image
 
 
 @dataclass(frozen=True)
 class Looks:
-    """How much pictures are changed."""
+    """Strength of the augmentation."""
 
     turn_deg: float = 15.0
-    """Standard deviation of the turn; at most three times as much."""
+    """Standard deviation of the rotation, clipped to three times this."""
     turned: float = 0.6
-    """Share of the pictures that are turned."""
+    """Share of rotated pictures."""
     mirrored: float = 0.5
     scale: float = 0.12
-    """Standard deviation of the scale's logarithm."""
+    """Standard deviation of the log scale."""
     shift: float = 0.05
-    """Largest shift, in widths of the window."""
+    """Largest shift as a share of the window's width."""
     colour: float = 0.12
-    """Standard deviation of the logarithm of brightness and contrast; half of it of each colour's."""
+    """Standard deviation of log brightness and log contrast; half of it for each colour channel."""
 
 
-def seen_again(picture: Picture, size: int, rng: np.random.Generator, looks: Looks | None = None) -> Picture:
+def seen_again(
+    picture: RenderedPicture, size: int, rng: np.random.Generator, looks: Looks | None = None
+) -> RenderedPicture:
     """A square picture of `size` px about the same people, its labels and camera changed with it.
 
     The window is as high as the picture before it is changed. looks: None for the usual ones.
@@ -55,12 +57,12 @@ def seen_again(picture: Picture, size: int, rng: np.random.Generator, looks: Loo
 
 
 def moved(
-    picture: Picture,
+    picture: RenderedPicture,
     size: int,
     matrix: np.typing.NDArray[np.float64],
     shift: np.typing.NDArray[np.float64],
     mirror: bool = False,
-) -> Picture:
+) -> RenderedPicture:
     """The square window of `size` px in which `x` of the picture lies at `matrix @ x + shift`, then mirrored.
 
     matrix: (2, 2), a rotation times a scale. shift: (2,) px. Pixels beyond the picture repeat its edge.
@@ -71,7 +73,7 @@ def moved(
     warp = np.column_stack([matrix, matrix @ [0.5, 0.5] + shift - 0.5])
     smaller = scale < 0.75
     image = picture.image
-    if smaller:  # average first: reading single pixels of a larger picture would flicker
+    if smaller:  # blur first, to avoid aliasing
         image = cv2.GaussianBlur(image, (0, 0), 0.4 / scale)
     image = cv2.warpAffine(image, warp, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     camera = picture.camera
@@ -80,17 +82,17 @@ def moved(
         image, cx = image[:, ::-1], size - cx
     people = tuple(_moved_person(p, size, matrix, rotation, shift, mirror) for p in picture.people)
     focal = Camera(camera.fx * scale, camera.fy * scale, float(cx), float(cy))
-    return Picture(np.ascontiguousarray(image, np.uint8), people, focal)
+    return RenderedPicture(np.ascontiguousarray(image, np.uint8), people, focal)
 
 
 def _moved_person(
-    person: Person,
+    person: RenderedPerson,
     size: int,
     matrix: np.typing.NDArray[np.float64],
     rotation: np.typing.NDArray[np.float64],
     shift: np.typing.NDArray[np.float64],
     mirror: bool,
-) -> Person:
+) -> RenderedPerson:
     pixels = person.joints_px @ matrix.T + shift
     metres = person.joints_m.astype(np.float64)
     metres[:, :2] = metres[:, :2] @ rotation.T
@@ -102,15 +104,15 @@ def _moved_person(
         pixels, metres, visible = pixels[H36M17.twins], metres[H36M17.twins], visible[H36M17.twins]
     inside = ((pixels >= 0) & (pixels < size)).all(-1)
     box = np.concatenate([corners.min(0), corners.max(0)])
-    return Person(
+    return RenderedPerson(
         pixels.astype(np.float32), metres.astype(np.float32), visible & inside, box.astype(np.float32)
     )  # fmt: skip
 
 
-def _recoloured(picture: Picture, spread: float, rng: np.random.Generator) -> Picture:
+def _recoloured(picture: RenderedPicture, spread: float, rng: np.random.Generator) -> RenderedPicture:
     gain = np.exp(rng.normal(0, spread) + rng.normal(0, spread / 2, 3))
     contrast = np.exp(rng.normal(0, spread))
     levels = np.arange(256)[:, None]
     table = ((levels * gain - 110.0) * contrast + 110.0).clip(0, 255).astype(np.uint8)
     image: Image = cv2.LUT(picture.image, table[None])
-    return Picture(image, picture.people, picture.camera)
+    return RenderedPicture(image, picture.people, picture.camera)

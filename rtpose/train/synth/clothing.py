@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rtpose.errors import ConfigError
 from rtpose.train.synth.body import BODY, EYES, TIGHTS, BodyModel, Pose, Shape
-from rtpose.train.synth.renderer import Colour, Material, Mesh, Pattern, Thing, vertex_normals
+from rtpose.train.synth.surfaces import Colour, Material, Pattern, PlacedSurface, Surface, vertex_normals
 from rtpose.types import Float32
 
 SOLE_M = 0.022
@@ -57,15 +57,17 @@ class DressedPerson:
     def __init__(self, model: BodyModel, shape: Shape, outfit: Outfit) -> None:
         self._model = model
         self.shape = shape
-        self.meshes: tuple[Mesh, ...] = tuple(_dress(model, shape, outfit))
+        self.meshes: tuple[Surface, ...] = tuple(_dress(model, shape, outfit))
         """Its surfaces at rest: shirt, trousers, shoes, skin, two eyes, hair."""
 
-    def things(self, pose: Pose, outfit: Outfit | None = None) -> list[Thing]:
+    def things(self, pose: Pose, outfit: Outfit | None = None) -> list[PlacedSurface]:
         """Everything that is drawn, in one pose. outfit: colours and patterns of another one; the cut stays."""
         matrices = pose.matrices
         if outfit is None:
-            return [Thing(mesh, matrices) for mesh in self.meshes]
-        return [Thing(m, matrices, material) for m, material in zip(self.meshes, _materials(outfit), strict=True)]
+            return [PlacedSurface(mesh, matrices) for mesh in self.meshes]
+        return [
+            PlacedSurface(m, matrices, material) for m, material in zip(self.meshes, _materials(outfit), strict=True)
+        ]
 
     def occluders(self, pose: Pose) -> Float32:
         """(K, 4) spheres along the bones, for soft contact shadows."""
@@ -99,7 +101,7 @@ def _materials(outfit: Outfit) -> tuple[Material, ...]:
     )
 
 
-def _dress(model: BodyModel, shape: Shape, outfit: Outfit) -> list[Mesh]:
+def _dress(model: BodyModel, shape: Shape, outfit: Outfit) -> list[Surface]:
     places = _Places(model, shape)
     body, tights = shape.vertices[BODY], shape.vertices[TIGHTS]
     body_weights, tights_weights = model.weights[BODY], model.weights[TIGHTS]
@@ -269,12 +271,12 @@ def _mesh(
     mask: Float32,
     faces: NDArray[np.int32],
     material: Material,
-) -> Mesh:
+) -> Surface:
     """A surface that moves with a part of the body, without the triangles of which nothing is drawn."""
     faces = faces[(inside[faces] > 0).any(1)]
     used, renamed = np.unique(faces, return_inverse=True)
     faces = renamed.reshape(-1, 3).astype(np.int32)
-    return Mesh(
+    return Surface(
         vertices[used], vertex_normals(vertices[used], faces), inside[used], mask[used], faces, material,
         bones=model.influences[part][used], weights=model.influence_weights[part][used],
     )  # fmt: skip

@@ -1,7 +1,7 @@
-"""Motions that motion capture has little of and that people do in front of cameras: standing and talking with the
-hands, sitting, slow exercises. Made of joint angles with keyframes, so no two are alike.
+"""Made-up motions that people do in front of cameras and that motion capture has few of: standing, talking with the
+hands, sitting, slow exercises. They are joint angles with random keyframes, so no two are alike.
 
-Angles are degrees. Those of a limb are written for the left side; the right side gets the mirror image.
+Angles are in degrees. Those of a limb are written for the left side; the right side gets the mirror image.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from enum import StrEnum
 
 import numpy as np
 
-from rtpose.train.synth.motion import Array, JointAnglePack, Motion, rotation_xyz
+from rtpose.train.synth.motion import Array, JointAngleMotion, JointAnglePack, rotation_xyz
 
 
 class Exercise(StrEnum):
-    """What somebody does."""
+    """A made-up motion."""
 
     STAND = "stand"
     TALK = "talk"
@@ -38,14 +38,14 @@ SHARES = {
 
 @dataclass
 class _Arm:
-    """(T,) each."""
+    """Angles of one arm, (T,) each."""
 
     forward: Array
     """How far the upper arm is raised to the front."""
     outward: Array
-    """How far it is away from the body; 0 hangs, 90 is level."""
+    """How far it is raised to the side: 0 hangs, 90 is level."""
     inward_turn: Array
-    """Turn about itself: a bent forearm comes across the body."""
+    """Rotation about its own axis, which brings a bent forearm across the body."""
     elbow: Array
     forearm_turn: Array
     wrist: Array
@@ -54,45 +54,49 @@ class _Arm:
 
 @dataclass
 class _Leg:
+    """Angles of one leg, (T,) each."""
+
     forward: Array
     """Of the thigh, from the vertical."""
     outward: Array
     turnout: Array
     knee: Array
     foot: Array
-    """How far the toes hang below level."""
+    """How far the toes point below level."""
 
 
 @dataclass
 class _Body:
+    """Angles of the whole body. Limbs: left, right."""
+
     arms: tuple[_Arm, _Arm]
     legs: tuple[_Leg, _Leg]
     pelvis: Array
-    """(T, 3) about x (forward), y (to the left), z (to the right shoulder down)."""
+    """(T, 3) about x (bend forward), y (turn left), z (bend to the right)."""
     back: Array
-    """(T, 3), shared by the three bones of the back."""
+    """(T, 3), divided among the three bones of the back."""
     neck: Array
-    """(T, 3), shared by the three of neck and head."""
+    """(T, 3), divided among the three bones of neck and head."""
     support: Array
-    """(2,) how much of the weight each foot carries: they stay where they are."""
+    """(2,) share of the weight on each foot. Feet that carry weight do not move."""
 
 
 def random_exercise(rng: np.random.Generator) -> Exercise:
-    """One of `SHARES`."""
+    """An exercise, drawn as often as `SHARES` says."""
     kinds = list(SHARES)
     return kinds[int(rng.choice(len(kinds), p=np.array(list(SHARES.values())) / sum(SHARES.values())))]
 
 
 def exercise_motion(
     kind: Exercise, pack: JointAnglePack, subject: str, times_s: Array, rng: np.random.Generator
-) -> Motion:
-    """The exercise at `times_s` (T,), by a skeleton of the pack; begins facing +z with the feet near the origin."""
+) -> JointAngleMotion:
+    """The exercise at `times_s` (T,), done by the skeleton of `subject`. It faces +z, with its feet near the origin."""
     curves = _Curves(times_s - times_s[0], rng)
     body = _MAKERS[kind](curves)
     at_rest = pack.posed(subject, {"root": np.eye(3)[None]}, np.zeros((1, 3)), "", "").rest_directions["lfemur"]
     local = _local_rotations(body, float(np.degrees(np.arctan2(at_rest[0], -at_rest[1]))))
     motion = pack.posed(subject, local, np.zeros((len(times_s), 3)), kind.value, kind.value)
-    # The feet that carry the weight stay, so the hips move.
+    # Move the hips so that the feet that carry weight stay in place.
     ankles = np.stack(
         [
             motion.leg_length
@@ -110,24 +114,24 @@ def exercise_motion(
 
 
 class _Curves:
-    """Random courses of one angle over time."""
+    """Random curves of an angle over time, (T,) each."""
 
     def __init__(self, times_s: Array, rng: np.random.Generator) -> None:
         self.t, self.rng = times_s, rng
 
     def sway(self, deg: float) -> Array:
-        """What nobody can help: slow, small, irregular."""
+        """Slow, small, irregular movement that nobody can avoid."""
         out = np.zeros_like(self.t)
         for _ in range(4):
             out += self.rng.normal() * np.sin(2 * np.pi * self.rng.uniform(0.08, 0.9) * self.t + self.rng.uniform(0, 7))
         return deg * out / 2.0
 
     def held(self, low: float, high: float, sway: float = 1.5) -> Array:
-        """One value for the clip, with sway."""
+        """One value for the whole clip, with sway."""
         return float(self.rng.uniform(low, high)) + self.sway(sway)
 
     def keyed(self, low: float, high: float, pace_s: tuple[float, float] = (0.35, 1.3), sway: float = 1.5) -> Array:
-        """From value to value, with rests between."""
+        """From one random value to the next, with pauses."""
         end = float(self.t[-1])
         at, value = [-1.0], [self.rng.uniform(low, high)]
         while at[-1] < end + 1.0:
@@ -140,8 +144,8 @@ class _Curves:
         out: Array = values[step - 1] + ease * (values[step] - values[step - 1]) + self.sway(sway)
         return out
 
-    def again(self, period_s: tuple[float, float] = (1.8, 4.5), rest: float = 1.0) -> Array:
-        """0..1 and back, again and again, from anywhere in the course. rest: above 1 stays longer at 0."""
+    def repeated(self, period_s: tuple[float, float] = (1.8, 4.5), rest: float = 1.0) -> Array:
+        """From 0 to 1 and back, repeated, starting at a random point. rest: if above 1, stays near 0 for longer."""
         phase = self.rng.uniform(0, 1) + self.t / self.rng.uniform(*period_s)
         return (0.5 - 0.5 * np.cos(2 * np.pi * phase)) ** self.rng.uniform(0.6, max(0.7, rest))
 
@@ -167,7 +171,7 @@ class _Curves:
         return self.arm(self.held(-15, 40), self.keyed(45, 100), self.held(-20, 20), self.held(0, 35))
 
     def any_arm(self) -> _Arm:
-        """Where an arm can be: on the hip, crossed, to the head, high up."""
+        """A random common pose of an arm: on the hip, across the chest, at the face, waving, pointing."""
         kind = self.rng.integers(7)
         if kind == 0:  # on the hip
             return self.arm(self.held(-25, -5), self.held(35, 55), self.held(40, 75), self.held(75, 100))
@@ -178,19 +182,19 @@ class _Curves:
         if kind == 3:  # waving
             wave = 25 * np.sin(2 * np.pi * self.rng.uniform(0.7, 2.0) * self.t)
             return self.arm(self.held(0, 30), self.held(60, 110), self.held(-90, -60) + wave, self.keyed(50, 110))
-        if kind == 4:  # stretched: points at something
+        if kind == 4:  # stretched, pointing at something
             return self.arm(self.keyed(20, 110), self.keyed(0, 80), self.keyed(-20, 30), self.held(0, 25))
         if kind == 5:
             return self.hanging_arm()
         return self.talking_arm()
 
     def arms(self, *kinds: str) -> tuple[_Arm, _Arm]:
-        """Both alike or each by itself."""
+        """Left and right, both alike or different. kinds: to choose from, the names of the methods above."""
         one, other = (getattr(self, f"{kinds[int(self.rng.integers(len(kinds)))]}_arm")() for _ in range(2))
         return (one, one) if self.rng.random() < 0.3 else (one, other)
 
     def standing_legs(self, stance: float | None = None, bend: Array | None = None) -> tuple[_Leg, _Leg]:
-        """bend: (T,) thigh's angle to the front when going down."""
+        """Left and right. bend: (T,) angle of the thighs to the front when the body goes down."""
         stance = self.rng.uniform(-1, 14) if stance is None else stance
         turnout = self.rng.uniform(0, 22)
         down = self.flat() if bend is None else bend
@@ -203,7 +207,7 @@ class _Curves:
         return legs[0], legs[1]
 
     def upright(self, **other: object) -> _Body:
-        """Standing somehow; `other` are fields that differ."""
+        """A random standing body, with the fields in `other` replaced."""
         usual = _Body(
             arms=self.arms("hanging", "talking", "any"),
             legs=self.standing_legs(),
@@ -239,7 +243,7 @@ def _sit(c: _Curves) -> _Body:
 
 
 def _squat(c: _Curves) -> _Body:
-    depth = c.rng.uniform(30, 88) * c.again(rest=1.6)
+    depth = c.rng.uniform(30, 88) * c.repeated(rest=1.6)
     legs = c.standing_legs(c.rng.uniform(4, 18), depth)
     lean = c.rng.uniform(0.3, 0.6) * depth
     front = c.rng.random() < 0.6
@@ -258,7 +262,7 @@ def _squat(c: _Curves) -> _Body:
 
 
 def _one_leg(c: _Curves) -> _Body:
-    up = c.again((2.5, 6.0), 0.8) if c.rng.random() < 0.5 else c.flat(1.0)
+    up = c.repeated((2.5, 6.0), 0.8) if c.rng.random() < 0.5 else c.flat(1.0)
     back = c.rng.random() < 0.35
     thigh = up * (c.held(-35, -5) if back else c.held(15, 95))
     knee = np.maximum(0, up * c.held(10, 115, 2))
@@ -290,7 +294,7 @@ def _side_bend(c: _Curves) -> _Body:
 
 
 def _forward_bend(c: _Curves) -> _Body:
-    deep = c.again((2.5, 6.0), 1.2)
+    deep = c.repeated((2.5, 6.0), 1.2)
     lean, curl = deep * c.rng.uniform(20, 75), deep * c.rng.uniform(10, 70)
     one = c.arm(deep * c.held(60, 130), c.held(0, 15), c.held(-10, 20), c.held(0, 25))
     soft = np.maximum(0, c.held(0, 12, 1))
@@ -304,7 +308,7 @@ def _forward_bend(c: _Curves) -> _Body:
 
 def _raise_arms(c: _Curves) -> _Body:
     def arm() -> _Arm:
-        up = c.again((1.5, 5.0), 1.0)
+        up = c.repeated((1.5, 5.0), 1.0)
         kind = c.rng.integers(3)
         side = up * c.rng.uniform(80, 170) if kind != 1 else c.flat(c.rng.uniform(0, 15))
         front = up * c.rng.uniform(80, 170) if kind == 1 else c.held(-5, 15)
@@ -317,7 +321,7 @@ def _raise_arms(c: _Curves) -> _Body:
 
 
 def _lunge(c: _Curves) -> _Body:
-    deep = c.rng.uniform(0.4, 1.0) * (0.35 + 0.65 * c.again((2.0, 5.0), 1.2))
+    deep = c.rng.uniform(0.4, 1.0) * (0.35 + 0.65 * c.repeated((2.0, 5.0), 1.2))
     front = _Leg(deep * 80, c.held(-2, 8, 0.7), c.flat(0), deep * 85, c.flat())
     rear = _Leg(-12 - 10 * deep + c.sway(1), c.held(-2, 8, 0.7), c.flat(0), 10 + deep * 65, 10 + 45 * deep)
     left = c.rng.random() < 0.5
@@ -354,7 +358,7 @@ def _about(axis: int, deg: Array) -> Array:
 def _local_rotations(body: _Body, apart_deg: float) -> dict[str, Array]:
     """bone -> (T, 3, 3), as `JointAnglePack.posed` takes them.
 
-    apart_deg: how far from the vertical a leg is at rest, where the arms point to the sides.
+    apart_deg: angle between a leg at rest and the vertical.
     """
     pelvis = rotation_xyz(body.pelvis)
     local = {"root": pelvis}
@@ -369,7 +373,7 @@ def _local_rotations(body: _Body, apart_deg: float) -> dict[str, Array]:
         ("l", np.ones((3, 3)), body.arms[0], body.legs[0]),
         ("r", mirror, body.arms[1], body.legs[1]),
     ):
-        root = pelvis * same  # as the left side would see it
+        root = pelvis * same  # mirrored, for a right limb
         limb = {
             "clavicle": _about(2, arm.shrug),
             "humerus": _about(0, -arm.forward) @ _about(2, arm.outward - 90) @ _about(0, arm.inward_turn),
@@ -377,14 +381,14 @@ def _local_rotations(body: _Body, apart_deg: float) -> dict[str, Array]:
             "wrist": _about(0, arm.forearm_turn),
             "hand": _about(2, arm.wrist),
         }
-        # Angles of the legs are those to the vertical, whatever the pelvis does.
+        # The angles of the legs are relative to the vertical, not to the pelvis.
         heading = _about(1, np.degrees(np.arctan2(root[:, 0, 2], root[:, 2, 2])))
         thigh = heading @ _about(0, -leg.forward) @ _about(2, leg.outward) @ _about(1, leg.turnout)
         femur = thigh @ own.T
         limb["femur"] = np.swapaxes(root, 1, 2) @ femur
         limb["tibia"] = own @ _about(0, leg.knee) @ own.T
         tibia = femur @ limb["tibia"]
-        knee_axis = (tibia @ own)[:, :, 0]  # the foot points where the knee does
+        knee_axis = (tibia @ own)[:, :, 0]  # the foot points in the direction of the knee
         facing = np.degrees(np.arctan2(-knee_axis[:, 2], knee_axis[:, 0]))
         limb["foot"] = np.swapaxes(tibia, 1, 2) @ _about(1, facing) @ _about(0, leg.foot)
         for bone, rotation in limb.items():

@@ -1,4 +1,4 @@
-"""How somebody who moves is filmed: where the camera stands, how it is held, what it does to the picture."""
+"""Random cameras for clips: where the camera stands, how it is held, and what its lens and sensor do to pictures."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from rtpose.geometry import camera_from_fov
 from rtpose.train.synth.motion import Array
-from rtpose.train.synth.renderer import View
+from rtpose.train.synth.view import PlacedCamera
 from rtpose.types import Camera, Image
 
 NEAREST_M, FARTHEST_M = 1.2, 12.0
 SMALLEST_PX, LARGEST_PX = 170, 285
-"""The person's larger side in the picture, where it is largest in the clip; the networks see squares of 256 px."""
+"""Range of a person's longer side in the picture, at its largest in the clip. The networks see squares of 256 px."""
 LONGEST_PX = 1200
-"""The picture's longer side."""
+"""Limit of the picture's longer side."""
 
 
 class Holding(StrEnum):
@@ -31,20 +31,23 @@ class Holding(StrEnum):
 
 
 @dataclass(frozen=True)
-class Shot:
-    """A camera's views of a clip, one for each frame."""
+class ClipFilming:
+    """How a clip is filmed."""
 
-    views: Sequence[View]
+    views: Sequence[PlacedCamera]
+    """The camera in each frame."""
     holding: Holding
     whole: bool
-    """Everybody's whole body is meant to be in the picture."""
+    """The picture is framed around the whole body, not around a part of it."""
 
 
-def random_shot(times_s: Array, bodies: Array, upper: NDArray[np.bool_] | None, rng: np.random.Generator) -> Shot:
-    """A camera at +z, anywhere else as people put cameras, that has the person in its picture.
+def random_filming(
+    times_s: Array, bodies: Array, upper: NDArray[np.bool_] | None, rng: np.random.Generator
+) -> ClipFilming:
+    """A camera on the +z side, placed as people place cameras, with the person in its picture.
 
-    bodies: (T, N, 3) metres, points all over the body in each frame. upper: (N,) those that the picture is about,
-    where it may cut off the rest; None for all of them.
+    times_s: (T,). bodies: (T, N, 3) metres, points all over the body in each frame. upper: (N,) the points that the
+    picture is framed around, if it may cut off the rest; None: all of them.
     """
     count = len(times_s)
     framed = bodies if upper is None else bodies[:, upper]
@@ -60,7 +63,7 @@ def random_shot(times_s: Array, bodies: Array, upper: NDArray[np.bool_] | None, 
     ride = np.zeros((count, 3))
     if holding is Holding.PANNING:
         path = _smooth(middles, times_s, 0.7)
-        if rng.random() < 0.4:  # the camera goes along
+        if rng.random() < 0.4:  # the camera moves along
             ride = (path - path[0]) * np.array([1.0, 0.0, 1.0]) * rng.uniform(0.5, 1.0)
     if holding is not Holding.STILL:
         shaking = 1.0 if holding is Holding.HAND else 0.35
@@ -74,19 +77,19 @@ def random_shot(times_s: Array, bodies: Array, upper: NDArray[np.bool_] | None, 
     points = framed[some]
 
     def held(distance: float, aim: Array, frames: NDArray[np.intp]) -> tuple[Array, Array]:
-        """(T, 3) the camera's places and (T, 3, 3) how it is turned."""
+        """(T, 3) the camera's positions and (T, 3, 3) its rotations."""
         eyes = path[0] + ride[frames] + distance * direction
         return eyes, camera_axes(path[frames] + aim * distance - eyes, rolls[frames])
 
     def box(distance: float, aim: Array) -> Array:
-        """(2, 2) lowest and highest x, y of the person over the clip, in halves of the picture from its middle."""
+        """(2, 2) lowest and highest x, y of the person over the clip: 0 is the picture's middle, 1 its edge."""
         eyes, axes = held(distance, aim, some)
         seen = np.einsum("tij,tnj->tni", axes, points - eyes[:, None])
         plane = seen[..., :2] / np.maximum(seen[..., 2:], 0.2) / halves
         return np.stack([plane.min((0, 1)), plane.max((0, 1))])
 
     def centred(distance: float) -> Array:
-        """(3,) where to aim, in distances from the person's middle, so that they are in the picture's middle."""
+        """(3,) aim that puts the person into the picture's middle: an offset from theirs, times `distance`."""
         aim = np.zeros(3)
         for _ in range(2):
             right, down = held(distance, aim, some)[1][0, :2]
@@ -101,7 +104,7 @@ def random_shot(times_s: Array, bodies: Array, upper: NDArray[np.bool_] | None, 
             near = distance
         else:
             far = distance
-    # Off the middle, as far as the person stays inside.
+    # Move the person off the middle, but keep them inside.
     aim = centred(distance)
     right, down = held(distance, aim, some)[1][0, :2]
     largest = float(np.abs(box(distance, aim)).max())
@@ -113,12 +116,12 @@ def random_shot(times_s: Array, bodies: Array, upper: NDArray[np.bool_] | None, 
             break
         apart = apart / 2
     eyes, axes = held(distance, aim, np.arange(count))
-    views = [View(unit, size, turn, -turn @ eye) for eye, turn in zip(eyes, axes, strict=True)]
-    return Shot(_scaled(views, bodies, rng), holding, upper is None)
+    views = [PlacedCamera(unit, size, turn, -turn @ eye) for eye, turn in zip(eyes, axes, strict=True)]
+    return ClipFilming(_scaled(views, bodies, rng), holding, upper is None)
 
 
 def camera_axes(forward: Array, roll_deg: Array) -> Array:
-    """(T, 3, 3): rows are right, down and forward of a level camera that looks along `forward` (T, 3), then rolled."""
+    """(T, 3, 3): right, down and forward (rows) of a level camera that looks along `forward` (T, 3), then rolled."""
     forward = forward / np.linalg.norm(forward, axis=1, keepdims=True)
     right = np.stack([-forward[:, 2], np.zeros(len(forward)), forward[:, 0]], 1)
     right /= np.linalg.norm(right, axis=1, keepdims=True)
@@ -132,7 +135,7 @@ _SIZE_SHARES = (0.48, 0.17, 0.25, 0.07, 0.03)
 
 
 def _elevation(rng: np.random.Generator) -> float:
-    """Radians above the level of the person's middle."""
+    """Radians: direction of the camera from the person's middle, above the horizontal."""
     kind = rng.random()
     if kind < 0.45:
         deg = rng.normal(4, 8)
@@ -155,7 +158,7 @@ def _roll(rng: np.random.Generator) -> float:
 
 
 def _shake(times_s: Array, size: float, rng: np.random.Generator) -> Array:
-    """(T, 3): how a hand trembles and drifts."""
+    """(T, 3): trembling and drift of a hand."""
     out = np.zeros((len(times_s), 3))
     for axis in range(3):
         for _ in range(5):
@@ -165,14 +168,14 @@ def _shake(times_s: Array, size: float, rng: np.random.Generator) -> Array:
 
 
 def _smooth(values: Array, times_s: Array, width_s: float) -> Array:
-    """(T, 3): the mean of the neighbours within some width."""
+    """(T, 3): a moving average, Gaussian in time."""
     near = np.exp(-0.5 * ((times_s[:, None] - times_s) / (width_s / 2)) ** 2)
     out: Array = near @ values / near.sum(1, keepdims=True)
     return out
 
 
-def _scaled(views: list[View], bodies: Array, rng: np.random.Generator) -> list[View]:
-    """The same in a picture of so many pixels that the person has the size that is cheap to draw."""
+def _scaled(views: list[PlacedCamera], bodies: Array, rng: np.random.Generator) -> list[PlacedCamera]:
+    """The same views with so many pixels that the person has a random size between the limits."""
     size, largest = views[0].size, 0.0
     for view, points in zip(views, bodies, strict=True):
         low, high = box_px(view, points)
@@ -185,16 +188,16 @@ def _scaled(views: list[View], bodies: Array, rng: np.random.Generator) -> list[
     return [replace(view, camera=camera, size=(width, height)) for view in views]
 
 
-def box_px(view: View, points: Array) -> tuple[Array, Array]:
-    """(2,) and (2,): lowest and highest x, y of points (N, 3) in the picture."""
+def box_px(view: PlacedCamera, points: Array) -> tuple[Array, Array]:
+    """(2,) and (2,) px: lowest and highest x, y of world points (N, 3) metres in the picture."""
     seen = view.to_camera(points)
     plane = seen[:, :2] / np.maximum(seen[:, 2:], 0.2)
     pixels = plane * view.camera.fx + np.array([view.camera.cx, view.camera.cy])
     return pixels.min(0), pixels.max(0)
 
 
-class Lens:
-    """What one camera does to all pictures of a clip: tones, blur, noise, JPEG. Chosen once."""
+class ClipLens:
+    """Effects of one camera on all pictures of a clip: tones, blur, noise, JPEG. Drawn once."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         gain = np.exp(rng.normal(0, 0.12)) * np.exp(rng.normal(0, 0.05, 3))
@@ -208,8 +211,8 @@ class Lens:
         self._quality = int(rng.integers(30, 95)) if rng.random() < 0.6 else 0
         self._rng = rng
 
-    def photographed(self, image: Image) -> Image:
-        """(H, W, 3) uint8, the same shape."""
+    def apply(self, image: Image) -> Image:
+        """The picture with the effects. (H, W, 3) uint8 RGB, returned in the same shape."""
         out = cv2.LUT(image, self._table)
         if self._blur:
             out = cv2.GaussianBlur(out, (0, 0), self._blur)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rtpose.errors import InputError
 
 METRES_PER_UNIT = 0.0564444
-FPS = 30.0
+PACK_FPS = 30.0
 Array = NDArray[np.float64]
 
 
@@ -35,7 +35,7 @@ def rotation_xyz(angles_deg: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Motion:
+class JointAngleMotion:
     """One clip: a global rotation for each bone and frame."""
 
     name: str
@@ -57,25 +57,25 @@ class Motion:
     def __len__(self) -> int:
         return len(self.hips)
 
-    def part(self, start: int, stop: int) -> Motion:
+    def part(self, start: int, stop: int) -> JointAngleMotion:
         """Frames start to stop - 1."""
         cut = slice(start, stop)
         rotations = {bone: r[cut] for bone, r in self.rotations.items()}
-        return Motion(
+        return JointAngleMotion(
             self.name, self.subject, self.text, rotations,
             self.hips[cut], self.lowest[cut], self.leg_length, self.rest_directions, self.rest_trunk,
         )  # fmt: skip
 
-    def turned(self, yaw_deg: float) -> Motion:
+    def turned(self, yaw_deg: float) -> JointAngleMotion:
         """The whole motion turned about the vertical axis (counter-clockwise from above)."""
         turn = rotation_xyz(np.array([0.0, yaw_deg, 0.0]))
         rotations = {bone: turn @ r for bone, r in self.rotations.items()}
-        return Motion(
+        return JointAngleMotion(
             self.name, self.subject, self.text, rotations,
             self.hips @ turn.T, self.lowest, self.leg_length, self.rest_directions, self.rest_trunk,
         )  # fmt: skip
 
-    def bent(self, turns: dict[str, Array]) -> Motion:
+    def bent(self, turns: dict[str, Array]) -> JointAngleMotion:
         """The same with joints bent further.
 
         turns: bone -> (3, 3), in the rest axes of the bone that it hangs from; bones beyond follow. Keys of `LIMBS`.
@@ -88,7 +88,7 @@ class Motion:
                 rotations[other] = moved @ rotations[other]
         return replace(self, rotations=rotations)
 
-    def with_limb_of(self, other: Motion, bone: str) -> Motion:
+    def with_limb_of(self, other: JointAngleMotion, bone: str) -> JointAngleMotion:
         """The limb that begins with `bone` (a key of `LIMBS`) moves, seen from where it hangs, as in `other`."""
         rotations, directions = dict(self.rotations), dict(self.rest_directions)
         parent = HANGS_FROM[bone]
@@ -98,8 +98,8 @@ class Motion:
             directions[part] = other.rest_directions[part]
         return replace(self, rotations=rotations, rest_directions=directions)
 
-    def mirrored(self) -> Motion:
-        """The same as a mirror shows it: left and right have changed places."""
+    def mirrored(self) -> JointAngleMotion:
+        """The mirror image: left and right are swapped."""
         flip = np.array([-1.0, 1.0, 1.0])
         both = flip[:, None] * flip
         return replace(
@@ -111,13 +111,13 @@ class Motion:
         )
 
     def heading_deg(self) -> Array:
-        """(T,) degrees: where the hips face, 0 = +z, positive to the person's left (+x)."""
+        """(T,) degrees: the direction that the hips face. 0 is +z; positive is to the person's left (+x)."""
         forward = self.rotations["root"][:, :, 2]
         return np.degrees(np.arctan2(forward[:, 0], forward[:, 2]))
 
 
 def _twin(bone: str) -> str:
-    """The bone of the other side; itself in the middle."""
+    """The same bone on the other side; for a bone in the middle, itself."""
     rest = bone[1:]
     if bone[0] in "lr" and f"l{rest}" in _SIDED:
         return ("r" if bone[0] == "l" else "l") + rest
@@ -185,7 +185,7 @@ class JointAnglePack:
                 return i
         raise InputError(f"the motion pack has no clip {clip} that starts at {start}")
 
-    def motion(self, index: int, frames: slice = slice(None)) -> Motion:
+    def motion(self, index: int, frames: slice = slice(None)) -> JointAngleMotion:
         """Clip `index`, or some of its frames, with the whole clip's floor at 0."""
         motion = self._moved(index, frames)
         if index not in self._floors:
@@ -201,7 +201,7 @@ class JointAnglePack:
             self._axes_of[subject] = {b: rotation_xyz(np.array(facts["axis_deg"])) for b, facts in bones.items()}
         return self._axes_of[subject]
 
-    def _moved(self, index: int, frames: slice) -> Motion:
+    def _moved(self, index: int, frames: slice) -> JointAngleMotion:
         """With heights as they were recorded."""
         entry = self.clips[index]
         clip = slice(self._starts[index], self._starts[index + 1])
@@ -223,12 +223,12 @@ class JointAnglePack:
                 local[bone] = own @ of_bone[bone] @ own.T
         return self.posed(entry["subject"], local, root, f"{entry['clip']}+{entry['start']}", entry["text"])
 
-    def posed(self, subject: str, local: dict[str, Array], root: Array, name: str, text: str) -> Motion:
-        """A motion of the skeleton of `subject`, with heights as they come out.
+    def posed(self, subject: str, local: dict[str, Array], root: Array, name: str, text: str) -> JointAngleMotion:
+        """A motion of the skeleton of `subject`. The floor is not moved to 0.
 
-        local: bone -> (T, 3, 3), how it is turned from its parent, in the axes of the body at rest (left +x, y up,
-        front +z; arms to the sides); bones that are left out follow their parents. root: (T, 3)
-        metres, where "root" is.
+        local: bone -> (T, 3, 3), its rotation relative to its parent, in the axes of the body at rest (left +x, y up,
+        front +z; arms to the sides); bones that are missing follow their parents. root: (T, 3) metres, position of
+        "root".
         """
         skeleton = self._skeletons[subject]
         rotations = {"root": local["root"]}
@@ -249,6 +249,6 @@ class JointAnglePack:
         bones = skeleton["bones"]
         trunk = sum(rest_ends[s + "clavicle"] - rest_ends[s + "hipjoint"] for s in "lr") / 2
         leg = METRES_PER_UNIT * (bones["lfemur"]["len"] + bones["ltibia"]["len"])
-        return Motion(
+        return JointAngleMotion(
             name, subject, text, rotations, hips, lowest, leg, directions, np.asarray(trunk),
         )  # fmt: skip

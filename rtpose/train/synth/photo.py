@@ -1,4 +1,4 @@
-"""What is behind people in a picture, and what a camera does to a picture. Deterministic by the generator."""
+"""Backgrounds behind people, and simulated camera effects. Deterministic for a given generator."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 class Split(StrEnum):
-    """What a picture is for. Nothing that is drawn at random is shared between the two."""
+    """Purpose of a picture. Training and test pictures share no random draws."""
 
     TRAIN = "train"
     TEST = "test"
 
 
 def find_pictures(folder: Path, split: Split) -> list[Path]:
-    """The user's own backgrounds: every tenth, by its name, belongs to the test split.
+    """The user's own background pictures. About every tenth, chosen by its name, belongs to the test split.
 
     Errors: `InputError` if the folder has none.
     """
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
     if not found:
-        raise InputError(f"no pictures in {folder}: name a folder with {', '.join(PICTURE_SUFFIXES)} files")
+        raise InputError(f"no pictures in {folder}: give a folder with {', '.join(PICTURE_SUFFIXES)} files")
     return [p for p in found if (zlib.crc32(p.name.encode()) % 10 == 0) == (split is Split.TEST)]
 
 
@@ -38,7 +38,7 @@ def cut_from_picture(path: Path, size: tuple[int, int], rng: np.random.Generator
     """A random window of a picture, (H, W, 3) uint8 RGB, sometimes mirrored. size: (width, height) px."""
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if picture is None:
-        raise InputError(f"{path} is not a picture that can be read: remove it from the folder of backgrounds")
+        raise InputError(f"{path} cannot be read as a picture: remove it from the folder of backgrounds")
     height, width = picture.shape[:2]
     scale = min(width / size[0], height / size[1]) * rng.uniform(0.4, 1.0)
     w, h = max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
@@ -133,7 +133,7 @@ def _mosaic(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float
 
 
 def photographed(image: Image, rng: np.random.Generator) -> Image:
-    """The picture as some camera would deliver it: tones, blur, lost detail, noise, JPEG. Same shape."""
+    """The picture with random camera effects: tones, blur, low resolution, noise, JPEG. Same shape."""
     out = image.astype(np.float32)
     if rng.random() < 0.6:  # exposure, contrast, white balance
         gain = np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.05, 3))

@@ -1,4 +1,4 @@
-"""Random people, clothes, lights and surroundings. Deterministic by the generator that is passed in."""
+"""Random people, clothes, lights and surroundings. Deterministic for a given generator."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.train.synth.clothing import Outfit
-from rtpose.train.synth.motion import Motion, rotation_xyz
+from rtpose.train.synth.motion import JointAngleMotion, rotation_xyz
 from rtpose.train.synth.photo import Split
-from rtpose.train.synth.renderer import Colour, Light, Material, Pattern, Thing
 from rtpose.train.synth.scene import BALL, CUBE, CYLINDER, WALL, solid
+from rtpose.train.synth.surfaces import Colour, Material, Pattern, PlacedSurface
+from rtpose.train.synth.view import Light
 
 SKINS: tuple[Colour, ...] = (
     (0.88, 0.70, 0.61), (0.80, 0.60, 0.50), (0.71, 0.51, 0.40),
@@ -110,10 +111,12 @@ def random_light(rng: np.random.Generator) -> Light:
     )
 
 
-def perturbed(motion: Motion, draw: Callable[[], Motion], rng: np.random.Generator) -> Motion:
-    """The motion with limbs of another one and with joints bent further, both by chance.
+def perturbed(
+    motion: JointAngleMotion, draw: Callable[[], JointAngleMotion], rng: np.random.Generator
+) -> JointAngleMotion:
+    """The motion, sometimes with limbs of another motion, sometimes with joints bent further.
 
-    draw: gives another motion of as many frames.
+    draw: returns another motion with as many frames.
     """
     if rng.random() < 0.3:
         other = draw()
@@ -137,7 +140,7 @@ def random_room(
     floor_y: float,
     eye: NDArray[np.float64],
     people: NDArray[np.float64],
-) -> list[Thing]:
+) -> list[PlacedSurface]:
     """A floor, most often walls, sometimes furniture, around people who are seen from +z; nearest things first.
 
     floor_y: metres. eye: (3,) metres, the camera. people: (P, 3) metres, where they are.
@@ -184,10 +187,11 @@ def random_place(
     split: Split,
     eyes: Sequence[NDArray[np.float64]],
     people: NDArray[np.float64],
-) -> list[Thing]:
-    """A room in which nothing hides the people from any of the camera's places, a mere floor, or nothing at all.
+) -> list[PlacedSurface]:
+    """A room without furniture between camera and people, a bare floor, or nothing.
 
-    eyes: (3,) metres each. people: (P, 3) metres. Nothing where the camera is below the floor.
+    eyes: (3,) metres each, where the camera is in the course of the clip. people: (P, 3) metres. Nothing if the camera
+    is near or below the floor.
     """
     if min(float(eye[1]) for eye in eyes) < 0.1:
         return []
@@ -201,8 +205,8 @@ def random_place(
     return []
 
 
-def _between(thing: Thing, eyes: Sequence[NDArray[np.float64]], people: NDArray[np.float64]) -> bool:
-    """Whether a thing may stand between the camera and somebody."""
+def _between(thing: PlacedSurface, eyes: Sequence[NDArray[np.float64]], people: NDArray[np.float64]) -> bool:
+    """Whether a thing may hide a person from the camera."""
     assert thing.matrices is not None
     at = thing.matrices[0, :, 3].astype(np.float64)
     reach = float(np.linalg.norm(thing.stretch)) / 2
@@ -215,14 +219,14 @@ def _between(thing: Thing, eyes: Sequence[NDArray[np.float64]], people: NDArray[
     return False
 
 
-def seat_and_desk(rng: np.random.Generator, hips: NDArray[np.float64], yaw_deg: float) -> list[Thing]:
-    """A chair or stool for somebody who sits, often a desk before them, sometimes with a screen.
+def seat_and_desk(rng: np.random.Generator, hips: NDArray[np.float64], yaw_deg: float) -> list[PlacedSurface]:
+    """A chair or stool for a person who sits, often a desk in front of them, sometimes with a screen on it.
 
-    hips: (3,) metres, the middle of the hips. yaw_deg: where they face, 0 = +z, positive to their left.
+    hips: (3,) metres, the middle of the hips. yaw_deg: the direction that they face; 0 is +z, positive to their left.
     """
     turn = rotation_xyz(np.array([0.0, yaw_deg, 0.0]))
     patterns = (Pattern.PLAIN, Pattern.PLAIN, Pattern.PLANKS)
-    things: list[Thing] = []
+    things: list[PlacedSurface] = []
 
     def slab(middle: tuple[float, float, float], size: tuple[float, float, float], material: Material) -> None:
         things.append(solid(CUBE, hips + turn @ np.array(middle), size, material, turn))
@@ -232,7 +236,7 @@ def seat_and_desk(rng: np.random.Generator, hips: NDArray[np.float64], yaw_deg: 
         top, deep = float(rng.uniform(0.12, 0.26)), float(rng.uniform(0.5, 0.8))
         wide, near = float(rng.uniform(1.0, 1.7)), float(rng.uniform(0.16, 0.3))
         slab((0.0, top, near + deep / 2), (wide, 0.03, deep), wood)
-        if rng.random() < 0.4:  # its front is closed
+        if rng.random() < 0.4:  # with a front panel
             under = float(hips[1]) + top
             slab((0.0, top - under / 2, near + deep - 0.05), (wide, under, 0.02), wood)
         if rng.random() < 0.3:
@@ -256,8 +260,8 @@ def random_occluder(
     eye: NDArray[np.float64],
     target: NDArray[np.float64],
     reach_m: float,
-) -> Thing:
-    """Something between the camera and a person. reach_m: how large it may look at the person's distance."""
+) -> PlacedSurface:
+    """Something between the camera and a person. reach_m: its apparent size at the person's distance."""
     along = rng.uniform(0.3, 0.85)
     size = along * reach_m * np.exp(rng.uniform(np.log(0.12), np.log(0.5))) * rng.uniform([0.3] * 3, [1.0] * 3)
     at = eye + along * (target - eye)

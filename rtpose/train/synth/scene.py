@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.train.synth.renderer import Colour, Material, Mesh, Pattern, Thing
+from rtpose.train.synth.surfaces import Colour, Material, Pattern, PlacedSurface, Surface
 from rtpose.types import Float32
 
 _CUBE = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)], dtype=np.float32)
 _CUBE_SIDES = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
 
 
-def _plain(positions: Float32, normals: Float32, faces: NDArray[np.int32], material: Material, casts: bool) -> Mesh:
+def _plain(positions: Float32, normals: Float32, faces: NDArray[np.int32], material: Material, casts: bool) -> Surface:
     ones = np.ones(len(positions), np.float32)
-    return Mesh(positions, normals, ones, ones * 0, faces, material, casts)
+    return Surface(positions, normals, ones, ones * 0, faces, material, casts)
 
 
 def box(
@@ -22,7 +22,7 @@ def box(
     size: tuple[float, float, float],
     material: Material,
     casts: bool = True,
-) -> Mesh:
+) -> Surface:
     """An upright box. Metres."""
     positions, normals, faces = [], [], []
     for k, side in enumerate(_CUBE_SIDES):
@@ -37,7 +37,7 @@ def box(
 
 def lathe(
     profile: list[tuple[float, float]], at: tuple[float, float, float], material: Material, sides: int = 32
-) -> Mesh:
+) -> Surface:
     """A turned shape: lamps, pots. profile: (radius, height) in metres from the bottom to the top."""
     angles = np.linspace(0, 2 * np.pi, sides + 1)
     rings = np.array([[[r * np.cos(a), h, r * np.sin(a)] for a in angles] for r, h in profile])
@@ -54,7 +54,7 @@ def lathe(
     return _oriented(positions, normals.reshape(-1, 3), np.array(faces, np.int32), material, True)
 
 
-def leaf(at: tuple[float, float, float], tip: tuple[float, float, float], width: float, material: Material) -> Mesh:
+def leaf(at: tuple[float, float, float], tip: tuple[float, float, float], width: float, material: Material) -> Surface:
     """A bent blade from `at` to `tip`."""
     start, end = np.array(at), np.array(tip)
     across = np.cross(end - start, [0.0, 1.0, 0.0])
@@ -80,7 +80,7 @@ def _oriented(
     faces: NDArray[np.int32],
     material: Material,
     casts: bool,
-) -> Mesh:
+) -> Surface:
     """Triangles turned so that their front is where the normals point."""
     corners = positions[faces]
     wound = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -101,16 +101,16 @@ BALL = lathe(
 
 
 def solid(
-    mesh: Mesh,
+    mesh: Surface,
     centre: NDArray[np.float64],
     size: tuple[float, float, float],
     material: Material,
     rotation: NDArray[np.float64] | None = None,
-) -> Thing:
+) -> PlacedSurface:
     """A unit shape, scaled to `size` metres, then turned, then moved. Uploaded once however often it is drawn."""
     turn = np.eye(3) if rotation is None else rotation
     matrices = np.concatenate([turn * np.array(size), centre[:, None]], axis=1)
-    return Thing(mesh, matrices[None].astype(np.float32), material, stretch=size)
+    return PlacedSurface(mesh, matrices[None].astype(np.float32), material, stretch=size)
 
 
 def _shade(colour: Colour, factor: float) -> Colour:
@@ -125,7 +125,7 @@ def room(
     wood: Colour = (0.62, 0.45, 0.30),
     depth_m: float = 2.0,
     width_m: float = 5.4,
-) -> list[Mesh]:
+) -> list[Surface]:
     """A living room around the origin, seen from +z: back wall at -depth, furniture along the walls.
 
     The middle (1.2 m around the origin) stays free. Deterministic by `rng`.

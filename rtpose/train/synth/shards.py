@@ -1,6 +1,6 @@
-"""Rendered pictures on disk, for trainings that look at each picture more than once.
+"""Rendered pictures on disk, for trainings that use each picture several times.
 
-A folder holds `pictures.json` (what was asked for) and for each `SHARD` pictures two files: `shard-00000.jpegs`,
+A folder holds `pictures.json` (the request) and for each `SHARD` pictures two files: `shard-00000.jpegs`,
 the JPEG files one after the other, and `shard-00000.npz`, the labels and where each JPEG begins. The second is
 written last and moved into place, so a shard is there if its .npz is: a stopped run goes on where it was.
 """
@@ -23,8 +23,15 @@ from numpy.typing import NDArray
 
 from rtpose.errors import ConfigError, InputError, MissingExtraError, OutputError
 from rtpose.train.synth.body import BodyModel
-from rtpose.train.synth.dataset import BLOCK, PeopleSettings, Person, Picture, RenderedPeople, clips_of_split
 from rtpose.train.synth.motion import JointAnglePack
+from rtpose.train.synth.people import (
+    BLOCK,
+    PeopleSettings,
+    RenderedPeople,
+    RenderedPerson,
+    RenderedPicture,
+    clips_of_split,
+)
 from rtpose.train.synth.photo import Split, find_pictures
 from rtpose.types import Camera, Image
 
@@ -35,23 +42,23 @@ _ABOUT = "pictures.json"
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a folder is."""
+class RenderProgress:
+    """Progress of rendering a folder."""
 
     done: int
     """Pictures in the folder."""
     count: int
-    """Pictures that were asked for."""
+    """Requested pictures."""
     made: int
-    """Pictures made by this run."""
+    """Pictures rendered in this run."""
     workers: int
-    """Processes that had something to do."""
+    """Worker processes."""
     seconds: float
     """Since the run began."""
     cpu_s: float
     """Processor time of the workers, all threads."""
     steps_s: dict[str, float]
-    """Where the workers' time went."""
+    """The workers' time by step."""
 
 
 def render_folder(
@@ -63,16 +70,16 @@ def render_folder(
     backgrounds: Path | None = None,
     workers: int = 2,
     per_shard: int = SHARD,
-    report: Callable[[Progress], None] = lambda progress: None,
-    tell: Callable[[str], None] = lambda line: None,
-) -> Progress:
+    report: Callable[[RenderProgress], None] = lambda progress: None,
+    notify: Callable[[str], None] = lambda line: None,
+) -> RenderProgress:
     """Fill `folder` with the first `count` pictures (rounded up to whole shards); what is there stays.
 
-    tell: hears of the first use's long wait. Errors: `OutputError` if the folder holds pictures of other settings;
-    those of `RenderedPeople`, before anything is written.
+    notify: called with a message before the slow first use. Errors: `OutputError` if the folder holds pictures of other
+    settings; those of `RenderedPeople`, before anything is written.
     """
     if count < 1 or workers < 1:
-        raise ConfigError(f"{count} pictures by {workers} workers: give 1 or more of both")
+        raise ConfigError(f"{count} pictures with {workers} workers: both must be 1 or more")
     about = {
         "format": FORMAT, "per_shard": per_shard, "motions": motions.name,
         "backgrounds": str(backgrounds) if backgrounds else None,
@@ -80,20 +87,20 @@ def render_folder(
     }  # fmt: skip
     path = folder / _ABOUT
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != about:
-        raise OutputError(f"{folder} holds pictures made with other settings ({path}): name another folder")
+        raise OutputError(f"{folder} holds pictures with other settings ({path}): choose another folder")
     shards = -(-count // per_shard)
     missing = [k for k in range(shards) if not _labels_path(folder, k).is_file()]
     if missing:
-        _check(motions, settings, backgrounds, tell)
+        _check(motions, settings, backgrounds, notify)
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(about, indent=2), encoding="utf-8")
     start, made, cpu_s, steps = time.perf_counter(), 0, 0.0, Counter[str]()
     done = (shards - len(missing)) * per_shard
     workers = min(workers, len(missing))
 
-    def state() -> Progress:
+    def state() -> RenderProgress:
         seconds = time.perf_counter() - start
-        return Progress(done, shards * per_shard, made, workers, seconds, cpu_s, dict(steps))
+        return RenderProgress(done, shards * per_shard, made, workers, seconds, cpu_s, dict(steps))
 
     report(state())
     if missing:
@@ -107,12 +114,12 @@ def render_folder(
     return state()
 
 
-def _check(motions: Path, settings: PeopleSettings, backgrounds: Path | None, tell: Callable[[str], None]) -> None:
-    """Whatever a user can have got wrong, before processes are started; and the body's rig, which they share."""
+def _check(motions: Path, settings: PeopleSettings, backgrounds: Path | None, notify: Callable[[str], None]) -> None:
+    """Check the user's input before starting processes, and build the body model that they share."""
     check_motions(motions, settings.split)
     if backgrounds:
         find_pictures(backgrounds, settings.split)
-    build_body_model(tell)
+    build_body_model(notify)
 
 
 def check_motions(motions: Path, split: Split) -> None:
@@ -120,8 +127,8 @@ def check_motions(motions: Path, split: Split) -> None:
     clips_of_split(JointAnglePack(motions), split, motions)
 
 
-def build_body_model(tell: Callable[[str], None]) -> None:
-    """The body's rig, once, before processes share it. tell: hears of the long wait.
+def build_body_model(notify: Callable[[str], None]) -> None:
+    """Build the body model, which processes share, if it is not there yet. notify: called before the long wait.
 
     Errors: `MissingExtraError` without the extra synth.
     """
@@ -132,12 +139,12 @@ def build_body_model(tell: Callable[[str], None]) -> None:
         raise MissingExtraError("synth", "rendering people") from error
     cache = get_anny_cache_path()
     if not any(cache.glob("*")):
-        tell(f"building the body model, once: some minutes, over 1 GB in {cache} (ANNY_CACHE_DIR names another folder)")
+        notify(f"building the body model: minutes, once, over 1 GB in {cache} (ANNY_CACHE_DIR sets another folder)")
         BodyModel(coarse=True)
 
 
 def use_one_thread() -> None:
-    """For a worker process: they share the processor among themselves."""
+    """Call in a worker process: the workers share the processor among themselves."""
     import torch
 
     os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's renderer
@@ -160,7 +167,7 @@ def _render_shard(task: tuple[Path, int, int]) -> tuple[float, Counter[str]]:
     folder, number, per_shard = task
     start = time.process_time()
     global _people
-    if _people is None:  # here and not at the start: an error in a task reaches the parent
+    if _people is None:  # not at the start: only an error in a task reaches the parent
         _people = RenderedPeople(*_arguments)
     _people.seconds.clear()
     write_shard(folder, number, [_people[i] for i in range(number * per_shard, (number + 1) * per_shard)])
@@ -171,7 +178,7 @@ def _labels_path(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:05d}.npz"
 
 
-def write_shard(folder: Path, number: int, pictures: list[Picture]) -> None:
+def write_shard(folder: Path, number: int, pictures: list[RenderedPicture]) -> None:
     """Write pictures of one size as shard `number`."""
     jpegs = []
     for picture in pictures:
@@ -200,8 +207,8 @@ def write_shard(folder: Path, number: int, pictures: list[Picture]) -> None:
 class RenderedFolder:
     """The pictures of a folder that `render_folder` filled, also while it is being filled: whole shards only.
 
-    `len(folder)` and `folder[i] -> Picture`, so `torch.utils.data.DataLoader` takes it as it is. Labels are kept
-    in memory (about 0.5 KB a picture), JPEGs are read from disk; pickling carries the folder's name only.
+    `len(folder)` and `folder[i] -> RenderedPicture`, so `torch.utils.data.DataLoader` takes it as it is. Labels are
+    kept in memory (about 0.5 KB a picture), JPEGs are read from disk; pickling carries the folder's name only.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -210,7 +217,7 @@ class RenderedFolder:
         about = folder / _ABOUT
         found = sorted(folder.glob("shard-*.npz"))
         if not about.is_file() or not found:
-            raise InputError(f"no rendered pictures in {folder}: make some with rtpose data render {folder}")
+            raise InputError(f"no rendered pictures in {folder}: render some with rtpose data render {folder}")
         self.about: dict[str, Any] = json.loads(about.read_text(encoding="utf-8"))
         if self.about["format"] != FORMAT:
             raise InputError(
@@ -225,7 +232,7 @@ class RenderedFolder:
     def __len__(self) -> int:
         return int(self._ends[-1])
 
-    def __getitem__(self, index: int) -> Picture:
+    def __getitem__(self, index: int) -> RenderedPicture:
         """Picture `index` with the size that it was rendered in."""
         if not 0 <= index < len(self):
             raise IndexError(index)
@@ -242,7 +249,7 @@ class _Shard:
     def __len__(self) -> int:
         return len(self._labels["cameras"])
 
-    def picture(self, index: int) -> Picture:
+    def picture(self, index: int) -> RenderedPicture:
         labels = self._labels
         begin, end = labels["begins"][index : index + 2]
         bgr = cv2.imdecode(np.asarray(self._jpegs[begin:end]), cv2.IMREAD_COLOR)
@@ -251,7 +258,7 @@ class _Shard:
         image: Image = np.ascontiguousarray(bgr[..., ::-1], np.uint8)
         first, last = labels["first_person"][index : index + 2]
         people = tuple(
-            Person(labels["joints_px"][p], labels["joints_m"][p], labels["visible"][p], labels["box_px"][p])
+            RenderedPerson(labels["joints_px"][p], labels["joints_m"][p], labels["visible"][p], labels["box_px"][p])
             for p in range(first, last)
         )
-        return Picture(image, people, Camera(*(float(v) for v in labels["cameras"][index])))
+        return RenderedPicture(image, people, Camera(*(float(v) for v in labels["cameras"][index])))

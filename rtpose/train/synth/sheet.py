@@ -1,4 +1,4 @@
-"""Contact sheets of labelled pictures, for the eye."""
+"""Contact sheets of labelled pictures, for visual checks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 from rtpose.errors import OutputError
 from rtpose.skeleton import H36M17
-from rtpose.train.synth.dataset import Picture
+from rtpose.train.synth.people import RenderedPicture
 from rtpose.types import Image
 
 
-def contact_sheet(pictures: Sequence[Picture], columns: int = 8) -> Image:
+def contact_sheet(pictures: Sequence[RenderedPicture], columns: int = 8) -> Image:
     """Pictures of one size in rows, (rows H, columns W, 3) uint8 RGB.
 
-    Joints are drawn in the colour of their side (left blue, right orange), hidden ones as rings; boxes in white.
+    Joints have the colour of their side (left blue, right orange); hidden ones are rings. Boxes are white.
     """
     drawn = [_with_labels(picture) for picture in pictures]
     drawn += [np.zeros_like(drawn[0])] * (-len(drawn) % columns)
@@ -32,10 +32,10 @@ def write_picture(path: Path, image: Image) -> None:
         if ok:
             path.write_bytes(data.tobytes())
     except (cv2.error, OSError) as error:
-        raise OutputError(f"cannot write {path}: name a .png or .jpg in a folder that exists") from error
+        raise OutputError(f"cannot write {path}: give a .png or .jpg in an existing folder") from error
 
 
-def _with_labels(picture: Picture) -> Image:
+def _with_labels(picture: RenderedPicture) -> Image:
     out = picture.image.copy()
     colours = [tuple(int(c[k : k + 2], 16) for k in (1, 3, 5)) for c in H36M17.colors]
     for person in picture.people:

@@ -44,10 +44,17 @@ def test_processes_share_the_jobs_and_a_dead_one_loses_nothing(tmp_path: Path) -
     assert len((tmp_path / "deadly_once-1.tries").read_text()) == 2
     assert len((tmp_path / "deadly.tries").read_text()) == MOST_DEATHS
     (failed,) = (one for one in outcomes if one.state == "failed")
-    assert failed.error == f"deadly: {MOST_DEATHS} processes died over it, exit code 9"
+    assert failed.error == f"deadly: {MOST_DEATHS} processes died on it, exit code 9"
     assert len(said) == 1 + MOST_DEATHS - 1
     pids = {file.read_text() for file in tmp_path.glob("*.out")}
     assert str(os.getpid()) not in pids
+
+
+def test_what_a_process_has_to_say_reaches_the_user(tmp_path: Path) -> None:
+    notices: list[str] = []
+    outcomes = list(Processes(StartFakeWork(), 1, notices.append).run(fake_jobs(tmp_path, "warned-1", "a"), no_frames))
+    assert [one.state for one in outcomes] == ["done", "done"]
+    assert notices == ["warned-1 is odd"]
 
 
 def test_stopped_processes_keep_what_is_done(tmp_path: Path) -> None:

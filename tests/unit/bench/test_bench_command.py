@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rtpose.cli.measure import bench
+from rtpose.cli.bench import bench
 from rtpose.errors import ConfigError, InputError
 
 

@@ -66,7 +66,7 @@ def test_pages_see_every_pose_beside_silent_and_rude_ones(server: PoseServer) ->
 
 
 def test_who_does_not_get_in_is_told(server: PoseServer, capfd: pytest.CaptureFixture[str]) -> None:
-    server.token = "secret"
+    server._site.token = "secret"
     with pytest.raises(RuntimeError, match="1 clients could not connect"), clients(server.url.partition("?")[0], 1):
         pytest.fail("it is in")
     assert "401" in capfd.readouterr().err

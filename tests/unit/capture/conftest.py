@@ -106,6 +106,8 @@ class MjpegServer:
         """Once set, connections stay open and silent."""
         self.cut = threading.Event()
         """Once set, connections end."""
+        self.style = "proper"
+        """no first boundary, no part headers: as some cameras send."""
         self._period_s = period_s
         self._port = 0
         self._http: ThreadingHTTPServer | None = None
@@ -153,6 +155,10 @@ class MjpegServer:
                 picture = np.full((48, 64, 3), self.level(self.sent), np.uint8)
                 data = cv2.imencode(".jpg", picture)[1].tobytes()
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+                if self.style == "no part headers":
+                    head = "--frame\r\n\r\n"
+                elif self.style == "no first boundary" and self.sent == 0:
+                    head = head.removeprefix("--frame\r\n")
                 request.wfile.write(head.encode() + data + b"\r\n")
                 self.sent += 1
         except OSError:

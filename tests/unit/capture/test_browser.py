@@ -108,7 +108,7 @@ def test_damaged_pixels_are_a_dropped_frame() -> None:
     ids=["nothing", "beginning", "png", "progressive", "no width", "no length"],
 )
 def test_what_browsers_do_not_send_is_refused(data: bytes) -> None:
-    with pytest.raises(InputError, match="no JPEG"):
+    with pytest.raises(InputError, match="not a JPEG"):
         BrowserCamera().put(data, 1)
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import random
 import struct
+import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from rtpose.capture import open_source
 from rtpose.capture.images import natural_key
-from rtpose.errors import InputError
+from rtpose.errors import InputError, MissingExtraError
 from rtpose.types import Frame, FrameSource
 
 ReadAll = Callable[[FrameSource], list[Frame]]
@@ -133,7 +135,7 @@ def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (empty / "clip.mp4").write_bytes(b"x")
     with pytest.raises(InputError, match=r"no pictures found in the folder .*empty.*\.jpg.*\.png"):
         open_source(str(empty))
-    with pytest.raises(InputError, match=r"by the pattern .*\.jpg"):
+    with pytest.raises(InputError, match=r"for the pattern .*\.jpg"):
         open_source(str(empty / "*.png"))
     with pytest.raises(InputError, match="no such file or folder"):
         open_source(str(empty / "nothing"))
@@ -174,3 +176,76 @@ def test_any_names_have_one_order(names: list[str], shuffle: random.Random) -> N
     mixed = names.copy()
     shuffle.shuffle(mixed)
     assert sorted(mixed, key=natural_key) == sorted(names, key=natural_key)
+
+
+def _png_header(width: int, height: int) -> bytes:
+    """A PNG that promises a size and holds nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(9))) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(32_000, 32_000), (40_000, 10)])
+def test_a_picture_too_large_to_work_on_is_refused_by_its_header(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = tmp_path / "large.png"
+    path.write_bytes(_png_header(*size))
+    with pytest.raises(InputError, match=f"{size[0]}x{size[1]} pixels.*scale it down"):
+        open_source(str(path))
+
+
+def test_in_a_folder_a_picture_too_large_is_left_out_and_named(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((48, 64, 3), np.uint8))
+    (tmp_path / "2.png").write_bytes(_png_header(32_000, 32_000))
+    source = open_source(str(tmp_path), fps=10)
+    frames = []
+    while not source.ended:
+        if (frame := source.read()) is not None:
+            frames.append(frame)
+    assert [frame.frame_id for frame in frames] == [0]
+    assert source.stats.dropped == {"damaged": 1}
+    assert "2.png' has 32000x32000 pixels" in source.stats.notes[0]
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".avif"])
+def test_photos_in_other_containers(tmp_path: Path, suffix: str) -> None:
+    picture = np.zeros((96, 128, 3), np.uint8)
+    picture[:, :64] = (255, 0, 0)
+    path = tmp_path / f"photo{suffix}"
+    if suffix == ".heic":
+        pillow_heif = pytest.importorskip("pillow_heif", reason="needs the extra heif")
+        pillow_heif.from_bytes("RGB", (128, 96), picture.tobytes()).save(path)
+    else:
+        cv2.imwrite(str(path), picture[..., ::-1])
+    image = open_source(str(path)).read()
+    assert image is not None
+    assert image.size == (128, 96)
+    assert np.abs(image.image[16::32, 16::32].astype(int) - picture[16::32, 16::32]).max() < 40
+
+
+def test_a_heif_photo_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "photo.heic").write_bytes(b"x")
+    with pytest.raises(MissingExtraError, match=r"reading \.heic photos needs the extra 'heif'"):
+        open_source(str(tmp_path / "photo.heic"))
+
+
+def test_tiles_of_a_photo_are_put_together(media: Path) -> None:
+    faults = media.parent / "faults"
+    if not faults.is_dir():
+        pytest.skip("no faulty inputs beside the project (../shared/faults)")
+    assert open_source(str(faults / "tiled_heif" / "photo_1280x960_grid.avif")).info.size == (1280, 960)
+
+
+def test_an_animated_picture_says_that_the_rest_is_not_read(tmp_path: Path) -> None:
+    animation = cv2.Animation()
+    animation.frames = [np.full((48, 64, 4), level, np.uint8) for level in (10, 200)]
+    animation.durations = [100, 100]
+    path = tmp_path / "two.webp"
+    cv2.imwriteanimation(str(path), animation)
+    source = open_source(str(path))
+    assert "is animated: only its first picture is read" in source.stats.notes[0]
+    cv2.imwrite(str(tmp_path / "still.webp"), animation.frames[0])
+    assert open_source(str(tmp_path / "still.webp")).stats.notes == []

@@ -113,7 +113,7 @@ def test_reopens_with_growing_pauses(wait_for: WaitFor, monkeypatch: pytest.Monk
     assert frame is not None
     assert int(frame.image[0, 0, 0]) == 2
     assert pauses == [0.5, 1, 4]
-    assert statuses == [f"camera unplugged, trying again in {p} s" for p in ("0.5", "1", "4")]
+    assert statuses == [f"camera unplugged, retrying in {p} s" for p in ("0.5", "1", "4")]
     wait_for(lambda: source.status == "ok")
     assert source.stats.reconnects == 1
     assert first.closed == 1
@@ -162,7 +162,7 @@ def test_close_interrupts_a_read_and_a_pause(wait_for: WaitFor) -> None:
     connection = start(1, LOST)
     source = LiveSource("cam", lambda: connection, lost="stream lost", pauses_s=(1000,))
     assert source.read() is not None
-    wait_for(lambda: "trying again in 1000 s" in source.status)
+    wait_for(lambda: "retrying in 1000 s" in source.status)
     results: list[object] = []
     reader = threading.Thread(target=lambda: results.append(source.read(timeout_s=1000)))
     reader.start()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -71,7 +72,7 @@ def test_server_dies_and_comes_back(mjpeg_server, open_live: Callable[[str], Liv
     before = source.read()
     assert before is not None
     mjpeg_server.stop()
-    wait_for(lambda: "stream lost, trying again in 0.1 s" in source.status)
+    wait_for(lambda: "stream lost, retrying in 0.1 s" in source.status)
     assert not source.ended
     while source.read(timeout_s=0.01) is not None:  # what came before the end
         pass
@@ -148,6 +149,18 @@ def test_unknown_protocol() -> None:
         open_source("gopherx://host/a")
 
 
+@pytest.mark.parametrize("style", ["no first boundary", "no part headers"])
+def test_pictures_without_the_boundaries_of_http(mjpeg_server: Any, style: str) -> None:
+    mjpeg_server.style = style
+    source = open_url(mjpeg_server.url)
+    try:
+        assert source.info.live
+        frames = [source.read(5.0) for _ in range(5)]
+        assert all(frame is not None and frame.size == (64, 48) for frame in frames)
+    finally:
+        source.close()
+
+
 @pytest.fixture
 def web_folder(tmp_path: Path) -> Iterator[str]:
     """The URL of tmp_path on a web server."""
@@ -175,6 +188,18 @@ def test_recording_on_a_web_server_gives_every_frame(
     assert not source.info.live
     frames = read_all(source)
     assert [f.frame_id for f in frames] == list(range(40))
+    assert source.stats.dropped == {}
+
+
+@pytest.mark.parametrize(("name", "codec"), [("rec.h264", "libx264"), ("rec.ts", "libx264"), ("rec.gif", "gif")])
+def test_recording_without_a_duration_ends(
+    web_folder: str, write_video: Callable[..., Path], read_all: Callable[[FrameSource], list[Frame]],
+    name: str, codec: str,
+) -> None:  # fmt: skip
+    write_video(name, count=20, codec=codec, pix_fmt="rgb8" if codec == "gif" else "yuv420p", options={})
+    source = open_source(f"{web_folder}/{name}")
+    assert not source.info.live
+    assert len(read_all(source)) == 20
     assert source.stats.dropped == {}
 
 
@@ -259,6 +284,7 @@ def test_udp() -> None:
 def test_passwords_are_not_shown() -> None:
     assert without_password("rtsp://me:secret@cam:554/live?x=1") == "rtsp://me:***@cam:554/live?x=1"
     assert without_password("rtsp://me@cam/live") == "rtsp://me@cam/live"
+    assert without_password("rtsp://me:secret@cam/cam[/hall].mjpg") == "rtsp://me:***@cam/cam[/hall].mjpg"
     assert without_password("http://host:80/a@b:c") == "http://host:80/a@b:c"
     with pytest.raises(InputError) as caught:
         open_source("http://me:secret@127.0.0.1:9/")

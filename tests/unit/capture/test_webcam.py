@@ -123,7 +123,7 @@ def test_unplugged_and_back(machine: Machine, wait_for: WaitFor) -> None:
     before = source.read()
     assert before is not None
     machine.plugged.remove(0)
-    wait_for(lambda: source.status == "camera unplugged, trying again in 0.02 s")
+    wait_for(lambda: source.status == "camera unplugged, retrying in 0.02 s")
     assert not source.ended
     while source.read(timeout_s=0) is not None:
         pass
@@ -152,7 +152,7 @@ def test_errors_name_the_cameras(machine: Machine, monkeypatch: pytest.MonkeyPat
     with pytest.raises(InputError, match=r"no camera 7; choose .*: 0 \(Front Cam\), 2 \(Desk Cam\)"):
         open_camera(7)
     machine.busy.add(0)
-    with pytest.raises(InputError, match=r"camera 0 gives no picture; close other.*or use.*2 \(Desk Cam\)"):
+    with pytest.raises(InputError, match=r"camera 0 delivers no picture; close other.*or use.*2 \(Desk Cam\)"):
         open_camera(0)
     assert machine.open == []
     assert webcam.opencv_log.getLogLevel() == level
@@ -177,7 +177,7 @@ def test_other_systems_try_the_numbers(system: str, machine: Machine, monkeypatc
     monkeypatch.setattr(platform, "system", lambda: system)
     assert list_cameras() == {0: "camera 0", 2: "camera 2"}
     machine.busy.add(2)
-    with pytest.raises(InputError, match=r"camera 2 gives no picture.*0 \(camera 0\)"):
+    with pytest.raises(InputError, match=r"camera 2 delivers no picture.*0 \(camera 0\)"):
         open_camera(2)
 
 
@@ -203,7 +203,7 @@ def test_modes_are_what_the_camera_makes_of_the_usual_sizes(machine: Machine, mo
     monkeypatch.setattr(FakeCapture, "get", answer)
     assert webcam.camera_modes(0) == [(640, 480, 30.0), (1280, 720, 15.0)]
     machine.busy.add(0)
-    with pytest.raises(InputError, match="gives no picture; close other programs"):
+    with pytest.raises(InputError, match="delivers no picture; close other programs"):
         webcam.camera_modes(0)
     with pytest.raises(InputError, match="no camera 7"):
         webcam.camera_modes(7)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rtpose.capture.files import VideoFile
 from rtpose.capture.yuv import Turn, YuvPicture, is_readable, rgb_from_yuv
-from rtpose.detect.roi import Roi, cut_out
+from rtpose.pose.detect.roi import Roi, cut_out
 from rtpose.types import Image
 
 FORMATS = ["yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"]

@@ -6,10 +6,10 @@ from typing import cast
 import numpy as np
 import pytest
 
-from rtpose.cli.recording import LiveRecording
+from rtpose.cli.live_recording import LiveRecording, numbered
 from rtpose.errors import OutputError
-from rtpose.poses_file import load_poses
-from rtpose.recording_file import read_poses
+from rtpose.recordings import load_recording
+from rtpose.recordings.npz import read_npz
 from rtpose.server.server import PoseServer
 from rtpose.types import Camera, Frame, Person3D, Result
 
@@ -50,12 +50,12 @@ def test_each_camera_has_files_of_its_own_and_the_page_begins_more(tmp_path: Pat
             sink.close()
     assert [file and file.name for file in recording.files] == ["a-0.npz", "a-1.npz"]
     for source in (0, 1):
-        poses = load_poses(tmp_path / f"a-{source}.npz")
+        poses = read_npz(tmp_path / f"a-{source}.npz")
         assert poses.frame_ids.tolist() == list(range(6))
         assert set(poses.track_ids.ravel().tolist()) == {source}
     begun = sorted(folder.iterdir())
     assert len(begun) == 2
-    of_sources = {int(poses.track_ids[0, 0]): poses for poses in map(read_poses, begun)}
+    of_sources = {int(poses.track_ids[0, 0]): poses for poses in map(load_recording, begun)}
     assert of_sources[1].frame_ids.tolist() == of_sources[0].frame_ids.tolist() == [2, 3]
     assert of_sources[1].meta["source"] == "camera 1"
     assert {name for file, _ in page.told if file for name in file.split(", ")} == {file.name for file in begun}
@@ -71,3 +71,9 @@ def test_what_cannot_be_recorded(tmp_path: Path) -> None:
     (tmp_path / "a-1.rtpose").touch()
     with pytest.raises(OutputError, match=r"a-1\.rtpose exists"):
         LiveRecording(tmp_path / "a.rtpose", None, tmp_path, sources=2, overwrite=False)
+
+
+def test_each_source_has_its_file() -> None:
+    assert numbered(Path("a/poses.npz"), 1, 3) == Path("a/poses-1.npz")
+    assert numbered(Path("poses.npz"), 0, 1) == Path("poses.npz")
+    assert numbered(None, 0, 2) is None

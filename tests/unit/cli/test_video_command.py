@@ -23,5 +23,5 @@ def test_options_that_cannot_be(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(kind, match=said):
-        video(["a.mp4"], **options)
+        video(inputs=["a.mp4"], **options)
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from rtpose.errors import InputError
-from rtpose.server import server as server_module
+from rtpose.server import limits
 from rtpose.server.camera import MAX_DELAY_NS, CameraPage, PageClock
 from rtpose.server.protocol import (
     CAMERA,
@@ -105,7 +105,7 @@ def test_one_page_at_a_time(make_server: MakeServer) -> None:
     with film(server) as first:
         assert taken(first) == -1
         with film(server) as second:
-            assert closed(second) == (CAMERA_TAKEN, "the page at this computer is the camera already")
+            assert closed(second) == (CAMERA_TAKEN, "the page at this computer is already the camera")
         first.send(picture(1))
         assert taken(first) == 1
         assert feed.ends == 0
@@ -115,12 +115,12 @@ def test_one_page_at_a_time(make_server: MakeServer) -> None:
 
 
 def test_a_silent_camera_makes_room(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "CAMERA_SILENCE_S", 0.3)
+    monkeypatch.setattr(limits, "CAMERA_SILENCE_S", 0.3)
     feed = Feed()
     server = make_server(camera=feed)
     with film(server) as silent:
         assert taken(silent) == -1
-        assert closed(silent) == (1008, "no picture has come for a while")
+        assert closed(silent) == (1008, "no picture received")
     wait_until(lambda: feed.ends == 1)
     with film(server) as other:
         assert taken(other) == -1
@@ -132,8 +132,8 @@ def test_a_silent_camera_makes_room(make_server: MakeServer, monkeypatch: pytest
         (b"", 1008, "shorter than its header"),
         (b"\x00" * CAMERA.size, 1008, "reload the page"),
         (picture(1, b"bad"), 1008, "this is no picture"),
-        (picture(1, captured_ms=float("nan")), 1008, "without a time"),
-        (picture(1, sent_ms=-1e300), 1008, "without a time"),
+        (picture(1, captured_ms=float("nan")), 1008, "without a valid time"),
+        (picture(1, sent_ms=-1e300), 1008, "without a valid time"),
         ("text", 1008, ""),
         (picture(1, b"x" * MAX_CAMERA_MESSAGE_BYTES), 1009, ""),
     ],

@@ -17,8 +17,7 @@ from hypothesis.extra import numpy as hnp
 from viewer import Viewer, looking_at
 
 from rtpose.errors import InputError
-from rtpose.server import protocol
-from rtpose.server import server as server_module
+from rtpose.server import limits, protocol
 from rtpose.server.protocol import (
     HEADER,
     decode_client_message,
@@ -302,7 +301,7 @@ def test_no_path_of_the_network_names_a_file(watch: Watch, path: str) -> None:
 
 def test_slow_handshakes_hold_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forty who send their request a byte at a time, and never its end."""
-    monkeypatch.setattr(server_module, "REQUEST_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(limits, "REQUEST_TIMEOUT_S", 0.5)
     with watching() as watch, ExitStack() as stack:
         request = handshake(watch.server)[:-4]
         slow = [stack.enter_context(connected(watch.server)) for _ in range(40)]

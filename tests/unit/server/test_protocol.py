@@ -128,13 +128,13 @@ def test_hello_names_every_joint() -> None:
 
 
 def test_typescript_is_in_step() -> None:
-    generated = Path(__file__).parents[3] / "web" / "src" / "protocol.generated.ts"
+    generated = Path(__file__).parents[3] / "web" / "src" / "net" / "protocol.generated.ts"
     if not generated.is_file():
         pytest.skip("the page's sources are not here")
     out = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "rtpose.server.protocol"],
+        [sys.executable, "-W", "error", "-m", "rtpose.server.typescript"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert out.stdout == generated.read_text(encoding="utf-8"), "run `python -m rtpose.server.protocol`"
+    assert out.stdout == generated.read_text(encoding="utf-8"), "run `python -m rtpose.server.typescript`"

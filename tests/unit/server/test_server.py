@@ -21,6 +21,8 @@ from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
 from rtpose.errors import ConfigError, ServerError
+from rtpose.server import http as http_module
+from rtpose.server import limits
 from rtpose.server import server as server_module
 from rtpose.server.protocol import HEADER, KIND_PICTURE, Source, decode_picture, decode_poses
 from rtpose.server.server import PoseServer
@@ -199,7 +201,7 @@ def test_thirty_clients_all_end_with_the_newest(make_server: MakeServer, make_re
 def test_who_acknowledges_has_few_poses_on_the_way(
     make_server: MakeServer, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "ACK_TIMEOUT_S", 3600.0)
+    monkeypatch.setattr(limits, "ACK_TIMEOUT_S", 3600.0)
     server = make_server()
     with client(server) as ws:
         server.publish(make_result(1))
@@ -224,7 +226,7 @@ def test_who_acknowledges_has_few_poses_on_the_way(
 def test_each_source_has_a_place_of_its_own(
     make_server: MakeServer, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "ACK_TIMEOUT_S", 3600.0)
+    monkeypatch.setattr(limits, "ACK_TIMEOUT_S", 3600.0)
     server = make_server()
     server.publish(make_result(7, source=0))
     server.publish(make_result(9, source=1))
@@ -258,7 +260,7 @@ def test_a_page_asks_for_a_recording_and_is_told_of_it(make_server: MakeServer) 
 def test_who_falls_silent_gets_a_pose_now_and_then(
     make_server: MakeServer, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "ACK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(limits, "ACK_TIMEOUT_S", 0.05)
     server = make_server()
     with client(server) as ws:
         ws.send('{"ack": 0}')
@@ -349,7 +351,7 @@ def test_too_many_messages(make_server: MakeServer, make_result: MakeResult, fra
     with raw_socket(server) as sock:
         if frame.opcode is Opcode.CONT:
             sock.sendall(Frame(Opcode.TEXT, b"", fin=False).serialize(mask=True))
-        flood = frame.serialize(mask=True) * (server_module.MAX_FRAMES_PER_S + 1)
+        flood = frame.serialize(mask=True) * (limits.MAX_FRAMES_PER_S + 1)
         with suppress(ConnectionError):
             sock.sendall(flood)
         assert close_code(sock) == 1008
@@ -434,7 +436,7 @@ def test_the_last_pose_reaches_whoever_falls_silent(
     make_server: MakeServer, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No later frame and no acknowledgement comes to push it out."""
-    monkeypatch.setattr(server_module, "ACK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(limits, "ACK_TIMEOUT_S", 0.2)
     server = make_server()
     with client(server) as ws:
         ws.send('{"ack": 0}')
@@ -490,8 +492,8 @@ def test_someone_who_never_reads_is_let_go_and_holds_up_nobody(
 def test_pings_without_reading_do_not_fill_the_memory(
     make_server: MakeServer, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "MAX_FRAMES_PER_S", 10**9)
-    monkeypatch.setattr(server_module, "MAX_UNSENT_BYTES", 50_000)
+    monkeypatch.setattr(limits, "MAX_FRAMES_PER_S", 10**9)
+    monkeypatch.setattr(limits, "MAX_UNSENT_BYTES", 50_000)
     server = make_server()
     with raw_socket(server, receive_buffer=4096) as sock:
         pings = Frame(Opcode.PING, b"x" * 125).serialize(mask=True) * 100
@@ -527,12 +529,12 @@ def test_a_slow_client_skips_frames_and_lags_little(make_server: MakeServer, mak
         while slow_ids[-1] != last:
             slow.send(json.dumps({"ack": slow_ids[-1]}))
             slow_ids.append(pose_id(slow.recv(WAIT_S)))
-    assert len(slow_ids) <= server_module.MAX_IN_FLIGHT + 1
+    assert len(slow_ids) <= limits.MAX_IN_FLIGHT + 1
     assert len(quick_ids) > len(slow_ids)
 
 
 def test_who_says_nothing_at_all_is_let_go(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "REQUEST_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(limits, "REQUEST_TIMEOUT_S", 0.1)
     server = make_server()
     with socket.create_connection(("127.0.0.1", server.port), timeout=WAIT_S) as sock:
         sock.sendall(b"GET / HT")
@@ -541,7 +543,7 @@ def test_who_says_nothing_at_all_is_let_go(make_server: MakeServer, monkeypatch:
 
 
 def test_who_has_gone_is_not_kept(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "REQUEST_TIMEOUT_S", 3600.0)
+    monkeypatch.setattr(limits, "REQUEST_TIMEOUT_S", 3600.0)
     server = make_server()
     with client(server):
         gone = weakref.ref(next(iter(server._connections)))
@@ -586,7 +588,7 @@ def test_the_page(make_server: MakeServer, tmp_path: Path, monkeypatch: pytest.M
     page = "<!doctype html>" + "x" * 1_000_000
     (tmp_path / "static").mkdir()
     (tmp_path / "static" / "index.html").write_text(page)
-    monkeypatch.setattr(server_module.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(http_module.resources, "files", lambda package: tmp_path)
     response = get(server, "/")
     assert response.status == 200
     assert response.body.decode() == page  # type: ignore[attr-defined]
@@ -599,7 +601,7 @@ def test_the_page(make_server: MakeServer, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_page_that_was_not_built(make_server: MakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(http_module.resources, "files", lambda package: tmp_path)
     response = get(make_server(), "/")
     assert response.status == 200
     assert b"npm run build" in response.body  # type: ignore[attr-defined]
@@ -760,5 +762,5 @@ def test_what_is_published_before_the_start_is_kept(make_server: MakeServer, mak
 
 
 def test_the_server_never_loads_torch() -> None:
-    code = "import sys, rtpose.server.server, rtpose.sinks.websocket; sys.exit('torch' in sys.modules)"
+    code = "import sys, rtpose.server.server, rtpose.outputs.page; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

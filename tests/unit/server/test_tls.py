@@ -117,7 +117,7 @@ def test_ones_own_certificate_and_key(folder: Path, tmp_path: Path) -> None:
     for files in (
         (tmp_path / "c.pem", tmp_path / "other.pem"), (tmp_path / "c.pem", None), (tmp_path / "missing.pem", None),
     ):  # fmt: skip
-        with pytest.raises(ConfigError, match="no certificate and unlocked key"):
+        with pytest.raises(ConfigError, match="not a certificate and unencrypted key"):
             tls.tls_context(*files)
     with pytest.raises(ConfigError, match="--tls-cert"):
         tls.tls_context(None, tmp_path / "k.pem")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rtpose.train import speed
-from rtpose.train.speed import Speed
+from rtpose.train.speed import StepTimer
 
 CPU = torch.device("cpu")
 
@@ -17,7 +17,7 @@ def test_poses_per_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps of half a second and of one second with 6 poses each."""
     clock = iter([1.0, 1.5, 10.0, 11.0])
     monkeypatch.setattr(speed, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    meter = Speed(CPU, 6, seconds=100.0)
+    meter = StepTimer(CPU, 6, seconds=100.0)
     assert math.isnan(meter.poses_per_second())
     for _ in range(2):
         with meter.step():
@@ -39,7 +39,7 @@ def test_poses_per_second(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_share_that_is_not_matrix_work(work: Callable[[torch.Tensor], torch.Tensor], is_matrix_work: bool) -> None:
-    meter, x = Speed(CPU, 1), torch.rand(200, 200)
+    meter, x = StepTimer(CPU, 1), torch.rand(200, 200)
     for _ in range(8):
         with meter.step():
             work(x)

@@ -13,16 +13,16 @@ from posenet_files import write_mupots
 from stick_people import Person, Picture, StickPeople
 
 from rtpose import metrics
-from rtpose.detect.roi import Roi
 from rtpose.errors import ConfigError, InputError
-from rtpose.estimate.cascaded import CascadedNetwork, CropPose
-from rtpose.estimate.two_stage import TwoStageEstimator
 from rtpose.geometry import pixels_from_camera
-from rtpose.lift.lifter import NetworkLifter
+from rtpose.pose import estimators
+from rtpose.pose.cascaded.estimator import CascadedNetwork, CropPose
+from rtpose.pose.detect.roi import Roi
+from rtpose.pose.lift.lifter import NetworkLifter
+from rtpose.pose.two_stage import TwoStageEstimator
 from rtpose.skeleton import H36M17
-from rtpose.train.cascaded import evaluate
-from rtpose.train.cascaded.evaluate import evaluate_pictures, is_for_pictures
-from rtpose.train.datasets.posenet import open_data_set
+from rtpose.train.cascaded.evaluate import evaluate_pictures, evaluated_on_pictures
+from rtpose.train.data.readers.posenet_release import open_picture_set
 from rtpose.types import Camera, Float32, Frame, Image, Person3D
 
 
@@ -143,7 +143,7 @@ def test_people_are_matched_by_limbs_and_neck(
 def test_mupots_by_sequence(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each sequence counts once, however long it is. In TS10 one wrist of everybody is 170 mm off."""
     write_mupots(tmp_path, {"TS10": 3, "TS2": 1})
-    pictures = open_data_set("mupots", tmp_path)
+    pictures = open_picture_set("mupots", tmp_path)
     errors = [np.zeros((17, 3), np.float32) for _ in range(4)]
     for error in errors[:3]:
         error[16, 0] = 0.17
@@ -177,10 +177,10 @@ def test_people_found_by_the_detector(tiny: Path, one_and_two: Pictures, monkeyp
         found = CropPose(person.joints_px, person.joints_m - person.joints_m[0], person.joints_m[0], np.ones(17, "f4"))
         return [found for _ in rois]
 
-    monkeypatch.setattr(evaluate, "open_finder", {"rtmpose": Finder()}.__getitem__)
+    monkeypatch.setattr(estimators, "open_finder", lambda name, **_: {"rtmpose": Finder()}[name])
     monkeypatch.setattr(CascadedNetwork, "look", look)
     figures = evaluate_pictures(str(tiny), one_and_two, name="sticks", input_kind="detected", detector="rtmpose")
-    assert "the squares of rtmpose's person detector" in figures["protocol"]
+    assert "the boxes of rtmpose's person detector" in figures["protocol"]
     assert (figures["poses"], figures["people"]["people"], figures["people"]["matched"]) == (1, 3, 1)
     assert figures["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
     assert figures["people"]["per_count"]["2"]["pck3d"] == 0.5
@@ -201,7 +201,7 @@ def test_the_default_estimator_to_compare_with(one_and_two: Pictures, monkeypatc
         return [Person3D(0, person.box_px, keypoints, pose, root, scores)]
 
     monkeypatch.setattr(TwoStageEstimator, "estimate", estimate)
-    monkeypatch.setattr(evaluate, "open_detector", lambda name, persons: SimpleNamespace(reset=lambda: None))
+    monkeypatch.setattr(estimators, "open_detector", lambda name, **_: SimpleNamespace(reset=lambda: None))
     figures = evaluate_pictures("two-stage", one_and_two, name="sticks", input_kind="detected")
     assert figures["lifter"] == "blazepose + temporal"
     assert "1.70 m" in figures["scale"]
@@ -213,7 +213,7 @@ def test_the_default_lifter_on_true_joints(one_and_two: Pictures) -> None:
     """Everyone is found, each frame by itself, hidden joints as if they were seen."""
     figures = evaluate_pictures("two-stage", one_and_two, name="sticks")
     assert figures["lifter"] == "true 2D joints + temporal"
-    assert "from the true 2D joints, hidden ones too" in figures["protocol"]
+    assert "from the true 2D joints, including hidden ones" in figures["protocol"]
     assert (figures["poses"], figures["people"]["matched"]) == (3, 3)
     errors = []
     for picture in one_and_two.pictures:
@@ -233,9 +233,9 @@ def test_what_cannot_be_evaluated(tiny: Path) -> None:
 
 
 def test_which_files_are_for_pictures(tiny: Path, tmp_path: Path) -> None:
-    assert is_for_pictures("cascaded")
-    assert is_for_pictures("two-stage")
-    assert is_for_pictures(str(tiny))
-    assert not is_for_pictures("baseline")
-    assert not is_for_pictures(str(write_lifter(tmp_path / "lifter.onnx", width=8)))
-    assert not is_for_pictures(str(tmp_path / "gone.onnx"))
+    assert evaluated_on_pictures("cascaded")
+    assert evaluated_on_pictures("two-stage")
+    assert evaluated_on_pictures(str(tiny))
+    assert not evaluated_on_pictures("baseline")
+    assert not evaluated_on_pictures(str(write_lifter(tmp_path / "lifter.onnx", width=8)))
+    assert not evaluated_on_pictures(str(tmp_path / "gone.onnx"))

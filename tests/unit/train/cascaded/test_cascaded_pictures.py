@@ -5,17 +5,17 @@ import pytest
 import torch
 from stick_people import StickPeople
 
-from rtpose.detect.roi import Roi
 from rtpose.errors import InputError
-from rtpose.estimate.crop_codec import CropCodec
+from rtpose.pose.cascaded.crop_codec import CropCodec
+from rtpose.pose.detect.roi import Roi
 from rtpose.skeleton import H36M17
 from rtpose.train.cascaded.pictures import (
     augmented_roi,
     collate,
     everyone,
-    example,
     flipped,
-    random_example,
+    labelled_crop,
+    random_crop,
     repainted,
     usable,
 )
@@ -33,7 +33,7 @@ def one_person() -> tuple:
 def test_an_example_agrees_in_2d_and_3d() -> None:
     """z of the 2.5D joints is the pose's, in channels of 2 m / 16."""
     picture, person = one_person()
-    one = example(picture, person, CODEC.roi(person.box_px), CODEC)
+    one = labelled_crop(picture, person, CODEC.roi(person.box_px), CODEC)
     np.testing.assert_allclose(one.joints[:, 2], one.pose[:, 2] * 8 + 7.5, atol=1e-4)
     assert (one.pose[0] == 0).all()
     assert one.crop.shape == (64, 64, 3)
@@ -43,7 +43,7 @@ def test_an_example_agrees_in_2d_and_3d() -> None:
 def test_a_flip_is_a_mirror() -> None:
     """Cutting out of the mirrored picture, with the mirrored labels, gives what flipping the example gives."""
     picture, person = one_person()
-    one = flipped(example(picture, person, Roi(64, 60, 100), CODEC), CODEC)
+    one = flipped(labelled_crop(picture, person, Roi(64, 60, 100), CODEC), CODEC)
     width = picture.image.shape[1]
     joints_px = person.joints_px[H36M17.twins].copy()
     joints_px[:, 0] = width - 1 - joints_px[:, 0]
@@ -52,7 +52,7 @@ def test_a_flip_is_a_mirror() -> None:
         picture, image=np.ascontiguousarray(picture.image[:, ::-1]),
         camera=replace(picture.camera, cx=width - picture.camera.cx),
     )  # fmt: skip
-    other = example(mirrored, replace(person, joints_px=joints_px, joints_m=joints_m), Roi(64, 60, 100), CODEC)
+    other = labelled_crop(mirrored, replace(person, joints_px=joints_px, joints_m=joints_m), Roi(64, 60, 100), CODEC)
     np.testing.assert_allclose(other.pose, one.pose, atol=1e-4)
     np.testing.assert_allclose(other.joints[:, 2], one.joints[:, 2], atol=1e-3)
     # Pixel 0 mirrors to pixel 127, the square's middle to itself: half a heatmap pixel apart at most.
@@ -61,7 +61,7 @@ def test_a_flip_is_a_mirror() -> None:
 
 def test_two_flips_are_none() -> None:
     picture, person = one_person()
-    one = example(picture, person, CODEC.roi(person.box_px), CODEC)
+    one = labelled_crop(picture, person, CODEC.roi(person.box_px), CODEC)
     twice = flipped(flipped(one, CODEC), CODEC)
     np.testing.assert_array_equal(twice.crop, one.crop)
     np.testing.assert_allclose(twice.joints, one.joints, atol=1e-5)
@@ -72,8 +72,8 @@ def test_two_flips_are_none() -> None:
 
 def test_a_turn_turns_labels_with_the_picture() -> None:
     picture, person = one_person()
-    upright = example(picture, person, Roi(64, 64, 120), CODEC)
-    turned = example(picture, person, Roi(64, 64, 120, 0.4), CODEC)
+    upright = labelled_crop(picture, person, Roi(64, 64, 120), CODEC)
+    turned = labelled_crop(picture, person, Roi(64, 64, 120, 0.4), CODEC)
     c, s = np.cos(0.4), np.sin(0.4)
     back = np.array([[c, s], [-s, c]])  # crop axes are turned by the angle, so coordinates by its inverse
     np.testing.assert_allclose(turned.pose[:, :2], upright.pose[:, :2] @ back.T, atol=1e-5)
@@ -106,7 +106,7 @@ def test_patches_cover_what_they_say() -> None:
 def test_random_examples_repeat_by_seed() -> None:
     people = StickPeople(4)
     first, again, other = (
-        random_example(people, CODEC, AugmentSettings(), np.random.default_rng(seed)) for seed in (1, 1, 2)
+        random_crop(people, CODEC, AugmentSettings(), np.random.default_rng(seed)) for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first.crop, again.crop)
     np.testing.assert_array_equal(first.pose, again.pose)
@@ -123,8 +123,8 @@ def test_a_batch_marks_what_is_not_labelled() -> None:
     deep, deep_person = one_person()
     batch = collate(
         [
-            example(flat, person, Roi(64, 64, 128), CODEC),
-            example(deep, deep_person, CODEC.roi(deep_person.box_px), CODEC),
+            labelled_crop(flat, person, Roi(64, 64, 128), CODEC),
+            labelled_crop(deep, deep_person, CODEC.roi(deep_person.box_px), CODEC),
         ],
         CODEC,
     )
@@ -147,4 +147,4 @@ def test_people_who_cannot_be_seen_are_left_out() -> None:
     pictures = [replace(picture, people=(hidden, person)), replace(picture, people=(near,))]
     assert [p.box_px.tolist() for _, p in everyone(pictures)] == [person.box_px.tolist()]
     with pytest.raises(InputError, match="nobody"):
-        random_example(pictures[1:], CODEC, NOTHING, np.random.default_rng(0))
+        random_crop(pictures[1:], CODEC, NOTHING, np.random.default_rng(0))

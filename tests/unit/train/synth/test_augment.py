@@ -8,11 +8,11 @@ import pytest
 from rtpose.geometry import pixels_from_camera
 from rtpose.skeleton import H36M17
 from rtpose.train.synth.augment import Looks, moved, seen_again
-from rtpose.train.synth.dataset import Person, Picture
+from rtpose.train.synth.people import RenderedPerson, RenderedPicture
 from rtpose.types import Camera
 
 
-def a_picture() -> Picture:
+def a_picture() -> RenderedPicture:
     """17 joints of a made-up person, the left wrist a white dot on black."""
     rng = np.random.default_rng(3)
     camera = Camera(150.0, 150.0, 70.0, 60.0)
@@ -24,7 +24,7 @@ def a_picture() -> Picture:
     image[39:42, 79:82] = 255
     box = np.concatenate([pixels.min(0), pixels.max(0)])
     visible = (pixels >= 0).all(1) & (pixels < 128).all(1)
-    return Picture(image, (Person(pixels, metres, visible, box),), camera)
+    return RenderedPicture(image, (RenderedPerson(pixels, metres, visible, box),), camera)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -44,12 +44,12 @@ def test_labels_stay_exact(seed: int) -> None:
     assert np.allclose(person.joints_px[H36M17.index_of[wrist]], dot, atol=0.8)
 
 
-def _is_mirrored(picture: Picture) -> bool:
+def _is_mirrored(picture: RenderedPicture) -> bool:
     before, after = a_picture().people[0].joints_m[:, 2], picture.people[0].joints_m[:, 2]
     return not np.allclose(before, after)
 
 
-def _order(picture: Picture) -> np.typing.NDArray[np.intp]:
+def _order(picture: RenderedPicture) -> np.typing.NDArray[np.intp]:
     return H36M17.twins if _is_mirrored(picture) else np.arange(17)
 
 

@@ -1,4 +1,4 @@
-"""Rendered clips. Skipped where the body's rig, OpenGL or the motion pack is missing."""
+"""Rendered clips. Skipped where the body model, OpenGL or the motion pack is missing."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ pytest.importorskip("moderngl", reason="the extra synth is not installed")
 from anny.paths import get_anny_cache_path
 
 from rtpose.train.synth.body import BodyModel, Shape
-from rtpose.train.synth.clips import Clip, RenderedClips
+from rtpose.train.synth.clips import RenderedClip, RenderedClips
 from rtpose.train.synth.motion import JointAnglePack
 from rtpose.train.synth.renderer import Renderer
 
 MOTIONS = Path(__file__).resolve().parents[5] / "shared" / "data" / "cmu_amc30_train.npz"
-PLACES = MOTIONS.with_name("cmu17_train.npz")
+POSITIONS = MOTIONS.with_name("cmu17_train.npz")
 AT = RTPOSE28.index_of
 FRAMES = 8
 
@@ -45,13 +45,13 @@ def clips() -> Iterator[RenderedClips]:
         pytest.skip(str(error))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # anny's dependencies
-        made = RenderedClips(MOTIONS, frames=FRAMES, places=PLACES)
+        made = RenderedClips(MOTIONS, frames=FRAMES, positions=POSITIONS)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def some(clips: RenderedClips) -> list[Clip]:
+def some(clips: RenderedClips) -> list[RenderedClip]:
     return [clips[k] for k in range(5)]
 
 
@@ -67,7 +67,7 @@ def shape(model: BodyModel) -> Shape:
     return model.shape({"gender": 0.5, "age": 0.67, "height": 0.4})
 
 
-def test_a_clip_is_what_its_truth_says(some: list[Clip]) -> None:
+def test_a_clip_is_what_its_truth_says(some: list[RenderedClip]) -> None:
     for clip in some:
         truth = clip.truth
         assert len(clip.images) == len(truth.times_s) == FRAMES
@@ -87,7 +87,7 @@ def test_a_clip_is_what_its_truth_says(some: list[Clip]) -> None:
         assert np.ptp(thigh) < 1e-4  # bones keep their length
 
 
-def test_somebody_is_where_the_joints_are(some: list[Clip]) -> None:
+def test_somebody_is_where_the_joints_are(some: list[RenderedClip]) -> None:
     """Between two frames of a still camera, the picture changes where the person is."""
     checked = 0
     for clip in some:
@@ -106,7 +106,7 @@ def test_somebody_is_where_the_joints_are(some: list[Clip]) -> None:
     assert checked
 
 
-def test_clips_are_the_same_every_time(clips: RenderedClips, some: list[Clip]) -> None:
+def test_clips_are_the_same_every_time(clips: RenderedClips, some: list[RenderedClip]) -> None:
     again = clips[3]
     assert np.array_equal(again.truth.joints_m, some[3].truth.joints_m)
     assert np.array_equal(again.images[-1], some[3].images[-1])
@@ -118,7 +118,7 @@ def test_clips_are_the_same_every_time(clips: RenderedClips, some: list[Clip]) -
 def test_the_test_split_has_other_motions() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        test = RenderedClips(MOTIONS, Split.TEST, places=PLACES)
+        test = RenderedClips(MOTIONS, Split.TEST, positions=POSITIONS)
     subjects = {pack.clips[i]["subject"] for pack, i in test._clips}
     assert subjects == {"05", "17", "131"}
     test.close()
@@ -127,7 +127,7 @@ def test_the_test_split_has_other_motions() -> None:
 def test_ends_of_the_body_are_where_they_belong(model: BodyModel, shape: Shape) -> None:
     motion = JointAnglePack(MOTIONS).motion(0).part(0, 2)
     pose = model.poses(shape, motion)[0]
-    joints = model.joints_and_ends(shape, pose)
+    joints = model.joints28(shape, pose)
     assert np.array_equal(joints[: len(H36M17.joints)], model.joints(shape, pose))
 
     def apart(a: str, b: str) -> float:
@@ -148,7 +148,7 @@ def test_a_mirrored_motion_moves_the_mirrored_body(model: BodyModel, shape: Shap
     motion = JointAnglePack(MOTIONS).motion(0).part(40, 42)
     twice = motion.mirrored().mirrored()
     assert all(np.allclose(twice.rotations[bone], r) for bone, r in motion.rotations.items())
-    plain, mirrored = (model.joints_and_ends(shape, model.poses(shape, m)[0]) for m in (motion, motion.mirrored()))
+    plain, mirrored = (model.joints28(shape, model.poses(shape, m)[0]) for m in (motion, motion.mirrored()))
     expected = (plain * [-1, 1, 1])[RTPOSE28.twins]
     assert np.abs(mirrored - expected).max() < 0.03  # the body itself is not exactly alike on both sides
 
@@ -162,4 +162,4 @@ def test_stretched_bones(model: BodyModel, shape: Shape) -> None:
         length = [np.linalg.norm(s.tails[b] - s.heads[b]) for s in (shape, taller)]
         assert length[1] / length[0] == pytest.approx(factor, rel=1e-6)
     assert 1.03 < taller.height_m / shape.height_m < 1.07
-    assert np.allclose(taller.marks[0] - taller.ears[0], shape.marks[0] - shape.ears[0], atol=0.005)
+    assert np.allclose(taller.extra_joints[0] - taller.ears[0], shape.extra_joints[0] - shape.ears[0], atol=0.005)

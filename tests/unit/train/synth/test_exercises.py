@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from asf_files import amc_text, asf_text
 
-from rtpose.train.datasets.cmu_angles import prepare_cmu_angles
+from rtpose.train.data.readers.cmu_angles import prepare_cmu_angles
 from rtpose.train.synth.exercises import Exercise, exercise_motion, random_exercise
-from rtpose.train.synth.motion import JointAnglePack, Motion
+from rtpose.train.synth.motion import JointAngleMotion, JointAnglePack
 
 TIMES_S = np.arange(40) / 10
 
@@ -22,12 +22,12 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> JointAnglePack:
     return JointAnglePack(folder / "angles.npz")
 
 
-def direction(motion: Motion, bone: str) -> np.ndarray:
+def direction(motion: JointAngleMotion, bone: str) -> np.ndarray:
     """(T, 3): where the bone points."""
     return motion.rotations[bone] @ motion.rest_directions[bone]
 
 
-def made(pack: JointAnglePack, kind: Exercise, seed: int) -> Motion:
+def made(pack: JointAnglePack, kind: Exercise, seed: int) -> JointAngleMotion:
     return exercise_motion(kind, pack, "01", TIMES_S, np.random.default_rng(seed))
 
 

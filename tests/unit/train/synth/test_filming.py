@@ -1,37 +1,46 @@
-"""Cameras that film somebody, the windows of their pictures, and what lenses do."""
+"""Random cameras of clips, the windows of their pictures, and the effects of lenses."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from rtpose.train.synth.filming import LARGEST_PX, LONGEST_PX, Holding, Lens, Shot, box_px, camera_axes, random_shot
-from rtpose.train.synth.renderer import View
-from rtpose.train.synth.windows import Window, around, larger, tiles, turned
+from rtpose.train.synth.filming import (
+    LARGEST_PX,
+    LONGEST_PX,
+    ClipFilming,
+    ClipLens,
+    Holding,
+    box_px,
+    camera_axes,
+    random_filming,
+)
+from rtpose.train.synth.view import PlacedCamera
+from rtpose.train.synth.windows import Window, reprojected, tiles, widened, window_around
 from rtpose.types import Camera
 
 TIMES_S = np.arange(24) / 12
 
 
 def walker(seed: int) -> np.ndarray:
-    """(T, N, 3): points of somebody who walks a metre."""
+    """(T, N, 3): points of a person who walks a metre."""
     rng = np.random.default_rng(seed)
     points = rng.uniform([-0.3, 0.0, -0.2], [0.3, 1.75, 0.2], (200, 3))
     path = TIMES_S[:, None] * np.array([0.5, 0.0, 0.1])
     return points + path[:, None] - [0.5, 0, 0]
 
 
-def shots(count: int, upper: bool = False) -> list[Shot]:
+def shots(count: int, upper: bool = False) -> list[ClipFilming]:
     body = walker(0)
     part = body[0, :, 1] > 1.0 if upper else None
-    return [random_shot(TIMES_S, body, part, np.random.default_rng(seed)) for seed in range(count)]
+    return [random_filming(TIMES_S, body, part, np.random.default_rng(seed)) for seed in range(count)]
 
 
 def test_axes_are_those_of_a_view() -> None:
     rng = np.random.default_rng(0)
     forward, roll = rng.normal(0, 1, (6, 3)), rng.uniform(-180, 180, 6)
     for axes, along, deg in zip(camera_axes(forward, roll), forward, roll, strict=True):
-        view = View.looking(Camera(1, 1, 0, 0), (1, 1), np.zeros(3), along, deg)
+        view = PlacedCamera.looking(Camera(1, 1, 0, 0), (1, 1), np.zeros(3), along, deg)
         assert np.allclose(axes, view.camera_from_world)
 
 
@@ -94,7 +103,7 @@ def test_windows_cover_the_picture_once() -> None:
 def test_a_window_is_where_the_person_is() -> None:
     for shot in shots(20):
         view, body = shot.views[3], walker(0)[3]
-        window = around(view, body, 400)
+        window = window_around(view, body, 400)
         assert window.x >= 0
         assert window.x + window.width <= view.size[0]
         assert window.y + window.height <= view.size[1]
@@ -110,26 +119,26 @@ def test_a_window_is_where_the_person_is() -> None:
 
 
 def test_a_turned_picture_shows_the_same_things() -> None:
-    view = View.looking(Camera(200, 200, 100, 75), (200, 150), np.array([0.0, 1, 4]), np.array([0.0, 1, 0]))
-    taken = larger(view, 1.5)
+    view = PlacedCamera.looking(Camera(200, 200, 100, 75), (200, 150), np.array([0.0, 1, 4]), np.array([0.0, 1, 0]))
+    taken = widened(view, 1.5)
     picture = np.zeros((taken.size[1], taken.size[0], 3), np.uint8)
     point = np.array([0.4, 1.3, 0.0])
     x, y = np.rint(box_px(taken, point[None])[0]).astype(int)
     picture[y - 2 : y + 3, x - 2 : x + 3] = 255
-    other = View.looking(view.camera, view.size, np.array([0.0, 1, 4]), np.array([0.3, 1.1, 0]), roll_deg=12)
-    shown = turned(picture, taken, other)
+    other = PlacedCamera.looking(view.camera, view.size, np.array([0.0, 1, 4]), np.array([0.3, 1.1, 0]), roll_deg=12)
+    shown = reprojected(picture, taken, other)
     assert shown.shape == (150, 200, 3)
     rows, columns = np.nonzero(shown[..., 0] > 128)
     assert np.allclose([columns.mean(), rows.mean()], box_px(other, point[None])[0], atol=1.0)
-    assert turned(picture, taken, taken) is picture
+    assert reprojected(picture, taken, taken) is picture
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_lens_keeps_the_picture(seed: int) -> None:
     image = np.full((60, 300, 3), 120, np.uint8)
     image[20:40, 100:200] = (200, 60, 30)
-    lens = Lens(np.random.default_rng(seed))
-    first, second = lens.photographed(image), lens.photographed(image)
+    lens = ClipLens(np.random.default_rng(seed))
+    first, second = lens.apply(image), lens.apply(image)
     assert first.shape == image.shape
     assert first.dtype == np.uint8
     assert np.abs(first.astype(int).mean() - second.astype(int).mean()) < 2  # one camera, the same tones

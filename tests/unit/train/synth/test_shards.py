@@ -10,23 +10,23 @@ import numpy as np
 import pytest
 
 from rtpose.errors import InputError
-from rtpose.train.synth.dataset import Person, Picture
+from rtpose.train.synth.people import RenderedPerson, RenderedPicture
 from rtpose.train.synth.shards import FORMAT, RenderedFolder, write_shard
 from rtpose.train.synth.sheet import contact_sheet, write_picture
 from rtpose.types import Camera
 
 
-def made_up(seed: int, people: int) -> Picture:
+def made_up(seed: int, people: int) -> RenderedPicture:
     rng = np.random.default_rng(seed)
     image = np.full((48, 64, 3), rng.integers(0, 255, 3), np.uint8)
     persons = tuple(
-        Person(
+        RenderedPerson(
             rng.uniform(0, 48, (17, 2)).astype(np.float32), rng.uniform(1, 3, (17, 3)).astype(np.float32),
             rng.random(17) < 0.5, np.array([1, 2, 30, 40], np.float32),
         )
         for _ in range(people)
     )  # fmt: skip
-    return Picture(image, persons, Camera(50.0 + seed, 50.0 + seed, 32.0, 24.0))
+    return RenderedPicture(image, persons, Camera(50.0 + seed, 50.0 + seed, 32.0, 24.0))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from rtpose.errors import ConfigError
 from rtpose.skeleton import H36M17
-from rtpose.train.synth.motion import JointAnglePack, Motion
+from rtpose.train.synth.motion import JointAngleMotion, JointAnglePack
 
 pytest.importorskip("anny", reason="the extra synth is not installed")
 from anny.paths import get_anny_cache_path
@@ -37,7 +37,7 @@ def shape(model: BodyModel) -> Shape:
 
 
 @pytest.fixture(scope="module")
-def motion() -> Motion:
+def motion() -> JointAngleMotion:
     if not DATA.is_file():
         pytest.skip("the motion pack is not beside this checkout")
     pack = JointAnglePack(DATA)
@@ -58,7 +58,7 @@ def test_a_body_at_rest(model: BodyModel, shape: Shape) -> None:
         model.shape({"hat": 1.0})
 
 
-def test_posing_agrees_with_the_body_models_own(model: BodyModel, shape: Shape, motion: Motion) -> None:
+def test_posing_agrees_with_the_body_models_own(model: BodyModel, shape: Shape, motion: JointAngleMotion) -> None:
     import torch
 
     pose = model.poses(shape, motion.part(10, 11))[0]
@@ -73,7 +73,7 @@ def test_posing_agrees_with_the_body_models_own(model: BodyModel, shape: Shape, 
     assert np.abs(model.skin(pose, shape.vertices, model.weights) - expected).max() < 1e-5
 
 
-def test_joints_follow_the_motion(model: BodyModel, shape: Shape, motion: Motion) -> None:
+def test_joints_follow_the_motion(model: BodyModel, shape: Shape, motion: JointAngleMotion) -> None:
     poses = model.poses(shape, motion, SOLE_M)
     joints = np.stack([model.joints(shape, pose) for pose in poses])
     at = H36M17.index_of
@@ -90,7 +90,7 @@ def test_joints_follow_the_motion(model: BodyModel, shape: Shape, motion: Motion
     assert (joints[:, at["head"], 1] > joints[:, at["thorax"], 1]).all()
 
 
-def test_clothes_cover_and_follow(model: BodyModel, shape: Shape, motion: Motion) -> None:
+def test_clothes_cover_and_follow(model: BodyModel, shape: Shape, motion: JointAngleMotion) -> None:
     rng = np.random.default_rng(1)
     pose = model.poses(shape, motion.part(0, 1), SOLE_M)[0]
     for _ in range(4):

@@ -11,8 +11,10 @@ import pytest
 from rtpose.errors import ConfigError
 from rtpose.geometry import camera_from_fov
 from rtpose.train.synth.motion import rotation_xyz
-from rtpose.train.synth.renderer import FAR_M, Light, Material, Mesh, Quality, Renderer, Thing, View, vertex_normals
+from rtpose.train.synth.renderer import Quality, Renderer
 from rtpose.train.synth.scene import CUBE, box, lathe, leaf, room, solid
+from rtpose.train.synth.surfaces import Material, PlacedSurface, Surface, vertex_normals
+from rtpose.train.synth.view import FAR_M, Light, PlacedCamera
 from rtpose.types import Image
 
 pytest.importorskip("moderngl", reason="the extra synth is not installed")
@@ -33,12 +35,12 @@ def renderer() -> Iterator[Renderer]:
         yield drawn
 
 
-def _view(eye: tuple[float, float, float] = (0.0, 0.0, 4.0), roll_deg: float = 0.0) -> View:
-    return View.looking(camera_from_fov(SIZE), SIZE, np.array(eye), ORIGIN, roll_deg)
+def _view(eye: tuple[float, float, float] = (0.0, 0.0, 4.0), roll_deg: float = 0.0) -> PlacedCamera:
+    return PlacedCamera.looking(camera_from_fov(SIZE), SIZE, np.array(eye), ORIGIN, roll_deg)
 
 
-def _draw(renderer: Renderer, meshes: list[Mesh], view: View, light: Light = PLAIN) -> Image:
-    return renderer.render([Thing(mesh) for mesh in meshes], view, light, NOBODY, ORIGIN).image
+def _draw(renderer: Renderer, meshes: list[Surface], view: PlacedCamera, light: Light = PLAIN) -> Image:
+    return renderer.render([PlacedSurface(mesh) for mesh in meshes], view, light, NOBODY, ORIGIN).image
 
 
 def test_view_axes() -> None:
@@ -76,7 +78,7 @@ def test_nearer_things_hide_farther_ones(renderer: Renderer) -> None:
 
 def test_depth_is_metres_along_the_camera(renderer: Renderer) -> None:
     red = box((0, 0, 0.45), (1, 1, 0.1), Material((1.0, 0.0, 0.0)))
-    depth = renderer.render([Thing(red)], _view(), PLAIN, NOBODY, ORIGIN).depth_m
+    depth = renderer.render([PlacedSurface(red)], _view(), PLAIN, NOBODY, ORIGIN).depth_m
     assert depth.shape == (64, 96)
     assert depth[32, 48] == pytest.approx(3.5, abs=0.01)
     assert depth[2, 2] == pytest.approx(FAR_M, rel=0.01)
@@ -86,7 +88,7 @@ def test_bones_and_solids_move_what_is_drawn(renderer: Renderer) -> None:
     """A unit cube that a matrix scales, turns and moves is drawn as the same box made in place."""
     material = Material((1.0, 0.0, 0.0), grain=0.0, gloss=0.0)
     turned = solid(CUBE, np.array([0.5, 0.2, 0.0]), (0.2, 0.6, 0.4), material, rotation_xyz(np.array([0.0, 90.0, 0.0])))
-    in_place = Thing(box((0.5, 0.2, 0.0), (0.4, 0.6, 0.2), material))
+    in_place = PlacedSurface(box((0.5, 0.2, 0.0), (0.4, 0.6, 0.2), material))
     first, second = (renderer.render([t], _view(), PLAIN, NOBODY, ORIGIN).image.astype(int) for t in (turned, in_place))
     assert first[..., 0].max() - first[..., 2].min() > 60
     assert np.abs(first - second).max() <= 2
@@ -105,7 +107,7 @@ def test_meshes_of_one_picture_stay_loaded_however_many(renderer: Renderer, monk
 
 
 def test_a_backdrop_lies_behind_everything() -> None:
-    red = Thing(box((0, 0, 0), (1, 1, 0.1), Material((1.0, 0.0, 0.0))))
+    red = PlacedSurface(box((0, 0, 0), (1, 1, 0.1), Material((1.0, 0.0, 0.0))))
     halves = np.zeros((64, 96, 3), np.uint8)
     halves[:32] = (0, 255, 0)  # the upper half is green
     with Renderer(SIZE, Quality.quick()) as quick:
@@ -155,7 +157,7 @@ def test_the_same_scene_gives_the_same_picture(renderer: Renderer) -> None:
         leaf((0, 0, 0), (0.3, 0.8, 0.1), 0.05, Material((1, 1, 1))),
     ],
 )
-def test_fronts_of_triangles_are_where_normals_point(mesh: Mesh) -> None:
+def test_fronts_of_triangles_are_where_normals_point(mesh: Surface) -> None:
     corners = mesh.positions[mesh.faces]
     wound = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     assert ((wound * mesh.normals[mesh.faces[:, 0]]).sum(1) > -1e-9).all()

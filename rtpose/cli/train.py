@@ -1,0 +1,174 @@
+"""`rtpose train`."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rtpose.cli.options import ConfigFile, DataJoints, Quiet, TrainOverrides
+from rtpose.cli.terminal import needing_train, progress_bar
+
+if TYPE_CHECKING:
+    from rtpose.train.data.sets import EvaluationSet, TrainingSet
+    from rtpose.train.lifters.loop import TrainedLifter
+    from rtpose.train.lifters.settings import TrainSettings
+
+train_app = typer.Typer(help="Train a network (needs the extra 'train').", no_args_is_help=True)
+
+CascadedOverrides = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. batch_size=16 stage_one.epochs=4.")
+]
+TrainData = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of motion packs, Human3.6M, MPI-INF-3DHP, MPII or LSP.", show_default="the built-in small pack"
+    ),
+]
+
+
+TrainOut = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the training.", show_default="runs/NAME")]
+
+
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training in --out.")]
+
+
+def _add_train_command(name: str, text: str) -> None:
+    """`rtpose train NAME`: the methods differ in their settings only."""
+
+    def command(
+        settings: TrainOverrides = None,
+        data: TrainData = None,
+        joints: DataJoints = "gt",
+        out: TrainOut = None,
+        resume: Resume = False,
+        config: ConfigFile = None,
+        quiet: Quiet = False,
+    ) -> None:
+        _train(name, settings, data, joints, out or Path("runs") / name, resume=resume, config=config, quiet=quiet)
+
+    train_app.command(name, help=text)(command)
+
+
+_add_train_command("svmac", "The unsupervised lifter of SVMAC: learns 3D from 2D joints alone. Writes OUT/svmac.onnx.")
+_add_train_command(
+    "consistency",
+    "The weakly supervised lifter: 2D joints, and a critic that knows true poses. Writes OUT/consistency.onnx.",
+)
+_add_train_command("baseline", "A supervised lifter, told every depth: the yardstick. Writes OUT/baseline.onnx.")
+_add_train_command(
+    "temporal", "A lifter that remembers the last frames, on top of the baseline. Writes OUT/temporal.onnx."
+)
+
+
+@train_app.command("cascaded")
+def train_cascaded_command(
+    data: Annotated[str, typer.Option(help="Rendered pictures: the folder. Others: human36m:FOLDER or muco:FOLDER.")],
+    validation: Annotated[str, typer.Option(help="The same with other people; human36m gives S8.")],
+    data_2d: Annotated[str | None, typer.Option(help="With 2D labels alone: mpii:FOLDER or coco:FOLDER.")] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Begin with what was learned in this --out of an earlier training, of the same network."),
+    ] = None,
+    settings: CascadedOverrides = None,
+    out: TrainOut = None,
+    resume: Resume = False,
+    config: ConfigFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """From the picture straight to 3D: the network of cascaded dimension-lifting. Writes OUT/cascaded.onnx."""
+    from rtpose.config import load_settings
+    from rtpose.train.cascaded.settings import CascadedSettings
+
+    with needing_train("training"):
+        from rtpose.train.cascaded.loop import CascadedProgress, train_cascaded
+        from rtpose.train.cascaded.open_pictures import open_pictures
+        from rtpose.train.cascaded.pretrained import open_start
+        from rtpose.train.cascaded.shipping import export_cascaded
+
+    chosen = load_settings(CascadedSettings, config, settings or [])
+    pictures, about_pictures = open_pictures(data, "train")
+    held_out, about_held_out = open_pictures(validation, "validation")
+    about = {"train": about_pictures, "validation": about_held_out}
+    flat = None
+    if data_2d is not None:
+        flat, about["2d"] = open_pictures(data_2d, "train")
+    earlier = None
+    if start is not None:
+        earlier = open_start(start)
+        about["start"] = earlier.about
+    folder = out or Path("runs") / "cascaded"
+    with progress_bar(quiet, "steps") as update:
+
+        def report(progress: CascadedProgress) -> None:
+            update(progress.step, progress.steps, f"val MPJPE {progress.best_mpjpe_mm:.1f} mm")
+
+        trained = train_cascaded(
+            chosen, pictures, held_out, folder,
+            data=json.dumps(about, sort_keys=True), pictures_2d=flat, start=earlier, resume=resume, report=report,
+        )  # fmt: skip
+    print(export_cascaded(chosen, trained, {**about, "pictures": len(pictures)}, folder))
+
+
+def _train(
+    name: str, overrides: list[str] | None, data: Path | None, joints: str, folder: Path, *,
+    resume: bool, config: Path | None, quiet: bool,
+) -> None:  # fmt: skip
+    import msgspec
+
+    from rtpose.config import load_settings
+
+    with needing_train("training"):
+        from rtpose.train.data.data_sets import BuiltInDataSet, open_data_set
+        from rtpose.train.distributed import start_fabric
+        from rtpose.train.lifters.catalogue import METHODS
+        from rtpose.train.lifters.loop import LifterProgress, train
+    from rtpose.train.data.settings import EXACT
+    from rtpose.train.lifters.shipping import export_trained
+
+    kind = METHODS[name]
+    source = open_data_set(data, joints) if data else BuiltInDataSet(keep_test_subject=False).with_joints(joints)
+    recorded = {"noise": msgspec.to_builtins(EXACT)} if source.exact_joints else None
+    settings = load_settings(kind.settings, config, overrides or [], base=recorded)
+    training, validation = source.training(), source.validation()
+    fabric = start_fabric()
+    with progress_bar(quiet or not fabric.is_global_zero, "steps") as update:
+
+        def report(progress: LifterProgress) -> None:
+            early = ", stopped early" if progress.stopped_early else ""
+            update(progress.step, progress.steps, f"val P-MPJPE {progress.best_p_mpjpe_mm:.1f} mm{early}")
+
+        trained = train(
+            kind.method, settings, training, validation, folder, resume=resume, fabric=fabric, report=report
+        )
+    if fabric.is_global_zero:
+        print(f"trained on {_who(training)}; best weights by {_who(validation)}")
+        print(export_trained(kind.method(settings, training), trained, training, validation, folder))
+        print(_speed(trained) + _early(trained, settings))
+
+
+def _who(data: TrainingSet | EvaluationSet) -> str:
+    subjects = ", ".join(data.subjects)
+    return f"{data.name}, {f'subjects {subjects}' if subjects else data.size}"
+
+
+def _speed(trained: TrainedLifter) -> str:
+    """How the last line of a training begins."""
+    if math.isnan(trained.poses_per_second):
+        return "no steps were left to do"
+    share = trained.not_matrix_share
+    spent = "too few steps to look into" if math.isnan(share) else f"{share:.0%} of a step is not matrix work"
+    return f"{trained.poses_per_second:,.0f} poses/s; {spent}"
+
+
+def _early(trained: TrainedLifter, settings: TrainSettings) -> str:
+    """Its end, if `patience` ran out."""
+    if not trained.stopped_early:
+        return ""
+    return (
+        f"; stopped early at step {trained.last_step} of {settings.steps}: the last {settings.patience} validations "
+        f"were no better than step {trained.step} (patience=0 goes on)"
+    )

@@ -1,0 +1,150 @@
+"""`rtpose webcam`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rtpose.cli.live_recording import LiveRecording
+from rtpose.cli.options import (
+    DEFAULT_PORT,
+    Browser,
+    Host,
+    Overwrite,
+    Port,
+    RunOptions,
+    Send,
+    Tls,
+    TlsCert,
+    TlsKey,
+    Token,
+    Viewer,
+    ViewerOption,
+    with_option_groups,
+)
+from rtpose.cli.terminal import StatusLine, check_outputs, https, open_page, summary_line, warn
+from rtpose.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from rtpose.pipeline import Summary
+    from rtpose.types import FrameSource
+
+
+@with_option_groups
+def webcam(
+    *,
+    camera: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Number of the camera, a device such as /dev/video2, a stream's URL, or browser: that of a page, "
+            "also on a phone. May be given several times.",
+            show_default="0",
+        ),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write the poses: .rtpose, which loses nothing if the program dies, or .npz; of several cameras "
+            "NAME-0, NAME-1 …"
+        ),
+    ] = None,
+    record_video: Annotated[
+        Path | None, typer.Option(help="Also write the camera's picture, on the same clock: .mp4, .mkv, .mov.")
+    ] = None,
+    record_folder: Annotated[Path, typer.Option(help="Where recordings go that are begun from the page.")] = Path("."),
+    overwrite: Overwrite = False,
+    send: Send = None,
+    run: RunOptions,
+    viewer: ViewerOption = Viewer.BROWSER,
+    port: Port = DEFAULT_PORT,
+    host: Host = "127.0.0.1",
+    token: Token = None,
+    tls: Tls = False,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    browser: Browser = True,
+) -> None:
+    """Your own skeleton, live in the browser or in a window."""
+    from rtpose.capture.browser import BrowserCamera
+    from rtpose.outputs.send import open_streams
+    from rtpose.session import Session, SourceBoard, check_all, run_together
+
+    settings = run.settings()
+    cameras = camera or ["0"]
+    if twice := {name for name in cameras if cameras.count(name) > 1}:
+        raise ConfigError(f"--camera {twice.pop()} is given twice: each camera is one source")
+    count = len(cameras)
+    if viewer == Viewer.OPEN3D and (count > 1 or "browser" in cameras):
+        raise ConfigError("a window shows one camera of this machine: leave out --viewer open3d, the page shows all")
+    line = StatusLine()
+    recording = LiveRecording(
+        record, record_video, record_folder, sources=count, overwrite=overwrite, on_notice=line.warn
+    )
+    feed = BrowserCamera() if "browser" in cameras else None
+    names = ", ".join(map(shown, cameras))
+    with ExitStack() as stack:
+        stack.callback(recording.close)
+        streams = stack.enter_context(open_streams(send or (), warn, sources=count))
+        session = Session(settings, sources=count, on_notice=line.warn)
+        server, window = None, None
+        if viewer == Viewer.OPEN3D:
+            from rtpose.outputs.open3d_window import Open3DWindow
+
+            window = stack.enter_context(Open3DWindow(f"rtpose: {names}"))
+        else:
+            server = stack.enter_context(
+                session.serve(
+                    source=names, port=port, host=host, token=token, on_record=recording.switch,
+                    camera=feed, tls=https(tls, tls_cert, tls_key),
+                )
+            )  # fmt: skip
+            recording.show_on(server)
+        sources: list[FrameSource] = []
+        for name in cameras:
+            sources.append(feed if feed is not None and name == "browser" else open_live(name))
+            stack.callback(sources[-1].close)  # if the next cannot be opened
+        if server is not None:
+            open_page(server, browser)
+            if feed is not None and not server.url_is_secure:
+                warn(
+                    "warning: browsers give their camera only to https pages and to pages of their own computer: for "
+                    "a phone add --tls"
+                )
+        stack.enter_context(line)
+        board = SourceBoard([source.info for source in sources], server, line.warn)
+
+        def play(number: int) -> Summary:
+            return session.run(
+                sources[number], server=server, window=window, recorders=recording.sinks[number],
+                streams=streams[number], meta=recording.metas[number], on_result=line.result, board=board,
+                number=number,
+            )  # fmt: skip
+
+        runs = [partial(play, number) for number in range(count)]
+        # A window is drawn in the main thread.
+        summaries = [runs[0]()] if window else check_all(run_together(runs, board, session.stop), line.warn)
+    for source, summary, file in zip(sources, summaries, recording.files, strict=True):
+        print((f"{source.info.name}: " if count > 1 else "") + summary_line(summary, file))
+    check_outputs(*summaries)
+
+
+def shown(camera: str) -> str:
+    """`--camera` without a password."""
+    from rtpose.capture.streams import without_password
+
+    return without_password(camera) if "://" in camera else camera
+
+
+def open_live(camera: str) -> FrameSource:
+    """A camera of this machine or a stream. Errors: `InputError`."""
+    from rtpose.capture import open_camera, open_source
+
+    if "://" in camera:
+        return open_source(camera)
+    if Path(camera).is_file():
+        raise InputError(f"{camera} is a file, not a camera: rtpose video {camera}")
+    return open_camera(int(camera) if camera.isdigit() else camera)

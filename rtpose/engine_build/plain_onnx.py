@@ -1,0 +1,70 @@
+"""Networks as plain ONNX files that run in any other program."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import TensorProto, numpy_helper
+
+from rtpose.errors import ConfigError, ModelError, OutputError
+from rtpose.networks import model_files
+from rtpose.networks.weights import cascaded_file, lifter_file
+
+
+def write_plain(network: str, out: Path, *, overwrite: bool = False) -> str:
+    """Write a shipped lifter, `cascaded` or an .onnx file of rtpose's with its weights as float32, checked.
+
+    The shipped files store large weights as halves followed by a cast, which some programs do not fold. The metadata
+    is kept: it says how inputs are normalised and what the outputs mean. Returns one line for people.
+    Errors: `ConfigError` for BlazePose, which is TFLite, and other unknown names; `ModelError`; `OutputError`.
+    """
+    if network.removesuffix(".tflite") + ".tflite" in model_files.FILES:
+        raise ConfigError(
+            f"{network} is a TFLite file of Google's, which is not converted here: `rtpose models path "
+            f"{network.removesuffix('.tflite')}.tflite` says where it lies, tf2onnx converts it"
+        )
+    source = cascaded_file() if network == "cascaded" else lifter_file(network)
+    if source.suffix != ".onnx":
+        raise ConfigError(f"{source} is no ONNX file: name the .onnx beside it")
+    if out.suffix != ".onnx":
+        raise OutputError(f"{out}: give a name that ends in .onnx")
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out} exists: give another name, or --overwrite")
+    try:
+        model = onnx.load(str(source))
+    except Exception as error:  # protobuf's own kinds
+        raise ModelError(f"{source} cannot be read as an ONNX file: {error}") from None
+    _with_whole_weights(model)
+    onnx.checker.check_model(model, full_check=True)
+    part = out.with_name(out.name + ".part")
+    try:
+        onnx.save(model, part)
+        os.replace(part, out)
+    except OSError as error:
+        raise OutputError(f"cannot write {out}: {error.strerror or error}") from error
+    graph = model.graph
+    inputs = ", ".join(_interface(value) for value in graph.input)
+    outputs = ", ".join(_interface(value) for value in graph.output)
+    return f"{out}: opset {model.opset_import[0].version}, {inputs} -> {outputs}"
+
+
+def _with_whole_weights(model: Any) -> None:
+    """Constants that are cast to float32 become float32, without the cast; inverse of `rtpose.train.export`."""
+    graph = model.graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    for node in list(graph.node):
+        if node.op_type != "Cast" or node.input[0] not in stored or node.attribute[0].i != TensorProto.FLOAT:
+            continue
+        half = stored[node.input[0]]
+        whole = numpy_helper.from_array(numpy_helper.to_array(half).astype("float32"), name=node.output[0])
+        graph.initializer.remove(half)
+        graph.initializer.append(whole)
+        graph.node.remove(node)
+
+
+def _interface(value: Any) -> str:
+    shape = ", ".join(str(d.dim_value or "N") for d in value.type.tensor_type.shape.dim)
+    return f"{value.name} ({shape})"

@@ -1,1 +1,0 @@
-"""Estimators: image to 3D people."""

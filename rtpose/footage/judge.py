@@ -1,0 +1,89 @@
+"""Estimates and the peer's beside the truth, on the same frames: rows, means over sets, ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from rtpose.footage.measure import Errors, People, Row, column_of, errors_of, follow, mean_errors
+from rtpose.footage.sets import FootageSet, TruthCamera
+
+PEER = "mediapipe"
+Estimate = Callable[[FootageSet, TruthCamera], People]
+"""What a method sees in one clip."""
+
+
+def peer_people(camera: TruthCamera) -> People:
+    """mediapipe's rows of the truth file: complexity 1, one person."""
+    there = np.isfinite(camera.peer_world).all((1, 2))
+    return People(camera.peer_world[:, None], camera.peer_2d[:, None], np.where(there, 0, -1)[:, None])
+
+
+def judge_set(footage: FootageSet, methods: Mapping[str, Estimate], *, peer: bool = True) -> Iterator[Row]:
+    """One row for each camera, person and method, the peer's first.
+
+    peer: judge the methods and mediapipe only on frames that all of them have, so that nobody gains by leaving out
+    the hard ones. A method's `found` is its own all the same. Where the peer has nobody, it takes no part.
+    """
+    for camera in footage.cameras:
+        truth = camera.joints(footage.world)
+        seen = {name: estimate(footage, camera) for name, estimate in methods.items()}
+        if peer:
+            seen = {PEER: peer_people(camera), **seen}
+        columns = {name: follow(people, camera, truth, footage.valid) for name, people in seen.items()}
+        for person in range(footage.people):
+            ok = footage.valid[:, person] & camera.seen[:, person, None]
+            there = {
+                name: np.isfinite(column_of(seen[name].poses, columns[name][:, person])).all((1, 2)) for name in seen
+            }
+            alike = [mask for mask in there.values() if mask.any()]
+            only = np.logical_and.reduce(alike) if alike else None
+            for name, people in seen.items():
+                column = columns[name][:, person]
+                ids = np.where(column >= 0, people.ids[np.arange(len(column)), np.maximum(column, 0)], -1)
+                poses = column_of(people.poses, column)
+                errors = errors_of(poses, ids, truth[:, person], ok, footage, only)
+                yield Row(footage.name, camera.number, person, name, errors)
+
+
+def means_by_set(rows: Iterable[Row]) -> dict[str, dict[str, Errors]]:
+    """set -> method -> mean over its cameras and people."""
+    out: dict[str, dict[str, list[Errors]]] = {}
+    for row in rows:
+        out.setdefault(row.set, {}).setdefault(row.method, []).append(row.errors)
+    return {name: {method: mean_errors(errors) for method, errors in by.items()} for name, by in out.items()}
+
+
+def mean_over_sets(means: Mapping[str, Mapping[str, Errors]]) -> dict[str, Errors]:
+    """method -> plain mean over sets: each set counts alike, however many frames it has."""
+    methods = dict.fromkeys(method for by in means.values() for method in by)
+    out = {}
+    for method in methods:
+        figures = [asdict(by[method]) for by in means.values() if method in by]
+        mean: dict[str, Any] = {key: _mean([row[key] for row in figures]) for key in figures[0]}
+        mean["frames"] = int(sum(row["frames"] for row in figures))
+        out[method] = Errors(**mean)
+    return out
+
+
+def comparable(rows: Iterable[Row]) -> dict[str, dict[str, Errors]]:
+    """set -> method -> mean errors over the views in which the peer has the person, too: what may be divided."""
+    rows = list(rows)
+    with_peer = {(r.set, r.camera, r.person) for r in rows if r.method == PEER and np.isfinite(r.errors.mpjpe)}
+    return means_by_set(r for r in rows if (r.set, r.camera, r.person) in with_peer)
+
+
+def as_json(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Plain values, one dictionary a row."""
+    return [
+        {"set": r.set, "camera": r.camera, "person": r.person, "method": r.method, **asdict(r.errors)} for r in rows
+    ]
+
+
+def _mean(values: list[float]) -> float:
+    """Of those that are known."""
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")

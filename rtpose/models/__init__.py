@@ -1,1 +1,0 @@
-"""Networks as torch modules. No loss, no optimiser, no device in here."""

@@ -1,0 +1,1 @@
+"""Networks as torch modules. No loss, no optimiser, no device here."""

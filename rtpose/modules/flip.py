@@ -1,0 +1,48 @@
+"""Flip averaging as part of the network: mirrored input gives the mirrored output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from rtpose.skeleton import H36M17
+
+DepthFunction = Callable[[Tensor], Tensor]
+"""Network input (N, 2 J) -> depth (N, J)."""
+
+_TWINS = H36M17.twins.tolist()
+
+
+def mirrored(points: Tensor) -> Tensor:
+    """Mirrored network input (N, 2 J): x negated, left and right joints swapped."""
+    seen = torch.unflatten(points, 1, (-1, 2))[:, _TWINS]  # not len(points), which would fix it in the ONNX file
+    return (seen * seen.new_tensor([-1.0, 1.0])).flatten(1)
+
+
+def mirrored_depth(depth: Tensor) -> Tensor:
+    """Mirrored depth (N, J): left and right joints swapped."""
+    return depth[:, _TWINS]
+
+
+def flip_averaged(depth_of: DepthFunction) -> DepthFunction:
+    """The mean of the depths of the points and of the mirrored points' depths, mirrored back."""
+
+    def averaged(points: Tensor) -> Tensor:
+        return (depth_of(points) + mirrored_depth(depth_of(mirrored(points)))) / 2
+
+    return averaged
+
+
+class FlipAveraged(nn.Module):
+    """`flip_averaged` of a lifter, as a network."""
+
+    def __init__(self, lifter: nn.Module) -> None:
+        """lifter: points (N, 2 J) -> depth (N, J)."""
+        super().__init__()
+        self.lifter = lifter
+
+    def forward(self, points: Tensor) -> Tensor:
+        """points (N, 2 J) -> depth (N, J)."""
+        return flip_averaged(self.lifter)(points)

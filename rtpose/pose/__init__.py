@@ -1,0 +1,1 @@
+"""People: detectors, lifters, trackers and smoothers, and the estimators made of them."""

@@ -1,0 +1,1 @@
+"""The estimator `cascaded`: from a picture of one person straight to 3D."""

@@ -1,0 +1,264 @@
+"""BlazePose: Google's person detector and its landmark network of 33 joints, run on OpenVINO.
+
+The person detector looks at the whole picture and says where people are. The landmark network looks at one
+person's square and gives the joints, how sure it is that somebody is there, and where the person's square
+will be in the next frame. So the person detector does not run while everybody is tracked.
+
+Follows the graph of mediapipe 0.10.21's `Pose` without its smoothing over time. The landmark network comes in three
+sizes, mediapipe's model complexities 0 to 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from rtpose.errors import ModelError
+from rtpose.networks import downloads
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
+from rtpose.networks.pool import NetworkPool
+from rtpose.pose.detect import heatmaps, network_files, ssd
+from rtpose.pose.detect.following import box_around, capped_outside, overlap, same_place, same_square, should_search
+from rtpose.pose.detect.roi import Roi, cut_out
+from rtpose.skeleton import BLAZEPOSE33, Skeleton
+from rtpose.stages import stage
+from rtpose.types import Evidence, Float32, Frame, Image, Person2D, Picture, picture_size
+
+PERSON_FILE = "pose_detection.tflite"
+LANDMARK_FILES = {
+    "full": "pose_landmark_full.tflite", "lite": "pose_landmark_lite.tflite", "heavy": "pose_landmark_heavy.tflite",
+}  # fmt: skip
+"""By size, the default first."""
+PERSON_OUTPUTS = ("Identity", "Identity_1")
+LANDMARK_OUTPUTS = ("Identity", "Identity_1", "Identity_3", "Identity_4")
+"""The outputs that are used: what the others alone need is not computed."""
+CROP_SIZE = 256
+JOINTS = len(BLAZEPOSE33.joints)
+POINTS = JOINTS + 6
+"""Of the landmark network: the joints, two for the next square, and four that are not used."""
+CENTRE_POINT, SCALE_POINT = JOINTS, JOINTS + 1
+"""The landmark network's auxiliary points that give the next square."""
+
+MIN_DETECTION_SCORE = 0.5
+MAX_DETECTION_OVERLAP = 0.3
+MIN_PRESENCE = 0.5
+SURE_DETECTION_SCORE = 0.6
+SURE_PRESENCE = 0.9995
+"""A new person needs one of the two networks to be sure. Both take a table's foot for a person now and then, at 0.5 to
+0.6 and mostly below 0.99; mediapipe, which lacks this rule, then tracks furniture."""
+KEEP_PRESENCE = 0.95
+"""A tracked person of lower presence is kept only if the person detector is sure of them too."""
+ROI_MARGIN = 1.25
+"""The square is that much wider than the circle around the body, as in the network's training."""
+MAX_RAW = 1e4
+"""Landmarks are crop pixels, logits and metres: anything beyond is garbage."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One person that the landmark network confirmed."""
+
+    person: Person2D
+    next_roi: Roi
+
+
+class PersonFinder:
+    """The person detector alone: squares around people. Not for use from several threads at once."""
+
+    sure_score = SURE_DETECTION_SCORE
+
+    def __init__(self, *, options: LoadOptions = DEFAULT_OPTIONS, pool: NetworkPool | None = None) -> None:
+        """Errors: `ModelError` if the network file cannot be fetched or read."""
+        self._network = (pool or NetworkPool()).load(
+            downloads.ensure(PERSON_FILE), replace(options, outputs=PERSON_OUTPUTS)
+        )
+        self._anchors = ssd.anchor_centres()
+        # Reused for every frame: allocating them costs about as much as filling them.
+        self._pixels: Image = np.empty((ssd.INPUT_SIZE, ssd.INPUT_SIZE, 3), np.uint8)
+        self._input: Float32 = np.empty((1, *self._pixels.shape), np.float32)
+
+    def find(self, picture: Picture, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
+        """Squares around people, best first, with their scores, from `MIN_DETECTION_SCORE` on.
+
+        hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first.
+        """
+        width, height = picture_size(picture)
+        whole = Roi(width / 2, height / 2, float(max(width, height)))
+        cut_out(picture, whole.picture_from_crop(ssd.INPUT_SIZE), self._pixels, border=cv2.BORDER_CONSTANT)
+        corner = np.array([whole.cx, whole.cy], np.float32) - np.float32(whole.side / 2)
+        for box in hidden:
+            x0, y0, x1, y1 = (
+                ((box.reshape(2, 2) - corner) * (ssd.INPUT_SIZE / whole.side)).clip(0, ssd.INPUT_SIZE).astype(int).flat
+            )
+            self._pixels[y0:y1, x0:x1] = 0
+        np.multiply(self._pixels, np.float32(2 / 255), out=self._input[0])
+        self._input -= 1.0
+        outputs = self._network.run({"input_1": self._input})
+        points, scores = ssd.decode(
+            outputs["Identity"][0],
+            outputs["Identity_1"][0, :, 0],
+            self._anchors,
+            min_score=MIN_DETECTION_SCORE,
+        )
+        points, scores = ssd.merge_overlaps(points, scores, max_overlap=MAX_DETECTION_OVERLAP)
+        points = points * np.float32(whole.side) + corner
+        squares = [Roi.around(hips, above, ROI_MARGIN) for hips, above in points[:, 2:4]]
+        found = zip(squares, scores, strict=True)
+        return [(roi, float(score)) for roi, score in found if roi.is_usable(width, height)]
+
+
+class BlazePose:
+    """Detector of 33 joints for up to `persons` people. Not for use from several threads at once."""
+
+    def __init__(
+        self,
+        *,
+        persons: int = 1,
+        network: str | None = None,
+        options: LoadOptions = DEFAULT_OPTIONS,
+        pool: NetworkPool | None = None,
+    ) -> None:
+        """Loads both networks, downloading what is missing.
+
+        persons: most people to follow, at least 1. network: the landmark network, one of `LANDMARK_FILES`; None: full.
+        options: of both networks, apart from `outputs`. pool: shares them with others; None: a pool of its own.
+        Errors: `ConfigError` for an unknown network, `ModelError` if a network file cannot be fetched or read.
+        """
+        pool = pool or NetworkPool()
+        self._persons = persons
+        self._finder = PersonFinder(options=options, pool=pool)
+        self._landmarks = pool.load(
+            downloads.ensure(network_files("blazepose", network)[1]), replace(options, outputs=LANDMARK_OUTPUTS)
+        )
+        # Reused for every frame: allocating them costs about as much as filling them.
+        self._crop_pixels: Image = np.empty((CROP_SIZE, CROP_SIZE, 3), np.uint8)
+        self._crop_input: Float32 = np.empty((1, *self._crop_pixels.shape), np.float32)
+        self.reset()
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return BLAZEPOSE33
+
+    def reset(self) -> None:
+        """Forget the people that are tracked."""
+        self._rois: list[Roi] = []
+        self._searched_s = -np.inf
+        self._size: tuple[int, int] | None = None
+
+    def detect(self, frame: Frame) -> list[Person2D]:
+        """People in the frame, surest first; tracked from the frames before since the last `reset`.
+
+        Scores of joints are the lesser of visible and present; outside the picture at most 0.1. The bbox
+        holds all joints and a margin of 10 % of its size.
+        """
+        if frame.size != self._size:
+            self.reset()
+            self._size = frame.size
+        if 0 in frame.size:
+            return []
+        seen = self._look(frame.picture, [(roi, MIN_PRESENCE) for roi in self._rois], [])
+        doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
+        lost, since_s = len(seen) < len(self._rois), frame.pts_s - self._searched_s
+        if doubted or should_search(len(seen), self._persons, lost=lost, since_s=since_s):
+            self._searched_s = frame.pts_s
+            seen = self._search(frame.picture, seen)
+        self._rois = [one.next_roi for one in seen]
+        return sorted((one.person for one in seen), key=lambda person: -person.score)
+
+    def _look(self, picture: Picture, places: list[tuple[Roi, float]], seen: list[_Seen]) -> list[_Seen]:
+        """`seen`, and new people in `places`, up to `persons` in all.
+
+        places: squares, each with the presence that a person in it must have.
+        """
+        seen = list(seen)
+        width, height = picture_size(picture)
+        for roi, min_presence in places:
+            if len(seen) >= self._persons:
+                break
+            if any(same_place(roi, other.next_roi) for other in seen):
+                continue
+            one = self._landmarks_in(picture, roi)
+            if one is None or one.person.score < min_presence or not one.next_roi.is_usable(width, height):
+                continue
+            if not any(_same_person(one, other) for other in seen):
+                seen.append(one)
+        return seen
+
+    def _search(self, picture: Picture, seen: list[_Seen]) -> list[_Seen]:
+        """Those of `seen` that the person detector confirms, and new people while there is room."""
+        found = self._find_people(picture, [])
+        sure = [roi for roi, min_presence in found if min_presence < SURE_PRESENCE]
+        seen = [
+            one
+            for one in seen
+            if one.person.score >= KEEP_PRESENCE or any(same_square(one.next_roi, roi) for roi in sure)
+        ]
+        seen = self._look(picture, found, seen)
+        # The person detector misses small people beside a big one: hide those seen and look again.
+        known = 0
+        while known < len(seen) < self._persons:
+            known = len(seen)
+            seen = self._look(picture, self._find_people(picture, [one.person.bbox for one in seen]), seen)
+        return seen
+
+    def _find_people(self, picture: Picture, hidden: list[Float32]) -> list[tuple[Roi, float]]:
+        """Where the person detector finds people, best first, each with the presence that it must have.
+
+        hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first.
+        """
+        found = self._finder.find(picture, hidden)
+        # A few more than `persons`: some may turn out to be nobody.
+        return [
+            (roi, MIN_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE)
+            for roi, score in found[: self._persons + 2]
+        ]
+
+    @stage("landmarks")
+    def _landmarks_in(self, picture: Picture, roi: Roi) -> _Seen | None:
+        """The person in the square, None if there is nobody."""
+        picture_from_crop = roi.picture_from_crop(CROP_SIZE)
+        cut_out(picture, picture_from_crop, self._crop_pixels, border=cv2.BORDER_REPLICATE)
+        np.multiply(self._crop_pixels, np.float32(1 / 255), out=self._crop_input[0])
+        outputs = self._landmarks.run({"input_1": self._crop_input})
+        presence = float(outputs["Identity_1"][0, 0])
+        raw = outputs["Identity"].reshape(-1, 5)
+        world, heatmap = outputs["Identity_4"], outputs["Identity_3"][0]
+        if world.shape != (1, 3 * POINTS):
+            raise ModelError(f"the landmark network's output Identity_4 is {world.shape}, expected (1, {3 * POINTS})")
+        # Written so that NaN counts as nobody too.
+        if not (presence >= MIN_PRESENCE and np.abs(raw).max() < MAX_RAW and np.abs(world).max() < MAX_RAW):
+            return None
+        in_crop = heatmaps.refine(raw[:, :2] / np.float32(CROP_SIZE), heatmap) * CROP_SIZE
+        points = (in_crop @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]).astype(np.float32)
+        joints = points[:JOINTS]
+        evidence = _evidence(raw, world.reshape(-1, 3), heatmap, roi)
+        scores = capped_outside(np.minimum(evidence.visibility, evidence.presence), joints, picture_size(picture))
+        keypoints = np.column_stack([joints, scores])
+        return _Seen(
+            Person2D(keypoints=keypoints, bbox=box_around(joints), score=presence, evidence=evidence),
+            Roi.around(points[CENTRE_POINT], points[SCALE_POINT], ROI_MARGIN),
+        )
+
+
+def _evidence(raw: Float32, world: Float32, heatmap: Float32, roi: Roi) -> Evidence:
+    """From the network's outputs about a square: raw (39, 5), world (39, 3), heatmap (64, 64, 39)."""
+    picture_per_crop = np.float32(roi.side / CROP_SIZE)
+    spread_cells = heatmaps.spread(heatmap)[:JOINTS]
+    c, s = math.cos(roi.angle_rad), math.sin(roi.angle_rad)
+    picture_from_square = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
+    return Evidence(
+        image_z_px=raw[:JOINTS, 2] * picture_per_crop,
+        world_m=world[:JOINTS] @ picture_from_square.T,
+        visibility=ssd.sigmoid(raw[:JOINTS, 3]),
+        presence=ssd.sigmoid(raw[:JOINTS, 4]),
+        spread_px=spread_cells * (picture_per_crop * np.float32(CROP_SIZE / heatmaps.SIZE)),
+        angle_rad=roi.angle_rad,
+    )
+
+
+def _same_person(a: _Seen, b: _Seen) -> bool:
+    return same_place(a.next_roi, b.next_roi) and overlap(a.person.bbox, b.person.bbox)

@@ -1,0 +1,69 @@
+"""Reading BlazePose's heatmaps: SIZE x SIZE cells of the crop, a logit for each point."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtpose.pose.detect import ssd
+from rtpose.types import Float32
+
+SIZE = 64
+REACH = 3
+"""Cells around a point, in each direction, that refine its place."""
+MIN_REFINE_CONFIDENCE = 0.5
+MIN_SPREAD_CONFIDENCE = 0.1
+"""Cells of less confidence do not count as spread: thousands of them would outweigh the few that matter."""
+UNKNOWN_SPREAD = SIZE / 6**0.5
+"""Cells: that of a heatmap which is equally sure of every cell."""
+
+
+def refine(points: Float32, heatmap: Float32) -> Float32:
+    """Move points to the centre of mass of their heatmap nearby, where the heatmap is sure.
+
+    points: (K, 2) in 0..1 of the crop. heatmap: (SIZE, SIZE, K) logits. Returns (K, 2).
+    """
+    centre = (points * SIZE).astype(np.intp)
+    reach = np.arange(-REACH, REACH + 1)
+    columns = centre[:, 0, None] + reach  # (K, 7)
+    rows = centre[:, 1, None] + reach
+    inside_columns = (columns >= 0) & (columns < SIZE)
+    inside_rows = (rows >= 0) & (rows < SIZE)
+    confidence = ssd.sigmoid(
+        heatmap[
+            np.clip(rows, 0, SIZE - 1)[:, :, None],
+            np.clip(columns, 0, SIZE - 1)[:, None, :],
+            np.arange(len(points))[:, None, None],
+        ]
+    )  # (K, 7 rows, 7 columns)
+    confidence *= inside_rows[:, :, None] & inside_columns[:, None, :]
+    weight = confidence.sum(axis=(1, 2))
+    sure = confidence.max(axis=(1, 2)) >= MIN_REFINE_CONFIDENCE
+    sure &= ((centre >= 0) & (centre < SIZE)).all(axis=1)
+    mass = np.stack(
+        [(confidence.sum(axis=1) * columns).sum(axis=1), (confidence.sum(axis=2) * rows).sum(axis=1)], axis=1
+    )
+    refined = points.copy()
+    refined[sure] = mass[sure] / weight[sure, None] / SIZE
+    return refined
+
+
+def spread(heatmap: Float32) -> Float32:
+    """How far each point's confidence is spread over the whole crop: small for one sharp peak, large for two.
+
+    heatmap: (SIZE, SIZE, K) logits. Returns (K,): root mean square distance from the centre of mass, in cells; where no
+    cell has `MIN_SPREAD_CONFIDENCE`, `UNKNOWN_SPREAD`.
+    """
+    count = heatmap.shape[2]
+    logits = heatmap.ravel()
+    sure = np.flatnonzero(logits > np.float32(np.log(MIN_SPREAD_CONFIDENCE / (1 - MIN_SPREAD_CONFIDENCE))))
+    cell, point = np.divmod(sure, count)
+    y, x = np.divmod(cell, SIZE)
+    weight = ssd.sigmoid(logits[sure])
+    total, sum_x, sum_y, sum_squares = (
+        np.bincount(point, weight * values, count) for values in (1, x, y, x * x + y * y)
+    )
+    known = total > 0
+    result = np.full(count, UNKNOWN_SPREAD, np.float32)
+    mean_x, mean_y, mean_squares = (values[known] / total[known] for values in (sum_x, sum_y, sum_squares))
+    result[known] = np.sqrt(np.maximum(mean_squares - mean_x**2 - mean_y**2, 0))
+    return result

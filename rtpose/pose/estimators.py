@@ -1,0 +1,127 @@
+"""Settings -> estimators that are ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtpose.config import RunSettings
+from rtpose.geometry import DEFAULT_HEIGHT_M
+from rtpose.networks.choose import choose_backend
+from rtpose.networks.downloads import ensure
+from rtpose.networks.engines import choose_engine
+from rtpose.networks.options import LoadOptions
+from rtpose.networks.pool import NetworkPool
+from rtpose.networks.weights import cascaded_file, lifter_file
+from rtpose.pose.detect import network_files, open_detector, open_finder
+from rtpose.pose.track import NearestTracker
+from rtpose.types import Estimator, Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Estimators:
+    """One estimator for each source of a run. They share their networks and nothing else."""
+
+    each: list[Estimator]
+    smooth_joints: bool
+    """Whether their joints need no smoother: a temporal lifter's are smooth by themselves."""
+
+
+def open_estimators(
+    settings: RunSettings,
+    *,
+    count: int = 1,
+    height_m: float | None = None,
+    on_notice: Callable[[str], None] = lambda line: None,
+) -> Estimators:
+    """The estimators that `settings` describe; network files that are missing are downloaded.
+
+    height_m: everybody's standing height, which goes before that of the settings. None in both: cascaded keeps the
+    size that the network gives, a lifter takes `DEFAULT_HEIGHT_M`. on_notice: gets a line for each choice that
+    was made and each warning.
+    Errors: `ConfigError`, `ModelError`, `MissingExtraError`.
+    """
+    height_m = settings.height_m if height_m is None else height_m
+    trackers = [NearestTracker(number, count) for number in range(count)]
+    pool = NetworkPool()
+    if settings.estimator == "cascaded":
+        return Estimators([_cascaded(settings, height_m, tracker, pool, on_notice) for tracker in trackers], False)
+    made = [_two_stage(settings, height_m, tracker, pool, on_notice) for tracker in trackers]
+    return Estimators([estimator for estimator, _ in made], made[0][1])
+
+
+def detector_precision(settings: RunSettings) -> str:
+    """The detector always runs on openvino, with engines of its own."""
+    if settings.backend == "auto":
+        return "auto"
+    return settings.precision if settings.backend == "openvino" else "fp32"
+
+
+def _two_stage(
+    settings: RunSettings,
+    height_m: float | None,
+    tracker: Tracker,
+    pool: NetworkPool,
+    on_notice: Callable[[str], None],
+) -> tuple[Estimator, bool]:
+    from rtpose.pose.lift.lifter import NetworkLifter
+    from rtpose.pose.two_stage import TwoStageEstimator
+
+    backend, precision, reason = _runtime(settings, lifter_file(settings.lifter))
+    # A few people's joints are too little work for two threads: the second costs more than it saves.
+    options = LoadOptions(backend, precision, settings.device, settings.threads or 1)
+    lifter = NetworkLifter(
+        settings.lifter, height_m=DEFAULT_HEIGHT_M if height_m is None else height_m, options=options, pool=pool
+    )
+    precision = _announced_precision(settings, reason, on_notice)
+    options = LoadOptions(precision=precision, threads=settings.threads)
+    detector = open_detector(settings.detector, persons=settings.persons, options=options, pool=pool)
+    return TwoStageEstimator(settings.detector, detector, tracker, lifter), lifter.remembers
+
+
+def _cascaded(
+    settings: RunSettings,
+    height_m: float | None,
+    tracker: Tracker,
+    pool: NetworkPool,
+    on_notice: Callable[[str], None],
+) -> Estimator:
+    from rtpose.pose.cascaded.estimator import CascadedEstimator, CascadedNetwork, only_rendered
+
+    file = cascaded_file(settings.cascaded)
+    backend, precision, reason = _runtime(settings, file)
+    options = LoadOptions(backend, precision, settings.device, settings.threads)
+    network = CascadedNetwork(file, options=options, pool=pool)
+    if only_rendered(network.facts):
+        on_notice(f"warning: {file.name} was trained on rendered people only: its error on real ones is not measured")
+    precision = _announced_precision(settings, reason, on_notice)
+    options = LoadOptions(precision=precision, threads=settings.threads)
+    finder = open_finder(settings.detector, options=options, pool=pool)
+    return CascadedEstimator(
+        network, finder, tracker, persons=settings.persons, height_m=height_m, finder_name=settings.detector
+    )
+
+
+def _runtime(settings: RunSettings, network: Path) -> tuple[str, str, str | None]:
+    """Backend and precision of the lifter or of cascaded, and why they were chosen."""
+    if settings.backend == "auto":
+        chosen = choose_backend(network)
+        return chosen.backend, chosen.precision, f"backend auto: {chosen.reason}"
+    if settings.precision == "fp32":
+        return settings.backend, "fp32", None
+    choice = choose_engine(network, LoadOptions(settings.backend, settings.precision, settings.device))
+    return settings.backend, settings.precision, choice.reason
+
+
+def _announced_precision(settings: RunSettings, reason: str | None, on_notice: Callable[[str], None]) -> str:
+    """The detector's. Passes on why it and that of the other network (`reason`) were chosen."""
+    reasons = [] if reason is None else [reason]
+    precision = detector_precision(settings)
+    if precision != "fp32":
+        finder, landmarks = network_files(settings.detector)
+        names = [finder, landmarks] if settings.estimator == "two-stage" else [finder]
+        reasons += [choose_engine(ensure(name), LoadOptions(precision=precision)).reason for name in names]
+    for line in reasons:
+        on_notice(line)
+    return precision

@@ -1,0 +1,139 @@
+"""Runs a trained lifter: pixels in, metric poses in camera space out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rtpose.errors import ModelError
+from rtpose.geometry import DEFAULT_HEIGHT_M, camera_from_virtual, checked_height, rays_from_pixels, standing_height
+from rtpose.networks.facts import read_facts
+from rtpose.networks.model_files import sha256_of
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
+from rtpose.networks.pool import NetworkPool
+from rtpose.networks.weights import lifter_file
+from rtpose.pose.lift.codec import ROOT, codec_from_facts
+from rtpose.pose.lift.memory import Memory
+from rtpose.skeleton import H36M17
+from rtpose.types import Backend, Camera, Float32
+
+NEAREST_M = 0.05
+"""No joint is put nearer to the camera than this."""
+
+
+class NetworkLifter:
+    """Normalise, run the network, undo the normalisation, scale to metres, place in camera space."""
+
+    def __init__(
+        self,
+        lifter: str = "temporal",
+        *,
+        height_m: float = DEFAULT_HEIGHT_M,
+        options: LoadOptions = DEFAULT_OPTIONS,
+        pool: NetworkPool | None = None,
+    ) -> None:
+        """lifter: the name of a shipped one, or the path of an .onnx file (of a .safetensors file
+        for the backend "torch"). height_m: the person's standing height.
+        pool: shares the network with others; None: a pool of its own.
+
+        Errors: `ConfigError` for an unknown name or an impossible height; `ModelError` for a file that is
+        damaged, of another skeleton or of an unknown version.
+        """
+        self.height_m = checked_height(height_m)
+        self.file = lifter_file(lifter)
+        self._backend = (pool or NetworkPool()).load(self.file, options)
+        self.facts = read_facts(self.file, self._backend.metadata, "lifter")
+        self._memory = Memory(_state_shapes(self.file, self._backend))
+        self._codec = codec_from_facts(self.facts["normalisation"])
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the network has memory, and so needs track ids."""
+        return bool(self._memory.shapes)
+
+    def reset(self) -> None:
+        """See `rtpose.types.Lifter`."""
+        self._memory.reset()
+
+    def lift(
+        self, keypoints_2d: Float32, camera: Camera, track_ids: Sequence[int] | None = None, t_s: float = 0.0
+    ) -> tuple[Float32, Float32, Float32]:
+        """See `rtpose.types.Lifter`. keypoints_2d: (P, 17, 3) x px, y px, score.
+
+        The poses of a single-frame network project exactly onto the given 2D joints: it only adds depth.
+        Those of a temporal one project onto the 2D joints that it corrected.
+        """
+        scores = keypoints_2d[..., 2]
+        if len(keypoints_2d) == 0:
+            return np.zeros((0, 17, 3), np.float32), np.zeros((0, 3), np.float32), scores.copy()
+        rays = rays_from_pixels(keypoints_2d[..., :2], camera)
+        camera_from_view = camera_from_virtual(rays[:, ROOT])
+        view = rays @ camera_from_view  # rows: the transposed rotation
+        plane = view[..., :2] / np.maximum(view[..., 2:], np.float32(1e-3))
+
+        network_input, scale = self._codec.encode(plane)
+        state = self._memory.recall(track_ids or [-1] * len(plane), t_s)
+        depth, network_input, state = self.step(network_input, state)
+        if track_ids is not None:
+            self._memory.keep(track_ids, t_s, state)
+        if self.remembers:
+            plane = network_input.reshape(plane.shape) / scale[:, None, None]
+        unit = self._codec.decode(network_input, depth)
+        metres_per_unit = self._metres_per(standing_height(unit, scores))
+
+        # One unit at the codec's distance covers `1 / distance` of the plane after scaling by `scale`: that gives the
+        # ratio of the person's true distance to the codec's.
+        distance_m = scale * self._codec.distance * metres_per_unit
+        z = np.maximum(depth * metres_per_unit[:, None] + distance_m[:, None], np.float32(NEAREST_M))
+        placed = np.concatenate([plane * z[..., None], z[..., None]], axis=-1)
+        # At the true distance the perspective differs, so the bones become a little longer or shorter: scaling
+        # everything, distance included, keeps every joint on its ray.
+        placed *= self._metres_per(standing_height(placed, scores))[:, None, None]
+
+        roots = placed[:, ROOT]
+        view_to_camera = camera_from_view.transpose(0, 2, 1)
+        poses = (placed - roots[:, None]) @ view_to_camera
+        roots = (roots[:, None] @ view_to_camera)[:, 0]
+        return poses.astype(np.float32), roots.astype(np.float32), scores.astype(np.float32)
+
+    def depth(self, network_input: Float32) -> Float32:
+        """The network alone, with no memory: normalised points (N, 34) -> depth (N, 17) in mean joint distances."""
+        return self.step(network_input, self.new_state(len(network_input)))[0]
+
+    def new_state(self, count: int) -> dict[str, Float32]:
+        """A temporal network's state of people never seen before: zeros. Empty for other networks."""
+        return self._memory.recall([-1] * count, 0.0)
+
+    def step(self, network_input: Float32, state: Mapping[str, Float32]) -> tuple[Float32, Float32, dict[str, Float32]]:
+        """The network alone: normalised points (N, 34) and state (N, ...) -> depth (N, 17), points (N, 34), which
+        a temporal network has corrected, and the state for the next frame."""
+        results = self._backend.run({"points": network_input.astype(np.float32), **state})
+        points = results["corrected_points"] if self.remembers else network_input
+        return results["depth"], points, {name: results[f"next_{name}"] for name in state}
+
+    def _metres_per(self, height: Float32) -> Float32:
+        """Factor (P,) to the person's real height; joints that all coincide have no height."""
+        return (self.height_m / np.maximum(height, 1e-6)).astype(np.float32)
+
+    def describe(self) -> dict[str, object]:
+        """Name, backend-independent facts and the file's sha256."""
+        return {
+            "lifter": self.facts["name"],
+            "lifter_sha256": sha256_of(self.file),
+            "height_m": self.height_m,
+        }
+
+
+def _state_shapes(file: Path, backend: Backend) -> dict[str, tuple[int, ...]]:
+    """The state of one person, by input name; empty for a single-frame network. Errors: `ModelError`."""
+    shapes, outputs = dict(backend.input_shapes), tuple(backend.output_names)
+    state = {name: shape[1:] for name, shape in shapes.items() if name.startswith("past_")}
+    expected = ("depth", "corrected_points", *(f"next_{name}" for name in state)) if state else ("depth",)
+    points = {name: shape for name, shape in shapes.items() if name not in state}
+    if points != {"points": (-1, 2 * len(H36M17.joints))} or outputs != expected:
+        raise ModelError(
+            f"{file} is no lifter: it has the inputs {shapes} and outputs {outputs}, expected points (N, 34) and depth"
+        )
+    return state

@@ -1,0 +1,64 @@
+"""Detector, tracker, lifter. The lifter gets the track ids, because it may remember people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from rtpose.skeleton import H36M17, h36m17_from
+from rtpose.stages import stage
+from rtpose.types import Camera, Detector, Frame, Lifter, Person2D, Person3D, Tracker
+
+_NO_JOINTS = np.zeros((0, len(H36M17.joints), 3), np.float32)
+_NO_BOXES = np.zeros((0, 4), np.float32)
+
+
+class TwoStageEstimator:
+    """2D joints of everyone by a detector, lifted in one batch."""
+
+    def __init__(self, name: str, detector: Detector, tracker: Tracker, lifter: Lifter) -> None:
+        """name: the detector's, for the files' `meta`."""
+        self._name = name
+        self._detector = detector
+        self._tracker = tracker
+        self._lifter = lifter
+
+    def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
+        """See `rtpose.types.Estimator`: the detector, which remembers where people are."""
+        with stage("detect"):
+            seen = self._detector.detect(frame)
+        return partial(self._lift, seen, frame, camera)
+
+    def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
+        """See `rtpose.types.Estimator`."""
+        return self.begin(frame, camera)()
+
+    def _lift(self, seen: list[Person2D], frame: Frame, camera: Camera) -> list[Person3D]:
+        if not seen:
+            self._tracker.update(_NO_JOINTS, _NO_BOXES, frame.pts_s)  # counts as missed by everybody
+            return []
+        keypoints = h36m17_from(self._detector.skeleton, np.stack([person.keypoints for person in seen]))
+        with stage("track"):
+            track_ids = self._tracker.update(keypoints, np.stack([person.bbox for person in seen]), frame.pts_s)
+        with stage("lift"):
+            poses, roots, confidence = self._lifter.lift(keypoints, camera, track_ids, frame.pts_s)
+        return [
+            Person3D(
+                track_id=track_ids[i], bbox=person.bbox, keypoints_2d=keypoints[i],
+                pose_3d=poses[i], root_3d=roots[i], confidence=confidence[i],
+            )
+            for i, person in enumerate(seen)
+        ]  # fmt: skip
+
+    def reset(self) -> None:
+        """Another source, or a jump in time."""
+        self._detector.reset()
+        self._tracker.reset()
+        self._lifter.reset()
+
+    def describe(self) -> dict[str, object]:
+        """For the files' `meta`."""
+        facts = self._lifter.describe()
+        return {"estimator": f"{self._name} + {facts['lifter']}", "weights_sha256": facts["lifter_sha256"]}

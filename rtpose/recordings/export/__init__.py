@@ -1,0 +1,73 @@
+"""Exports of recordings to the formats of other programs. docs/formats.md describes their content."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rtpose.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from rtpose.recordings.recording import Recording
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    module: str
+    holds: Literal["frames", "people", "one person"]
+    """frames: a recording without people is written, too. one person: several people become several files."""
+    function: str = "write"
+    """`function(path, recording, ids)` returns a message for the user, or ""."""
+
+
+FORMATS = {
+    ".npz": _Format("rtpose.recordings.export.own", "frames", "export_npz"),
+    ".rtpose": _Format("rtpose.recordings.export.own", "frames", "export_rtpose"),
+    ".json": _Format("rtpose.recordings.export.json_file", "frames"),
+    ".csv": _Format("rtpose.recordings.export.csv_file", "frames"),
+    ".bvh": _Format("rtpose.recordings.export.bvh", "one person"),
+    ".trc": _Format("rtpose.recordings.export.trc", "one person"),
+    ".c3d": _Format("rtpose.recordings.export.c3d", "people"),
+    ".glb": _Format("rtpose.recordings.export.glb", "people"),
+}
+
+
+def export_recording(
+    recording: Recording, out: Path, *, person: int | None = None, overwrite: bool = False
+) -> list[str]:
+    """Write `recording` in the format given by the ending of `out`.
+
+    person: the track id of the only person to write. If the format holds one person and there are several, each gets
+    a file: NAME-3.bvh. Returns one message for the user per file.
+    Errors: `OutputError`; `InputError` if the recording has no frames or not that person; `MissingExtraError`.
+    """
+    from rtpose.recordings.output_file import OutputFile
+
+    form = FORMATS.get(out.suffix.lower())
+    if form is None:
+        raise OutputError(f"{out}: a recording is written as {', '.join(FORMATS)}: change the name's ending")
+    if not len(recording):
+        raise InputError("the recording has no frames: there is nothing to convert")
+    ids = recording.ids
+    if person is not None:
+        if person not in ids:
+            raise InputError(f"the recording has no person {person}: it has {', '.join(map(str, ids)) or 'nobody'}")
+        ids = [person]
+    if form.holds != "frames" and not ids:
+        raise InputError(f"nobody is in the recording: a {out.suffix.lower()} holds people only")
+    parts: list[tuple[Path, Sequence[int]]] = [(out, ids)]
+    if form.holds == "one person" and len(ids) > 1:
+        parts = [(out.with_stem(f"{out.stem}-{track_id}"), [track_id]) for track_id in ids]
+    write = getattr(importlib.import_module(form.module), form.function)
+    outputs = [OutputFile(path, overwrite=overwrite) for path, _ in parts]
+    messages = []
+    for output, (path, who) in zip(outputs, parts, strict=True):
+        with output.writing():
+            note = write(output.part, recording, who)
+        output.commit()
+        people = f"person {who[0]}" if len(who) == 1 else f"{len(who)} people"
+        messages.append(f"{path}: {people}{', ' if note else ''}{note}")
+    return messages

@@ -1,0 +1,129 @@
+"""poses.npz, format 1: the file that `rtpose video` writes. numpy only."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.errors import InputError
+from rtpose.recordings.recording import FORMAT, Recording, check_skeleton
+from rtpose.types import Camera
+
+# key -> (dtype, shape). A letter is a length: equal letters are equal lengths.
+_ARRAYS: dict[str, tuple[type[np.generic], tuple[str | int, ...]]] = {
+    "poses_3d": (np.float32, ("T", "P", "J", 3)),
+    "root_3d": (np.float32, ("T", "P", 3)),
+    "confidence": (np.float32, ("T", "P", "J")),
+    "keypoints_2d": (np.float32, ("T", "P", "J", 3)),
+    "track_ids": (np.int32, ("T", "P")),
+    "timestamps_s": (np.float64, ("T",)),
+    "frame_ids": (np.int64, ("T",)),
+    "joint_names": (np.str_, ("J",)),
+    "parents": (np.int16, ("J",)),
+    "image_size": (np.int32, (2,)),
+    "camera": (np.float64, (4,)),
+    "meta": (np.str_, ()),
+}
+
+
+def write_npz(file: BinaryIO, recording: Recording) -> None:
+    """Write a whole recording. Errors: `OSError` from the file."""
+    arrays: dict[str, Any] = {field.name: getattr(recording, field.name) for field in fields(recording)}
+    arrays["camera"] = recording.camera.as_array()
+    arrays["meta"] = json.dumps(recording.meta, default=str)
+    # Not compressed: hours of poses are still small beside the video, and the page reads the file as it is.
+    arrays = {key: np.asarray(arrays[key], dtype=dtype) for key, (dtype, _) in _ARRAYS.items()}
+    np.savez(file, **arrays)
+
+
+def read_npz(path: Path) -> Recording:
+    """Read a poses.npz. Errors: `InputError` if it is missing, damaged, or of a version that is not supported."""
+    return _checked(path, _read(path))
+
+
+def read_counts(path: Path) -> tuple[int, int, int]:
+    """(frames, frames with people, most people at once), without reading the poses. Errors: as `read_npz`."""
+    arrays = _read(path, ("track_ids", "meta"))
+    if set(arrays) != {"track_ids", "meta"} or arrays["track_ids"].ndim != 2:
+        raise InputError(f"{path} is not a poses.npz: keys are missing")
+    people = (arrays["track_ids"] >= 0).sum(axis=1)
+    return len(people), int((people > 0).sum()), int(people.max(initial=0))
+
+
+def _read(path: Path, keys: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+    """All arrays of the file, or those named in `keys` that it has."""
+    try:
+        with path.open("rb") as file:  # numpy does not close a file that it opened and cannot read
+            npz = np.load(file, allow_pickle=False)
+            if isinstance(npz, np.ndarray):
+                raise InputError(f"{path} is not a poses.npz: it is a single array")
+            return {key: npz[key] for key in npz.files if keys is None or key in keys}
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: give a poses.npz that rtpose wrote") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError,
+            RuntimeError, SyntaxError, TypeError) as error:  # fmt: skip
+        # numpy and zipfile raise all of these for damaged files.
+        raise InputError(f"{path} is not a poses.npz, or it is damaged{_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """numpy's reason, unless it advises on pickles, which rtpose never reads."""
+    text = str(error)
+    return f": {text}" if text and "pickle" not in text else ""
+
+
+def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> Recording:
+    def wrong(what: str) -> InputError:
+        return InputError(f"{path} is not a poses.npz: {what}")
+
+    # The version first: another version may have other keys.
+    if "meta" not in arrays:
+        raise wrong("key meta is missing")
+    try:
+        meta = json.loads(str(arrays["meta"]))
+        version = meta["format"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise wrong("its meta is not a JSON object with a format") from None
+    if version != FORMAT:
+        raise InputError(f"{path} is a recording of format {version}; this version of rtpose reads format {FORMAT}")
+
+    lengths: dict[str, int] = {}
+    for key, (dtype, shape) in _ARRAYS.items():
+        if key not in arrays:
+            raise wrong(f"key {key} is missing")
+        array = arrays[key]
+        if not np.issubdtype(array.dtype, dtype):
+            raise wrong(f"{key} is {array.dtype}, not {dtype.__name__}")
+        expected = tuple(
+            lengths.setdefault(length, size) if isinstance(length, str) else length
+            for length, size in zip(shape, array.shape, strict=False)
+        )
+        if array.ndim != len(shape) or array.shape != expected:
+            wanted = ", ".join(str(length) for length in shape)
+            raise wrong(f"{key} has shape {array.shape}, which does not fit ({wanted})")
+    names = tuple(str(name) for name in arrays["joint_names"])
+    check_skeleton(path, names, arrays["parents"])
+    if not (np.diff(arrays["timestamps_s"]) > 0).all():
+        raise wrong("its timestamps do not increase")
+    if not np.isnan(arrays["poses_3d"][arrays["track_ids"] < 0]).all():
+        raise wrong("poses_3d is not NaN where track_ids is -1")
+    width, height = arrays["image_size"].tolist()
+    return Recording(
+        **{
+            **{key: arrays[key] for key in _ARRAYS},
+            "joint_names": names,
+            "image_size": (width, height),
+            "camera": Camera(*arrays["camera"].tolist()),
+            "meta": meta,
+        }
+    )

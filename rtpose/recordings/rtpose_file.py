@@ -1,0 +1,244 @@
+"""`.rtpose`, format 1: a recording that grows frame by frame and may be cut off anywhere. numpy only.
+
+Little-endian. MAGIC, then chunks to the end of the file: `u32 payload length, u32 crc32 of kind and payload, u8 kind,
+payload`. Reading stops at the first chunk whose length or checksum is wrong.
+
+- HEAD, the first: JSON with format, joint_names, parents, image_size [width, height], camera [fx, fy, cx, cy], and meta
+  as in poses.npz.
+- FRAMES: one frame or several, each `f64 timestamp_s, i64 frame_id, u16 persons, u16 joints` and its persons, each
+  `i32 track_id, f32 bbox[4], f32 root[3]` and joint rows of f32 `x y z confidence u v score`.
+- END, the last: JSON with meta, the entries that changed since HEAD. A file without it was cut off.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.errors import InputError
+from rtpose.recordings.people_table import PeopleTable, check_ids
+from rtpose.recordings.recording import Recording, check_skeleton
+from rtpose.skeleton import H36M17, Skeleton
+from rtpose.types import Camera, Person3D
+
+FORMAT = 1
+MAGIC = b"RTPOSE1\n"
+HEAD, FRAMES, END = 1, 2, 3
+CHUNK_HEADER = struct.Struct("<IIB")
+FRAME_HEADER = struct.Struct("<dqHH")
+
+
+def _person_type(joints: int) -> np.dtype[Any]:
+    row = [("pose", "<f4", 3), ("confidence", "<f4"), ("keypoint", "<f4", 3)]
+    return np.dtype([("track_id", "<i4"), ("bbox", "<f4", 4), ("root", "<f4", 3), ("joints", row, joints)])
+
+
+# Writing: each function returns bytes to append.
+
+
+def head_chunk(
+    *, skeleton: Skeleton = H36M17, image_size: tuple[int, int], camera: Camera, meta: Mapping[str, Any]
+) -> bytes:
+    """The HEAD chunk, which follows MAGIC."""
+    head = {
+        "format": FORMAT,
+        "joint_names": skeleton.joints,
+        "parents": skeleton.parents.tolist(),
+        "image_size": image_size,
+        "camera": camera.as_array().tolist(),
+        "meta": meta,
+    }
+    return _chunk(HEAD, _json_bytes(head))
+
+
+def frames_chunk(frames: Sequence[bytes]) -> bytes:
+    """A FRAMES chunk. frames: from `encode_frame`."""
+    return _chunk(FRAMES, b"".join(frames))
+
+
+def end_chunk(meta: Mapping[str, Any]) -> bytes:
+    """The END chunk. meta: the entries that changed since HEAD."""
+    return _chunk(END, _json_bytes({"meta": meta}))
+
+
+def encode_frame(frame_id: int, timestamp_s: float, persons: Sequence[Person3D], skeleton: Skeleton = H36M17) -> bytes:
+    """One frame of a FRAMES chunk. Errors: `ValueError` if two people share an id."""
+    check_ids(persons)
+    joints = len(skeleton.joints)
+    rows = np.empty(len(persons), _person_type(joints))
+    for row, person in zip(rows, persons, strict=True):
+        row["track_id"], row["bbox"], row["root"] = person.track_id, person.bbox, person.root_3d
+        row["joints"]["pose"], row["joints"]["confidence"] = person.pose_3d, person.confidence
+        row["joints"]["keypoint"] = person.keypoints_2d
+    return FRAME_HEADER.pack(timestamp_s, frame_id, len(persons), joints) + rows.tobytes()
+
+
+def write_rtpose(file: BinaryIO, recording: Recording) -> None:
+    """Write a whole recording. Errors: `OSError` from the file."""
+    file.write(MAGIC)
+    file.write(head_chunk(image_size=recording.image_size, camera=recording.camera, meta=recording.meta))
+    frames = zip(recording.frame_ids.tolist(), recording.timestamps_s.tolist(), strict=True)
+    for t, (frame_id, time_s) in enumerate(frames):
+        file.write(frames_chunk([encode_frame(frame_id, time_s, recording.people(t))]))
+    file.write(end_chunk({}))
+
+
+def _chunk(kind: int, payload: bytes) -> bytes:
+    return CHUNK_HEADER.pack(len(payload), zlib.crc32(payload, zlib.crc32(bytes([kind]))), kind) + payload
+
+
+def _json_bytes(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, default=str).encode()
+
+
+# Reading.
+
+
+@dataclass(frozen=True, slots=True)
+class RtposeFile:
+    """The readable part of a `.rtpose` file."""
+
+    recording: Recording
+    """`meta["frames"]` is the number of frames read; `meta["cut_off"]` is true if the END chunk is missing."""
+    complete: bool
+    """Whether the END chunk was read."""
+    frames_end: int
+    """Bytes from the beginning of the file to the end of the last readable frame."""
+    lost_bytes: int
+    """Bytes that are damaged or lie behind a damaged chunk."""
+
+
+def read_rtpose(path: Path) -> RtposeFile:
+    """Read all chunks up to the first damaged one. Errors: `InputError` if there is no file or no readable HEAD."""
+    try:
+        with path.open("rb") as file:
+            return _read(path, file)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: give a .rtpose that rtpose wrote") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def is_rtpose(path: Path) -> bool:
+    """Whether the file starts with MAGIC. If it cannot be read, its name decides."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return path.suffix.lower() == ".rtpose"
+
+
+def _read(path: Path, file: BinaryIO) -> RtposeFile:
+    if file.read(len(MAGIC)) != MAGIC:
+        raise InputError(f"{path} is not a .rtpose recording")
+    total = file.seek(0, 2)
+    file.seek(len(MAGIC))
+    chunks = _chunks(file, total)
+    kind, payload = next(chunks, (HEAD, b""))
+    if kind != HEAD or not payload:
+        raise InputError(f"{path} has nothing to read: it was cut off or damaged before its first frame")
+    image_size, camera, meta = _head(path, payload)
+    frames_end = kept = file.tell()
+    table = PeopleTable()
+    complete = False
+    last_s = -math.inf
+    for kind, payload in chunks:
+        if kind == END:
+            changed = _json_object(payload).get("meta")
+            if isinstance(changed, dict):
+                complete, kept = True, file.tell()
+                meta.update(changed)
+            break
+        frames = _frames(payload, last_s) if kind == FRAMES else None
+        if not frames:
+            break
+        for frame_id, time_s, persons in frames:
+            table.append(frame_id, time_s, persons)
+            last_s = time_s
+        frames_end = kept = file.tell()
+    meta["frames"] = len(table)
+    if not complete:
+        meta["cut_off"] = True
+    recording = table.to_recording(image_size=image_size, camera=camera, meta=meta)
+    return RtposeFile(recording, complete, frames_end, lost_bytes=total - kept)
+
+
+def _chunks(file: BinaryIO, total: int) -> Iterator[tuple[int, bytes]]:
+    """(kind, payload) of each chunk, up to the first damaged one."""
+    while len(header := file.read(CHUNK_HEADER.size)) == CHUNK_HEADER.size:
+        length, checksum, kind = CHUNK_HEADER.unpack(header)
+        if length > total - file.tell():
+            return
+        payload = file.read(length)
+        if len(payload) != length or zlib.crc32(payload, zlib.crc32(bytes([kind]))) != checksum:
+            return
+        yield kind, payload
+
+
+def _head(path: Path, payload: bytes) -> tuple[tuple[int, int], Camera, dict[str, Any]]:
+    head = _json_object(payload)
+    if head.get("format") != FORMAT:
+        raise InputError(
+            f"{path} is a recording of format {head.get('format')}; this version of rtpose reads format {FORMAT}"
+        )
+    try:
+        check_skeleton(path, tuple(head["joint_names"]), np.array(head["parents"]))
+        width, height = map(int, head["image_size"])
+        camera = Camera(*map(float, head["camera"]))
+        return (width, height), camera, dict(head["meta"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(f"{path} is not a .rtpose recording: its head is incomplete ({error!r})") from None
+
+
+def _json_object(payload: bytes) -> dict[str, Any]:
+    """The object; empty if the payload is not a JSON object."""
+    try:
+        value = json.loads(payload)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _frames(payload: bytes, last_s: float) -> list[tuple[int, float, list[Person3D]]] | None:
+    """(frame id, time, people) of each frame; None if any of them is malformed."""
+    frames = []
+    person = _person_type(len(H36M17.joints))
+    offset = 0
+    while offset < len(payload):
+        if len(payload) - offset < FRAME_HEADER.size:
+            return None
+        time_s, frame_id, count, joints = FRAME_HEADER.unpack_from(payload, offset)
+        offset += FRAME_HEADER.size
+        if not last_s < time_s < math.inf or joints != len(H36M17.joints):
+            return None
+        if len(payload) - offset < count * person.itemsize:
+            return None
+        rows: NDArray[Any] = np.frombuffer(payload, person, count, offset)
+        offset += rows.nbytes
+        persons = [
+            Person3D(
+                track_id=int(row["track_id"]),
+                bbox=row["bbox"],
+                keypoints_2d=row["joints"]["keypoint"],
+                pose_3d=row["joints"]["pose"],
+                root_3d=row["root"],
+                confidence=row["joints"]["confidence"],
+            )
+            for row in rows
+        ]
+        try:
+            check_ids(persons)
+        except ValueError:
+            return None
+        frames.append((frame_id, time_s, persons))
+        last_s = time_s
+    return frames

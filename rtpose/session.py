@@ -1,0 +1,377 @@
+"""Settings -> parts -> a running pipeline -> a summary. Prints nothing: what a person should know goes to `on_notice`.
+
+session = Session(RunSettings(persons=2))
+with open_source("in.mp4") as source:
+    summary = session.record(source, Path("poses.npz"))
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from rtpose import __version__
+from rtpose.config import CalibrationSettings, RunSettings, load_settings
+from rtpose.errors import InputError, RtposeError
+from rtpose.geometry import DEFAULT_FOV_DEG, DEFAULT_HEIGHT_M, camera_from_fov
+from rtpose.interrupts import on_signals
+from rtpose.pipeline import Pipeline, Summary
+from rtpose.pose.estimators import open_estimators
+from rtpose.pose.smooth import NoSmoother, OneEuroSmoother
+from rtpose.types import Camera, Estimator, FrameSource, Result, Sink, Smoother, SourceInfo
+
+if TYPE_CHECKING:
+    import ssl
+
+    from rtpose.outputs.open3d_window import Open3DWindow
+    from rtpose.server.camera import CameraFeed
+    from rtpose.server.server import PoseServer
+
+
+class Session:
+    """The estimators of some settings, loaded once, for one source after the other or for several at once."""
+
+    def __init__(
+        self,
+        settings: RunSettings | None = None,
+        *,
+        sources: int = 1,
+        on_notice: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """sources: how many run at once. They share the networks and nothing else. on_notice: gets a line, once, for
+        each choice, warning and failed output; called in any thread.
+
+        Errors: `ConfigError`, `ModelError`, `MissingExtraError`.
+        """
+        self.settings = settings or RunSettings()
+        self.stopped = False
+        self._on_notice = on_notice
+        self._notices: set[str] = set()
+        self._notices_lock = threading.Lock()
+        self._pipelines: dict[int, Pipeline] = {}
+        self.camera_of, camera_text = camera_of(self.settings)
+        """Image size (width, height) -> camera. Errors: `InputError` where a calibration is for another shape."""
+        height_m, origin = self.settings.height_m, "as given"
+        if height_m is None:
+            height_m, origin = DEFAULT_HEIGHT_M, "assumed"
+        self.assumptions = [f"standing height {height_m:.2f} m, {origin}", camera_text]
+        made = open_estimators(self.settings, count=sources, height_m=height_m, on_notice=self.notify)
+        self.estimators: list[Estimator] = made.each
+        """One for each source."""
+        self.smooth = self.settings.smooth
+        """What is smoothed; never auto."""
+        if self.smooth == "auto":
+            self.smooth = "root" if made.smooth_joints else "one-euro"
+
+    def stop(self) -> None:
+        """End the running sources after their current frames; outputs are finished. Any thread, and signal handlers."""
+        self.stopped = True
+        for pipeline in list(self._pipelines.values()):
+            pipeline.stop()
+
+    def notify(self, line: str) -> None:
+        """Pass a line on, once, however many sources it is true of."""
+        with self._notices_lock:
+            new = line not in self._notices
+            self._notices.add(line)
+        if new:
+            self._on_notice(line)
+
+    def make_smoother(self) -> Smoother:
+        """A new smoother, for one source."""
+        if self.smooth == "off":
+            return NoSmoother()
+        return OneEuroSmoother(self.settings.one_euro, joints=self.smooth == "one-euro")
+
+    @contextmanager
+    def serve(
+        self, *, source: str, port: int, host: str = "127.0.0.1", token: str | None = None,
+        on_drawn: Callable[[int], None] = lambda frame_id: None, on_record: Callable[[bool], None] | None = None,
+        camera: CameraFeed | None = None, tls: ssl.SSLContext | None = None,
+    ) -> Iterator[PoseServer]:  # fmt: skip
+        """The page, while the block lasts. source: the name to show. on_record: called when a page wants a recording
+        begun or ended; None: pages may not. on_drawn, camera, tls: see `PoseServer`."""
+        from rtpose.server.protocol import hello
+        from rtpose.server.server import PoseServer
+        from rtpose.skeleton import H36M17
+
+        greeting = hello(
+            server_version=__version__, skeleton=H36M17, sources=[(source, (0, 0))], live=True,
+            estimator=str(self.estimators[0].describe()["estimator"]), assumptions=self.assumptions,
+            server_ns=time.monotonic_ns(), can_record=on_record is not None, takes_camera=camera is not None,
+        )  # fmt: skip
+        server = PoseServer(
+            hello=greeting, host=host, port=port, token=token, on_drawn=on_drawn,
+            on_record=on_record or (lambda wanted: None), camera=camera, tls=tls,
+        )  # fmt: skip
+        with started(server):
+            yield server
+
+    def run(
+        self,
+        source: FrameSource,
+        *,
+        server: PoseServer | None = None,
+        window: Open3DWindow | None = None,
+        recorders: Sequence[Sink] = (),
+        streams: Sequence[Sink] = (),
+        meta: dict[str, Any] | None = None,
+        real_time: bool = False,
+        on_result: Callable[[Result], None] = lambda result: None,
+        board: SourceBoard | None = None,
+        number: int = 0,
+    ) -> Summary:
+        """Run one source to its end, to `stop`, to Ctrl-C, or until the user closes the window. Closes it and all
+        outputs. An output that fails is reported at once; its error is in `Summary.sink_errors`.
+
+        meta: filled in before the first frame, for the recorders. real_time: a file at its own speed.
+        board, number: of several sources that run at once, and which one this is (see `run_together`).
+        Errors: those of the source and of the estimator.
+        """
+        from rtpose.outputs.page import WebSocketSink
+
+        estimator = self.estimators[number]
+        estimator.reset()
+        if meta is not None:
+            meta.update(self._meta(source))
+        shown = board or SourceBoard([source.info], server)
+
+        def pass_on(result: Result) -> None:
+            shown.size(number, result.frame.size)
+            on_result(result)
+
+        def report(error: Exception) -> None:
+            line = failure_text(error)
+            shown.output_failed(line)
+            self.notify(line)
+
+        pipeline = Pipeline(
+            source, estimator, self.make_smoother(),
+            camera_of=self.camera_of, recorders=recorders,
+            viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else []), *streams],
+            real_time=real_time, number=number, on_result=pass_on, on_sink_error=report,
+            on_status=lambda text: shown.status(number, text),
+        )  # fmt: skip
+        self._pipelines[number] = pipeline
+        if self.stopped:  # before this pipeline existed
+            pipeline.stop()
+        with on_signals(self.stop):
+            summary = window.beside(pipeline.run, self.stop) if window else pipeline.run()
+        if not real_time:
+            shown.end(number)
+        return summary
+
+    def record(
+        self, source: FrameSource, out: Path, *, overlay: Path | None = None, overwrite: bool = False,
+        name: str | None = None, server: PoseServer | None = None, window: Open3DWindow | None = None,
+        streams: Sequence[Sink] = (), real_time: bool = False,
+        on_result: Callable[[Result], None] = lambda result: None,
+        board: SourceBoard | None = None, number: int = 0,
+    ) -> Summary:  # fmt: skip
+        """Run one source, and write its poses to `out` (.npz) and the picture with skeletons to `overlay` (a video).
+
+        name: of the source in the file; None: as the source calls itself. The rest: see `run`.
+        Errors: also `OutputError` for files that exist or cannot be written, before any work; `InputError` for a source
+        without a readable frame.
+        """
+        from rtpose.outputs.overlay import OverlayVideo
+        from rtpose.recordings.npz_recorder import NpzRecorder
+
+        meta: dict[str, Any] = {}
+        with closing_on_error(source):
+            self.camera_of(source.info.size)  # a calibration of another shape is reported before any file is touched
+            shown = name or source.info.name
+            recorders: list[Sink] = [NpzRecorder(out, overwrite=overwrite, meta=lambda: {**meta, "source": shown})]
+            if overlay is not None:
+                recorders.append(OverlayVideo(overlay, overwrite=overwrite, fps=source.info.fps))
+        summary = self.run(
+            source, server=server, window=window, recorders=recorders, streams=streams, meta=meta,
+            real_time=real_time, on_result=on_result, board=board, number=number,
+        )  # fmt: skip
+        if summary.frames == 0 and not self.stopped:
+            raise InputError(f"{shown} has no readable frame: nothing is written")
+        return summary
+
+    def _meta(self, source: FrameSource) -> dict[str, Any]:
+        smoothing: dict[str, Any] = {"name": self.smooth}
+        if self.smooth != "off":
+            smoothing.update(msgspec.to_builtins(self.settings.one_euro))
+        return {
+            "source": source.info.name,
+            "fps": source.info.fps,
+            **self.estimators[0].describe(),
+            "smoothing": smoothing,
+            "assumptions": self.assumptions,
+            "drops": source.stats.dropped,
+        }
+
+
+class SourceBoard:
+    """The state of a run for page and terminal: names and sizes of the sources, one text for all that are in trouble,
+    and the outputs that failed. Methods may be called from any thread."""
+
+    def __init__(
+        self,
+        infos: Sequence[SourceInfo],
+        server: PoseServer | None,
+        on_trouble: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """on_trouble: gets a line when a source gets into trouble."""
+        self._names = [info.name for info in infos]
+        self._sizes = [info.size for info in infos]
+        self._states = ["ok"] * len(infos)
+        self._failures: list[str] = []
+        self._ended: set[int] = set()
+        self._server = server
+        self._on_trouble = on_trouble
+        self._lock = threading.Lock()
+        self._send_sources()
+        if server is not None:
+            server.set_status("ok")
+
+    def size(self, number: int, size: tuple[int, int]) -> None:
+        """The size of a source's newest picture: a phone was turned, or a camera only now has one."""
+        with self._lock:
+            if size != self._sizes[number]:
+                self._sizes[number] = size
+                self._send_sources()
+
+    def status(self, number: int, text: str) -> None:
+        """The state of a source, `FrameSource.status`; nothing happens unless it is new."""
+        with self._lock:
+            if text == self._states[number]:
+                return
+            self._states[number] = text
+            if text != "ok":
+                self._on_trouble(self._with_name(number, text))
+            self._send_status()
+
+    def output_failed(self, text: str) -> None:
+        """An output has failed, for good. text: what happened."""
+        with self._lock:
+            if text not in self._failures:
+                self._failures.append(text)
+                self._send_status()
+
+    def end(self, number: int, text: str = "ok") -> None:
+        """A source has ended. text: why, if not at its end."""
+        with self._lock:
+            self._states[number] = text
+            self._ended.add(number)
+            self._send_status()
+
+    def _with_name(self, number: int, text: str) -> str:
+        return f"{self._names[number]}: {text}" if len(self._names) > 1 else text
+
+    def _send_sources(self) -> None:
+        from rtpose.server.protocol import Source
+
+        if self._server is not None:
+            sources = [Source(name, list(size)) for name, size in zip(self._names, self._sizes, strict=True)]
+            self._server.update_hello(sources=sources)
+
+    def _send_status(self) -> None:
+        if self._server is None:
+            return
+        well = "ok"
+        if ended := len(self._ended) == len(self._names):
+            well = "the source has ended" if len(self._names) == 1 else "the sources have ended"
+        troubles = [self._with_name(number, text) for number, text in enumerate(self._states) if text != "ok"]
+        self._server.set_status("; ".join(troubles) or well, ended=ended, failures=self._failures)
+
+
+def run_together(
+    runs: Sequence[Callable[[], Summary]], board: SourceBoard, stop: Callable[[], None]
+) -> list[Summary | Exception]:
+    """Run several sources, each in a thread, to their ends or to Ctrl-C, which calls `stop`. One that fails leaves the
+    others running. Returns what each returned or raised."""
+    outcomes: list[Summary | Exception] = [RuntimeError("it did not run")] * len(runs)
+
+    def run(number: int) -> None:
+        try:
+            outcomes[number] = runs[number]()
+        except Exception as error:  # the seam: handed to the caller when all have ended
+            outcomes[number] = error
+            board.end(number, f"stopped: {error}")
+
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(len(runs))]
+    with on_signals(stop):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.2)  # a wait without a time limit would not see Ctrl-C on Windows
+    return outcomes
+
+
+def check_all(outcomes: Sequence[Summary | Exception], on_notice: Callable[[str], None]) -> list[Summary]:
+    """The summaries, if every source has one. Errors: the first that a source raised; the others' go to `on_notice`."""
+    errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    for error in errors[1:]:
+        if isinstance(error, RtposeError):
+            on_notice(str(error))
+    if errors:
+        raise errors[0]
+    return [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
+
+
+def failure_text(error: Exception) -> str:
+    """One line for an output that failed."""
+    if isinstance(error, RtposeError):
+        return str(error)
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}"
+    return f"an output failed and gets nothing more ({reason}); the rest goes on"
+
+
+def camera_of(settings: RunSettings) -> tuple[Callable[[tuple[int, int]], Camera], str]:
+    """A function from image size (width, height) to camera, and the assumption behind it.
+
+    Errors: `ConfigError` for an impossible field of view or calibration; of the function: `InputError` for pictures of
+    another shape than the calibration's.
+    """
+    if settings.calibration is not None:
+        known = load_settings(CalibrationSettings, Path(settings.calibration))
+        fx, fy, cx, cy = known.camera
+        width, height = known.image_size
+
+        def calibrated(size: tuple[int, int]) -> Camera:
+            if abs(size[0] * height - size[1] * width) > 0.02 * size[0] * height:
+                raise InputError(
+                    f"{settings.calibration} is for pictures of {width}x{height}, these are {size[0]}x{size[1]}: "
+                    "another shape, so another camera or setting"
+                )
+            sx, sy = size[0] / width, size[1] / height
+            return Camera(fx * sx, fy * sy, cx * sx, cy * sy)
+
+        return calibrated, f"camera from {settings.calibration}"
+    fov = DEFAULT_FOV_DEG if settings.fov_deg is None else settings.fov_deg
+    camera_from_fov((2, 2), fov)  # an impossible value is reported now, not at the first frame
+    origin = "assumed" if settings.fov_deg is None else "as given"
+    text = f"field of view {fov:g} degrees across the longer side, {origin}"
+    return lambda size: camera_from_fov(size, fov), text
+
+
+@contextmanager
+def started(server: PoseServer) -> Iterator[PoseServer]:
+    """The server listens while the block lasts."""
+    server.start()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@contextmanager
+def closing_on_error(source: FrameSource) -> Iterator[None]:
+    """Close the source if the block fails before a pipeline owns it."""
+    try:
+        yield
+    except BaseException:
+        source.close()
+        raise

@@ -1,1 +1,0 @@
-"""Where results go: files, the page, a picture. Each runs in a thread of its own."""

@@ -1,1 +1,0 @@
-"""Smoothers remove jitter, by real time."""

@@ -1,1 +1,0 @@
-"""Trackers give people their ids."""

@@ -1,0 +1,1 @@
+"""Training and evaluation sets: motion packs and data sets, cameras, detector noise."""

@@ -1,0 +1,1 @@
+"""Training of lifters: methods, losses, the loop, evaluation."""

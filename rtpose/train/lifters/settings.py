@@ -1,0 +1,156 @@
+"""Settings of the lifters' trainings. The defaults are the papers' values where two cores allow. Does not import
+torch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from rtpose.config import Count, NotNegative, Positive
+from rtpose.train.data.settings import CameraSettings, NoiseSettings, Share, TimeNoiseSettings
+
+
+class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Settings of every lifter's training."""
+
+    width: Count = 512
+    """The usual 1024 takes four times as long; the default suits two cores."""
+    distance: Positive = 10.0
+    """c, the person's distance from the camera in mean joint distances."""
+    batch_size: Annotated[int, msgspec.Meta(ge=2)] = 256
+    """At least 2, for batch normalisation."""
+    steps: Count = 8000
+    learning_rate: Positive = 2e-4
+    """The papers' 5.5e-5 and 8e-5 need far more steps than two cores can do."""
+    final_learning_rate: Positive = 2e-6
+    """Reached by cosine decay at the last step."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    ema_decay: Share = 0.999
+    """Decay of the weight averaging. The averaged weights are validated and shipped. 0 turns it off."""
+    validate_every: Count = 500
+    patience: Annotated[int, msgspec.Meta(ge=0)] = 10
+    """Stop after this many validations in a row without a better P-MPJPE. 0: never stop early."""
+    seed: int = 0
+    cameras: CameraSettings = CameraSettings()
+    noise: NoiseSettings = NoiseSettings()
+
+    @property
+    def poses_per_step(self) -> int:
+        """Poses in one step."""
+        return self.batch_size
+
+
+class SvmacWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Weights of the losses: lambda 1 to 5 of Eq. 24, as printed in Section 3.5, and that of WGAN-GP."""
+
+    adversarial: float = 1.0
+    angle: float = 1.0
+    camera: float = 1.0
+    symmetry: float = 0.01
+    consistency_3d: float = 0.1
+    svmac: float = 10.0
+    gradient_penalty: float = 10.0
+    """WGAN-GP's usual value; the paper does not print it."""
+    supervised: float = 1.0
+    """For the variant with `supervised_share`: weight of the mean depth error. The paper does not print it; Table 4
+    here uses 30."""
+
+
+class SvmacSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`rtpose train svmac`."""
+
+    angles: Annotated[int, msgspec.Meta(ge=1, le=3)] = 2
+    """n, the number of viewing angles that the generator must be consistent over (1, 2 or 3)."""
+    dropout: Share = 0.0
+    """The paper uses dropout but does not print its rate. Dropout makes the 2D poses of several angles disagree."""
+    normalise_reprojections: bool = True
+    """Scale reprojections to the same mean joint distance as the data (Section 3) before the generator and the critic
+    see them. Otherwise their size alone, smaller for bodies seen from the side, tells them from real data."""
+    discriminator: bool = True
+    """False: Table 4's "w/o Disc"."""
+    critic_steps: Count = 1
+    """Critic updates per generator update; not given in the paper."""
+    supervised_share: Share = 0.0
+    """Share of the frames with depth labels: 0.05 is the last row of Table 4. 0: training sees no 3D data."""
+    betas: tuple[float, float] = (0.7, 0.9)
+    weights: SvmacWeights = SvmacWeights()
+
+
+class ConsistencyWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Weights of the losses: lambda of Eq. 13, and that of the critic's gradient penalty."""
+
+    angle: float = 1.0
+    gradient_penalty: float = 10.0
+    """The paper uses the Wasserstein loss without saying how it keeps the Lipschitz bound; WGAN-GP trains stably."""
+
+
+class ConsistencySettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`rtpose train consistency`."""
+
+    flip_averaging: bool = False
+    """See `BaselineSettings`."""
+    synchronous: bool = True
+    """Train the reprojection network with the critic (Section 3.4). False: with the input's 2D joints ("Sep")."""
+    weighted_kcs: bool = True
+    """Weight the kinematic chain space by bone distances (Eq. 5 and 6)."""
+    dropout: Share = 0.0
+    """The paper uses dropout but does not print its rate."""
+    critic_steps: Count = 1
+    learning_rate: Positive = 1e-3
+    """Gives 66 mm P-MPJPE on the validation subjects after fewer steps; 2e-4 gives 70 mm."""
+    final_learning_rate: Positive = 1e-5
+    betas: tuple[float, float] = (0.0, 0.9)
+    weights: ConsistencyWeights = ConsistencyWeights()
+
+
+class BaselineSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`rtpose train baseline`: fully supervised, the reference for the other methods."""
+
+    flip_averaging: bool = False
+    """Validate and ship a lifter that averages its output with that of the mirrored joints. Training does not
+    change."""
+    dropout: Share = 0.1
+    learning_rate: Positive = 1e-3
+    final_learning_rate: Positive = 1e-6
+
+
+class TemporalWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Weights of the losses relative to the 3D joint error. All losses are in mean joint distances."""
+
+    velocity: NotNegative = 2.0
+    """Error of the joints' motion from one frame to the next."""
+    acceleration: NotNegative = 6.0
+    """Error of the change of that motion, which is visible as jitter."""
+    points_2d: NotNegative = 0.5
+    """Error of the corrected 2D joints."""
+
+
+class TemporalSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`rtpose train temporal`: a causal temporal network on top of a single-frame one."""
+
+    init_from: str | None = "baseline"
+    """The trunk: name of a shipped lifter, or the .onnx file of `rtpose train baseline`. It is frozen; only the
+    temporal part is trained. None: train a trunk of `width` together with the temporal part."""
+    width: Count = 256
+    """Channels of the temporal convolutions, and width of a trunk that is not loaded from a file."""
+    kernel: Annotated[int, msgspec.Meta(ge=2)] = 3
+    dilations: tuple[Count, ...] = (1, 3, 9)
+    """Dilations of the convolutions in frames. With kernel 3, the receptive field is 27 frames: 0.9 s at 30 Hz."""
+    clip_frames: Annotated[int, msgspec.Meta(ge=3)] = 54
+    strides: tuple[Positive, ...] = (0.5, 1.0, 2.0, 3.0)
+    """Frame steps in the pack's 30 Hz, drawn for each clip: 60, 30, 15 and 10 frames per second."""
+    batch_size: Annotated[int, msgspec.Meta(ge=2)] = 24
+    """Clips."""
+    steps: Count = 4000
+    learning_rate: Positive = 1e-3
+    final_learning_rate: Positive = 1e-6
+    ema_decay: Share = 0.99
+    noise: NoiseSettings = NoiseSettings(clean_share=0.5)
+    time_noise: TimeNoiseSettings = TimeNoiseSettings()
+    weights: TemporalWeights = TemporalWeights()
+
+    @property
+    def poses_per_step(self) -> int:
+        """Poses in one step."""
+        return self.batch_size * self.clip_frames

@@ -1,0 +1,174 @@
+"""SVMAC (Deng et al., 3DV 2021): training of the generator and the critic.
+
+It uses 2D joints only, except for the variant with `supervised_share`, which adds labelled frames.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rtpose.modules.svmac import Critic, DepthLifter, SvmacGenerator
+from rtpose.pose.lift.codec import DepthCodec
+from rtpose.train.data.cameras import rotation_y
+from rtpose.train.data.sets import TrainingSet
+from rtpose.train.distributed import own_rows, rand_rows
+from rtpose.train.lifters.losses import (
+    angle_loss,
+    camera_equal_loss,
+    consistency_3d_loss,
+    gradient_penalty_of,
+    svmac_loss,
+    symmetry_loss,
+    weak_camera_loss,
+)
+from rtpose.train.lifters.method import JOINT_COUNT, update
+from rtpose.train.lifters.settings import SvmacSettings
+
+
+@dataclass
+class AngleEstimates:
+    """The generator's estimates for a batch of 2D poses, at all angles."""
+
+    cameras: list[Tensor]
+    """n cameras (N, 2, 3): K of each angle."""
+    rotated: list[Tensor]
+    """Poses (N, J, 3) at distance c: angle 0 is the estimate itself, then Eq. 8."""
+    lifted: list[Tensor]
+    """Poses lifted again from their reprojections (Eq. 10); angle 0 is the estimate itself (Eq. 14)."""
+    reprojected: list[Tensor]
+    """x_proj (N, J, 2) of angles 1 … (Eq. 9)."""
+
+
+class Svmac:
+    """See `rtpose.train.lifters.method.Method`."""
+
+    name = "svmac"
+
+    def __init__(self, settings: SvmacSettings, data: TrainingSet) -> None:
+        """With `supervised_share`, the labelled frames are fixed, drawn with the seed."""
+        self.settings = settings
+        self.codec = DepthCodec(settings.distance)
+        self.data = data.inputs(self.codec, settings)
+        self.labels = (
+            data.labelled(self.codec, settings, share=settings.supervised_share)
+            if settings.supervised_share > 0
+            else None
+        )
+        self.generator = SvmacGenerator(width=settings.width, dropout=settings.dropout, distance=settings.distance)
+        self.critic = Critic(width=settings.width)
+        self.optimisers = {
+            "generator": torch.optim.Adam(self.generator.parameters(), settings.learning_rate, settings.betas),
+            "critic": torch.optim.Adam(self.critic.parameters(), settings.learning_rate, settings.betas),
+        }
+        self.networks = {"generator": self.generator, "critic": self.critic}
+
+    @property
+    def architecture(self) -> dict[str, object]:
+        """For the registry."""
+        return {"network": "svmac", "joint_count": JOINT_COUNT, "width": self.settings.width}
+
+    def lifter_of(self, generator: nn.Module) -> nn.Module:
+        """The shipped part."""
+        assert isinstance(generator, SvmacGenerator)
+        return DepthLifter(generator)
+
+    def step(self, draw: torch.Generator) -> dict[str, Tensor]:
+        """One update of the generator and the critic."""
+        size = self.settings.batch_size
+        self.generator.train()
+        self.critic.requires_grad_(False)
+        loss, terms, fake = self.generator_loss(own_rows(self.data.batch(size, draw)))
+        if self.labels is not None:
+            points, depth = map(own_rows, self.labels.batch(size, draw))
+            error = (self.generator.depth(points) - depth).abs().mean()  # as `Baseline`
+            terms["supervised"] = self.settings.weights.supervised * error
+            loss = loss + terms["supervised"]
+        update(self.optimisers["generator"], loss)
+        if self.settings.discriminator:
+            self.critic.requires_grad_(True)
+            for _ in range(self.settings.critic_steps):
+                real = own_rows(self.data.batch(size, draw))
+                update(self.optimisers["critic"], self.critic_loss(real, fake))
+        return terms
+
+    def _lift(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """GEN, Eq. 3: network input (N, 2 J) -> pose (N, J, 3) with the root at (0, 0, c), camera (N, 2, 3)."""
+        depth, camera = self.generator(points)
+        return self.codec.decode(points, depth), camera
+
+    def views(self, points: Tensor) -> AngleEstimates:
+        """Estimate, rotate, project and lift again. points: (N, 2 J)."""
+        pose, camera = self._lift(points)
+        views = AngleEstimates(cameras=[camera], rotated=[pose], lifted=[pose], reprojected=[])
+        centre = points.new_tensor([0.0, 0.0, self.settings.distance])
+        # With n = 1 there is no other angle for consistency, but the critic still judges one random reprojection.
+        for _ in range(max(1, self.settings.angles - 1)):
+            angle = (rand_rows(points) * 2 - 1) * math.pi
+            # Eq. 8 with points as rows: Eq. 7's matrix from the right is `rotation_y` from the left.
+            rotated = (pose - centre) @ rotation_y(angle).transpose(1, 2) + centre
+            projected = rotated @ camera.transpose(1, 2)
+            size = points.new_ones(len(points))
+            if self.settings.normalise_reprojections:
+                seen, size = self.codec.encode(projected)
+                projected = seen.reshape(projected.shape)
+            views.rotated.append((rotated - centre) * size[:, None, None] + centre)
+            views.reprojected.append(projected)
+            if self.settings.angles > 1:
+                lifted, camera_there = self._lift(projected.flatten(1))
+                views.lifted.append(lifted)
+                views.cameras.append(camera_there)
+        return views
+
+    def generator_loss(self, points: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Eq. 24. points: (N, 2 J) normalised 2D joints.
+
+        n = 1 keeps the part of Eq. 15 that needs no second angle: the estimate projects onto the input.
+
+        Returns the loss, its terms by name, and the reprojections ((n - 1) N, 2 J) for the critic.
+        """
+        weights = self.settings.weights
+        views = self.views(points)
+        fake = torch.cat([p.flatten(1) for p in views.reprojected])
+        terms = {
+            "angle": weights.angle * angle_loss(views.lifted[0]),
+            "symmetry": weights.symmetry * symmetry_loss(views.lifted[0]),
+            "camera": weights.camera * weak_camera_loss(views.cameras),
+            "svmac": weights.svmac * svmac_loss(self._same_angle(points, views)),
+        }
+        if self.settings.angles > 1:
+            terms["camera"] = terms["camera"] + weights.camera * camera_equal_loss(views.cameras)
+            terms["consistency_3d"] = weights.consistency_3d * consistency_3d_loss(views.lifted[1:], views.rotated[1:])
+        if self.settings.discriminator:
+            # The sum over i of Eq. 16, with the usual sign of WGAN: reward what the critic takes for real.
+            terms["adversarial"] = -weights.adversarial * len(views.reprojected) * self._judge(fake).mean()
+        return torch.stack(list(terms.values())).sum(), terms, fake
+
+    @staticmethod
+    def _same_angle(points: Tensor, views: AngleEstimates) -> list[list[Tensor]]:
+        """For each angle: the 2D pose given there, and the projections of the pose lifted from it by all cameras (Eq.
+        13)."""
+        shape = (len(points), -1, 2)
+        given = [points.reshape(shape), *views.reprojected]
+        return [
+            [given[i], *(lifted @ camera.transpose(1, 2) for camera in views.cameras)]
+            for i, lifted in enumerate(views.lifted)
+        ]
+
+    def _judge(self, points: Tensor) -> Tensor:
+        """Score 2D poses in mean joint distances. At 1 / c of that size, the Lipschitz bound of 1 would make the critic
+        negligible among the other terms."""
+        score: Tensor = self.critic(points * self.codec.distance)
+        return score
+
+    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Eq. 16. real: (N, 2 J) other 2D poses from the data; fake: (M, 2 J) reprojections, M a multiple of N."""
+        fake = fake.detach()
+        batches = len(fake) // len(real)
+        real = real.repeat(batches, 1)
+        wasserstein = self._judge(fake).mean() - self._judge(real).mean()
+        penalty = gradient_penalty_of(self.critic, [real * self.codec.distance], [fake * self.codec.distance], batches)
+        return wasserstein + self.settings.weights.gradient_penalty * penalty

@@ -1,0 +1,1 @@
+"""Reproduces the papers' tables, with their figures and ours side by side."""

@@ -1,0 +1,63 @@
+// Joint angles of one person. The definitions are written out in the page's help and in docs/page.md.
+import { Vector3 } from "three";
+import { LEAST_CONFIDENCE, type PlacedPerson } from "../pose";
+import type { Skeleton } from "../skeleton";
+
+export const ANGLES = ["Knee", "Hip", "Elbow", "Shoulder", "Trunk lean"] as const;
+export const SIDES = ["left", "right"] as const;
+/** Each angle of both sides, left first, and the trunk's, which has no side. */
+export const ANGLE_COUNT = 2 * (ANGLES.length - 1) + 1;
+
+export interface AngleSample {
+  timeS: number;
+  /** ANGLE_COUNT angles; NaN where a joint that it needs is unknown. */
+  degrees: Float32Array;
+  /** 0..1, of the least sure of the joints. */
+  confidence: Float32Array;
+}
+
+const UP = new Vector3(0, 1, 0);
+
+export class AngleMeter {
+  private readonly indexOf: ReadonlyMap<string, number>;
+
+  constructor(skeleton: Skeleton) {
+    this.indexOf = new Map(skeleton.joints.map((joint, i) => [joint, i]));
+  }
+
+  measure(person: PlacedPerson, timeS: number): AngleSample {
+    const degrees = new Float32Array(ANGLE_COUNT).fill(NaN);
+    const confidence = new Float32Array(ANGLE_COUNT);
+    /** Set one angle, if all its joints are known. */
+    const set = (index: number, joints: readonly string[], angle: (...points: Vector3[]) => number): void => {
+      const found = joints.map((joint) => this.indexOf.get(joint) ?? -1);
+      const sure = Math.min(...found.map((joint) => (joint < 0 ? 0 : person.confidence[joint]!)));
+      if (!(sure >= LEAST_CONFIDENCE)) return;
+      degrees[index] = angle(...found.map((joint) => new Vector3().fromArray(person.points, 3 * joint)));
+      confidence[index] = sure;
+    };
+    SIDES.forEach((side, s) => {
+      const of = (joint: string): string => `${side}_${joint}`;
+      set(s, [of("hip"), of("knee"), of("foot")], bend);
+      set(2 + s, ["thorax", "root", of("hip"), of("knee")], swing);
+      set(4 + s, [of("shoulder"), of("elbow"), of("wrist")], bend);
+      set(6 + s, ["thorax", "root", of("shoulder"), of("elbow")], swing);
+    });
+    set(ANGLE_COUNT - 1, ["root", "thorax"], (root, thorax) => between(thorax!.sub(root!), UP));
+    return { timeS, degrees, confidence };
+  }
+}
+
+/** How far a limb is bent: 0 where its three joints lie on a line. */
+function bend(upper?: Vector3, middle?: Vector3, lower?: Vector3): number {
+  return between(middle!.clone().sub(upper!), lower!.sub(middle!));
+}
+
+/** Between a limb and the trunk pointing down: 0 where they are parallel. */
+function swing(thorax?: Vector3, root?: Vector3, from?: Vector3, to?: Vector3): number {
+  return between(root!.sub(thorax!), to!.sub(from!));
+}
+
+function between(a: Vector3, b: Vector3): number {
+  return (a.angleTo(b) * 180) / Math.PI;
+}

@@ -1,0 +1,76 @@
+// The record button. rtpose writes the file where it runs; the page only says when to start and stop.
+import { element } from "../dom";
+import type { Hello, Recording } from "../net/protocol.generated";
+import { showToast, type ToastAction } from "./toast";
+
+export class RecordButton {
+  private readonly button = element<HTMLButtonElement>("record");
+  private readonly words = element("record-text");
+  private file: string | null = null;
+  private startedMs = 0;
+  private timer: number | undefined;
+
+  /** request: ask the server to start (true) or stop recording. */
+  constructor(request: (wanted: boolean) => void) {
+    this.button.addEventListener("click", () => request(this.file === null));
+  }
+
+  greet(hello: Hello): void {
+    this.offer(hello.can_record);
+    this.set(null);
+  }
+
+  /** The server's state: the file that it writes, and what it says about it. */
+  show({ file, text }: Recording): void {
+    const before = this.file;
+    this.set(file);
+    if (text) showToast(text, { actions: before !== null && file === null ? commandsFor(before) : [] });
+    else if (file !== null && file !== before) showToast(`Recording to ${file}`);
+  }
+
+  /** The server is gone: it may or may not still record. */
+  lose(): void {
+    this.set(null);
+    this.offer(false);
+  }
+
+  private offer(can: boolean): void {
+    this.button.hidden = !can;
+    document.body.classList.toggle("can-record", can);
+  }
+
+  private set(file: string | null): void {
+    if (file !== null && this.file === null) this.startedMs = performance.now();
+    this.file = file;
+    document.body.classList.toggle("recording", file !== null);
+    this.button.ariaPressed = String(file !== null);
+    this.button.title = file === null ? "Record to a file on the computer that runs rtpose (R)" : `Recording to ${file}. Stop (R)`;
+    clearInterval(this.timer);
+    if (file !== null) this.timer = setInterval(() => this.draw(), 500);
+    this.draw();
+  }
+
+  private draw(): void {
+    const seconds = Math.floor((performance.now() - this.startedMs) / 1000);
+    const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    this.words.textContent = this.file === null ? "Record" : clock;
+    this.button.ariaLabel = this.file === null ? "Record" : "Stop recording";
+  }
+}
+
+/** The file is not on this page's computer: what to type there. Nothing for several files, or names a shell would read otherwise. */
+function commandsFor(file: string): ToastAction[] {
+  if (!/^[\w.-]+$/.test(file) || !navigator.clipboard) return [];
+  const copy = (name: string, command: string): ToastAction => ({
+    name,
+    act: () =>
+      void navigator.clipboard.writeText(command).then(
+        () => showToast(`Copied: ${command}`),
+        () => showToast(command),
+      ),
+  });
+  return [
+    copy("Copy the view command", `rtpose view ${file}`),
+    copy("Copy the convert command", `rtpose convert ${file} ${file.replace(/\.\w+$/, "")}.bvh`),
+  ];
+}
