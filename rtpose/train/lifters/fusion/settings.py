@@ -49,6 +49,8 @@ class ErrorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Standard deviation of each joint's constant offset."""
     outliers: Share = 0.02
     missing: Share = 0.03
+    without_ends: Share = 0.15
+    """Share of people by a detector that has no feet and hands, as COCO's 17 joints."""
     swapped: Share = 0.04
     """Share of frames with left and right exchanged, in clips of more than one frame."""
     own: Share = 0.5
