@@ -46,6 +46,7 @@ def export_fusion(network: FusionNet, settings: FusionSettings, packs: Mapping[P
         "of shape 3; down (N, 3), gravity; next_hidden (N, 2, M)",
         "output_units": "metres of a person 1.70 m tall",
         "output_space": "virtual camera that looks at the root, rolled until the torso is upright",
+        "error_factor": settings.error_factor,
         "training_data": {
             "packs": {file.name: share for file, share in packs.items()},
             "acknowledgement": ACKNOWLEDGEMENT,

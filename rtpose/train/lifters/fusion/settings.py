@@ -106,6 +106,9 @@ class FusionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Weight of the error of accelerations, which is visible as jitter."""
     exercises: Share = 0.4
     """Share of people who do made-up exercises, where the folder has `exercises.npz`."""
+    error_factor: Positive = 1.5
+    """Factor of the foretold errors: they are too small on people who are not imitated. The best is 1.6 on rendered
+    people that the landmark networks saw, 1.4 on real ones."""
     save_every: Count = 500
     seed: int = 0
     bodies: BodySettings = BodySettings()
