@@ -44,7 +44,7 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     detector: str = "blazepose"
     network: str | None = None
     """The size of BlazePose's landmark network: lite, full, heavy, or auto; None: full, which is shipped."""
-    lifter: str = "temporal"
+    lifter: str = "fusion"
     """Name of a shipped lifter, or the path of an .onnx file."""
     cascaded: str | None = None
     """Path of the estimator cascaded's .onnx file; None: the shipped one."""
@@ -62,7 +62,7 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibration: str | None = None
     """A YAML file with `image_size: [width, height]` and `camera: [fx, fy, cx, cy]`, px; wins over `fov_deg`."""
     smooth: Literal["auto", "one-euro", "root", "off"] = "auto"
-    """root: only the root's place in the room is smoothed. auto: root for a temporal lifter, whose joints are
+    """root: only the root's place in the room is smoothed. auto: root for a lifter with a memory, whose joints are
     smooth by themselves, one-euro for the others."""
     one_euro: OneEuroSettings = OneEuroSettings()
     threads: Count | None = None

@@ -43,8 +43,8 @@ LifterOption = Annotated[
     str | None,
     typer.Option(
         "--lifter",
-        help="2D to 3D network: temporal, baseline, consistency, svmac or an .onnx file.",
-        show_default="temporal",
+        help="2D to 3D network: fusion, temporal, baseline, consistency, svmac or an .onnx file.",
+        show_default="fusion",
     ),
 ]
 EstimatorOption = Annotated[
@@ -99,7 +99,8 @@ DeviceOption = Annotated[
 Smooth = Annotated[
     str | None,
     typer.Option(
-        help="one-euro, root (only its place in the room) or off.", show_default="one-euro; root for a temporal lifter"
+        help="one-euro, root (only its place in the room) or off.",
+        show_default="one-euro; root for fusion, temporal",
     ),
 ]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file with any of these settings.")]
