@@ -46,6 +46,23 @@ def data_prepare_cmu(
     print(f"{frames} frames -> {out}")
 
 
+@data_app.command("exercises")
+def data_exercises(
+    motions: Annotated[Path, typer.Option(help="The pack of joint angles, of `rtpose data prepare cmu --angles`.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The pack to write.")] = Path("exercises.npz"),
+    clips: Annotated[int, typer.Option(help="Clips of 2.5 seconds.", min=1)] = 2000,
+    seed: Annotated[int, typer.Option(help="Other seeds give other exercises.")] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """A pack of made-up exercises, gestures and sitting, which motion capture has little of."""
+    with needing_train("preparing data"):
+        from rtpose.train.synth.exercise_pack import write_exercise_pack
+
+    with progress_bar(quiet, "clips") as update:
+        frames = write_exercise_pack(motions, out, clips, seed=seed, report=lambda done: update(done, clips, ""))
+    print(f"{frames} frames -> {out}")
+
+
 @data_app.command("render")
 def data_render(
     folder: Annotated[Path, typer.Argument(help="Where the pictures go; a stopped run goes on there.")],

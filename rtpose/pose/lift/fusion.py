@@ -105,7 +105,10 @@ class FusionLifter:
         given = _Given.of(people, recipe_from(skeleton))
         self._people = {i: p for i, p in self._people.items() if 0 < t_s - p.t_s <= MAX_GAP_S}
         for row, track_id in enumerate(track_ids):
-            given.reorder(row, self._sides.order(track_id, given.keypoints[row, :, :2], t_s))
+            order, earlier_was_wrong = self._sides.order(track_id, given.keypoints[row, :, :2], t_s)
+            given.reorder(row, order)
+            if earlier_was_wrong:
+                self._people.pop(track_id, None)
 
         scores = given.keypoints[..., 2]
         known = np.isfinite(given.keypoints[..., :2]).all(-1) & (scores > 0)

@@ -29,8 +29,9 @@ DOUBT = 0.02
 HALF = 0.05
 """... and what it costs that arms and legs are not exchanged alike."""
 BELIEVED_AFTER_S = 0.8
-"""So long a detector has to contradict what was first seen before it is believed; half of a person for less."""
+"""So long a detector has to contradict what was seen before it is believed, or twice as long as that was seen."""
 HALF_BELIEVED_AFTER_S = 0.4
+"""The same for arms or legs alone."""
 FORGOTTEN_AFTER_S = 0.5
 """Places older than that say nothing."""
 _STATES = ((False, False), (True, True), (True, False), (False, True))
@@ -42,6 +43,9 @@ class _Person:
     places: Float32
     state: tuple[bool, bool]
     since_s: float
+    """When the detector changed its mind for the last time."""
+    right_since_s: float
+    """Since when left and right have been where they are now."""
 
 
 class Sides:
@@ -54,15 +58,16 @@ class Sides:
         """Forget everybody."""
         self._people = {}
 
-    def order(self, track_id: int, points: Float32, t_s: float) -> NDArray[np.intp]:
-        """(28,): the detector's joints in the order that is right; joints of the middle stay where they are.
+    def order(self, track_id: int, points: Float32, t_s: float) -> tuple[NDArray[np.intp], bool]:
+        """(28,): the detector's joints in the order that is right; joints of the middle stay where they are. And whether
+        the detector is believed from now on, so that all earlier frames were wrong.
 
         points: (28, 2) on any plane, NaN where missing. t_s: the frame's time.
         """
         person = self._people.get(track_id)
         if person is None or not 0 < t_s - person.t_s <= FORGOTTEN_AFTER_S:
-            self._people[track_id] = _Person(t_s, points.copy(), _STATES[0], t_s)
-            return np.arange(COUNT)
+            self._people[track_id] = _Person(t_s, points.copy(), _STATES[0], t_s, t_s)
+            return np.arange(COUNT), False
         size = float(np.nanmean(np.linalg.norm(points - points[0], axis=-1))) + 1e-9
         change = CHANGE + CHANGE_PER_S * (t_s - person.t_s)
         costs = []
@@ -80,12 +85,14 @@ class Sides:
         if best != person.state:
             person.state, person.since_s = best, t_s
         held_s = HALF_BELIEVED_AFTER_S if best[0] != best[1] else BELIEVED_AFTER_S
-        if best != _STATES[0] and t_s - person.since_s > held_s:
-            person.state, person.since_s = _STATES[0], t_s
+        held_s = min(held_s, 2 * (person.since_s - person.right_since_s))
+        believed = best != _STATES[0] and t_s - person.since_s > held_s
+        if believed:
+            person.state, person.since_s, person.right_since_s = _STATES[0], t_s, t_s
         order = _order_of(person.state)
         fresh = points[order]
         person.t_s, person.places = t_s, np.where(np.isfinite(fresh), fresh, person.places)
-        return order
+        return order, believed
 
 
 def _order_of(state: tuple[bool, bool]) -> NDArray[np.intp]:

@@ -252,3 +252,18 @@ class JointAnglePack:
         return JointAngleMotion(
             name, subject, text, rotations, hips, lowest, leg, directions, np.asarray(trunk),
         )  # fmt: skip
+
+    def ends(self, motion: JointAngleMotion) -> dict[str, Array]:
+        """bone -> (T, 3) metres: the far end of each bone of the skeleton of `motion.subject`, relative to "root"."""
+        skeleton = self._skeletons[motion.subject]
+        ends: dict[str, Array] = {"root": np.zeros((len(motion), 3))}
+        for bone in skeleton["order"]:
+            facts = skeleton["bones"][bone]
+            offset = np.array(facts["dir"]) * facts["len"] * METRES_PER_UNIT
+            ends[bone] = ends[skeleton["parent"][bone]] + motion.rotations[bone] @ offset
+        return ends
+
+    @property
+    def subjects(self) -> list[str]:
+        """Everybody in the pack, sorted."""
+        return sorted({str(clip["subject"]) for clip in self.clips})

@@ -59,6 +59,7 @@ _UPPER = torch.tensor(
     [int(not any(word in joint for word in ("hip", "knee", "foot", "heel", "toe"))) for joint in JOINTS]
 )
 """(28,) 1 for joints above the hips."""
+_ENDS = torch.tensor([joint.split("_")[-1] in ("heel", "toe", "index", "pinky") for joint in JOINTS])
 _LIMB_ROOT = [
     JOINTS.index(f"{s}_{a}") for s in ("left", "right") for a in ("hip", "knee", "shoulder", "elbow")
 ]  # fmt: skip
@@ -130,6 +131,8 @@ def detect(seen: Seen, dt: Tensor, settings: ErrorSettings, generator: torch.Gen
     scores = torch.sigmoid(3.5 - 14 * strength + 0.8 * wander((n, t, COUNT), dt, tau, g))
     visible = torch.sigmoid(torch.logit(scores, 1e-4) + 0.5 * torch.randn(n, t, COUNT, generator=g))
     known = (wander((n, t, COUNT), dt, tau, g).abs() < _quantile(s.missing)).float()
+    lacking = torch.rand(n, generator=g) < s.without_ends
+    known = torch.where(lacking[:, None, None] & _ENDS, 0.0, known)
     known[:, :, [ROOT, THORAX]] = 1
     if t > 1 and s.swapped:
         swap = wander((n, t), dt, _between(0.1, 1.0, n, g), g) > math.sqrt(2) * torch.erfinv(
@@ -139,7 +142,7 @@ def detect(seen: Seen, dt: Tensor, settings: ErrorSettings, generator: torch.Gen
         points = torch.where(swap[..., None, None], points[:, :, TWINS], points)
         own = torch.where(swap[..., None, None], own[:, :, TWINS], own)
         scores, visible = (torch.where(swap[..., None], x[:, :, TWINS], x) for x in (scores, visible))
-    has_own = (torch.rand(n, generator=g) < s.own).float()[:, None].expand(n, t)
+    has_own = ((torch.rand(n, generator=g) < s.own) & ~lacking).float()[:, None].expand(n, t)
     stretch = torch.exp(0.12 * torch.randn(n, generator=g))
     stretched = points * stretch[:, None, None, None]
     numbers = features(

@@ -15,7 +15,7 @@ from rtpose.modules.fusion import FrameNet, FusionNet
 from rtpose.pose.lift.fusion_codec import FEATURES, PLAIN
 from rtpose.train.lifters.fusion.errors import Batch, detect
 from rtpose.train.lifters.fusion.motions import Motions
-from rtpose.train.lifters.fusion.settings import FusionSettings, PhaseSettings
+from rtpose.train.lifters.fusion.settings import ErrorSettings, FusionSettings, PhaseSettings
 from rtpose.train.lifters.fusion.views import see
 from rtpose.train.run_folder import RunFolder
 from rtpose.train.steps import average_weights, step_seed
@@ -45,8 +45,8 @@ class People:
         self._motions = Motions(packs, settings.bodies)
         self._settings = settings
 
-    def draw(self, count: int, frames: int, generator: torch.Generator) -> Batch:
-        """count people over that many frames."""
+    def draw(self, count: int, frames: int, errors: ErrorSettings, generator: torch.Generator) -> Batch:
+        """count people over that many frames, detected with those errors."""
         s = self._settings
         rates = torch.tensor(s.frame_rates_hz)
         dt = 1 / rates[torch.randint(len(rates), (count,), generator=generator)][:, None].expand(count, frames)
@@ -54,7 +54,7 @@ class People:
         dt = dt * torch.where(late, 2.0, 1.0)
         dt[:, 0] = 0
         joints, root = self._motions.draw(count, dt.cumsum(1), generator)
-        return detect(see(joints, root, s.views, generator), dt, s.errors, generator)
+        return detect(see(joints, root, s.views, generator), dt, errors, generator)
 
 
 def frame_loss(network: FrameNet, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -112,13 +112,13 @@ def train_fusion(
     data = ", ".join(f"{file.name} {share:g}" for file, share in packs.items())
     run = RunFolder(folder, settings, data=data, resume=resume)
     state = run.load(CHECKPOINT) if resume else None
-    phases: list[tuple[nn.Module, PhaseSettings, int]] = [
-        (network.frame, settings.frames, 1),
-        (network, settings.clips, settings.clip_frames),
+    phases: list[tuple[nn.Module, PhaseSettings, int, ErrorSettings]] = [
+        (network.frame, settings.frames, 1, settings.errors),
+        (network, settings.clips, settings.clip_frames, settings.clip_errors),
     ]
     total = settings.frames.steps + settings.clips.steps
     first = 0
-    for number, (part, phase, frames) in enumerate(phases):
+    for number, (part, phase, frames, errors) in enumerate(phases):
         if state is not None and state["phase"] > number:
             first += phase.steps
             continue
@@ -136,12 +136,12 @@ def train_fusion(
             part.load_state_dict(state["part"])
             averaged.load_state_dict(state["averaged"])
             optimiser.load_state_dict(state["optimiser"])
-        errors: list[float] = []
+        recent: list[float] = []
         for step in range(done + 1, phase.steps + 1):
             for group in optimiser.param_groups:
                 group["lr"] = _learning_rate(step, phase)
             draw = torch.Generator().manual_seed(step_seed(settings.seed, first + step))
-            batch = people.draw(phase.batch_size, frames, draw)
+            batch = people.draw(phase.batch_size, frames, errors, draw)
             if isinstance(part, FrameNet):
                 loss, error = frame_loss(part, batch)
             else:
@@ -151,8 +151,8 @@ def train_fusion(
             nn.utils.clip_grad_norm_(part.parameters(), 1.0)
             optimiser.step()
             average_weights(averaged, part, phase.ema_decay, step)
-            errors = [*errors[-99:], error.item()]
-            report(FusionProgress(first + step, total, 1e3 * sum(errors) / len(errors)))
+            recent = [*recent[-99:], error.item()]
+            report(FusionProgress(first + step, total, 1e3 * sum(recent) / len(recent)))
             if step % settings.save_every == 0 or step == phase.steps:
                 run.save(
                     CHECKPOINT,

@@ -86,7 +86,7 @@ def _piece(data: dict[str, NDArray[Any]], clip: int, rows: NDArray[np.intp], net
     times = data["times_s"][rows]
     sides = Sides()
     for t, at in enumerate(times):
-        order = sides.order(0, pixels[t], float(at) + 1.0)
+        order, _ = sides.order(0, pixels[t], float(at) + 1.0)
         for values in (pixels, own, scores, visible):
             values[t] = values[t][order]
     rays = rays_from_pixels(pixels.astype(np.float32), camera)

@@ -49,9 +49,11 @@ class ErrorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Standard deviation of each joint's constant offset."""
     outliers: Share = 0.02
     missing: Share = 0.03
+    without_ends: Share = 0.15
+    """Share of people by a detector that has no feet and hands, as COCO's 17 joints."""
     swapped: Share = 0.04
     """Share of frames with left and right exchanged, in clips of more than one frame."""
-    own: Share = 0.6
+    own: Share = 0.5
     """Share of people with the detector's own 3D."""
     own_depth_m: NotNegative = 0.06
     own_plane_m: NotNegative = 0.02
@@ -78,7 +80,7 @@ class PhaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 class ClipPhaseSettings(PhaseSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The second phase."""
 
-    steps: Count = 1500
+    steps: Count = 1200
     batch_size: Count = 48
     learning_rate: Positive = 1.5e-3
     ema_decay: Share = 0.995
@@ -100,7 +102,7 @@ class FusionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """One is drawn for each clip."""
     dropped: Share = 0.02
     """Share of frames that never arrive."""
-    acceleration: NotNegative = 0.08
+    acceleration: NotNegative = 0.02
     """Weight of the error of accelerations, which is visible as jitter."""
     exercises: Share = 0.4
     """Share of people who do made-up exercises, where the folder has `exercises.npz`."""
@@ -109,3 +111,6 @@ class FusionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     bodies: BodySettings = BodySettings()
     views: ViewSettings = ViewSettings()
     errors: ErrorSettings = ErrorSettings()
+    """In the first phase."""
+    clip_errors: ErrorSettings = ErrorSettings(noise=(0.006, 0.05), bias=0.03)
+    """In the second phase: with as much noise as in the first, memory trusts the past too much."""
