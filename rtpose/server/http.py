@@ -83,6 +83,7 @@ class HttpSite:
                 return connection.respond(HTTPStatus.UNAUTHORIZED, "Add ?token=... as rtpose printed it.\n")
             if not hmac.compare_digest(given.encode(), self.token.encode()):
                 return connection.respond(HTTPStatus.FORBIDDEN, "This is not the token of this server.\n")
+        connection.visitor.admit()
         path = requested_path(request)
         if path == "/socket" or (path == "/camera" and self._takes_camera):
             origins = request.headers.get_all("Origin")

@@ -26,6 +26,7 @@ from rtpose.errors import ConfigError, ServerError
 from rtpose.server import limits
 from rtpose.server.camera import CameraFeed, CameraPage
 from rtpose.server.connection import POLICY_VIOLATION, ClientConnection, Kind, Pack, Slot, Subscriber, to_frame
+from rtpose.server.door import Door, Visitor
 from rtpose.server.http import HttpSite, is_loopback, requested_path, requested_query
 from rtpose.server.protocol import (
     CAMERA_TAKEN,
@@ -88,10 +89,10 @@ class PoseServer:
             token=token,
             recording=recording,
             takes_camera=camera is not None,
-            is_full=lambda: len(self._connections) > max_clients,
+            is_full=lambda: len(self._door.admitted) >= max_clients,
             stall_timeout_s=stall_timeout_s,
         )
-        self._max_clients = max_clients
+        self._door = Door(tls)
         self._stall_timeout_s = stall_timeout_s
         self._on_drawn = on_drawn
         self._on_record = on_record
@@ -239,8 +240,10 @@ class PoseServer:
     async def _main(self, bound: Future[int]) -> None:
         self._stop = asyncio.Event()
 
-        def make_connection(*args: Any, **kwargs: Any) -> ClientConnection:
-            return ClientConnection(self._connections, self._max_clients, *args, **kwargs)
+        asyncio.get_running_loop().set_exception_handler(self._door.report)
+
+        def make_connection(*args: Any, **kwargs: Any) -> Visitor:
+            return Visitor(self._door, ClientConnection(self._connections, *args, **kwargs))
 
         try:
             server = await serve(
@@ -258,8 +261,6 @@ class PoseServer:
                 open_timeout=None,
                 close_timeout=limits.CLOSE_TIMEOUT_S,
                 logger=_quiet,
-                ssl=self._tls,
-                ssl_handshake_timeout=limits.REQUEST_TIMEOUT_S if self._tls else None,
             )
         except OSError as error:
             raise self._bind_error(error) from None
@@ -272,6 +273,7 @@ class PoseServer:
 
     async def _shut_down(self, server: Server) -> None:
         server.close()
+        self._door.close()
         try:
             async with asyncio.timeout(limits.CLOSE_TIMEOUT_S):
                 await server.wait_closed()
