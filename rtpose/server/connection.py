@@ -119,6 +119,8 @@ class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
             return
         if isinstance(message, Ack):
             self.subscriber.acknowledge(message.source, message.ack)
+        elif self.subscriber.on_record is None:
+            self.end(POLICY_VIOLATION, "recording needs the token: open the address that rtpose printed")
         else:
             self.subscriber.on_record(message.record)
 
@@ -194,10 +196,10 @@ class Subscriber:
         connection: ClientConnection,
         as_json: bool,
         on_drawn: Callable[[int], None],
-        on_record: Callable[[bool], None],
+        on_record: Callable[[bool], None] | None,
     ) -> None:
         """on_drawn: called with the id of each frame that the client acknowledges. on_record: called when the client
-        asks to start (True) or stop a recording."""
+        asks to start (True) or stop a recording; None: it may not, nor be the camera."""
         self.as_json = as_json
         self.on_record = on_record
         self._connection = connection

@@ -28,6 +28,8 @@ MAX_STRANGERS = 256
 """Connections without an allowed request. For another one, the oldest of the busiest address is closed."""
 MAX_STRANGERS_PER_ADDRESS = 64
 """For another one, the oldest of the address is closed."""
+RECORD_PAUSE_S = 1.0
+"""Recordings are started or stopped by pages once in this time."""
 REPORT_PAUSE_S = 60.0
 """The limit of open files is reported once in this time."""
 CLOSE_TIMEOUT_S = 1.0

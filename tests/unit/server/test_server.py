@@ -251,13 +251,60 @@ def test_each_source_has_a_place_of_its_own(
 def test_a_page_asks_for_a_recording_and_is_told_of_it(make_server: MakeServer) -> None:
     asked: list[bool] = []
     server = make_server(on_record=asked.append)
-    with client(server) as ws:
+    with client(server, f"?token={server.token}") as ws:
         ws.send('{"record": true}')
         wait_until(lambda: asked == [True])
         server.set_recording("session.rtpose")
         assert json.loads(ws.recv(WAIT_S)) == {"type": "recording", "file": "session.rtpose", "text": ""}
     with client(server) as later:
         assert json.loads(later.recv(WAIT_S))["file"] == "session.rtpose"
+
+
+def test_on_this_machine_anyone_may_look_but_changes_need_the_token(make_server: MakeServer) -> None:
+    asked: list[bool] = []
+    server = make_server(on_record=asked.append)
+    server.update_hello(can_record=True, takes_camera=True)
+    assert server.url == f"http://127.0.0.1:{server.port}/?token={server.token}", "the page gets it without typing"
+    assert get(server, "/").status == 200
+    for query, allowed in (("", False), (f"?token={server.token}", True)):
+        with connect(f"ws://127.0.0.1:{server.port}/socket{query}", close_timeout=2) as ws:
+            server.update_hello(assumptions=[])
+            for _ in range(2):  # at first, and after a change
+                hello = json.loads(ws.recv(WAIT_S))
+                assert (hello["can_record"], hello["takes_camera"]) == (allowed, allowed)
+                assert json.loads(ws.recv(WAIT_S))["type"] == "status"
+            ws.send('{"record": true}')
+            if allowed:
+                wait_until(lambda: asked == [True])
+            else:
+                with pytest.raises(ConnectionClosed, match="recording needs the token"):
+                    ws.recv(WAIT_S)
+                assert asked == []
+    assert refused(server, "/socket?token=guessed") == 403
+
+
+def test_private_asks_for_the_token_on_this_machine_too(make_server: MakeServer) -> None:
+    server = make_server(private=True)
+    assert server.token
+    assert get(server, "/").status == 401
+    assert refused(server) == 401
+    with client(server, f"?token={server.token}"):
+        pass
+
+
+def test_a_recording_that_is_toggled_fast_is_switched_once_a_second(
+    make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "RECORD_PAUSE_S", 0.5)
+    asked: list[tuple[bool, float]] = []
+    server = make_server(on_record=lambda wanted: asked.append((wanted, time.monotonic())))
+    with client(server, f"?token={server.token}") as ws:
+        for number in range(200):
+            ws.send(json.dumps({"record": number % 2 == 0}))
+        wait_until(lambda: len(asked) > 1)
+        time.sleep(0.7)
+    assert [wanted for wanted, _ in asked] == [True, False], "the first at once, then the newest"
+    assert asked[1][1] - asked[0][1] >= 0.45
 
 
 def test_who_falls_silent_gets_a_pose_now_and_then(
