@@ -42,6 +42,8 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     estimator: Literal["two-stage", "cascaded"] = "two-stage"
     """two-stage: detector and lifter. cascaded: from the picture straight to 3D."""
     detector: str = "blazepose"
+    network: str | None = None
+    """The size of BlazePose's landmark network: lite, full, heavy, or auto; None: full, which is shipped."""
     lifter: str = "temporal"
     """Name of a shipped lifter, or the path of an .onnx file."""
     cascaded: str | None = None
@@ -84,7 +86,7 @@ def make_settings(file: Path | None = None, **given: Any) -> RunSettings:
         if value is not None
     ]
     settings = load_settings(RunSettings, file, overrides)
-    for name, estimator in {"lifter": "two-stage", "cascaded": "cascaded"}.items():
+    for name, estimator in {"lifter": "two-stage", "network": "two-stage", "cascaded": "cascaded"}.items():
         if given.get(name) is not None and settings.estimator != estimator:
             raise ConfigError(
                 f"{name} is a setting of the estimator {estimator}, but the estimator is {settings.estimator}: "

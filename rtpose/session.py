@@ -42,9 +42,11 @@ class Session:
         settings: RunSettings | None = None,
         *,
         sources: int = 1,
+        live: bool = False,
         on_notice: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """sources: how many run at once. They share the networks and nothing else. on_notice: gets a line, once, for
+        """sources: how many run at once. They share the networks and nothing else. live: whether they are cameras, with
+        which the estimator has to keep up (`network=auto`). on_notice: gets a line, once, for
         each choice, warning and failed output; called in any thread.
 
         Errors: `ConfigError`, `ModelError`, `MissingExtraError`.
@@ -61,7 +63,7 @@ class Session:
         if height_m is None:
             height_m, origin = DEFAULT_HEIGHT_M, "assumed"
         self.assumptions = [f"standing height {height_m:.2f} m, {origin}", camera_text]
-        made = open_estimators(self.settings, count=sources, height_m=height_m, on_notice=self.notify)
+        made = open_estimators(self.settings, count=sources, height_m=height_m, live=live, on_notice=self.notify)
         self.estimators: list[Estimator] = made.each
         """One for each source."""
         self.smooth = self.settings.smooth

@@ -1,4 +1,4 @@
-"""`rtpose data`: prepare and render."""
+"""`rtpose data`: prepare, render and clips."""
 
 from __future__ import annotations
 
@@ -97,3 +97,46 @@ def data_render(
         pictures = RenderedFolder(folder)
         write_picture(sheet, contact_sheet([pictures[i] for i in range(min(48, len(pictures)))], columns=8))
         print(sheet)
+
+
+@data_app.command("clips")
+def data_clips(
+    folder: Annotated[Path, typer.Argument(help="Where the clips go; a stopped run goes on there.")],
+    motions: Annotated[Path, typer.Option(help="The pack of joint angles, of `rtpose data prepare cmu --angles`.")],
+    count: Annotated[int, typer.Option(help="Clips, rounded up to whole files of 16.")] = 2048,
+    frames: Annotated[int, typer.Option(help="Frames in a clip, 2 to 64. Clips have 8 to 34 frames a second.")] = 24,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="BlazePose's landmark network to run: lite, full or heavy. May be given several times.",
+            show_default="full",
+        ),
+    ] = None,
+    positions: Annotated[
+        Path | None,
+        typer.Option(help="A pack of joint positions, such as cmu17_train.npz, for more motions.", show_default="none"),
+    ] = None,
+    test: Annotated[bool, typer.Option(help="Motions, bodies and textures that are never trained on.")] = False,
+    seed: Annotated[int, typer.Option(help="Other seeds give other clips.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes.")] = max(1, os.cpu_count() or 1),
+    quiet: Quiet = False,
+) -> None:
+    """Render clips of a moving person and run BlazePose on them, to train lifters (needs the extra 'synth').
+
+    Keeps the exact 3D joints and the detector's joints and evidence of each frame, but no pictures.
+    """
+    from rtpose.train.synth.clip_detections import NETWORKS
+    from rtpose.train.synth.clip_shards import ClipProgress, render_clips
+    from rtpose.train.synth.photo import Split
+
+    networks = list(dict.fromkeys(network or NETWORKS[:1]))
+    with progress_bar(quiet, "clips") as update:
+
+        def report(now: ClipProgress) -> None:
+            update(now.done, now.count, f"{now.seconds / now.made:.1f} s each" if now.made else "")
+
+        end = render_clips(
+            folder, motions, count, networks=networks, split=Split.TEST if test else Split.TRAIN, seed=seed,
+            frames=frames, positions=positions, workers=workers, report=report, notify=warn,
+        )  # fmt: skip
+    print(f"{end.done} clips in {folder}, seen by {', '.join(networks)}; the README.md there explains the arrays")

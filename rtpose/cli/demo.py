@@ -33,7 +33,7 @@ def demo(
     from rtpose.session import Session
 
     truth = SampleTruth.load()
-    session = Session(make_settings(height_m=truth.height_m, **networks.given()), on_notice=warn)
+    session = Session(make_settings(height_m=truth.height_m, **networks.given()), live=True, on_notice=warn)
     if loop is None:
         loop = sys.stdin.isatty() and sys.stdout.isatty()
     with session.serve(source=f"{sample_clip().name} (built-in)", port=port) as server:

@@ -18,11 +18,29 @@ if TYPE_CHECKING:
 
 def evaluate(
     lifter: Annotated[
-        str,
+        str | None,
         typer.Argument(
             help="A shipped lifter's name, cascaded, two-stage (pictures only), or an .onnx or .safetensors file."
         ),
-    ],
+    ] = None,
+    footage: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of real people with measured 3D truth (docs/footage.md): the whole program is run over it."
+        ),
+    ] = None,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(help="With --footage: lite, full or heavy. May be given several times.", show_default="full"),
+    ] = None,
+    lifters: Annotated[
+        list[str] | None,
+        typer.Option("--lifter", help="With --footage: a lifter. May be given several times."),
+    ] = None,
+    peer: Annotated[
+        str | None,
+        typer.Option(help="With --footage: mediapipe, from the truth's file; all are then judged on its frames."),
+    ] = None,
     pack: Annotated[Path | None, typer.Option(help="Motion pack.", show_default="the built-in validation pack")] = None,
     data: Annotated[
         str | None,
@@ -49,7 +67,18 @@ def evaluate(
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write all figures here.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """How good a lifter is: its errors on a motion pack or a test set (needs the extra 'train')."""
+    """How good a lifter is: its errors on real footage, or on a motion pack or a test set (needs the extra 'train')."""
+    if footage is not None:
+        from rtpose.cli.eval_footage import evaluate_footage
+
+        if lifter is not None:
+            raise ConfigError(f"with --footage name lifters by --lifter {lifter}")
+        evaluate_footage(footage, network or [], lifters or [], peer, json_file, overwrite=overwrite)
+        return
+    if lifter is None:
+        raise ConfigError("name a lifter, or a folder by --footage: rtpose eval --help")
+    if network or lifters or peer:
+        raise ConfigError("--network, --lifter and --peer go with --footage: leave them out")
     import msgspec
     from rich.console import Console
     from rich.table import Table

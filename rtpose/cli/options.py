@@ -63,6 +63,15 @@ DetectorOption = Annotated[
         show_default="blazepose",
     ),
 ]
+NetworkOption = Annotated[
+    str | None,
+    typer.Option(
+        "--network",
+        help="BlazePose's landmark network: lite, full, heavy, or auto: live the best that keeps 30 frames a second "
+        "here, for files heavy.",
+        show_default="full",
+    ),
+]
 CascadedOption = Annotated[
     str | None,
     typer.Option("--cascaded", help="The .onnx file of --estimator cascaded.", show_default="the shipped one"),
@@ -139,6 +148,7 @@ class NetworkOptions:
 
     estimator: EstimatorOption = None
     detector: DetectorOption = None
+    network: NetworkOption = None
     lifter: LifterOption = None
     cascaded: CascadedOption = None
     backend: BackendOption = None

@@ -22,6 +22,9 @@ train_app = typer.Typer(help="Train a network (needs the extra 'train').", no_ar
 CascadedOverrides = Annotated[
     list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. batch_size=16 stage_one.epochs=4.")
 ]
+FusionOverrides = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. frames.steps=2000 errors.own=0.")
+]
 TrainData = Annotated[
     Path | None,
     typer.Option(
@@ -62,6 +65,37 @@ _add_train_command("baseline", "A supervised lifter, told every depth: the yards
 _add_train_command(
     "temporal", "A lifter that remembers the last frames, on top of the baseline. Writes OUT/temporal.onnx."
 )
+
+
+@train_app.command("fusion")
+def train_fusion_command(
+    data: Annotated[Path, typer.Option(help="Folder with cmu17_train.npz and exercises.npz.")],
+    settings: FusionOverrides = None,
+    out: TrainOut = None,
+    resume: Resume = False,
+    config: ConfigFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """The default lifter: 2D joints and evidence to 3D, with memory. Writes OUT/fusion.onnx."""
+    from rtpose.config import load_settings
+    from rtpose.train.lifters.fusion.settings import FusionSettings
+
+    with needing_train("training"):
+        from rtpose.train.lifters.fusion.export import export_fusion
+        from rtpose.train.lifters.fusion.loop import FusionProgress, train_fusion
+        from rtpose.train.lifters.fusion.packs import packs_of
+
+    chosen = load_settings(FusionSettings, config, settings or [])
+    packs = packs_of(data, chosen)
+    folder = out or Path("runs") / "fusion"
+    with progress_bar(quiet, "steps") as update:
+
+        def report(progress: FusionProgress) -> None:
+            update(progress.step, progress.steps, f"error {progress.error_mm:.1f} mm")
+
+        network = train_fusion(chosen, packs, folder, resume=resume, report=report)
+    export_fusion(network, chosen, packs, folder / "fusion.onnx")
+    print(folder / "fusion.onnx")
 
 
 @train_app.command("cascaded")

@@ -91,7 +91,7 @@ def webcam(
     with ExitStack() as stack:
         stack.callback(recording.close)
         streams = stack.enter_context(open_streams(send or (), warn, sources=count))
-        session = Session(settings, sources=count, on_notice=line.warn)
+        session = Session(settings, sources=count, live=True, on_notice=line.warn)
         server, window = None, None
         if viewer == Viewer.OPEN3D:
             from rtpose.outputs.open3d_window import Open3DWindow
