@@ -35,11 +35,8 @@ RUDE_STAY_S = 5.0
 """Whoever is not thrown out goes by itself after this time."""
 HALF_OPEN = 10
 """Connections without a whole request, for each rude client."""
-_PICTURE = (
-    b"\xff\xd8\xff\xc0\0\x0b\x08\x07\xd0\x07\xd0\x01\x01\x11\0"
-    + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" * 400
-    + b"\xff\xd9"
-)
+_FRAME_HEADER = b"\xff\xc0\0\x0b\x08\x07\xd0\x07\xd0\x01\x01\x11\0"
+_PICTURE = b"\xff\xd8" + _FRAME_HEADER + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" * 400 + b"\xff\xd9"
 """A JPEG of 2000x2000 pixels that repeats its scan."""
 
 

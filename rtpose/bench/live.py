@@ -131,7 +131,8 @@ def measure_live(
 ) -> LiveFigures:
     """Play the clip `passes` times with `pages` looking on. play feeds the server at `url`, which tells `drawn`.
 
-    hostile: so many of the pages never read, and as many more send rubbish and hold connections half open. Errors: as of `open_browser`.
+    hostile: so many of the pages never read, and as many more send rubbish and hold connections half open.
+    Errors: as of `open_browser`.
     """
     compute_s: list[float] = []
     drawn_s: list[float] = []
