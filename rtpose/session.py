@@ -94,11 +94,12 @@ class Session:
     @contextmanager
     def serve(
         self, *, source: str, port: int, host: str = "127.0.0.1", token: str | None = None,
+        private: bool = False,
         on_drawn: Callable[[int], None] = lambda frame_id: None, on_record: Callable[[bool], None] | None = None,
         camera: CameraFeed | None = None, tls: ssl.SSLContext | None = None,
     ) -> Iterator[PoseServer]:  # fmt: skip
         """The page, while the block lasts. source: the name to show. on_record: called when a page wants a recording
-        begun or ended; None: pages may not. on_drawn, camera, tls: see `PoseServer`."""
+        begun or ended; None: pages may not. token, private, on_drawn, camera, tls: see `PoseServer`."""
         from rtpose.server.protocol import hello
         from rtpose.server.server import PoseServer
         from rtpose.skeleton import H36M17
@@ -109,8 +110,8 @@ class Session:
             server_ns=time.monotonic_ns(), can_record=on_record is not None, takes_camera=camera is not None,
         )  # fmt: skip
         server = PoseServer(
-            hello=greeting, host=host, port=port, token=token, on_drawn=on_drawn,
-            on_record=on_record or (lambda wanted: None), camera=camera, tls=tls,
+            hello=greeting, host=host, port=port, token=token, private=private, on_drawn=on_drawn,
+            on_record=on_record, camera=camera, tls=tls,
         )  # fmt: skip
         with started(server):
             yield server

@@ -27,19 +27,26 @@ State = Literal["done", "skipped", "failed", "stopped"]
 class Job:
     """One input and where its results go, as the user would write them."""
 
-    name: str
-    """Path, pattern of pictures or URL."""
+    given: str
+    """Path, pattern of pictures or URL; a URL may hold a password."""
     out: Path
     overlay: Path | None
     folder: Path
     """What relative paths start from: another process or machine stands elsewhere."""
 
     @property
+    def name(self) -> str:
+        """`given` without a password, for messages, reports and files."""
+        from rtpose.capture.streams import without_password
+
+        return without_password(self.given) if "://" in self.given else self.given
+
+    @property
     def source(self) -> str:
-        """`name` for `open_source`, wherever that is called."""
-        if "://" in self.name:
-            return self.name
-        name = Path(self.name).expanduser()
+        """`given` for `open_source`, wherever that is called."""
+        if "://" in self.given:
+            return self.given
+        name = Path(self.given).expanduser()
         if is_pattern(str(name)):
             return os.path.join(glob.escape(str(self.folder)), name)
         return str(self.folder / name)

@@ -21,6 +21,7 @@ from rtpose.bench.clients import Seen, clients
 from rtpose.bench.clips import clip_info
 from rtpose.bench.report import LiveFigures, ReceivedFigures, memory_figures, spread
 from rtpose.capture import open_source
+from rtpose.capture.browser import BrowserCamera
 from rtpose.config import RunSettings
 from rtpose.errors import ConfigError, MissingExtraError
 from rtpose.session import Session
@@ -95,7 +96,9 @@ def measure_pages(
     session = Session(settings, on_notice=on_notice)
     drawn = Drawn()
     fps = clip_info(clip).fps
-    with session.serve(source=clip.name, port=0, on_drawn=drawn) as server:
+    with session.serve(
+        source=clip.name, port=0, on_drawn=drawn, on_record=lambda wanted: None, camera=BrowserCamera()
+    ) as server:
 
         def play(on_result: Callable[[Result], None]) -> None:
             summary = session.run(open_source(str(clip)), server=server, real_time=True, on_result=on_result)
@@ -128,7 +131,8 @@ def measure_live(
 ) -> LiveFigures:
     """Play the clip `passes` times with `pages` looking on. play feeds the server at `url`, which tells `drawn`.
 
-    hostile: so many of the pages never read, and as many more send rubbish. Errors: as of `open_browser`.
+    hostile: so many of the pages never read, and as many more send rubbish and hold connections half open.
+    Errors: as of `open_browser`.
     """
     compute_s: list[float] = []
     drawn_s: list[float] = []

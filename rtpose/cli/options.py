@@ -114,7 +114,16 @@ ViewerOption = Annotated[
     Viewer, typer.Option("--viewer", help="The page, or a window of this machine drawn by Open3D.")
 ]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")]
-Token = Annotated[str | None, typer.Option(help="What a page must know to connect.")]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        envvar="RTPOSE_TOKEN",
+        help="What a page must know to connect. Other users can read command lines: the variable is safer.",
+    ),
+]
+Private = Annotated[
+    bool, typer.Option("--private", help="Ask for a token on this machine, too, where other users could look on.")
+]
 Tls = Annotated[
     bool, typer.Option("--tls", help="https with a certificate of rtpose's own: phones want it for their camera.")
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,11 +157,13 @@ def https(own: bool, certificate: Path | None, key: Path | None) -> ssl.SSLConte
 
 def open_page(server: PoseServer, browser: bool) -> None:
     """Print the page's address, and open it in the browser if wanted."""
+    from rtpose.server.browser import open_in_browser
+
     print(f"The page: {server.url}", flush=True)
-    if server.token is not None and sys.stdout.isatty():
+    if not server.is_loopback and sys.stdout.isatty():
         _print_as_picture(server.url)
     if browser:
-        webbrowser.open(server.url)
+        open_in_browser(server.url, is_secret=server.token is not None)
 
 
 def _print_as_picture(url: str) -> None:

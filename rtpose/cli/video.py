@@ -17,6 +17,7 @@ from rtpose.cli.options import (
     Browser,
     Overwrite,
     Port,
+    Private,
     Quiet,
     RunOptions,
     Send,
@@ -69,6 +70,7 @@ def video(
     overwrite: Overwrite = False,
     run: RunOptions,
     port: Port = DEFAULT_PORT,
+    private: Private = False,
     browser: Browser = True,
     quiet: Quiet = False,
     workers: Annotated[
@@ -102,8 +104,8 @@ def video(
         if workers is not None or cluster is not None or report is not None or viewer == Viewer.OPEN3D:
             raise ConfigError("--together plays all on one page: leave out --workers, --cluster, --report and --viewer")
         _together(
-            settings, plan.jobs, view=viewer == Viewer.BROWSER, port=port, browser=browser, overwrite=overwrite,
-            send=send or (), quiet=quiet,
+            settings, plan.jobs, view=viewer == Viewer.BROWSER, port=port, private=private, browser=browser,
+            overwrite=overwrite, send=send or (), quiet=quiet,
         )  # fmt: skip
         return
     many = plan.several or workers is not None or cluster is not None or report is not None
@@ -112,7 +114,7 @@ def video(
     with ExitStack() as stack:
 
         def page(session: Session, job: Job) -> PoseServer:
-            server = stack.enter_context(session.serve(source=job.name, port=port))
+            server = stack.enter_context(session.serve(source=job.name, port=port, private=private))
             open_page(server, browser)
             return server
 
@@ -142,8 +144,8 @@ def _alone(work: VideoWork, job: Job, *, overwrite: bool, quiet: bool) -> None:
 
 
 def _together(
-    settings: RunSettings, jobs: Sequence[Job], *, view: bool, port: int, browser: bool, overwrite: bool,
-    send: Sequence[str], quiet: bool,
+    settings: RunSettings, jobs: Sequence[Job], *, view: bool, port: int, private: bool, browser: bool,
+    overwrite: bool, send: Sequence[str], quiet: bool,
 ) -> None:  # fmt: skip
     """Several videos at once, on one page, all to their ends. Errors: the first input that cannot be opened, before
     any work; then that of the first video that failed, when the others are done."""
@@ -163,7 +165,8 @@ def _together(
             session.camera_of(source.info.size)  # a calibration of another shape is reported before any work
         server = None
         if view:
-            server = stack.enter_context(session.serve(source=", ".join(job.name for job in jobs), port=port))
+            names = ", ".join(job.name for job in jobs)
+            server = stack.enter_context(session.serve(source=names, port=port, private=private))
             open_page(server, browser)
         board = SourceBoard([source.info for source in sources], server)
         counts = [source.info.frame_count for source in sources]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtpose import __version__
-from rtpose.cli.options import DEFAULT_PORT, Browser, Host, Port, Viewer, ViewerOption
+from rtpose.cli.options import DEFAULT_PORT, Browser, Host, Port, Private, Viewer, ViewerOption
 from rtpose.cli.terminal import open_page
 from rtpose.errors import InputError
 from rtpose.interrupts import on_signals
@@ -26,6 +26,7 @@ def view(
     poses: Annotated[Path, typer.Argument(metavar="RECORDING", help="A poses.npz or a .rtpose recording.")],
     port: Port = DEFAULT_PORT,
     host: Host = "127.0.0.1",
+    private: Private = False,
     browser: Browser = True,
     viewer: ViewerOption = Viewer.BROWSER,
 ) -> None:
@@ -54,7 +55,7 @@ def view(
                 assumptions=[str(text) for text in recording.meta.get("assumptions") or []],
                 server_ns=time.monotonic_ns(), recording="/recording.npz",
             ),
-            host=host, port=port, recording=served,
+            host=host, port=port, private=private, recording=served,
         )  # fmt: skip
         stop = threading.Event()
         with on_signals(stop.set), started(server):

@@ -16,6 +16,7 @@ from rtpose.cli.options import (
     Host,
     Overwrite,
     Port,
+    Private,
     RunOptions,
     Send,
     Tls,
@@ -63,6 +64,7 @@ def webcam(
     port: Port = DEFAULT_PORT,
     host: Host = "127.0.0.1",
     token: Token = None,
+    private: Private = False,
     tls: Tls = False,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
@@ -98,8 +100,8 @@ def webcam(
         else:
             server = stack.enter_context(
                 session.serve(
-                    source=names, port=port, host=host, token=token, on_record=recording.switch,
-                    camera=feed, tls=https(tls, tls_cert, tls_key),
+                    source=names, port=port, host=host, token=token, private=private,
+                    on_record=recording.switch, camera=feed, tls=https(tls, tls_cert, tls_key),
                 )
             )  # fmt: skip
             recording.show_on(server)
