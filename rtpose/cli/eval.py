@@ -45,7 +45,7 @@ def evaluate(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Folder of Human3.6M, MPI-INF-3DHP or motion packs: uses its test part. For cascaded: rendered:FOLDER, "
+            help="Folder of Human3.6M, MPI-INF-3DHP or motion packs: its test part. cascaded: rendered:FOLDER, "
             "mupots:FOLDER, human36m:FOLDER or muco:FOLDER."
         ),
     ] = None,
@@ -69,7 +69,7 @@ def evaluate(
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write all figures to this JSON file.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Measure the error of a lifter or estimator: on real footage, or on a motion pack or a test set (needs the extra 'train')."""
+    """Measure errors on a motion pack, a test set or real footage (needs the extra 'train')."""
     if footage is not None:
         from rtpose.cli.eval_footage import evaluate_footage
 

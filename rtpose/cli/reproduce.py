@@ -18,7 +18,7 @@ def reproduce(
     data: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Folder of motion packs, Human3.6M or MPI-INF-3DHP; repeat it for a table of two data sets. For "
+            help="Folder of motion packs, Human3.6M or MPI-INF-3DHP; repeatable, for two data sets. For "
             "cascaded-table4 two folders of rendered people, the second of test people.",
             show_default="the built-in small packs, for svmac-table4, consistency-table3 and consistency-table5",
         ),
@@ -29,7 +29,7 @@ def reproduce(
     seeds: Annotated[int, typer.Option(help="Training runs for each decisive row.")] = 1,
     quiet: Quiet = False,
 ) -> None:
-    """Reproduce a paper's table: train its rows (or reuse finished ones), print them beside the paper's, write a page."""
+    """Reproduce a paper's table: train its rows (or reuse finished ones) and compare them with the paper's."""
     from rich.console import Console
     from rich.table import Table
 
