@@ -72,7 +72,7 @@ def bench(
 
     if sum(map(bool, (compare, people, minutes, page or clients))) > 1:
         raise ConfigError(
-            "--compare, --people, --minutes and --page or --clients measure different things: give only one"
+            "--compare, --people, --minutes and --page or --clients measure different things: give one"
         )
     chosen = bench_sides.parse_settings(settings)
     peers = bench_sides.parse_peers(peer or [])
