@@ -51,7 +51,7 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backend: str = "openvino"
     """Runtime of the lifter or of cascaded, or auto; the detector always runs on openvino."""
     precision: str = "fp32"
-    """Of all networks: fp32, bf16, fp16, int8, or auto for the fastest engines that were built and accepted."""
+    """For all networks: fp32, bf16, fp16, int8, or auto for the fastest accepted engines."""
     device: str | None = None
     """Where the backend runs (cpu, gpu, npu, cuda); None: its first choice. The detector is on the cpu."""
     persons: Count = 1
@@ -112,7 +112,7 @@ def load_settings(
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals or not name:
-            raise ConfigError(f"'{override}' is no setting: write name=value, for instance steps=2000")
+            raise ConfigError(f"'{override}' is not a setting: write name=value, for example steps=2000")
         _put(values, name.split("."), yaml.safe_load(text), override)
     if values.get("smooth") is False:  # YAML 1.1 reads off as false
         values["smooth"] = "off"
@@ -125,7 +125,7 @@ def load_settings(
 
 
 def explained(problem: str, kind: type[msgspec.Struct], values: Any) -> str:
-    """What msgspec found wrong with `values` (e.g. "Expected `int` >= 1 - at `$.persons`") in the user's words."""
+    """A msgspec error about `values` (e.g. "Expected `int` >= 1 - at `$.persons`") reworded for users."""
     what, _, place = problem.partition(" - at `$")
     steps = re.findall(r"[^.\[\]]+", place.rstrip("`"))
     name = ".".join(steps)
@@ -141,13 +141,13 @@ def explained(problem: str, kind: type[msgspec.Struct], values: Any) -> str:
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else value
     if what.startswith("Invalid enum value") and field is not None:
-        return f"{name}: '{value}' is not possible, choose one of {', '.join(map(str, get_args(field.type)))}"
+        return f"{name}: '{value}' is not allowed: choose one of {', '.join(map(str, get_args(field.type)))}"
     expected = re.sub(r"^Expected |, got .*$", "", what)
     expected = re.sub(r"`([^`]*)`", lambda found: " or ".join(map(_in_words, found[1].split(" | "))), expected)
     expected = re.sub(r">= (\S+)", r"of \1 or more", expected)
     for sign, words in (("<=", "up to"), (">", "above"), ("<", "below")):
         expected = expected.replace(sign, words)
-    return f"{name or 'the settings'}: {value!r} is not possible, give {expected}"
+    return f"{name or 'the settings'}: {value!r} is not allowed: give {expected}"
 
 
 def _in_words(type_name: str) -> str:
@@ -171,7 +171,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file} cannot be read: {error.strerror or error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         problem = " ".join(str(error).split())
-        raise ConfigError(f"{file} is no valid YAML: {problem}") from None
+        raise ConfigError(f"{file} is not valid YAML: {problem}") from None
     if values is None:
         return {}
     if not isinstance(values, dict):

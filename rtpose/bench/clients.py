@@ -1,4 +1,4 @@
-"""Clients of a server, in a process of their own: `python -m rtpose.bench.clients PAGES SILENT RUDE`.
+"""Clients that behave like pages, in a process of their own: `python -m rtpose.bench.clients PAGES SILENT RUDE`.
 
 The first line of stdin is the page's address, which may hold a token. Pages acknowledge every pose at once; silent
 clients never read. Rude ones send rubbish, or a picture that repeats its scans as the camera, and come back after they
@@ -30,9 +30,9 @@ _NAMES = [name for name, _, _ in HEADER_FIELDS]
 _KIND, _FRAME_ID, _ESTIMATE_NS = (_NAMES.index(name) for name in ("kind", "frame_id", "estimate_ns"))
 _TEXT, _BINARY, _PING, _PONG = 1, 2, 9, 10
 RUDE_PAUSE_S = 1.0
-"""Whoever was thrown out comes again after this time."""
+"""A disconnected client reconnects after this time."""
 RUDE_STAY_S = 5.0
-"""Whoever is not thrown out goes by itself after this time."""
+"""A client that is not disconnected leaves by itself after this time."""
 HALF_OPEN = 10
 """Connections without a whole request, for each rude client."""
 _FRAME_HEADER = b"\xff\xc0\0\x0b\x08\x07\xd0\x07\xd0\x01\x01\x11\0"
@@ -49,11 +49,11 @@ class Seen(msgspec.Struct, frozen=True):
     last_frames: list[int]
     """The id of the last frame that each page received."""
     lags_ms: tuple[float, float, float] | None
-    """From a finished estimate to its pose at a page: median, 99th percentile, longest. None without any."""
+    """From a finished estimate to its arrival at a page: median, 99th percentile, longest. None if none arrived."""
     lost: int
-    """Pages that were cut off."""
+    """Pages that were disconnected."""
     thrown_out: int
-    """How often a rude or silent client was."""
+    """How often a rude or silent client was disconnected."""
 
 
 class Clients:
@@ -76,21 +76,21 @@ class Clients:
             raise RuntimeError(f"{pages + silent + rude} clients could not connect to {url}")
 
     def close(self) -> None:
-        """End it and take what it saw. Errors: `RuntimeError` if it has ended before."""
+        """Stop the clients and return what they received. Errors: `RuntimeError` if they ended before."""
         said, _ = self._process.communicate("")
         if self._process.returncode:
-            raise RuntimeError(f"the clients ended before their time (exit code {self._process.returncode})")
+            raise RuntimeError(f"the clients ended early (exit code {self._process.returncode})")
         self.seen = msgspec.json.decode(said, type=Seen)
 
     def kill(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process."""
         self._process.kill()
         self._process.communicate()
 
 
 @contextmanager
 def clients(url: str, pages: int, *, silent: int = 0, rude: int = 0) -> Iterator[Clients]:
-    """So many clients for the length of the block. url: of the page.
+    """Run clients for the length of the block. url: of the page.
 
     Errors: `RuntimeError` if they cannot connect, or end before the block does.
     """
@@ -155,7 +155,7 @@ class _Page(_Client):
         self.poses = 0
         self.last_frame = -1
         self.ready_ns: int | None = None
-        """Only what was estimated after it is counted."""
+        """Only poses estimated after this time are counted."""
         self._lags_ns = lags_ns
 
     def _read(self) -> None:
@@ -192,7 +192,7 @@ def _frame(opcode: int, payload: bytes, fin: bool = True, masked: bool = True) -
 
 
 def _rubbish(dice: random.Random) -> bytes:
-    """Something that no client says."""
+    """Invalid messages."""
     noise = dice.randbytes(dice.randrange(1, 2000))
     return dice.choice((
         noise,
@@ -322,6 +322,6 @@ async def _main(url: str, pages: int, silent: int, rude: int) -> None:
 
 
 if __name__ == "__main__":
-    # Ctrl-C on a terminal is for the whole group: who started this process ends it, and hears what was seen.
+    # Ctrl-C on a terminal reaches the whole group; the parent process stops this one and reads its results.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     asyncio.run(_main(sys.stdin.readline().strip(), *map(int, sys.argv[1:4])))

@@ -22,10 +22,10 @@ def demo(
     networks: NetworkOptions,
     loop: Annotated[
         bool | None,
-        typer.Option("--loop/--once", help="Go on showing the clip until Ctrl-C.", show_default="loop on a terminal"),
+        typer.Option("--loop/--once", help="Repeat the clip until Ctrl-C.", show_default="loop on a terminal"),
     ] = None,
 ) -> None:
-    """Play the built-in clip on the page, and print the error against its ground truth."""
+    """Play the built-in clip in the browser and print the error against its ground truth."""
     from rtpose.assets import SampleTruth, sample_clip
     from rtpose.assets.sample_error import sample_error
     from rtpose.capture import open_source
@@ -52,4 +52,4 @@ def demo(
             check_outputs(summary)
             if not loop:
                 return
-            print("Playing again; Ctrl-C ends it.")
+            print("Playing again; press Ctrl-C to stop.")

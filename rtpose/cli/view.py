@@ -30,7 +30,7 @@ def view(
     browser: Browser = True,
     viewer: ViewerOption = Viewer.BROWSER,
 ) -> None:
-    """Play a recording on the page or in a window."""
+    """Play a recording in the browser or in a window."""
     from rtpose.recordings.npz import write_npz
     from rtpose.recordings.rtpose_file import is_rtpose
     from rtpose.server.protocol import hello
@@ -60,13 +60,13 @@ def view(
         stop = threading.Event()
         with on_signals(stop.set), started(server):
             open_page(server, browser)
-            print("Ctrl-C ends it.")
+            print("Press Ctrl-C to stop.")
             while not stop.wait(0.2):  # a wait without a time limit would not see Ctrl-C on Windows
                 pass
 
 
 def _read(file: Path) -> Recording:
-    """Errors: `InputError`, which names the right command for a video."""
+    """Load a recording. Errors: `InputError`; for a video it names the right command."""
     from rtpose.recordings import load_recording
 
     if file.suffix.lower() in VIDEO_SUFFIXES and file.is_file():
@@ -75,7 +75,7 @@ def _read(file: Path) -> Recording:
 
 
 def _play_in_window(recording: Recording, name: str) -> None:
-    """In a loop, at its own speed, until the window is closed or Ctrl-C."""
+    """Loop at real speed until the window is closed or Ctrl-C is pressed."""
     import numpy as np
 
     from rtpose.outputs.open3d_window import Open3DWindow
@@ -87,7 +87,7 @@ def _play_in_window(recording: Recording, name: str) -> None:
     stop = threading.Event()
     started_s = time.monotonic()
     with on_signals(stop.set), Open3DWindow(f"rtpose: {name}") as window:
-        print("Closing the window or Ctrl-C ends it.")
+        print("Close the window or press Ctrl-C to stop.")
         while window.draw() and not stop.wait(1 / 60):
             t_s = (time.monotonic() - started_s) % length_s
             frame = int(np.searchsorted(times_s, t_s, side="right")) - 1

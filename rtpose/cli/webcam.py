@@ -41,22 +41,21 @@ def webcam(
     camera: Annotated[
         list[str] | None,
         typer.Option(
-            help="Number of the camera, a device such as /dev/video2, a stream's URL, or browser: that of a page, "
-            "also on a phone. May be given several times.",
+            help="Camera number, a device such as /dev/video2, a stream URL, or browser: the camera of a page, "
+            "also on a phone. Repeatable.",
             show_default="0",
         ),
     ] = None,
     record: Annotated[
         Path | None,
         typer.Option(
-            help="Also write the poses: .rtpose, which loses nothing if the program dies, or .npz; of several cameras "
-            "NAME-0, NAME-1 …"
+            help="Also write the poses: .rtpose (survives a crash) or .npz; several cameras write NAME-0, NAME-1 …"
         ),
     ] = None,
     record_video: Annotated[
-        Path | None, typer.Option(help="Also write the camera's picture, on the same clock: .mp4, .mkv, .mov.")
+        Path | None, typer.Option(help="Also write the camera's video, on the same clock: .mp4, .mkv or .mov.")
     ] = None,
-    record_folder: Annotated[Path, typer.Option(help="Where recordings go that are begun from the page.")] = Path("."),
+    record_folder: Annotated[Path, typer.Option(help="Folder for recordings started on the page.")] = Path("."),
     overwrite: Overwrite = False,
     send: Send = None,
     run: RunOptions,
@@ -70,7 +69,7 @@ def webcam(
     tls_key: TlsKey = None,
     browser: Browser = True,
 ) -> None:
-    """Your own skeleton, live in the browser or in a window."""
+    """Show the camera's poses live, in the browser or in a window."""
     from rtpose.capture.browser import BrowserCamera
     from rtpose.outputs.send import open_streams
     from rtpose.session import Session, SourceBoard, check_all, run_together
@@ -113,7 +112,7 @@ def webcam(
             open_page(server, browser)
             if feed is not None and not server.url_is_secure:
                 warn(
-                    "warning: browsers give their camera only to https pages and to pages of their own computer: for "
+                    "warning: browsers share a camera only with https pages and with pages on the same machine: for "
                     "a phone add --tls"
                 )
         stack.enter_context(line)
@@ -135,7 +134,7 @@ def webcam(
 
 
 def shown(camera: str) -> str:
-    """`--camera` without a password."""
+    """A `--camera` value with any password removed."""
     from rtpose.capture.streams import without_password
 
     return without_password(camera) if "://" in camera else camera

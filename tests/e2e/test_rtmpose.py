@@ -168,4 +168,4 @@ def test_another_detector(tmp_path: Path) -> None:
     assert run.stderr.splitlines()[-1] == "rtpose: no detector 'openpose': choose one of blazepose, rtmpose"
     run = rtpose("eval", "temporal", "--detector", "rtmpose", cwd=tmp_path)
     assert run.returncode == 2
-    assert "--detector is of cascaded and two-stage" in run.stderr
+    assert "--detector applies to cascaded and two-stage" in run.stderr

@@ -114,7 +114,7 @@ def test_who_does_not_get_in_is_told(server: PoseServer, capfd: pytest.CaptureFi
 
 
 def test_an_end_before_its_time_is_told(server: PoseServer) -> None:
-    with pytest.raises(RuntimeError, match="ended before their time"), clients(server.url, 1) as lookers:
+    with pytest.raises(RuntimeError, match="ended early"), clients(server.url, 1) as lookers:
         lookers._process.kill()
 
 
