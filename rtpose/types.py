@@ -252,7 +252,7 @@ class Lifted:
     keypoints_2d: Float32
     """(P, J, 3) x px, y px, score: the detector's joints as the lifter understood them, left and right put right."""
     down: Float32 | None = None
-    """(P, 3) unit vectors: where gravity points, as far as each person's pose shows it. None: the lifter does not say."""
+    """(P, 3) unit vectors: where gravity points, as far as the pose shows it. None: the lifter does not say."""
 
 
 class Lifter(Protocol):

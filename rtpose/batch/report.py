@@ -86,7 +86,7 @@ def _video(outcome: Outcome) -> VideoReport:
     )
 
 
-def table(report: Report) -> Table:
+def report_table(report: Report) -> Table:
     """For people."""
     shown = Table("file")
     for column in ("frames", "people", "fps"):

@@ -1,7 +1,7 @@
 """Programs that look on like pages: `python -m rtpose.bench.clients URL PAGES SILENT RUDE`, in a process of their own.
 
 Pages acknowledge every pose at once; silent clients never read; rude ones send rubbish, are thrown out and come again.
-Says "ready" when all are there, goes on until stdin ends, then prints what was seen, a `Seen` as JSON. Everything is
+Says "ready" when all are there, goes on until stdin ends, then prints what was seen, a `Received` as JSON. It is all
 done with as little work as possible, for it runs beside what it measures.
 """
 
@@ -34,7 +34,7 @@ RUDE_STAY_S = 5.0
 """Whoever is not thrown out goes by itself after this time."""
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Received(msgspec.Struct, frozen=True):
     """By the pages, from "ready" on."""
 
     seconds: float
@@ -53,7 +53,7 @@ class Seen(msgspec.Struct, frozen=True):
 class Clients:
     """The process, seen from the other side."""
 
-    seen: Seen | None = None
+    seen: Received | None = None
     """Once the block of `clients` has ended."""
 
     def __init__(self, url: str, pages: int, silent: int, rude: int) -> None:
@@ -72,7 +72,7 @@ class Clients:
         said, _ = self._process.communicate("")
         if self._process.returncode:
             raise RuntimeError(f"the clients ended before their time (exit code {self._process.returncode})")
-        self.seen = msgspec.json.decode(said, type=Seen)
+        self.seen = msgspec.json.decode(said, type=Received)
 
     def kill(self) -> None:
         """End it, whatever it does."""
@@ -271,11 +271,11 @@ class _Crowd:
         for page in self.pages:
             page.ready_ns = now_ns
 
-    def seen(self, seconds: float) -> Seen:
+    def seen(self, seconds: float) -> Received:
         """So far."""
         lags_ms = np.array(self.lags_ns, np.float64) / 1e6
         median, p99 = np.percentile(lags_ms, [50, 99]).tolist() if lags_ms.size else (0, 0)
-        return Seen(
+        return Received(
             seconds=seconds, poses=[page.poses for page in self.pages],
             last_frames=[page.last_frame for page in self.pages],
             lags_ms=(median, p99, float(lags_ms.max())) if lags_ms.size else None,

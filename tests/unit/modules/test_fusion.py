@@ -60,9 +60,7 @@ def test_the_running_form_sees_a_mirrored_person_as_the_mirror_image(network: Fu
     side = torch.tensor([-1.0, 1.0, 1.0])
     with torch.no_grad():
         pose, error, down, state = form(x, last, hidden)
-        m_pose, m_error, m_down, m_state = form(
-            x[:, index] * torch.tensor(sign), last[:, TWINS] * side, hidden.flip(1)
-        )
+        m_pose, m_error, m_down, m_state = form(x[:, index] * torch.tensor(sign), last[:, TWINS] * side, hidden.flip(1))
     torch.testing.assert_close(m_pose, pose[:, TWINS] * side)
     torch.testing.assert_close(m_error, error[:, TWINS])
     torch.testing.assert_close(m_down, down * side)

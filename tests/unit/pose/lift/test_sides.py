@@ -6,9 +6,7 @@ import pytest
 from rtpose.pose.lift.fusion_codec import COUNT, JOINTS, TWINS
 from rtpose.pose.lift.sides import BELIEVED_AFTER_S, Sides
 
-ARMS = [
-    i for i, j in enumerate(JOINTS) if j.split("_")[-1] in ("shoulder", "elbow", "wrist", "index", "pinky", "ear")
-]
+ARMS = [i for i, j in enumerate(JOINTS) if j.split("_")[-1] in ("shoulder", "elbow", "wrist", "index", "pinky", "ear")]
 
 
 def someone(t_s: float) -> np.ndarray:
