@@ -309,7 +309,7 @@ def run_sample(seconds: float) -> Speed:
     return Speed(frames, time.monotonic() - begin, time.process_time() - begin_cpu)
 
 
-def table(lines: Iterable[Line]) -> Table:
+def health_table(lines: Iterable[Line]) -> Table:
     """The checks as a table."""
     shown = Table("what", "state", "found", "what to do")
     for line in lines:

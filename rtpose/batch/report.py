@@ -86,7 +86,7 @@ def _video(outcome: Outcome) -> VideoReport:
     )
 
 
-def table(report: Report) -> Table:
+def report_table(report: Report) -> Table:
     """The report as a table."""
     shown = Table("file")
     for column in ("frames", "people", "fps"):

@@ -3,7 +3,7 @@
 The first line of stdin is the page's address, which may hold a token. Pages acknowledge every pose at once; silent
 clients never read. Rude ones send rubbish, or a picture that repeats its scans as the camera, and come back after they
 were thrown out; each also has `HALF_OPEN` connections that never send a whole request. Prints "ready" when all are
-connected, runs until stdin ends, then prints a `Seen` as JSON. It runs beside what it measures, so it does little work.
+connected, runs until stdin ends, then prints a `Received` as JSON. It runs beside what it measures, so it does little work.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PICTURE = b"\xff\xd8" + _FRAME_HEADER + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" * 4
 """A JPEG of 2000x2000 pixels that repeats its scan."""
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Received(msgspec.Struct, frozen=True):
     """By the pages, from "ready" on."""
 
     seconds: float
@@ -59,7 +59,7 @@ class Seen(msgspec.Struct, frozen=True):
 class Clients:
     """The process, seen from the other side."""
 
-    seen: Seen | None = None
+    seen: Received | None = None
     """Once the block of `clients` has ended."""
 
     def __init__(self, url: str, pages: int, silent: int, rude: int) -> None:
@@ -80,7 +80,7 @@ class Clients:
         said, _ = self._process.communicate("")
         if self._process.returncode:
             raise RuntimeError(f"the clients ended early (exit code {self._process.returncode})")
-        self.seen = msgspec.json.decode(said, type=Seen)
+        self.seen = msgspec.json.decode(said, type=Received)
 
     def kill(self) -> None:
         """Kill the process."""
@@ -299,11 +299,11 @@ class _Crowd:
         for page in self.pages:
             page.ready_ns = now_ns
 
-    def seen(self, seconds: float) -> Seen:
+    def seen(self, seconds: float) -> Received:
         """So far."""
         lags_ms = np.array(self.lags_ns, np.float64) / 1e6
         median, p99 = np.percentile(lags_ms, [50, 99]).tolist() if lags_ms.size else (0, 0)
-        return Seen(
+        return Received(
             seconds=seconds, poses=[page.poses for page in self.pages],
             last_frames=[page.last_frame for page in self.pages],
             lags_ms=(median, p99, float(lags_ms.max())) if lags_ms.size else None,

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import psutil
 
-from rtpose.bench.clients import Seen, clients
+from rtpose.bench.clients import Received, clients
 from rtpose.bench.clips import clip_info
 from rtpose.bench.report import LiveFigures, ReceivedFigures, memory_figures, spread
 from rtpose.capture import open_source
@@ -176,7 +176,7 @@ def measure_live(
     )  # fmt: skip
 
 
-def received_figures(seen: Seen, frames: int, last_frame: int) -> ReceivedFigures:
+def received_figures(seen: Received, frames: int, last_frame: int) -> ReceivedFigures:
     """What pages received of `frames` frames, the last of which was `last`."""
     return ReceivedFigures(
         poses_per_page_s=min(seen.poses) / seen.seconds, share=min(seen.poses) / frames,

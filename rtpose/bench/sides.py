@@ -78,7 +78,7 @@ def parse_peers(texts: Sequence[str]) -> dict[str, Path]:
     return peers
 
 
-def turns(count: int, rounds: int) -> Iterator[tuple[int, int]]:
+def alternate(count: int, rounds: int) -> Iterator[tuple[int, int]]:
     """(round, side) in the order in which they are run: every other round backwards, so that what changes slowly
     (heat, other programs) meets all sides alike."""
     for number in range(rounds):
@@ -205,7 +205,7 @@ def run_sides(
     """
     measured: list[list[Round]] = [[] for _ in sides]
     with working(sides) as workers:
-        for done, (_, index) in enumerate(turns(len(sides), rounds)):
+        for done, (_, index) in enumerate(alternate(len(sides), rounds)):
             report(done, rounds * len(sides))
             one = workers[index].run(out=poses_of(folder, index), frames=frames)
             if one.frames == 0:

@@ -19,10 +19,10 @@ def doctor(
     import msgspec
     from rich.console import Console
 
-    from rtpose.doctor import Health, all_checks, examine, table
+    from rtpose.doctor import Health, all_checks, examine, health_table
 
     lines = list(examine(all_checks(port)))
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(Health(__version__, lines)), indent=2).decode())
     else:
-        Console(width=140 if not sys.stdout.isatty() else None).print(table(lines))
+        Console(width=140 if not sys.stdout.isatty() else None).print(health_table(lines))

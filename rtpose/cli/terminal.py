@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from rtpose.errors import MissingExtraError
+from rtpose.wording import counted
 
 if TYPE_CHECKING:
     import ssl
@@ -31,7 +32,7 @@ def warn(text: str) -> None:
     print(f"rtpose: {text}", file=sys.stderr, flush=True)
 
 
-def check_outputs(*summaries: Summary) -> None:
+def exit_if_outputs_failed(*summaries: Summary) -> None:
     """Exit with code 2 if an output failed during a run. The failure itself was printed when it happened."""
     errors = [error for summary in summaries for error in summary.sink_errors]
     if errors and debugging:
@@ -74,11 +75,6 @@ def summary_line(summary: Summary, out: Path | None = None) -> str:
 
 def _people(number: int) -> str:
     return "1 person" if number == 1 else f"{number} people"
-
-
-def counted(number: int, what: str) -> str:
-    """ "1 frame", "2 frames"."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 class StatusLine:

@@ -24,7 +24,7 @@ from rtpose.cli.options import (
     Viewer,
     with_option_groups,
 )
-from rtpose.cli.terminal import check_outputs, open_page, progress_bar, summary_line, warn
+from rtpose.cli.terminal import exit_if_outputs_failed, open_page, progress_bar, summary_line, warn
 from rtpose.errors import ConfigError, InputError
 from rtpose.interrupts import on_signals
 
@@ -140,7 +140,7 @@ def _alone(work: VideoWork, job: Job, *, overwrite: bool, quiet: bool) -> None:
         summary = work.do_alone(job, lambda job, done, total: update(done, total, ""), overwrite=overwrite)
     if summary.frames:
         _print_summary(job, summary)
-    check_outputs(summary)
+    exit_if_outputs_failed(summary)
     if work.stopped:
         raise typer.Exit(130)
 
@@ -194,7 +194,7 @@ def _together(
     for job, source, summary in zip(jobs, sources, summaries, strict=True):
         if summary.frames:
             print(f"{source.info.name}: {summary_line(summary, job.out)}")
-    check_outputs(*summaries)
+    exit_if_outputs_failed(*summaries)
     if session.stopped:
         raise typer.Exit(130)
 
@@ -207,7 +207,7 @@ def _many(
     from rich.console import Console
 
     from rtpose.batch.jobs import Outcome, done_before, made_folders
-    from rtpose.batch.report import make_report, open_report, table, total_line, write_report
+    from rtpose.batch.report import make_report, open_report, report_table, total_line, write_report
 
     report_file = open_report(report_to) if report_to else None
     outcomes: dict[Job, Outcome] = {}
@@ -246,7 +246,7 @@ def _many(
     figures = make_report([outcomes[job] for job in plan.jobs], time.monotonic() - started_s, count)
     if report_file is not None:
         write_report(report_file, figures)
-    Console().print(table(figures))
+    Console().print(report_table(figures))
     print(total_line(figures))
     if stopped or "stopped" in figures.counts:
         raise typer.Exit(130)

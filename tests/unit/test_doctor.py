@@ -45,7 +45,7 @@ def test_a_check_that_breaks_is_a_line_and_the_others_go_on() -> None:
         ("first", "ok"), ("a", "problem"), ("b", "problem"), ("c", "ok"),
     ]  # fmt: skip
     assert "driver 3.1 [wrong]" in lines[1].found
-    assert doctor.table(lines).row_count == 4
+    assert doctor.health_table(lines).row_count == 4
 
 
 def test_no_camera(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from rtpose.errors import MissingExtraError, OutputError
-from rtpose.recordings.export.motion import at_constant_rate, counted, motion_of, nominal_fps
+from rtpose.recordings.export.motion import at_constant_rate, motion_of, nominal_fps
 from rtpose.recordings.output_file import final_name
 from rtpose.recordings.recording import Recording
+from rtpose.wording import counted
 
 MAX_FRAMES = 65_535
 """The file's header counts frames in 16 bits."""

@@ -35,11 +35,6 @@ class PersonMotion:
         return viewer_from_camera(self.points)
 
 
-def counted(count: int, noun: str) -> str:
-    """ "1 frame", "2 frames"."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")
-
-
 def motion_of(recording: Recording, track_id: int) -> PersonMotion:
     """The joints of one person in all frames."""
     points = np.full((len(recording.timestamps_s), len(recording.joint_names), 3), np.nan)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rtpose.recordings.export.motion import at_constant_rate, counted, motion_of, nominal_fps
+from rtpose.recordings.export.motion import at_constant_rate, motion_of, nominal_fps
 from rtpose.recordings.output_file import final_name
 from rtpose.recordings.recording import Recording
+from rtpose.wording import counted
 
 
 def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:

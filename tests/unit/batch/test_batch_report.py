@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from rtpose.batch.jobs import Job, Outcome
-from rtpose.batch.report import make_report, open_report, table, total_line, write_report
+from rtpose.batch.report import make_report, open_report, report_table, total_line, write_report
 from rtpose.errors import OutputError
 from rtpose.pipeline import Summary
 from rtpose.types import SourceStats
@@ -61,7 +61,7 @@ def test_a_password_is_nowhere(tmp_path: Path) -> None:
 def test_table_and_total() -> None:
     report = make_report(OUTCOMES, wall_s=6.0, workers=2)
     screen = StringIO()
-    Console(file=screen, width=80).print(table(report))
+    Console(file=screen, width=80).print(report_table(report))
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in screen.getvalue().splitlines() if "│" in line]
     assert rows == [
         ["[a].mp4", "90", "2", "30", "done"], ["b.mp4", "7", "1", "", "skipped"], ["c.mp4", "", "", "", "failed"],

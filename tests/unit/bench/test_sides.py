@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from rtpose.bench import sides
-from rtpose.bench.sides import Side, WorkerError, make_side, parse_peers, parse_settings, run_sides, turns, watch_memory
+from rtpose.bench.sides import (
+    Side,
+    WorkerError,
+    alternate,
+    make_side,
+    parse_peers,
+    parse_settings,
+    run_sides,
+    watch_memory,
+)
 from rtpose.errors import ConfigError
 
 CLIP = Path("clip.mp4")
@@ -33,8 +42,8 @@ def fake(letter: str, folder: Path, frames: int = 4) -> Side:
 
 
 def test_every_other_round_goes_backwards() -> None:
-    assert list(turns(2, 3)) == [(0, 0), (0, 1), (1, 1), (1, 0), (2, 0), (2, 1)]
-    assert [side for _, side in turns(3, 2)] == [0, 1, 2, 2, 1, 0]
+    assert list(alternate(2, 3)) == [(0, 0), (0, 1), (1, 1), (1, 0), (2, 0), (2, 1)]
+    assert [side for _, side in alternate(3, 2)] == [0, 1, 2, 2, 1, 0]
 
 
 def test_workers_take_turns_and_show_the_page_at_the_end(tmp_path: Path) -> None:
