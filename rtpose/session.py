@@ -144,6 +144,8 @@ class Session:
 
         def pass_on(result: Result) -> None:
             shown.size(number, result.frame.size)
+            if source.info.live:
+                self._pass_notes_on(source)
             on_result(result)
 
         def report(error: Exception) -> None:
@@ -163,6 +165,7 @@ class Session:
             pipeline.stop()
         with on_signals(self.stop):
             summary = window.beside(pipeline.run, self.stop) if window else pipeline.run()
+        self._pass_notes_on(source)
         if not real_time:
             shown.end(number)
         return summary
@@ -197,6 +200,10 @@ class Session:
         if summary.frames == 0 and not self.stopped:
             raise InputError(f"{shown} has no readable frame: nothing is written")
         return summary
+
+    def _pass_notes_on(self, source: FrameSource) -> None:
+        for line in list(source.stats.notes):
+            self.notify(f"warning: {line}")
 
     def _meta(self, source: FrameSource) -> dict[str, Any]:
         smoothing: dict[str, Any] = {"name": self.smooth}

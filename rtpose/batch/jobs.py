@@ -33,6 +33,8 @@ class Job:
     overlay: Path | None
     folder: Path
     """What relative paths start from: another process or machine stands elsewhere."""
+    fps: float | None = None
+    """Frame rate of an input without times; None: as `open_source` assumes."""
 
     @property
     def source(self) -> str:
@@ -76,7 +78,7 @@ def is_pattern(name: str) -> bool:
     return "://" not in name and glob.has_magic(name) and not os.path.lexists(name)
 
 
-def plan(inputs: Sequence[str], out: Path | None, overlay: Path | None) -> Plan:
+def plan(inputs: Sequence[str], out: Path | None, overlay: Path | None, fps: float | None = None) -> Plan:
     """The jobs of `inputs`, patterns of videos expanded.
 
     A pattern's outputs keep the folders below the part of it without wildcards. A pattern that finds only pictures
@@ -93,7 +95,7 @@ def plan(inputs: Sequence[str], out: Path | None, overlay: Path | None) -> Plan:
     for name, found in expanded:
         for one, stem in [(name, _stem(name))] if found is None else found:
             npz, mp4 = (stem.with_name(stem.name + ending) for ending in (".npz", ".mp4"))
-            jobs.append(Job(one, place(out, npz) or npz, place(overlay, mp4), folder))
+            jobs.append(Job(one, place(out, npz) or npz, place(overlay, mp4), folder, fps))
     return Plan(tuple(jobs), several)
 
 

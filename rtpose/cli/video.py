@@ -15,6 +15,7 @@ from rtpose.cli import terminal
 from rtpose.cli.options import (
     DEFAULT_PORT,
     Browser,
+    Fps,
     Overwrite,
     Port,
     Quiet,
@@ -65,6 +66,7 @@ def video(
         Viewer | None, typer.Option(help="Show it on the page (as --view), or in a window of this machine.")
     ] = None,
     send: Send = None,
+    fps: Fps = None,
     together: Annotated[bool, typer.Option("--together", help="All inputs at once, on one page.")] = False,
     overwrite: Overwrite = False,
     run: RunOptions,
@@ -94,7 +96,7 @@ def video(
     viewer = viewer or (Viewer.BROWSER if view else None)
     if (viewer or send) and (workers is not None or cluster is not None):
         raise ConfigError("a viewer or stream shows one video after the other: leave out --workers and --cluster")
-    plan = jobs.plan(inputs, out, overlay)
+    plan = jobs.plan(inputs, out, overlay, fps)
     jobs.check_outputs(plan, overwrite=overwrite)
     with open_streams(send or (), warn, sources=len(plan.jobs) if together else 1):
         pass  # what is wrong with an address is reported before any work
@@ -156,7 +158,7 @@ def _together(
         streams = stack.enter_context(open_streams(send, warn, sources=len(jobs)))
         sources: list[FrameSource] = []
         for job in jobs:
-            sources.append(open_source(job.source))
+            sources.append(open_source(job.source, fps=job.fps))
             stack.callback(sources[-1].close)
         session = Session(settings, sources=len(jobs), on_notice=warn)
         for source in sources:
@@ -210,6 +212,8 @@ def _many(
     def keep(outcome: Outcome) -> None:
         outcomes[outcome.job] = outcome
         if outcome.state == "done" and outcome.summary is not None:
+            for line in outcome.summary.stats.notes:  # a worker of a cluster has nobody to tell
+                here.notify(f"warning: {line}")
             _print_summary(outcome.job, outcome.summary)
         elif outcome.error:
             here.notify(outcome.error)

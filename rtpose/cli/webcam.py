@@ -13,6 +13,7 @@ from rtpose.cli.live_recording import LiveRecording
 from rtpose.cli.options import (
     DEFAULT_PORT,
     Browser,
+    Fps,
     Host,
     Overwrite,
     Port,
@@ -56,6 +57,7 @@ def webcam(
         Path | None, typer.Option(help="Also write the camera's picture, on the same clock: .mp4, .mkv, .mov.")
     ] = None,
     record_folder: Annotated[Path, typer.Option(help="Where recordings go that are begun from the page.")] = Path("."),
+    fps: Fps = None,
     overwrite: Overwrite = False,
     send: Send = None,
     run: RunOptions,
@@ -105,7 +107,7 @@ def webcam(
             recording.show_on(server)
         sources: list[FrameSource] = []
         for name in cameras:
-            sources.append(feed if feed is not None and name == "browser" else open_live(name))
+            sources.append(feed if feed is not None and name == "browser" else open_live(name, fps))
             stack.callback(sources[-1].close)  # if the next cannot be opened
         if server is not None:
             open_page(server, browser)
@@ -139,12 +141,13 @@ def shown(camera: str) -> str:
     return without_password(camera) if "://" in camera else camera
 
 
-def open_live(camera: str) -> FrameSource:
-    """A camera of this machine or a stream. Errors: `InputError`."""
+def open_live(camera: str, fps: float | None = None) -> FrameSource:
+    """A camera of this machine or a stream. fps: the rate to ask of the camera, or of a recording behind a URL that
+    has no times. Errors: `InputError`."""
     from rtpose.capture import open_camera, open_source
 
     if "://" in camera:
-        return open_source(camera)
+        return open_source(camera, fps=fps)
     if Path(camera).is_file():
         raise InputError(f"{camera} is a file, not a camera: rtpose video {camera}")
-    return open_camera(int(camera) if camera.isdigit() else camera)
+    return open_camera(int(camera) if camera.isdigit() else camera, fps=fps)

@@ -125,7 +125,9 @@ def test_a_pages_camera_gives_the_poses_of_the_clip(
         other = open_page(command.page())
         until(other, "body.state === 'live'")
         other.click("#camera-toggle")
-        until(other, "document.getElementById('camera-text').textContent.includes('this computer is already the camera')")
+        until(
+            other, "document.getElementById('camera-text').textContent.includes('this computer is already the camera')"
+        )
         assert other.evaluate("document.body.dataset.camera") == "off"
         assert page.evaluate("document.body.dataset.camera") == "on"
 
