@@ -24,6 +24,7 @@ from rtpose.interrupts import on_signals
 from rtpose.pipeline import Pipeline, Summary
 from rtpose.pose.estimators import open_estimators
 from rtpose.pose.smooth import NoSmoother, OneEuroSmoother
+from rtpose.printable import printable
 from rtpose.types import Camera, Estimator, FrameSource, Result, Sink, Smoother, SourceInfo
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Session:
         from rtpose.skeleton import H36M17
 
         greeting = hello(
-            server_version=__version__, skeleton=H36M17, sources=[(source, (0, 0))], live=True,
+            server_version=__version__, skeleton=H36M17, sources=[(printable(source), (0, 0))], live=True,
             estimator=str(self.estimators[0].describe()["estimator"]), assumptions=self.assumptions,
             server_ns=time.monotonic_ns(), can_record=on_record is not None, takes_camera=camera is not None,
         )  # fmt: skip
@@ -230,7 +231,7 @@ class SourceBoard:
         on_trouble: Callable[[str], None] = lambda text: None,
     ) -> None:
         """on_trouble: gets a line when a source gets into trouble."""
-        self._names = [info.name for info in infos]
+        self._names = [printable(info.name) for info in infos]
         self._sizes = [info.size for info in infos]
         self._states = ["ok"] * len(infos)
         self._failures: list[str] = []

@@ -151,7 +151,9 @@ def _bury(worker: _Worker) -> str:
 
 def _serve(start: StartWork, pipe: Connection) -> None:
     """A worker: jobs come through the pipe; frames, lines for the user and outcomes go back."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes, but the first one decides
+    for name in ("SIGINT", "SIGHUP"):  # they reach all processes, but the first one decides; Windows has no SIGHUP
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     orders: SimpleQueue[Job | None] = SimpleQueue()
     sending = threading.Lock()
 

@@ -24,7 +24,7 @@ from rtpose.cli.options import (
     Viewer,
     with_option_groups,
 )
-from rtpose.cli.terminal import check_outputs, open_page, progress_bar, summary_line, warn
+from rtpose.cli.terminal import check_outputs, open_page, progress_bar, say, summary_line, warn
 from rtpose.errors import ConfigError, InputError
 from rtpose.interrupts import on_signals
 
@@ -190,7 +190,7 @@ def _together(
         summaries = check_all(run_together(runs, board, session.stop), warn)
     for job, source, summary in zip(jobs, sources, summaries, strict=True):
         if summary.frames:
-            print(f"{source.info.name}: {summary_line(summary, job.out)}")
+            say(f"{source.info.name}: {summary_line(summary, job.out)}")
     check_outputs(*summaries)
     if session.stopped:
         raise typer.Exit(130)
@@ -317,4 +317,4 @@ def _print_summary(job: Job, summary: Summary) -> None:
     if any(lost.values()):
         text = ", ".join(f"{n} {cause}" for cause, n in lost.items() if n)
         warn(f"warning: frames not readable in {job.name}: {text}; the others are kept")
-    print(summary_line(summary, job.out))
+    say(summary_line(summary, job.out))

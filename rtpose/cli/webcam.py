@@ -27,7 +27,7 @@ from rtpose.cli.options import (
     ViewerOption,
     with_option_groups,
 )
-from rtpose.cli.terminal import StatusLine, check_outputs, https, open_page, summary_line, warn
+from rtpose.cli.terminal import StatusLine, check_outputs, https, open_page, say, summary_line, warn
 from rtpose.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def webcam(
         # A window is drawn in the main thread.
         summaries = [runs[0]()] if window else check_all(run_together(runs, board, session.stop), line.warn)
     for source, summary, file in zip(sources, summaries, recording.files, strict=True):
-        print((f"{source.info.name}: " if count > 1 else "") + summary_line(summary, file))
+        say((f"{source.info.name}: " if count > 1 else "") + summary_line(summary, file))
     check_outputs(*summaries)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rtpose.geometry import viewer_from_camera
 from rtpose.recordings.recording import Recording
+from rtpose.types import LEAST_CONFIDENCE
 
 LONGEST_BRIDGE_S = 0.25
 """Longer gaps between frames are not interpolated."""
@@ -28,7 +29,7 @@ class PersonMotion:
     times_s: Array
     """(T,) times of the recording."""
     points: Array
-    """(T, J, 3) metres, camera axes; NaN where the joint is unknown."""
+    """(T, J, 3) metres, camera axes; NaN where the joint is unknown or was not seen."""
 
     def in_viewer_axes(self) -> Array:
         """(T, J, 3) metres, y up: x right, z towards the camera; the camera is the origin."""
@@ -41,10 +42,11 @@ def counted(count: int, noun: str) -> str:
 
 
 def motion_of(recording: Recording, track_id: int) -> PersonMotion:
-    """The joints of one person in all frames."""
+    """The joints of one person in all frames; those below `LEAST_CONFIDENCE` are unknown."""
     points = np.full((len(recording.timestamps_s), len(recording.joint_names), 3), np.nan)
     t, column = np.nonzero(recording.track_ids == track_id)
     points[t] = recording.poses_3d[t, column].astype(np.float64) + recording.root_3d[t, column, None]
+    points[t] = np.where(recording.confidence[t, column, :, None] < LEAST_CONFIDENCE, np.nan, points[t])
     return PersonMotion(track_id, recording.timestamps_s, points)
 
 
