@@ -115,8 +115,8 @@ def _parent_of() -> list[int]:
 
 
 def _median_lengths(points: Array) -> Array:
-    """(J,) metres to each joint's parent; 0 for the root. A bone that is never known has its twin's length, else that of
-    an average adult, as large as the known bones say."""
+    """(J,) metres to each joint's parent; 0 for the root. A bone that is never known has its twin's length, else that
+    of an average adult, as large as the known bones say."""
     lengths = np.full(len(H36M17.joints), np.nan)
     average = np.array([_AVERAGE_M.get(name.removeprefix("left_").removeprefix("right_"), 0) for name in H36M17.joints])
     for joint, parent in enumerate(_parent_of()):
@@ -145,7 +145,7 @@ def _held(values: Array, default: Array) -> Array:
 def _filled(points: Array, known: NDArray[np.bool_], lengths: Array) -> Array:
     """Unknown joints filled in: each keeps its last position relative to the root, that of the rest pose if there is
     none. An unknown root is placed below the joints that are known, those of the torso if there are any."""
-    rest = _set_lengths(np.full((1, *points.shape[1:]), np.nan), lengths)[0]
+    rest = _set_lengths(np.zeros((1, *points.shape[1:])), lengths)[0]
     from_root = points - points[:, :1]
     offsets = np.stack([_held(from_root[:, joint], rest[joint]) for joint in range(points.shape[1])], axis=1)
     torso = np.zeros(points.shape[1], dtype=bool)
