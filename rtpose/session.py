@@ -350,6 +350,9 @@ def camera_of(settings: RunSettings) -> tuple[Callable[[tuple[int, int]], Camera
 
         def calibrated(size: tuple[int, int]) -> Camera:
             if abs(size[0] * height - size[1] * width) > 0.02 * size[0] * height:
+                if abs(size[0] * width - size[1] * height) <= 0.02 * size[0] * width:  # the camera was turned
+                    # Either way round: the size does not say which, so the axis is put in the middle.
+                    return Camera(fy * size[0] / height, fx * size[1] / width, size[0] / 2, size[1] / 2)
                 raise InputError(
                     f"{settings.calibration} is for pictures of {width}x{height}, these are {size[0]}x{size[1]}: "
                     "another shape, so another camera or setting"

@@ -23,6 +23,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 import numpy as np
 
+from rtpose.child_processes import PYTHON
 from rtpose.server.protocol import HEADER, HEADER_FIELDS, KIND_POSES
 
 _NAMES = [name for name, _, _ in HEADER_FIELDS]
@@ -59,7 +60,7 @@ class Clients:
     def __init__(self, url: str, pages: int, silent: int, rude: int) -> None:
         numbers = map(str, (pages, silent, rude))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rtpose.bench.clients", url, *numbers],
+            [*PYTHON, "-m", "rtpose.bench.clients", url, *numbers],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self._process.stdout is not None
