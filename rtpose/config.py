@@ -45,14 +45,16 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     estimator: Literal["two-stage", "cascaded"] = "two-stage"
     """two-stage: detector and lifter. cascaded: from the picture straight to 3D."""
     detector: str = "blazepose"
-    lifter: str = "temporal"
+    network: str | None = None
+    """The size of BlazePose's landmark network: lite, full, heavy, or auto; None: full, which is shipped."""
+    lifter: str = "fusion"
     """Name of a shipped lifter, or the path of an .onnx file."""
     cascaded: str | None = None
     """Path of the estimator cascaded's .onnx file; None: the shipped one."""
     backend: str = "openvino"
     """Runtime of the lifter or of cascaded, or auto; the detector always runs on openvino."""
     precision: str = "fp32"
-    """Of all networks: fp32, bf16, fp16, int8, or auto for the fastest engines that were built and accepted."""
+    """For all networks: fp32, bf16, fp16, int8, or auto for the fastest accepted engines."""
     device: str | None = None
     """Where the backend runs (cpu, gpu, npu, cuda); None: its first choice. The detector is on the cpu."""
     persons: Count = 1
@@ -63,7 +65,7 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibration: str | None = None
     """A YAML file with `image_size: [width, height]` and `camera: [fx, fy, cx, cy]`, px; wins over `fov_deg`."""
     smooth: Literal["auto", "one-euro", "root", "off"] = "auto"
-    """root: only the root's place in the room is smoothed. auto: root for a temporal lifter, whose joints are
+    """root: only the root's place in the room is smoothed. auto: root for a lifter with a memory, whose joints are
     smooth by themselves, one-euro for the others."""
     one_euro: OneEuroSettings = OneEuroSettings()
     threads: Count | None = None
@@ -87,7 +89,7 @@ def make_settings(file: Path | None = None, **given: Any) -> RunSettings:
         if value is not None
     ]
     settings = load_settings(RunSettings, file, overrides)
-    for name, estimator in {"lifter": "two-stage", "cascaded": "cascaded"}.items():
+    for name, estimator in {"lifter": "two-stage", "network": "two-stage", "cascaded": "cascaded"}.items():
         if given.get(name) is not None and settings.estimator != estimator:
             raise ConfigError(
                 f"{name} is a setting of the estimator {estimator}, but the estimator is {settings.estimator}: "
@@ -113,7 +115,7 @@ def load_settings(
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals or not name:
-            raise ConfigError(f"'{override}' is no setting: write name=value, for instance steps=2000")
+            raise ConfigError(f"'{override}' is not a setting: write name=value, for example steps=2000")
         try:
             value = _plain(yaml.safe_load(text))
         except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -132,7 +134,7 @@ def load_settings(
 
 
 def explained(problem: str, kind: type[msgspec.Struct], values: Any) -> str:
-    """What msgspec found wrong with `values` (e.g. "Expected `int` >= 1 - at `$.persons`") in the user's words."""
+    """A msgspec error about `values` (e.g. "Expected `int` >= 1 - at `$.persons`") reworded for users."""
     what, _, place = problem.partition(" - at `$")
     steps = re.findall(r"[^.\[\]]+", place.rstrip("`"))
     name = ".".join(steps)
@@ -148,13 +150,13 @@ def explained(problem: str, kind: type[msgspec.Struct], values: Any) -> str:
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else value
     if what.startswith("Invalid enum value") and field is not None:
-        return f"{name}: '{value}' is not possible, choose one of {', '.join(map(str, get_args(field.type)))}"
+        return f"{name}: '{value}' is not allowed: choose one of {', '.join(map(str, get_args(field.type)))}"
     expected = re.sub(r"^Expected |, got .*$", "", what)
     expected = re.sub(r"`([^`]*)`", lambda found: " or ".join(map(_in_words, found[1].split(" | "))), expected)
     expected = re.sub(r">= (\S+)", r"of \1 or more", expected)
     for sign, words in (("<=", "up to"), (">", "above"), ("<", "below")):
         expected = expected.replace(sign, words)
-    return f"{name or 'the settings'}: {value!r} is not possible, give {expected}"
+    return f"{name or 'the settings'}: {value!r} is not allowed: give {expected}"
 
 
 def _in_words(type_name: str) -> str:
@@ -178,7 +180,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file} cannot be read: {error.strerror or error}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: also of impossible dates and numbers
         problem = " ".join(str(error).split())
-        raise ConfigError(f"{file} is no valid YAML: {problem}") from None
+        raise ConfigError(f"{file} is not valid YAML: {problem}") from None
     if values is None:
         return {}
     if not isinstance(values, dict):

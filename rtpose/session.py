@@ -43,9 +43,11 @@ class Session:
         settings: RunSettings | None = None,
         *,
         sources: int = 1,
+        live: bool = False,
         on_notice: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """sources: how many run at once. They share the networks and nothing else. on_notice: gets a line, once, for
+        """sources: how many run at once. They share the networks and nothing else. live: whether they are cameras, with
+        which the estimator has to keep up (`network=auto`). on_notice: gets a line, once, for
         each choice, warning and failed output; called in any thread.
 
         Errors: `ConfigError`, `ModelError`, `MissingExtraError`.
@@ -62,7 +64,7 @@ class Session:
         if height_m is None:
             height_m, origin = DEFAULT_HEIGHT_M, "assumed"
         self.assumptions = [f"standing height {height_m:.2f} m, {origin}", camera_text]
-        made = open_estimators(self.settings, count=sources, height_m=height_m, on_notice=self.notify)
+        made = open_estimators(self.settings, count=sources, height_m=height_m, live=live, on_notice=self.notify)
         self.estimators: list[Estimator] = made.each
         """One for each source."""
         self.smooth = self.settings.smooth
@@ -93,11 +95,12 @@ class Session:
     @contextmanager
     def serve(
         self, *, source: str, port: int, host: str = "127.0.0.1", token: str | None = None,
+        private: bool = False,
         on_drawn: Callable[[int], None] = lambda frame_id: None, on_record: Callable[[bool], None] | None = None,
         camera: CameraFeed | None = None, tls: ssl.SSLContext | None = None,
     ) -> Iterator[PoseServer]:  # fmt: skip
         """The page, while the block lasts. source: the name to show. on_record: called when a page wants a recording
-        begun or ended; None: pages may not. on_drawn, camera, tls: see `PoseServer`."""
+        begun or ended; None: pages may not. token, private, on_drawn, camera, tls: see `PoseServer`."""
         from rtpose.server.protocol import hello
         from rtpose.server.server import PoseServer
         from rtpose.skeleton import H36M17
@@ -108,8 +111,8 @@ class Session:
             server_ns=time.monotonic_ns(), can_record=on_record is not None, takes_camera=camera is not None,
         )  # fmt: skip
         server = PoseServer(
-            hello=greeting, host=host, port=port, token=token, on_drawn=on_drawn,
-            on_record=on_record or (lambda wanted: None), camera=camera, tls=tls,
+            hello=greeting, host=host, port=port, token=token, private=private, on_drawn=on_drawn,
+            on_record=on_record, camera=camera, tls=tls,
         )  # fmt: skip
         with started(server):
             yield server

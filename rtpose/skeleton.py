@@ -115,6 +115,23 @@ H36M17 = Skeleton(
     },
 )  # fmt: skip
 
+RTPOSE28 = Skeleton(
+    name="rtpose28",
+    joints=(
+        *H36M17.joints,
+        "nose", "left_ear", "right_ear", "left_heel", "left_toe", "right_heel", "right_toe",
+        "left_index", "left_pinky", "right_index", "right_pinky",
+    ),
+    parent_of={
+        **H36M17.parent_of,
+        "nose": "head", "left_ear": "head", "right_ear": "head",
+        "left_heel": "left_foot", "left_toe": "left_foot", "right_heel": "right_foot", "right_toe": "right_foot",
+        "left_index": "left_wrist", "left_pinky": "left_wrist",
+        "right_index": "right_wrist", "right_pinky": "right_wrist",
+    },
+)  # fmt: skip
+"""`h36m17` with the ends of head, feet and hands. Index and pinky are the knuckles of these fingers."""
+
 BLAZEPOSE33 = Skeleton(
     name="blazepose33",
     joints=(
@@ -153,7 +170,7 @@ COCO17 = Skeleton(
     extra_edges=(("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")),
 )  # fmt: skip
 
-SKELETONS = {s.name: s for s in (H36M17, BLAZEPOSE33, COCO17)}
+SKELETONS = {s.name: s for s in (H36M17, RTPOSE28, BLAZEPOSE33, COCO17)}
 
 LIMB_JOINTS = tuple(
     f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "foot") for side in ("left", "right")

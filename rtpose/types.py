@@ -243,16 +243,35 @@ class Detector(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """The P people of a frame in 3D. J joints, those of `h36m17` first; camera axes: x right, y down, z away."""
+
+    poses: Float32
+    """(P, J, 3) metres, relative to the root."""
+    roots: Float32
+    """(P, 3) metres, camera space."""
+    confidence: Float32
+    """(P, J) 0..1."""
+    keypoints_2d: Float32
+    """(P, J, 3) x px, y px, score: the detector's joints as the lifter understood them, left and right put right."""
+    down: Float32 | None = None
+    """(P, 3) unit vectors: where gravity points, as far as each pose shows it. None: the lifter does not say."""
+
+
 class Lifter(Protocol):
-    """2D joints of `h36m17` -> 3D pose in camera space."""
+    """2D joints and evidence -> 3D people in camera space."""
 
-    def lift(
-        self, keypoints_2d: Float32, camera: Camera, track_ids: Sequence[int] | None = None, t_s: float = 0.0
-    ) -> tuple[Float32, Float32, Float32]:
-        """(P, 17, 3) pixels and scores -> poses (P, 17, 3) and roots (P, 3) in metres, confidence (P, 17).
+    @property
+    def remembers(self) -> bool:
+        """Whether it smooths over time by itself, because it remembers people by their track ids."""
+        ...
 
-        track_ids: who the people are, t_s: the frame's time, for lifters that remember; None: nobody is known.
-        """
+    def lift_people(
+        self, people: Sequence[Person2D], skeleton: Skeleton, camera: Camera, track_ids: Sequence[int], t_s: float
+    ) -> Lifted:
+        """people: everybody in a frame, their joints in the detector's `skeleton`. track_ids: who they are. t_s: the
+        frame's time."""
         ...
 
     def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""What `rtpose video` has to do: inputs, patterns of them, and where each one's results go."""
+"""The jobs of `rtpose video`: inputs, patterns of inputs, and where each result goes."""
 
 from __future__ import annotations
 
@@ -28,21 +28,28 @@ State = Literal["done", "skipped", "failed", "stopped"]
 class Job:
     """One input and where its results go, as the user would write them."""
 
-    name: str
-    """Path, pattern of pictures or URL."""
+    given: str
+    """Path, pattern of pictures or URL; a URL may hold a password."""
     out: Path
     overlay: Path | None
     folder: Path
-    """What relative paths start from: another process or machine stands elsewhere."""
+    """Base of relative paths; another process or machine may have a different working directory."""
     fps: float | None = None
     """Frame rate of an input without times; None: as `open_source` assumes."""
 
     @property
+    def name(self) -> str:
+        """`given` without a password, for messages, reports and files."""
+        from rtpose.capture.streams import without_password
+
+        return without_password(self.given) if "://" in self.given else self.given
+
+    @property
     def source(self) -> str:
-        """`name` for `open_source`, wherever that is called."""
-        if "://" in self.name:
-            return self.name
-        name = Path(self.name).expanduser()
+        """`given` made absolute, for `open_source` in any process."""
+        if "://" in self.given:
+            return self.given
+        name = Path(self.given).expanduser()
         if is_pattern(str(name)):
             return os.path.join(glob.escape(str(self.folder)), name)
         return str(self.folder / name)
@@ -55,13 +62,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a job."""
+    """The outcome of a job."""
 
     job: Job
     state: State
-    """skipped: its outputs were there. stopped: not finished, because the run was ended."""
+    """skipped: its outputs already existed. stopped: not finished, because the run was stopped."""
     summary: Summary | None = None
-    """Of skipped ones what their files tell; None where nothing was computed."""
+    """For a skipped job, read from its files; None if nothing was computed."""
     error: str | None = None
 
 
@@ -75,7 +82,7 @@ class Plan:
 
 
 def is_pattern(name: str) -> bool:
-    """Whether a name holds wildcards and is no file that is really called so."""
+    """Whether a name contains wildcards and no file has literally that name."""
     return "://" not in name and glob.has_magic(name) and not os.path.lexists(name)
 
 
@@ -108,7 +115,7 @@ def _stem(name: str) -> Path:
 
 
 def _expand(name: str) -> list[tuple[str, Path]] | None:
-    """The files that a pattern matches, each with the name of its outputs less the ending; None for a plain input."""
+    """The files that a pattern matches, each with its output name without suffix; None for a plain input."""
     if not is_pattern(name):
         return None
     pattern = Path(name).expanduser()
@@ -127,9 +134,9 @@ def _expand(name: str) -> list[tuple[str, Path]] | None:
 
 
 def check_outputs(plan: Plan, *, overwrite: bool) -> None:
-    """Everything that can be wrong with the outputs is said before any work, and nothing is written.
+    """Report every problem with the outputs before any work. Writes nothing.
 
-    Of several, outputs that exist are no error: see `done_before`.
+    With several inputs, existing outputs are not an error: see `done_before`.
     """
     inputs = {Path(job.name).resolve() for job in plan.jobs}
     taken: set[Path] = set()
@@ -158,7 +165,7 @@ def check_outputs(plan: Plan, *, overwrite: bool) -> None:
 
 
 def _check_folder(file: Path) -> None:
-    """Whether `file` could be written, the folders above it made if need be."""
+    """Check that `file` could be written, including any parent folders to create."""
     missing = file
     while not missing.parent.exists():
         missing = missing.parent
@@ -166,7 +173,7 @@ def _check_folder(file: Path) -> None:
 
 
 def done_before(job: Job) -> Outcome | None:
-    """What an earlier run left of a job that it finished; None if there is something to do.
+    """The outcome of a job that an earlier run finished; None if it still has to run.
 
     Outputs get their names when they are whole, so one that is there is done. A foreign file in its place is an error.
     """

@@ -19,7 +19,7 @@ BOX_MARGIN = 0.1
 
 
 def clip_info(clip: Path) -> SourceInfo:
-    """What a clip says about itself. Errors: `InputError` if it cannot be opened."""
+    """The properties of a clip. Errors: `InputError` if it cannot be opened."""
     source = open_source(str(clip))
     source.close()
     return source.info

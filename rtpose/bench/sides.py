@@ -1,4 +1,4 @@
-"""The ways to do the same work that are compared: each a process of its own that is started once, and takes turns.
+"""The sides that are compared: each is a process of its own, started once, and they take turns.
 
 A worker reads one JSON line for each pass over a clip, and answers with one. Processor time and memory are looked
 at from outside, alike for every side.
@@ -56,7 +56,7 @@ def parse_settings(text: str) -> RunSettings:
 def make_side(text: str, clip: Path, peers: Mapping[str, Path]) -> Side:
     """A side from what the user wrote: settings, or a peer's name. peers: name -> Python that has it.
 
-    Errors: `ConfigError` for settings that cannot be.
+    Errors: `ConfigError` for invalid settings.
     """
     if text in PEERS:
         python = peer_mediapipe.environment(peers.get(text))
@@ -71,7 +71,7 @@ def parse_peers(texts: Sequence[str]) -> dict[str, Path]:
     for text in texts:
         name, equals, python = text.partition("=")
         if name not in PEERS:
-            raise ConfigError(f"no peer '{name}': known are {', '.join(PEERS)}")
+            raise ConfigError(f"there is no peer '{name}': choose one of {', '.join(PEERS)}")
         if not equals or not Path(python).is_file():
             raise ConfigError(f"--peer {text}: name a Python that has {name}, as in {name}=/path/to/python")
         peers[name] = Path(python)
@@ -90,7 +90,7 @@ class Worker:
     """A side's process, ready to work."""
 
     def __init__(self, side: Side) -> None:
-        """Returns when the networks are loaded. Errors: `WorkerError` with the last thing that it said."""
+        """Returns when the networks are loaded. Errors: `WorkerError` with the last line that the process printed."""
         self.side = side
         self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  # closed below
         start = time.perf_counter()

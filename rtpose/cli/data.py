@@ -1,4 +1,4 @@
-"""`rtpose data`: prepare and render."""
+"""`rtpose data`: prepare, render and clips."""
 
 from __future__ import annotations
 
@@ -26,14 +26,18 @@ def data_prepare_cmu(
             "--out", "-o", help="The pack to write.", show_default="cmu17_train.npz, with --angles cmu_amc30_train.npz"
         ),
     ] = None,
-    subjects: Annotated[str | None, typer.Option(help="Only these, with commas between.", show_default="all")] = None,
+    subjects: Annotated[
+        str | None, typer.Option(help="Only these subjects, separated by commas.", show_default="all")
+    ] = None,
     angles: Annotated[
         bool,
-        typer.Option("--angles", help="Joint angles, for `rtpose data render`, not places (ASF/AMC only)."),
+        typer.Option(
+            "--angles", help="Store joint angles, for `rtpose data render`, instead of positions (ASF/AMC only)."
+        ),
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """A pack from the CMU motion capture database's ASF/AMC or BVH files, at 30 Hz."""
+    """Make a pack at 30 Hz from the ASF/AMC or BVH files of the CMU motion capture database."""
     with needing_train("preparing data"):
         from rtpose.train.data.readers.cmu import prepare_cmu
         from rtpose.train.data.readers.cmu_angles import prepare_cmu_angles
@@ -46,20 +50,37 @@ def data_prepare_cmu(
     print(f"{frames} frames -> {out}")
 
 
+@data_app.command("exercises")
+def data_exercises(
+    motions: Annotated[Path, typer.Option(help="The pack of joint angles, of `rtpose data prepare cmu --angles`.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The pack to write.")] = Path("exercises.npz"),
+    clips: Annotated[int, typer.Option(help="Clips of 2.5 seconds.", min=1)] = 2000,
+    seed: Annotated[int, typer.Option(help="Other seeds give other exercises.")] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """A pack of made-up exercises, gestures and sitting, which motion capture has little of."""
+    with needing_train("preparing data"):
+        from rtpose.train.synth.exercise_pack import write_exercise_pack
+
+    with progress_bar(quiet, "clips") as update:
+        frames = write_exercise_pack(motions, out, clips, seed=seed, report=lambda done: update(done, clips, ""))
+    print(f"{frames} frames -> {out}")
+
+
 @data_app.command("render")
 def data_render(
-    folder: Annotated[Path, typer.Argument(help="Where the pictures go; a stopped run goes on there.")],
-    motions: Annotated[Path, typer.Option(help="The pack of joint angles, of `rtpose data prepare cmu --angles`.")],
-    count: Annotated[int, typer.Option(help="Pictures, rounded up to whole files of 256.")] = 20480,
+    folder: Annotated[Path, typer.Argument(help="Output folder; an interrupted run resumes there.")],
+    motions: Annotated[Path, typer.Option(help="Pack of joint angles made by `rtpose data prepare cmu --angles`.")],
+    count: Annotated[int, typer.Option(help="Number of pictures, rounded up to a multiple of 256.")] = 20480,
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "256x256",
-    people: Annotated[int, typer.Option(help="At most so many people in one picture, 1 to 4.")] = 3,
-    group: Annotated[bool, typer.Option(help="Show everybody (2 or more) instead of cutting around one.")] = False,
-    test: Annotated[bool, typer.Option(help="Motions, bodies and textures that are never trained on.")] = False,
-    seed: Annotated[int, typer.Option(help="Other seeds give other pictures.")] = 0,
+    people: Annotated[int, typer.Option(help="Most people in one picture, 1 to 4.")] = 3,
+    group: Annotated[bool, typer.Option(help="Show everybody (2 or more) instead of cropping to one person.")] = False,
+    test: Annotated[bool, typer.Option(help="Use motions, bodies and textures reserved for testing.")] = False,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     backgrounds: Annotated[
-        Path | None, typer.Option(help="Folder of your own pictures to put behind people.", show_default="none")
+        Path | None, typer.Option(help="Folder of your own background pictures.", show_default="none")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes.")] = max(1, os.cpu_count() or 1),
+    workers: Annotated[int, typer.Option(help="Number of processes.")] = max(1, os.cpu_count() or 1),
     sheet: Annotated[
         Path | None, typer.Option(help="Also write the first 48 pictures with their joints here.", show_default="none")
     ] = None,
@@ -97,3 +118,46 @@ def data_render(
         pictures = RenderedFolder(folder)
         write_picture(sheet, contact_sheet([pictures[i] for i in range(min(48, len(pictures)))], columns=8))
         print(sheet)
+
+
+@data_app.command("clips")
+def data_clips(
+    folder: Annotated[Path, typer.Argument(help="Where the clips go; a stopped run goes on there.")],
+    motions: Annotated[Path, typer.Option(help="Pack of joint angles made by `rtpose data prepare cmu --angles`.")],
+    count: Annotated[int, typer.Option(help="Clips, rounded up to whole files of 16.")] = 2048,
+    frames: Annotated[int, typer.Option(help="Frames in a clip, 2 to 64. Clips have 8 to 34 frames a second.")] = 24,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="BlazePose's landmark network to run: lite, full or heavy. May be given several times.",
+            show_default="full",
+        ),
+    ] = None,
+    positions: Annotated[
+        Path | None,
+        typer.Option(help="A pack of joint positions, such as cmu17_train.npz, for more motions.", show_default="none"),
+    ] = None,
+    test: Annotated[bool, typer.Option(help="Use motions, bodies and textures reserved for testing.")] = False,
+    seed: Annotated[int, typer.Option(help="Other seeds give other clips.")] = 0,
+    workers: Annotated[int, typer.Option(help="Number of processes.")] = max(1, os.cpu_count() or 1),
+    quiet: Quiet = False,
+) -> None:
+    """Render clips of a moving person and run BlazePose on them, to train lifters (needs the extra 'synth').
+
+    Keeps the exact 3D joints and the detector's joints and evidence of each frame, but no pictures.
+    """
+    from rtpose.train.synth.clip_detections import NETWORKS
+    from rtpose.train.synth.clip_shards import ClipProgress, render_clips
+    from rtpose.train.synth.photo import Split
+
+    networks = list(dict.fromkeys(network or NETWORKS[:1]))
+    with progress_bar(quiet, "clips") as update:
+
+        def report(now: ClipProgress) -> None:
+            update(now.done, now.count, f"{now.seconds / now.made:.1f} s each" if now.made else "")
+
+        end = render_clips(
+            folder, motions, count, networks=networks, split=Split.TEST if test else Split.TRAIN, seed=seed,
+            frames=frames, positions=positions, workers=workers, report=report, notify=warn,
+        )  # fmt: skip
+    print(f"{end.done} clips in {folder}, seen by {', '.join(networks)}; the README.md there explains the arrays")

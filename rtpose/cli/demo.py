@@ -22,10 +22,10 @@ def demo(
     networks: NetworkOptions,
     loop: Annotated[
         bool | None,
-        typer.Option("--loop/--once", help="Go on showing the clip until Ctrl-C.", show_default="loop on a terminal"),
+        typer.Option("--loop/--once", help="Repeat the clip until Ctrl-C.", show_default="loop on a terminal"),
     ] = None,
 ) -> None:
-    """Play the built-in clip on the page, and print the error against its ground truth."""
+    """Play the built-in clip in the browser and print the error against its ground truth."""
     from rtpose.assets import SampleTruth, sample_clip
     from rtpose.assets.sample_error import sample_error
     from rtpose.capture import open_source
@@ -33,7 +33,7 @@ def demo(
     from rtpose.session import Session
 
     truth = SampleTruth.load()
-    session = Session(make_settings(height_m=truth.height_m, **networks.given()), on_notice=warn)
+    session = Session(make_settings(height_m=truth.height_m, **networks.given()), live=True, on_notice=warn)
     if loop is None:
         loop = sys.stdin.isatty() and sys.stdout.isatty()
     with session.serve(source=f"{sample_clip().name} (built-in)", port=port) as server:
@@ -52,4 +52,4 @@ def demo(
             check_outputs(summary)
             if not loop:
                 return
-            print("Playing again; Ctrl-C ends it.")
+            print("Playing again; press Ctrl-C to stop.")

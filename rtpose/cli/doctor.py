@@ -13,7 +13,7 @@ from rtpose.cli.options import DEFAULT_PORT, Port
 
 def doctor(
     port: Port = DEFAULT_PORT,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Check this installation: what works, what is missing, and what to do about it."""
     import msgspec

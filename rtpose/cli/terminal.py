@@ -6,7 +6,6 @@ import io
 import sys
 import threading
 import time
-import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,7 +46,7 @@ def accept_all_characters() -> None:
 
 
 def check_outputs(*summaries: Summary) -> None:
-    """End with exit code 2 if an output of a run failed, which was printed when it happened."""
+    """Exit with code 2 if an output failed during a run. The failure itself was printed when it happened."""
     errors = [error for summary in summaries for error in summary.sink_errors]
     if errors and debugging:
         raise errors[0]
@@ -74,9 +73,9 @@ def needing_train(purpose: str) -> Iterator[None]:
 
 
 def summary_line(summary: Summary, out: Path | None = None) -> str:
-    """What a run did. out: the file that was written, shown unless an output failed."""
+    """Summarise a run in one line. out: the file written; shown unless an output failed."""
     drops = sum(summary.stats.dropped.values())
-    people = "nobody seen" if summary.most_people == 0 else _people(summary.most_people)
+    people = "no people" if summary.most_people == 0 else _people(summary.most_people)
     if summary.most_people > 1:
         people = f"up to {people}"
     share = summary.frames_with_people / summary.frames if summary.frames else 0.0
@@ -129,7 +128,7 @@ class StatusLine:
         latency_ms = (result.t_done_ns - result.frame.t_ns) / 1e6
         self._status.update(
             f"{len(self._times) / 2:.0f} fps, {latency_ms:.0f} ms from camera to pose, {_people(len(result.persons))}; "
-            "Ctrl-C ends it"
+            "Ctrl-C to stop"
         )
 
 
@@ -159,24 +158,26 @@ def progress_bar(quiet: bool, what: str) -> Iterator[Callable[[int, int | None, 
 
 
 def https(own: bool, certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """What `--tls`, `--tls-cert` and `--tls-key` ask for. Errors: see `tls_context`."""
+    """The TLS context for `--tls`, `--tls-cert` and `--tls-key`; None for http. Errors: see `tls_context`."""
     if not own and certificate is None and key is None:
         return None
     from rtpose.server.tls import CERTIFICATE, own_certificate, tls_context
 
     if certificate is None and key is None:
         file = own_certificate().with_name(CERTIFICATE)
-        say(f"Browsers will warn about rtpose's own certificate: {file}")
+        say(f"Browsers will warn about the self-signed certificate: {file}")
     return tls_context(certificate, key)
 
 
 def open_page(server: PoseServer, browser: bool) -> None:
     """Print the page's address, and open it in the browser if wanted."""
+    from rtpose.server.browser import open_in_browser
+
     print(f"The page: {server.url}", flush=True)
-    if server.token is not None and sys.stdout.isatty():
+    if not server.is_loopback and sys.stdout.isatty():
         _print_as_picture(server.url)
     if browser:
-        webbrowser.open(server.url)
+        open_in_browser(server.url, is_secret=server.token is not None)
 
 
 def _print_as_picture(url: str) -> None:

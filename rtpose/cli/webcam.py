@@ -17,6 +17,7 @@ from rtpose.cli.options import (
     Host,
     Overwrite,
     Port,
+    Private,
     RunOptions,
     Send,
     Tls,
@@ -41,22 +42,21 @@ def webcam(
     camera: Annotated[
         list[str] | None,
         typer.Option(
-            help="Number of the camera, a device such as /dev/video2, a stream's URL, or browser: that of a page, "
-            "also on a phone. May be given several times.",
+            help="Camera number, a device such as /dev/video2, a stream URL, or browser: the camera of a page, "
+            "also on a phone. Repeatable.",
             show_default="0",
         ),
     ] = None,
     record: Annotated[
         Path | None,
         typer.Option(
-            help="Also write the poses: .rtpose, which loses nothing if the program dies, or .npz; of several cameras "
-            "NAME-0, NAME-1 …"
+            help="Also write the poses: .rtpose (survives a crash) or .npz; several cameras write NAME-0, NAME-1 …"
         ),
     ] = None,
     record_video: Annotated[
-        Path | None, typer.Option(help="Also write the camera's picture, on the same clock: .mp4, .mkv, .mov.")
+        Path | None, typer.Option(help="Also write the camera's video, on the same clock: .mp4, .mkv or .mov.")
     ] = None,
-    record_folder: Annotated[Path, typer.Option(help="Where recordings go that are begun from the page.")] = Path("."),
+    record_folder: Annotated[Path, typer.Option(help="Folder for recordings started on the page.")] = Path("."),
     fps: Fps = None,
     overwrite: Overwrite = False,
     send: Send = None,
@@ -65,12 +65,13 @@ def webcam(
     port: Port = DEFAULT_PORT,
     host: Host = "127.0.0.1",
     token: Token = None,
+    private: Private = False,
     tls: Tls = False,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
     browser: Browser = True,
 ) -> None:
-    """Your own skeleton, live in the browser or in a window."""
+    """Show the camera's poses live, in the browser or in a window."""
     from rtpose.capture.browser import BrowserCamera
     from rtpose.outputs.send import open_streams
     from rtpose.session import Session, SourceBoard, check_all, run_together
@@ -91,7 +92,7 @@ def webcam(
     with ExitStack() as stack:
         stack.callback(recording.close)
         streams = stack.enter_context(open_streams(send or (), warn, sources=count))
-        session = Session(settings, sources=count, on_notice=line.warn)
+        session = Session(settings, sources=count, live=True, on_notice=line.warn)
         server, window = None, None
         if viewer == Viewer.OPEN3D:
             from rtpose.outputs.open3d_window import Open3DWindow
@@ -100,8 +101,8 @@ def webcam(
         else:
             server = stack.enter_context(
                 session.serve(
-                    source=names, port=port, host=host, token=token, on_record=recording.switch,
-                    camera=feed, tls=https(tls, tls_cert, tls_key),
+                    source=names, port=port, host=host, token=token, private=private,
+                    on_record=recording.switch, camera=feed, tls=https(tls, tls_cert, tls_key),
                 )
             )  # fmt: skip
             recording.show_on(server)
@@ -113,7 +114,7 @@ def webcam(
             open_page(server, browser)
             if feed is not None and not server.url_is_secure:
                 warn(
-                    "warning: browsers give their camera only to https pages and to pages of their own computer: for "
+                    "warning: browsers share a camera only with https pages and with pages on the same machine: for "
                     "a phone add --tls"
                 )
         stack.enter_context(line)
@@ -135,7 +136,7 @@ def webcam(
 
 
 def shown(camera: str) -> str:
-    """`--camera` without a password."""
+    """A `--camera` value with any password removed."""
     from rtpose.capture.streams import without_password
 
     return without_password(camera) if "://" in camera else camera

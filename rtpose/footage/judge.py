@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rtpose.footage.measure import Errors, People, Row, column_of, errors_of, follow, mean_errors
-from rtpose.footage.sets import FootageSet, TruthCamera
+from rtpose.footage.measure import Errors, People, Row, column_of, errors_of, follow, joint_distances, mean_errors
+from rtpose.footage.sets import Array, FootageSet, TruthCamera
 
 PEER = "mediapipe"
 Estimate = Callable[[FootageSet, TruthCamera], People]
@@ -22,8 +22,16 @@ def peer_people(camera: TruthCamera) -> People:
     return People(camera.peer_world[:, None], camera.peer_2d[:, None], np.where(there, 0, -1)[:, None])
 
 
-def judge_set(footage: FootageSet, methods: Mapping[str, Estimate], *, peer: bool = True) -> Iterator[Row]:
+Judged = dict[str, list[tuple[Array, Array]]]
+"""Method -> (confidence (N,), distance from the truth in metres (N,)) of joints, part by part."""
+
+
+def judge_set(
+    footage: FootageSet, methods: Mapping[str, Estimate], *, peer: bool = True, judged: Judged | None = None
+) -> Iterator[Row]:
     """One row for each camera, person and method, the peer's first.
+
+    judged: collects the joints of methods that have a confidence.
 
     peer: judge the methods and mediapipe only on frames that all of them have, so that nobody gains by leaving out
     the hard ones. A method's `found` is its own all the same. Where the peer has nobody, it takes no part.
@@ -45,6 +53,10 @@ def judge_set(footage: FootageSet, methods: Mapping[str, Estimate], *, peer: boo
                 column = columns[name][:, person]
                 ids = np.where(column >= 0, people.ids[np.arange(len(column)), np.maximum(column, 0)], -1)
                 poses = column_of(people.poses, column)
+                if judged is not None and people.confidence is not None:
+                    apart, known = joint_distances(poses, truth[:, person], ok, footage)
+                    confidence = column_of(people.confidence, column)
+                    judged.setdefault(name, []).append((confidence[known], apart[known]))
                 errors = errors_of(poses, ids, truth[:, person], ok, footage, only)
                 yield Row(footage.name, camera.number, person, name, errors)
 

@@ -17,6 +17,8 @@ Array = NDArray[Any]
 NEAR = 0.25
 """An estimate may be a person whose joints in the picture it misses by less than this share of the person's size."""
 LEAST_FRAMES = 5
+CLOSE_M = 0.1
+"""A confidence is the probability that a joint lies within that distance of the truth."""
 LIMBS = tuple((JOINTS.index(a), JOINTS.index(b)) for a, b in (
     ("right_hip", "right_knee"), ("right_knee", "right_foot"), ("left_hip", "left_knee"), ("left_knee", "left_foot"),
     ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
@@ -170,6 +172,30 @@ def errors_of(
         swapped=float((metrics.mpjpe(exchanged[rows], x) < straight).mean()),
         found=found, switches=switches, frames=len(rows),
     )  # fmt: skip
+
+
+def joint_distances(
+    poses: Array, truth: Array, ok: NDArray[np.bool_], footage: FootageSet
+) -> tuple[Array, NDArray[np.bool_]]:
+    """(T, 12) metres between estimate and truth, relative to the root, camera axes; (T, 12) where there are both."""
+    apart = np.linalg.norm(
+        poses - root_of(poses, arms_only=footage.arms_only) - truth + root_of(truth, arms_only=footage.arms_only),
+        axis=-1,
+    )
+    there = ok & np.isfinite(apart)
+    there[:, [i for i in range(len(JOINTS)) if i not in footage.judged]] = False
+    return apart, there
+
+
+def reliability(confidence: Array, apart_m: Array) -> list[tuple[float, float, int]]:
+    """Whether a confidence means what it says: for each tenth of 0..1 that occurs, the mean confidence of the joints in
+    it, the share of them within `CLOSE_M` of the truth, and how many they are. Both inputs (N,)."""
+    tenth = np.minimum((confidence * 10).astype(int), 9)
+    return [
+        (float(confidence[rows].mean()), float((apart_m[rows] <= CLOSE_M).mean()), int(rows.sum()))
+        for rows in (tenth == number for number in range(10))
+        if rows.any()
+    ]
 
 
 def turns(estimate: Array, truth: Array) -> Array:

@@ -124,8 +124,17 @@ def load_set(folder: Path) -> FootageSet:
             f"{file}: world12 is {world.shape} and valid_joints {valid.shape}, expected (T, {len(JOINTS)}, 3) or "
             f"(T, P, {len(JOINTS)}, 3) and the same without the last axis"
         )
-    count = len(data["K"])
-    cameras = tuple(_camera(folder, data, c, world.shape[0], world.shape[1]) for c in range(count))
+    count, frames, people = len(data["K"]), len(world), world.shape[1]
+    seen = (count, frames) if "seen" in data and data["seen"].ndim == 2 else (count, frames, people)
+    shapes: dict[str, tuple[int, ...]] = {
+        "K": (count, 3, 3), "R": (count, 3, 3), "T": (count, 3), "dist": (count, 5), "fps": (), "seen": seen,
+        "R_person": (people, count, 3, 3), "T_person": (people, count, 3),
+        "mediapipe_world": (count, frames, 33, 3), "mediapipe_2d": (count, frames, 33, 3),
+    }  # fmt: skip
+    for name, shape in shapes.items():
+        if name in data and data[name].shape != shape:
+            raise InputError(f"{file}: {name} is {data[name].shape}, expected {shape}")
+    cameras = tuple(_camera(folder, data, c, frames, people) for c in range(count))
     return FootageSet(folder.name, float(data["fps"]), world, valid, bool(data.get("upper", False)), cameras)
 
 

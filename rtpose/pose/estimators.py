@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from rtpose.config import RunSettings
 from rtpose.geometry import DEFAULT_HEIGHT_M
 from rtpose.networks.choose import choose_backend
@@ -33,18 +35,20 @@ def open_estimators(
     *,
     count: int = 1,
     height_m: float | None = None,
+    live: bool = False,
     on_notice: Callable[[str], None] = lambda line: None,
 ) -> Estimators:
     """The estimators that `settings` describe; network files that are missing are downloaded.
 
-    height_m: everybody's standing height, which goes before that of the settings. None in both: cascaded keeps the
-    size that the network gives, a lifter takes `DEFAULT_HEIGHT_M`. on_notice: gets a line for each choice that
-    was made and each warning.
+    live: whether frames come from a camera, which decides what `network=auto` means. height_m: everybody's standing
+    height, which goes before that of the settings. None in both: cascaded keeps the size that the network gives, a
+    lifter takes `DEFAULT_HEIGHT_M`. on_notice: gets a line for each choice that was made and each warning.
     Errors: `ConfigError`, `ModelError`, `MissingExtraError`.
     """
     height_m = settings.height_m if height_m is None else height_m
     trackers = [NearestTracker(number, count) for number in range(count)]
     pool = NetworkPool()
+    settings = _with_network(settings, live, pool, on_notice)
     if settings.estimator == "cascaded":
         return Estimators([_cascaded(settings, height_m, tracker, pool, on_notice) for tracker in trackers], False)
     made = [_two_stage(settings, height_m, tracker, pool, on_notice) for tracker in trackers]
@@ -58,6 +62,22 @@ def detector_precision(settings: RunSettings) -> str:
     return settings.precision if settings.backend == "openvino" else "fp32"
 
 
+def _with_network(
+    settings: RunSettings, live: bool, pool: NetworkPool, on_notice: Callable[[str], None]
+) -> RunSettings:
+    """The settings with the landmark network that `auto` stands for on this machine."""
+    if settings.network != "auto" or settings.estimator != "two-stage":
+        return settings
+    if settings.detector != "blazepose":
+        return replace(settings, network=None)
+    from rtpose.pose.detect.choose import choose_network
+
+    options = LoadOptions(precision=detector_precision(settings), threads=settings.threads)
+    choice = choose_network(live=live, persons=settings.persons, options=options, pool=pool)
+    on_notice(f"network auto: {choice.network} ({choice.reason})")
+    return replace(settings, network=choice.network)
+
+
 def _two_stage(
     settings: RunSettings,
     height_m: float | None,
@@ -65,19 +85,22 @@ def _two_stage(
     pool: NetworkPool,
     on_notice: Callable[[str], None],
 ) -> tuple[Estimator, bool]:
-    from rtpose.pose.lift.lifter import NetworkLifter
+    from rtpose.pose.lift import open_lifter
     from rtpose.pose.two_stage import TwoStageEstimator
 
     backend, precision, reason = _runtime(settings, lifter_file(settings.lifter))
     # A few people's joints are too little work for two threads: the second costs more than it saves.
     options = LoadOptions(backend, precision, settings.device, settings.threads or 1)
-    lifter = NetworkLifter(
+    lifter = open_lifter(
         settings.lifter, height_m=DEFAULT_HEIGHT_M if height_m is None else height_m, options=options, pool=pool
     )
     precision = _announced_precision(settings, reason, on_notice)
     options = LoadOptions(precision=precision, threads=settings.threads)
-    detector = open_detector(settings.detector, persons=settings.persons, options=options, pool=pool)
-    return TwoStageEstimator(settings.detector, detector, tracker, lifter), lifter.remembers
+    detector = open_detector(
+        settings.detector, persons=settings.persons, network=settings.network, options=options, pool=pool
+    )
+    name = settings.detector if settings.network is None else f"{settings.detector} {settings.network}"
+    return TwoStageEstimator(name, detector, tracker, lifter), lifter.remembers
 
 
 def _cascaded(
@@ -119,7 +142,7 @@ def _announced_precision(settings: RunSettings, reason: str | None, on_notice: C
     reasons = [] if reason is None else [reason]
     precision = detector_precision(settings)
     if precision != "fp32":
-        finder, landmarks = network_files(settings.detector)
+        finder, landmarks = network_files(settings.detector, settings.network)
         names = [finder, landmarks] if settings.estimator == "two-stage" else [finder]
         reasons += [choose_engine(ensure(name), LoadOptions(precision=precision)).reason for name in names]
     for line in reasons:

@@ -11,7 +11,8 @@ from rtpose.skeleton import H36M17, h36m17_from
 from rtpose.stages import stage
 from rtpose.types import Camera, Detector, Frame, Lifter, Person2D, Person3D, Tracker
 
-_NO_JOINTS = np.zeros((0, len(H36M17.joints), 3), np.float32)
+_JOINTS = len(H36M17.joints)
+_NO_JOINTS = np.zeros((0, _JOINTS, 3), np.float32)
 _NO_BOXES = np.zeros((0, 4), np.float32)
 
 
@@ -43,11 +44,11 @@ class TwoStageEstimator:
         with stage("track"):
             track_ids = self._tracker.update(keypoints, np.stack([person.bbox for person in seen]), frame.pts_s)
         with stage("lift"):
-            poses, roots, confidence = self._lifter.lift(keypoints, camera, track_ids, frame.pts_s)
+            lifted = self._lifter.lift_people(seen, self._detector.skeleton, camera, track_ids, frame.pts_s)
         return [
             Person3D(
-                track_id=track_ids[i], bbox=person.bbox, keypoints_2d=keypoints[i],
-                pose_3d=poses[i], root_3d=roots[i], confidence=confidence[i],
+                track_id=track_ids[i], bbox=person.bbox, keypoints_2d=lifted.keypoints_2d[i, :_JOINTS],
+                pose_3d=lifted.poses[i, :_JOINTS], root_3d=lifted.roots[i], confidence=lifted.confidence[i, :_JOINTS],
             )
             for i, person in enumerate(seen)
         ]  # fmt: skip

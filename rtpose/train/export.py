@@ -70,7 +70,7 @@ def export_network(
 def _free_batch(network: nn.Module, count: int) -> Any:
     """All inputs share one free first dimension."""
     people = {0: torch.export.Dim("people")}
-    return (people, (people,) * (count - 1)) if isinstance(network, TemporalLifter) else (people,)
+    return (people, (people,) * (count - 1)) if isinstance(network, TemporalLifter) else (people,) * count
 
 
 def export_weights(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> None:

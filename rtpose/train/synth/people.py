@@ -1,6 +1,6 @@
 """Rendered people as an endless, repeatable sequence of labelled pictures.
 
-RenderedPicture `index` of a seed is the same whatever process makes it and in whatever order: everything random comes
+Picture `index` of a seed is the same whatever process makes it and in whatever order: everything random comes
 from a generator of its own, seeded with (seed, split, index). Bodies and the cut of their clothes are costly to
 make, so `BLOCK` neighbouring pictures choose theirs from `BODIES` of the block; poses, colours, places, lights
 and cameras are each picture's own. Go through the indices in order, or block by block.
@@ -23,6 +23,7 @@ from rtpose.geometry import pixels_from_camera
 from rtpose.skeleton import H36M17
 from rtpose.train.synth.body import BODY, TIGHTS, BodyModel, Pose
 from rtpose.train.synth.clothing import SOLE_M, DressedPerson, Outfit
+from rtpose.train.synth.joint_positions import JointPositionPack
 from rtpose.train.synth.motion import Array, JointAngleMotion, JointAnglePack, rotation_xyz
 from rtpose.train.synth.photo import Split, cut_from_picture, find_pictures, photographed, procedural_backdrop
 from rtpose.train.synth.renderer import Quality, Renderer
@@ -39,17 +40,17 @@ from rtpose.train.synth.view import PlacedCamera
 from rtpose.types import Camera, Float32, Image
 
 HELD_OUT_SUBJECTS = ("05", "17", "131")
-"""Whose motions are in the test split only: dance (the sample clip's), boxing, creeping, hops."""
+"""Subjects whose motions are in the test split only: dance (the sample clip's), boxing, creeping, hops."""
 BLOCK, BODIES = 128, 12
 MAX_PEOPLE = 4
 
-# How far (metres, of an adult) the surface lies in front of a joint that is seen: half of the limb and cloth.
 _COVER_M = {
     "root": 0.20, "hip": 0.18, "knee": 0.11, "foot": 0.11, "spine": 0.20, "thorax": 0.17, "neck_base": 0.15,
     "head": 0.15, "shoulder": 0.12, "elbow": 0.09, "wrist": 0.08,
 }  # fmt: skip
-_COVER = np.array([_COVER_M[j.removeprefix("left_").removeprefix("right_")] for j in H36M17.joints])
-_ADULT_M = 1.75
+COVER = np.array([_COVER_M[j.removeprefix("left_").removeprefix("right_")] for j in H36M17.joints])
+"""(17,) metres: how far in front of a visible joint an adult's own surface lies: half of the limb, and cloth."""
+ADULT_M = 1.75
 _OUTLINE = np.r_[BODY.start : BODY.stop : 12, TIGHTS.start : TIGHTS.stop : 4]
 _LEAST_SEEN = 5  # joints of the person whom the picture is about
 
@@ -113,7 +114,7 @@ class _Placed:
     """(N, 3) metres, points all over the body."""
 
 
-def clips_of_split(pack: JointAnglePack, split: Split, path: Path) -> list[int]:
+def clips_of_split(pack: JointAnglePack | JointPositionPack, split: Split, path: Path) -> list[int]:
     """Those of `HELD_OUT_SUBJECTS`, or of everybody else. Errors: `InputError` naming the pack's path if it has
     none."""
     clips = [i for i, clip in enumerate(pack.clips) if (clip["subject"] in HELD_OUT_SUBJECTS) == (split is Split.TEST)]
@@ -121,7 +122,7 @@ def clips_of_split(pack: JointAnglePack, split: Split, path: Path) -> list[int]:
         subjects = (
             f"the test subjects {', '.join(HELD_OUT_SUBJECTS)}" if split is Split.TEST else "subjects to train on"
         )
-        raise InputError(f"{path} has no clips of {subjects}: name another pack of joint angles")
+        raise InputError(f"{path} has no clips of {subjects}: name another pack")
     return clips
 
 
@@ -361,7 +362,7 @@ def _label(person: _Placed, view: PlacedCamera, depth_m: Float32) -> RenderedPer
     column, row = (np.floor(pixels).astype(int)).T
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
     surface = depth_m[row.clip(0, height - 1), column.clip(0, width - 1)]
-    cover = _COVER * max(0.5, person.dressed.shape.height_m / _ADULT_M)
+    cover = COVER * max(0.5, person.dressed.shape.height_m / ADULT_M)
     visible = inside & (joints[:, 2] - surface < cover)
     box = np.concatenate([edge.min(0), edge.max(0)]).astype(np.float32)
     return RenderedPerson(pixels, joints, visible, box)

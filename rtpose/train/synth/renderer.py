@@ -64,17 +64,20 @@ class Rendered:
 
 
 class Renderer:
-    """Draws meshes to pictures of one size. Holds an OpenGL context: use `with`, from one thread."""
+    """Draws meshes to pictures up to some size. Holds an OpenGL context: use `with`, from one thread."""
 
     def __init__(self, size: tuple[int, int], quality: Quality | None = None) -> None:
-        """size: (width, height) px. Errors: `ConfigError` without OpenGL 3.3, `MissingExtraError` without moderngl."""
+        """size: (width, height) px of the largest picture.
+
+        Errors: `ConfigError` without OpenGL 3.3, `MissingExtraError` without moderngl.
+        """
         try:
             import moderngl
         except ImportError as error:
             raise MissingExtraError("synth", "rendering people") from error
         self.size = size
         self._quality = quality = quality or Quality()
-        self._large = (size[0] * quality.supersample, size[1] * quality.supersample)
+        large = (size[0] * quality.supersample, size[1] * quality.supersample)
         self._ctx: Any = None
         reasons = []
         offscreen: dict[str, Any] = {"backend": "egl"}
@@ -96,8 +99,8 @@ class Renderer:
         self._shadow_map.repeat_x = self._shadow_map.repeat_y = False
         self._shadow_target = ctx.framebuffer(depth_attachment=self._shadow_map)
         self._target = ctx.framebuffer(
-            color_attachments=[ctx.renderbuffer(self._large, components=3)],
-            depth_attachment=ctx.depth_renderbuffer(self._large),
+            color_attachments=[ctx.renderbuffer(large, components=3)],
+            depth_attachment=ctx.depth_renderbuffer(large),
         )
         self._scene = ctx.buffer(reserve=SCENE_BYTES)
         self._blocks = ctx.buffer(reserve=1 << 18)
@@ -134,12 +137,14 @@ class Renderer:
         reach_m: float = 3.0,
         backdrop: Image | None = None,
     ) -> Rendered:
-        """One picture. Things that hide much should come first: what they hide is then not computed.
+        """One picture, of the view's size. Things that hide much should come first: what they hide is not computed.
 
         occluders: (K, 4) centre and radius of spheres that keep light from the sky away.
         focus: (3,) metres; shadows are drawn within `reach_m` of it.
         backdrop: (h, w, 3) uint8 RGB, stretched over the picture behind everything; None: the sky's colour.
         """
+        if view.size[0] > self.size[0] or view.size[1] > self.size[1]:
+            raise ConfigError(f"a picture of {view.size} px: this renderer draws at most {self.size}")
         with self._ctx:  # another renderer's context may be the current one
             return self._render(things, view, light, occluders, focus, reach_m, backdrop)
 
@@ -167,6 +172,9 @@ class Renderer:
             if thing.mesh.casts_shadow:
                 self._blocks.bind_to_uniform_block(1, bones, BONES_BYTES)
                 mesh.draw(self._shadow_program)
+        step = self._quality.supersample
+        width, height = view.size[0] * step, view.size[1] * step
+        self._target.viewport = self._target.scissor = (0, 0, width, height)
         self._target.use()
         self._target.clear(*light.sky, 1.0)
         self._shadow_map.use(0)
@@ -174,19 +182,18 @@ class Renderer:
             self._blocks.bind_to_uniform_block(1, bones, BONES_BYTES)
             self._blocks.bind_to_uniform_block(2, look, LOOK_BYTES)
             mesh.draw(self._program_of(thing.material or thing.mesh.material))
-        depth = self._read_depth()
+        depth = self._read_depth(width, height)
         if backdrop is not None:
             self._draw_backdrop(backdrop)
-        width, height = self._large
-        raw = np.frombuffer(self._target.read(components=3, alignment=1), np.uint8)
+        raw = np.frombuffer(self._target.read((width, height), components=3, alignment=1), np.uint8)
         picture = np.flipud(raw.reshape(height, width, 3))
-        if self._quality.supersample > 1:
-            picture = cv2.resize(picture, self.size, interpolation=cv2.INTER_AREA)
+        if step > 1:
+            picture = cv2.resize(picture, view.size, interpolation=cv2.INTER_AREA)
         return Rendered(np.ascontiguousarray(picture), depth)
 
-    def _read_depth(self) -> Float32:
-        width, height = self._large
-        raw = np.frombuffer(self._target.read(components=1, attachment=-1, dtype="f4", alignment=1), np.float32)
+    def _read_depth(self, width: int, height: int) -> Float32:
+        data = self._target.read((width, height), components=1, attachment=-1, dtype="f4", alignment=1)
+        raw = np.frombuffer(data, np.float32)
         step = self._quality.supersample
         window = np.flipud(raw.reshape(height, width))[::step, ::step]
         return np.asarray(FAR_M * NEAR_M / (FAR_M - window * (FAR_M - NEAR_M)), np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,6 +180,78 @@ def random_room(
             ceiling = np.array([middle_x, floor_y + height + 0.05, middle_z])
             out.append(solid(WALL, ceiling, (width + 0.2, 0.1, depth), random_material(rng, (Pattern.PLAIN,))))
     return out
+
+
+def random_place(
+    rng: np.random.Generator,
+    split: Split,
+    eyes: Sequence[NDArray[np.float64]],
+    people: NDArray[np.float64],
+) -> list[PlacedSurface]:
+    """A room without furniture between camera and people, a bare floor, or nothing.
+
+    eyes: (3,) metres each, where the camera is in the course of the clip. people: (P, 3) metres. Nothing if the camera
+    is near or below the floor.
+    """
+    if min(float(eye[1]) for eye in eyes) < 0.1:
+        return []
+    kind = rng.random()
+    if kind < 0.7:
+        things = random_room(rng, split, 0.0, eyes[len(eyes) // 2], people)
+        return [t for t in things if t.mesh is WALL or not _between(t, (eyes[0], eyes[-1]), people)]
+    if kind < 0.88:
+        floor = random_material(rng, (Pattern.PLAIN, Pattern.PLANKS, Pattern.BLOTCHES))
+        return [solid(WALL, np.array([0.0, -0.05, 0.0]), (60.0, 0.1, 60.0), floor)]
+    return []
+
+
+def _between(thing: PlacedSurface, eyes: Sequence[NDArray[np.float64]], people: NDArray[np.float64]) -> bool:
+    """Whether a thing may hide a person from the camera."""
+    assert thing.matrices is not None
+    at = thing.matrices[0, :, 3].astype(np.float64)
+    reach = float(np.linalg.norm(thing.stretch)) / 2
+    for eye in eyes:
+        for end in people:
+            along = end - eye
+            share = float(np.clip((at - eye) @ along / (along @ along), 0, 1))
+            if np.linalg.norm(at - eye - share * along) < reach + 0.75 * share:
+                return True
+    return False
+
+
+def seat_and_desk(rng: np.random.Generator, hips: NDArray[np.float64], yaw_deg: float) -> list[PlacedSurface]:
+    """A chair or stool for a person who sits, often a desk in front of them, sometimes with a screen on it.
+
+    hips: (3,) metres, the middle of the hips. yaw_deg: the direction that they face; 0 is +z, positive to their left.
+    """
+    turn = rotation_xyz(np.array([0.0, yaw_deg, 0.0]))
+    patterns = (Pattern.PLAIN, Pattern.PLAIN, Pattern.PLANKS)
+    things: list[PlacedSurface] = []
+
+    def slab(middle: tuple[float, float, float], size: tuple[float, float, float], material: Material) -> None:
+        things.append(solid(CUBE, hips + turn @ np.array(middle), size, material, turn))
+
+    wood, cloth = random_material(rng, patterns), random_material(rng, patterns)
+    if rng.random() < 0.55:
+        top, deep = float(rng.uniform(0.12, 0.26)), float(rng.uniform(0.5, 0.8))
+        wide, near = float(rng.uniform(1.0, 1.7)), float(rng.uniform(0.16, 0.3))
+        slab((0.0, top, near + deep / 2), (wide, 0.03, deep), wood)
+        if rng.random() < 0.4:  # with a front panel
+            under = float(hips[1]) + top
+            slab((0.0, top - under / 2, near + deep - 0.05), (wide, under, 0.02), wood)
+        if rng.random() < 0.3:
+            screen = random_material(rng, patterns)
+            slab((float(rng.uniform(-0.5, 0.5)), top + 0.2, near + deep - 0.15), (0.5, 0.3, 0.02), screen)
+    seat = -float(rng.uniform(0.10, 0.13))
+    slab((0.0, seat - 0.03, 0.12), (0.46, 0.06, 0.46), cloth)
+    below = float(hips[1]) + seat - 0.06
+    legs = [(0.0, 0.12)] if rng.random() < 0.5 else [(x, z) for x in (-0.2, 0.2) for z in (-0.08, 0.32)]
+    thick = 0.07 if len(legs) == 1 else 0.035
+    for x, z in legs:
+        slab((x, seat - 0.06 - below / 2, z), (thick, below, thick), wood)
+    if rng.random() < 0.7:
+        slab((0.0, seat + 0.3, -0.2), (0.42, 0.45, 0.04), cloth)
+    return things
 
 
 def random_occluder(

@@ -33,7 +33,7 @@ from rtpose.train.synth.people import (
     RenderedPicture,
     clips_of_split,
 )
-from rtpose.train.synth.photo import find_pictures
+from rtpose.train.synth.photo import Split, find_pictures
 from rtpose.types import Camera, Image
 
 FORMAT = 1
@@ -117,9 +117,22 @@ def render_folder(
 
 def _check(motions: Path, settings: PeopleSettings, backgrounds: Path | None, notify: Callable[[str], None]) -> None:
     """Check the user's input before starting processes, and build the body model that they share."""
-    clips_of_split(JointAnglePack(motions), settings.split, motions)
+    check_motions(motions, settings.split)
     if backgrounds:
         find_pictures(backgrounds, settings.split)
+    build_body_model(notify)
+
+
+def check_motions(motions: Path, split: Split) -> None:
+    """Errors: `InputError` if the pack is missing, damaged, or has no motions of the split."""
+    clips_of_split(JointAnglePack(motions), split, motions)
+
+
+def build_body_model(notify: Callable[[str], None]) -> None:
+    """Build the body model, which processes share, if it is not there yet. notify: called before the long wait.
+
+    Errors: `MissingExtraError` without the extra synth.
+    """
     try:
         import moderngl  # noqa: F401
         from anny.paths import get_anny_cache_path
@@ -131,18 +144,22 @@ def _check(motions: Path, settings: PeopleSettings, backgrounds: Path | None, no
         BodyModel(coarse=True)
 
 
+def use_one_thread() -> None:
+    """Call in a worker process: the workers share the processor among themselves."""
+    import torch
+
+    os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's renderer
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
 _arguments: tuple[Path, PeopleSettings, Path | None]
 _people: RenderedPeople | None = None
 """A worker process's own, as the arguments that they are made with."""
 
 
 def _start_worker(motions: Path, settings: PeopleSettings, backgrounds: Path | None) -> None:
-    import torch
-
-    # One thread each: the workers share the processor among themselves.
-    os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's renderer
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    use_one_thread()
     global _arguments
     _arguments = (motions, settings, backgrounds)
 

@@ -45,6 +45,19 @@ def test_json(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
+def test_a_password_is_nowhere(tmp_path: Path) -> None:
+    job = Job("rtsp://me:s3cret@cam/live", Path("a.npz"), None, PLACE)
+    assert job.source == "rtsp://me:s3cret@cam/live", "it is needed to open the stream"
+    report = make_report([Outcome(job, "done", DONE)], wall_s=6.0, workers=1)
+    file = tmp_path / "report.json"
+    write_report(open_report(file), report)
+    screen = StringIO()
+    Console(file=screen, width=200).print(table(report))
+    for text in (file.read_text(), screen.getvalue(), job.name):
+        assert "s3cret" not in text
+        assert "rtsp://me:***@cam/live" in text
+
+
 def test_table_and_total() -> None:
     report = make_report(OUTCOMES, wall_s=6.0, workers=2)
     screen = StringIO()

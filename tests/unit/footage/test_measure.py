@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rtpose.footage.judge import PEER, comparable, judge_set, mean_over_sets, means_by_set
-from rtpose.footage.measure import People, errors_of, follow, turns
+from rtpose.footage.judge import PEER, Judged, comparable, judge_set, mean_over_sets, means_by_set
+from rtpose.footage.measure import People, errors_of, follow, reliability, turns
 from rtpose.footage.sets import JOINTS, FootageSet, TruthCamera
 from rtpose.skeleton import twin_name
 
@@ -103,6 +103,27 @@ def test_methods_are_judged_on_the_same_frames(footage: FootageSet) -> None:
     assert (both["a"].found, both["b"].found) == (0.5, 1)
     assert PEER in both
     assert np.isnan(both[PEER].mpjpe)
+
+
+def test_what_a_confidence_means() -> None:
+    confidence = np.array([0.95, 0.92, 0.15, 0.15, 0.12, 0.11])
+    apart_m = np.array([0.01, 0.09, 0.2, 0.05, 0.3, 0.101])
+    (low, low_share, low_count), (high, high_share, high_count) = reliability(confidence, apart_m)
+    assert (low, low_share, low_count) == (pytest.approx(0.1325), 0.25, 4)
+    assert (high, high_share, high_count) == (pytest.approx(0.935), 1.0, 2)
+
+
+def test_joints_with_a_confidence_are_collected(footage: FootageSet) -> None:
+    def sure(footage: FootageSet, camera: TruthCamera) -> People:
+        people = exact(footage, camera)
+        return People(people.poses, people.pixels, people.ids, np.full(people.poses.shape[:3], 0.7))
+
+    judged: Judged = {}
+    list(judge_set(footage, {"a": sure, "b": exact}, peer=False, judged=judged))
+    assert set(judged) == {"a"}
+    confidence, apart_m = (np.concatenate(values) for values in zip(*judged["a"], strict=True))
+    assert confidence.shape == (2 * 2 * 12 * 12,)
+    assert apart_m.max() < 1e-9
 
 
 def test_means(footage: FootageSet) -> None:

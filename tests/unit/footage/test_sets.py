@@ -51,6 +51,8 @@ def test_lenses_are_opencvs(footage: FootageSet, tmp_path: Path) -> None:
     [
         ({"K": None}, "lacks K"),
         ({"world12": np.ones((FRAMES, 2, 5, 3))}, "world12 is"),
+        ({"dist": np.zeros((2, 4))}, r"dist is \(2, 4\), expected \(2, 5\)"),
+        ({"seen": np.ones((2, 3), bool)}, "seen is"),
         ({"world12": np.array({"a": 1}, dtype=object)}, "pickled"),
     ],
 )

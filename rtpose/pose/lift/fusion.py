@@ -1,0 +1,215 @@
+"""Runs the lifter `fusion`: 2D joints and the detector's evidence in, metric people in camera space out.
+
+It remembers each person: the last pose, the network's state, and which side is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.errors import ModelError
+from rtpose.geometry import DEFAULT_HEIGHT_M, checked_height, rays_from_pixels
+from rtpose.networks.model_files import sha256_of
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
+from rtpose.networks.pool import NetworkPool
+from rtpose.networks.weights import FOLDER
+from rtpose.pose.lift.fusion_codec import (
+    BODY,
+    COUNT,
+    FEATURES,
+    ROOT,
+    TYPICAL_HEIGHT_M,
+    features,
+    least,
+    recipe_from,
+    upright_views,
+)
+from rtpose.pose.lift.sides import Sides
+from rtpose.skeleton import Skeleton
+from rtpose.types import Camera, Evidence, Float32, Lifted, Person2D
+
+FILE = FOLDER / "fusion.onnx"
+MAX_GAP_S = 0.5
+"""Someone who was not seen for longer is a new person."""
+CLOSE_M = 0.1
+"""What confidence means by close."""
+MEASURED = 0.955
+"""`standing_height` of a person's joints, as a share of their real height: 0.945 on the rendered bodies, 0.97 on a
+measured one. The network's people are 1.70 m tall by that measure."""
+NEAREST_M = 0.3
+"""No root is put nearer to the camera."""
+
+
+@dataclass(slots=True)
+class _Person:
+    t_s: float
+    pose: Float32
+    """(28, 3) of somebody 1.70 m tall, camera axes."""
+    hidden: Float32
+
+
+class FusionLifter:
+    """One network for all people, memory by track id. Not for use from several threads at once."""
+
+    def __init__(
+        self,
+        file: Path = FILE,
+        *,
+        height_m: float = DEFAULT_HEIGHT_M,
+        options: LoadOptions = DEFAULT_OPTIONS,
+        pool: NetworkPool | None = None,
+    ) -> None:
+        """height_m: the standing height of the people. pool: shares the network with others; None: a pool of its own.
+
+        Errors: `ConfigError` for an impossible height; `ModelError` for a file that is damaged or another network.
+        """
+        self.height_m = checked_height(height_m)
+        self.file = file
+        self._network = (pool or NetworkPool()).load(file, options)
+        shapes = dict(self._network.input_shapes)
+        hidden = shapes.get("hidden", ())
+        if shapes != {"features": (-1, FEATURES), "last_pose": (-1, COUNT, 3), "hidden": hidden} or len(hidden) != 3:
+            raise ModelError(f"{file} is no fusion lifter of this version: it has the inputs {shapes}")
+        self._hidden_shape = hidden[1:]
+        self._error_factor = float(self._network.metadata.get("error_factor", "1"))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everybody: another source, or a jump in time."""
+        self._people: dict[int, _Person] = {}
+        self._sides = Sides()
+
+    @property
+    def remembers(self) -> bool:
+        """It smooths over time by itself."""
+        return True
+
+    def lift_people(
+        self, people: Sequence[Person2D], skeleton: Skeleton, camera: Camera, track_ids: Sequence[int], t_s: float
+    ) -> Lifted:
+        """See `rtpose.types.Lifter`. Joints are those of rtpose28. Confidence is the probability that a joint lies
+        within `CLOSE_M` of the truth, relative to the root.
+
+        Hips and shoulders have to be there; other joints may be missing: NaN, or a score of 0.
+        Errors: `ConfigError` for a skeleton without a rule.
+        """
+        count = len(people)
+        if count == 0:
+            nobody = np.zeros((0, COUNT, 3), np.float32)
+            return Lifted(nobody, nobody[:, 0], nobody[..., 0], nobody, nobody[:, 0])
+        given = _Given.of(people, recipe_from(skeleton))
+        self._people = {i: p for i, p in self._people.items() if 0 < t_s - p.t_s <= MAX_GAP_S}
+        for row, track_id in enumerate(track_ids):
+            order, earlier_was_wrong = self._sides.order(track_id, given.keypoints[row, :, :2], t_s)
+            given.reorder(row, order)
+            if earlier_was_wrong:
+                self._people.pop(track_id, None)
+
+        scores = given.keypoints[..., 2]
+        known = np.isfinite(given.keypoints[..., :2]).all(-1) & (scores > 0)
+        pixels = np.where(known[..., None], given.keypoints[..., :2], given.keypoints[:, ROOT : ROOT + 1, :2])
+        rays = rays_from_pixels(pixels, camera)
+        views = upright_views(rays)  # camera = this @ virtual
+        seen = rays @ views
+        plane = seen[..., :2] / np.maximum(seen[..., 2:], np.float32(1e-3))
+        last, hidden, dt_s = self._recall(track_ids, views, t_s)
+        numbers = features(
+            plane, known.astype(np.float32), np.where(known, scores, 0), dt_s, given.own @ views, given.visible,
+            given.own_known,
+        )  # fmt: skip
+        out = self._network.run({"features": numbers.astype(np.float32), "last_pose": last, "hidden": hidden})
+
+        camera_poses = out["pose"] @ views.transpose(0, 2, 1)
+        for row, track_id in enumerate(track_ids):
+            self._people[track_id] = _Person(t_s, camera_poses[row], out["next_hidden"][row])
+        factor = np.float32(MEASURED * self.height_m / TYPICAL_HEIGHT_M)
+        roots = place(out["pose"] * factor, plane, np.where(known, scores + np.float32(0.05), 0))
+        down = out["down"] / np.maximum(np.linalg.norm(out["down"], axis=-1, keepdims=True), 1e-6)
+        return Lifted(
+            poses=(camera_poses * factor).astype(np.float32),
+            roots=np.einsum("pij,pj->pi", views, roots).astype(np.float32),
+            confidence=closeness(np.exp(out["log_error"]) * np.float32(self._error_factor) * factor),
+            keypoints_2d=given.keypoints,
+            down=np.einsum("pij,pj->pi", views, down).astype(np.float32),
+        )
+
+    def _recall(self, track_ids: Sequence[int], views: Float32, t_s: float) -> tuple[Float32, Float32, Float32]:
+        """Last poses in the axes of `views`, states, and seconds since then; all zero for new people."""
+        count = len(track_ids)
+        last = np.zeros((count, COUNT, 3), np.float32)
+        hidden = np.zeros((count, *self._hidden_shape), np.float32)
+        dt_s = np.zeros(count, np.float32)
+        for row, track_id in enumerate(track_ids):
+            if (person := self._people.get(track_id)) is not None:
+                last[row], hidden[row], dt_s[row] = person.pose @ views[row], person.hidden, t_s - person.t_s
+        return last, hidden, dt_s
+
+    def describe(self) -> dict[str, object]:
+        """Name, the file's sha256 and the assumed height."""
+        return {"lifter": "fusion", "lifter_sha256": sha256_of(self.file), "height_m": self.height_m}
+
+
+@dataclass(slots=True)
+class _Given:
+    """What the detector said of P people, joints of rtpose28."""
+
+    keypoints: Float32
+    own: Float32
+    """(P, 28, 3) its network's own 3D, metres, camera axes; 0 without."""
+    visible: Float32
+    own_known: Float32
+    """(P,) 1 with evidence, else 0."""
+
+    @classmethod
+    def of(cls, people: Sequence[Person2D], recipe: Float32) -> _Given:
+        """recipe: (28, J) how rtpose28 is made of the detector's joints."""
+        detected = np.stack([person.keypoints for person in people]).astype(np.float32)
+        shape = (len(people), COUNT)
+        keypoints = np.concatenate([recipe @ detected[..., :2], least(recipe, detected[..., 2])[..., None]], -1)
+        keypoints[:, recipe.sum(1) == 0, :2] = np.nan
+        given = cls(
+            keypoints, np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32), np.zeros(len(people), np.float32)
+        )
+        for row, person in enumerate(people):
+            if person.evidence is not None:
+                given._add(row, person.evidence, recipe)
+        return given
+
+    def _add(self, row: int, evidence: Evidence, recipe: Float32) -> None:
+        self.own[row] = recipe @ np.nan_to_num(evidence.world_m)
+        self.visible[row] = least(recipe, np.nan_to_num(evidence.visibility))
+        self.own_known[row] = 1
+
+    def reorder(self, row: int, order: NDArray[np.intp]) -> None:
+        """Put one person's joints into another order. order: (28,) indices."""
+        for values in (self.keypoints, self.own, self.visible):
+            values[row] = values[row][order]
+
+
+def closeness(scale_m: Float32) -> Float32:
+    """Probability that an error is below `CLOSE_M`, for errors that follow a gamma distribution of shape 3."""
+    x = CLOSE_M / np.maximum(scale_m, 1e-4)
+    return np.asarray(1 - np.exp(-x) * (1 + x + x * x / 2), dtype=np.float32)
+
+
+def place(poses: Float32, plane: Float32, weights: Float32) -> Float32:
+    """Roots (P, 3) from which the poses are seen where they were: least squares over the joints.
+
+    poses: (P, 28, 3) metres relative to the root; plane: (P, 28, 2) on the plane at z = 1; weights: (P, 28).
+    """
+    x, y = plane[..., 0], plane[..., 1]
+    w = weights.astype(np.float64)
+    w[:, BODY:] *= 0.25  # face, feet and hands have many joints
+    rest_x, rest_y = poses[..., 0] - x * poses[..., 2], poses[..., 1] - y * poses[..., 2]
+    # Minimise the sum of w ((rest_x + X - x Z)^2 + (rest_y + Y - y Z)^2) over the root (X, Y, Z).
+    total, mean_x, mean_y = w.sum(-1), (w * x).sum(-1), (w * y).sum(-1)
+    b_x, b_y = (w * rest_x).sum(-1), (w * rest_y).sum(-1)
+    b_z = (w * (x * rest_x + y * rest_y)).sum(-1)
+    spread = (w * (x * x + y * y)).sum(-1) - (mean_x**2 + mean_y**2) / total
+    z = np.maximum((b_z - (mean_x * b_x + mean_y * b_y) / total) / np.maximum(spread, 1e-9), NEAREST_M)
+    return np.stack([(mean_x * z - b_x) / total, (mean_y * z - b_y) / total, z], -1).astype(np.float32)

@@ -1,0 +1,69 @@
+"""Footage made of the built-in clip, whose truth is known, through the real command."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import rtpose
+from footage_files import write_set
+
+from rtpose.assets import SampleTruth, sample_clip
+from rtpose.cli.footage_methods import gather
+from rtpose.footage.sets import JOINTS
+from rtpose.skeleton import H36M17
+from rtpose.types import Person3D
+
+FRAMES = 40
+
+
+def person(track_id: int, x_m: float) -> Person3D:
+    pose = np.full((17, 3), x_m, np.float32)
+    return Person3D(
+        track_id, np.zeros(4, np.float32), np.zeros((17, 3), np.float32), pose, np.zeros(3, np.float32),
+        np.full(17, 0.5, np.float32),
+    )  # fmt: skip
+
+
+def test_frames_without_somebody_stay_empty() -> None:
+    people = gather({1: [person(4, 0.1), person(2, 0.2)], 3: [person(2, 0.3)], 9: [person(5, 0.4)]}, 4, 2)
+    assert people.ids.tolist() == [[-1, -1], [4, 2], [-1, -1], [2, -1]]
+    assert people.poses[3, 0] == pytest.approx(np.full((12, 3), 0.3))
+    assert np.isnan(people.poses[0]).all()
+
+
+@pytest.mark.slow
+def test_the_command_judges_the_whole_program(tmp_path: Path) -> None:
+    truth = SampleTruth.load()
+    joints = truth.joints_3d[:FRAMES, H36M17.indices(*JOINTS)]
+    camera = {
+        "world12": joints, "valid_joints": np.ones(joints.shape[:2], bool), "K": np.eye(3)[None], "R": np.eye(3)[None],
+        "T": np.zeros((1, 3)), "dist": np.zeros((1, 5)),
+    }  # fmt: skip
+    # The peer is the truth itself, a tenth too large.
+    landmarks = np.zeros((1, FRAMES, 33, 3))
+    landmarks[0][:, [24, 26, 28, 23, 25, 27, 11, 13, 15, 12, 14, 16]] = 1.1 * joints
+    folder = write_set(tmp_path / "sample", people=1, mediapipe_world=landmarks, mediapipe_2d=landmarks, **camera)
+    (folder / "cam01.mp4").write_bytes(sample_clip().read_bytes())
+    done = rtpose(
+        "eval", "--footage", folder, "--lifter", "baseline", "--lifter", "svmac", "--peer", "mediapipe",
+        "--json", "errors.json", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "of mediapipe's error" in done.stdout
+    rows = {row["method"]: row for row in json.loads((tmp_path / "errors.json").read_text())}
+    assert set(rows) == {"mediapipe", "baseline", "svmac"}
+    assert rows["mediapipe"]["p_mpjpe"] == pytest.approx(0, abs=1e-3)
+    assert rows["mediapipe"]["scale"] == pytest.approx(1.1)
+    assert 40 < rows["baseline"]["p_mpjpe"] < rows["svmac"]["p_mpjpe"] < 200
+    assert rows["baseline"]["found"] > 0.9
+    assert rows["baseline"]["frames"] == rows["svmac"]["frames"]
+
+
+def test_what_does_not_go_together(tmp_path: Path) -> None:
+    nothing = rtpose("eval", cwd=tmp_path)
+    assert (nothing.returncode, "name a lifter, or a folder by --footage" in nothing.stderr) == (2, True)
+    mixed = rtpose("eval", "svmac", "--peer", "mediapipe", cwd=tmp_path)
+    assert (mixed.returncode, "go with --footage" in mixed.stderr) == (2, True)
+    empty = rtpose("eval", "--footage", tmp_path, cwd=tmp_path)
+    assert (empty.returncode, "holds no footage with truth" in empty.stderr) == (2, True)
