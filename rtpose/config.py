@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +15,7 @@ import msgspec
 import yaml
 
 from rtpose.errors import ConfigError
+from rtpose.printable import printable
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
@@ -113,12 +116,18 @@ def load_settings(
         name, equals, text = override.partition("=")
         if not equals or not name:
             raise ConfigError(f"'{override}' is not a setting: write name=value, for example steps=2000")
-        _put(values, name.split("."), yaml.safe_load(text), override)
+        try:
+            value = _plain(yaml.safe_load(text))
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise ConfigError(f"'{override[:80]}' is no setting: {' '.join(str(error).split())}") from None
+        _put(values, name.split("."), value, override)
     if values.get("smooth") is False:  # YAML 1.1 reads off as false
         values["smooth"] = "off"
     try:
         # strict=False: YAML 1.1 reads 1e-4 as text
         return msgspec.convert(values, kind, strict=False)
+    except UnicodeEncodeError:
+        raise ConfigError((f"{file}: " if file is not None else "") + "a setting is text that is not Unicode") from None
     except msgspec.ValidationError as error:
         where = f"{file}: " if file is not None else ""
         raise ConfigError(where + explained(str(error), kind, values)) from None
@@ -166,10 +175,10 @@ def dump_settings(settings: msgspec.Struct) -> str:
 
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = _plain(yaml.safe_load(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror or error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: also of impossible dates and numbers
         problem = " ".join(str(error).split())
         raise ConfigError(f"{file} is not valid YAML: {problem}") from None
     if values is None:
@@ -177,6 +186,17 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{file} must hold name: value lines")
     return values
+
+
+def _plain(value: Any) -> Any:
+    """YAML's dates as the text that they were. Errors: `ValueError` for numbers that are not finite."""
+    if isinstance(value, dict):
+        return {printable(str(name)): _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not a number that a setting can have")
+    return value.isoformat() if isinstance(value, datetime.date) else value
 
 
 def _put(values: dict[str, Any], path: list[str], value: Any, override: str) -> None:

@@ -187,6 +187,10 @@ class Person2D:
     """None from a detector whose network says nothing about depth."""
 
 
+LEAST_CONFIDENCE = 0.1
+"""A 3D joint below it was not seen: its position is a guess, which is not drawn and no fact for other programs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person3D:
     """One person of a result, in the exchange skeleton `h36m17`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import socket
 from collections import Counter
@@ -13,7 +14,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Literal, Self
 
-from rtpose.capture.images import IMAGE_SUFFIXES, natural_key
+from rtpose.capture.images import IMAGE_SUFFIXES, match_pattern, natural_key
 from rtpose.errors import InputError, OutputError, RtposeError
 from rtpose.outputs.overlay import check_name
 from rtpose.pipeline import Summary
@@ -33,6 +34,8 @@ class Job:
     overlay: Path | None
     folder: Path
     """Base of relative paths; another process or machine may have a different working directory."""
+    fps: float | None = None
+    """Frame rate of an input without times; None: as `open_source` assumes."""
 
     @property
     def name(self) -> str:
@@ -83,7 +86,7 @@ def is_pattern(name: str) -> bool:
     return "://" not in name and glob.has_magic(name) and not os.path.lexists(name)
 
 
-def plan(inputs: Sequence[str], out: Path | None, overlay: Path | None) -> Plan:
+def plan(inputs: Sequence[str], out: Path | None, overlay: Path | None, fps: float | None = None) -> Plan:
     """The jobs of `inputs`, patterns of videos expanded.
 
     A pattern's outputs keep the folders below the part of it without wildcards. A pattern that finds only pictures
@@ -100,7 +103,7 @@ def plan(inputs: Sequence[str], out: Path | None, overlay: Path | None) -> Plan:
     for name, found in expanded:
         for one, stem in [(name, _stem(name))] if found is None else found:
             npz, mp4 = (stem.with_name(stem.name + ending) for ending in (".npz", ".mp4"))
-            jobs.append(Job(one, place(out, npz) or npz, place(overlay, mp4), folder))
+            jobs.append(Job(one, place(out, npz) or npz, place(overlay, mp4), folder, fps))
     return Plan(tuple(jobs), several)
 
 
@@ -116,7 +119,7 @@ def _expand(name: str) -> list[tuple[str, Path]] | None:
     if not is_pattern(name):
         return None
     pattern = Path(name).expanduser()
-    found = [Path(match) for match in glob.glob(str(pattern), recursive=True) if Path(match).is_file()]
+    found = [match for match in match_pattern(pattern) if match.is_file()]
     if not found:
         raise InputError(f"no file matches '{name}': check its folder, or leave the wildcards out")
     if all(file.suffix.lower() in IMAGE_SUFFIXES for file in found):
@@ -214,7 +217,7 @@ class WholeOutputs:
     def __init__(self, job: Job) -> None:
         """Errors: `OutputError` if a folder is missing."""
         mark = f"{socket.gethostname()}-{os.getpid()}.half"
-        self._halves = {file: file.with_name(f".{file.stem}.{mark}{file.suffix}") for file in job.files}
+        self._halves = {file: file.with_name(f"{_half_start(file)}{mark}{file.suffix}") for file in job.files}
         for file in self._halves:
             if not file.parent.is_dir():
                 raise OutputError(
@@ -233,7 +236,7 @@ class WholeOutputs:
         try:
             for file, half in self._halves.items():
                 half.replace(file)
-                for left in file.parent.glob(f".{glob.escape(file.stem)}.*.half{file.suffix}*"):
+                for left in file.parent.glob(f"{glob.escape(_half_start(file))}*.half{glob.escape(file.suffix)}*"):
                     left.unlink(missing_ok=True)  # by a process that died over it
         except OSError as error:
             raise OutputError(f"cannot write {file} ({error.strerror}): choose another place") from None
@@ -241,3 +244,9 @@ class WholeOutputs:
     def __exit__(self, *_: object) -> None:
         for half in self._halves.values():
             half.unlink(missing_ok=True)
+
+
+def _half_start(file: Path) -> str:
+    """How the name of a half begins: with a digest of the whole name, as `cam.left` begins like `cam`, and with only so
+    much of the name that there is room for what follows it."""
+    return f".{file.stem[:20]}.{hashlib.sha256(os.fsencode(file.name)).hexdigest()[:12]}."

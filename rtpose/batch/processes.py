@@ -17,6 +17,7 @@ from queue import SimpleQueue
 
 from rtpose.batch.executors import MOST_DEATHS, OnFrame, StartWork
 from rtpose.batch.jobs import Job, Outcome
+from rtpose.child_processes import safe_path
 from rtpose.errors import RtposeError
 
 END_S = 30.0
@@ -117,7 +118,8 @@ class Processes:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(self._start, theirs), daemon=True)
-        process.start()
+        with safe_path():
+            process.start()
         theirs.close()
         return _Worker(process, ours)
 
@@ -151,7 +153,9 @@ def _bury(worker: _Worker) -> str:
 
 def _serve(start: StartWork, pipe: Connection) -> None:
     """Worker process: receives jobs through the pipe; sends back frames, lines for the user and outcomes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes, but the first one decides
+    for name in ("SIGINT", "SIGHUP"):  # they reach all processes, but the first one decides; Windows has no SIGHUP
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     orders: SimpleQueue[Job | None] = SimpleQueue()
     sending = threading.Lock()
 

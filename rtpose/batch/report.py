@@ -13,6 +13,7 @@ from rich.text import Text
 from rtpose import __version__
 from rtpose.batch.jobs import Outcome, State
 from rtpose.errors import OutputError
+from rtpose.printable import printable
 from rtpose.recordings.output_file import OutputFile
 
 FORMAT = 1
@@ -72,9 +73,9 @@ def _video(outcome: Outcome) -> VideoReport:
     job, summary = outcome.job, outcome.summary
     timed = summary if outcome.state == "done" else None
     return VideoReport(
-        input=job.name,
-        output=str(job.out),
-        overlay=str(job.overlay) if job.overlay else None,
+        input=printable(job.name),
+        output=printable(str(job.out)),
+        overlay=printable(str(job.overlay)) if job.overlay else None,
         state=outcome.state,
         frames=summary.frames if summary else None,
         frames_with_people=summary.frames_with_people if summary else None,
@@ -82,7 +83,7 @@ def _video(outcome: Outcome) -> VideoReport:
         wall_s=timed.wall_s if timed else None,
         fps=timed.fps if timed else None,
         dropped=summary.stats.dropped if summary else {},
-        error=outcome.error,
+        error=printable(outcome.error) if outcome.error else None,
     )
 
 

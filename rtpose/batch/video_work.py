@@ -74,7 +74,7 @@ class VideoWork:
     def do(self, job: Job, on_frame: OnFrame) -> Outcome:
         """See `Work`. Outputs are complete or absent."""
         try:
-            source = open_source(job.source)
+            source = open_source(job.source, fps=job.fps)
         except RtposeError as error:
             return Outcome(job, "failed", error=str(error))
         with closing_on_error(source):
@@ -101,7 +101,7 @@ class VideoWork:
     def do_alone(self, job: Job, on_frame: OnFrame, *, overwrite: bool) -> Summary:
         """Run the only job. Errors are raised; frames done before a stop are kept."""
         job = replace(job, folder=Path())  # names in messages stay as the user wrote them
-        source = open_source(job.source)
+        source = open_source(job.source, fps=job.fps)
         with closing_on_error(source):
             return self._record(self._start(job), source, job, on_frame, overwrite=overwrite)
 

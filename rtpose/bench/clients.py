@@ -3,7 +3,7 @@
 The first line of stdin is the page's address, which may hold a token. Pages acknowledge every pose at once; silent
 clients never read. Rude ones send rubbish, or a picture that repeats its scans as the camera, and come back after they
 were thrown out; each also has `HALF_OPEN` connections that never send a whole request. Prints "ready" when all are
-connected, runs until stdin ends, then prints a `Received` as JSON. It runs beside what it measures, so it does little work.
+connected, runs until stdin ends, then prints a `Received` as JSON. It does little work: it runs beside what it measures.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 import numpy as np
 
+from rtpose.child_processes import PYTHON
 from rtpose.server.protocol import CAMERA, HEADER, HEADER_FIELDS, KIND_CAMERA, KIND_POSES, PROTOCOL_VERSION
 
 _NAMES = [name for name, _, _ in HEADER_FIELDS]
@@ -65,7 +66,7 @@ class Clients:
     def __init__(self, url: str, pages: int, silent: int, rude: int) -> None:
         numbers = map(str, (pages, silent, rude))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rtpose.bench.clients", *numbers],
+            [*PYTHON, "-m", "rtpose.bench.clients", *numbers],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self._process.stdin is not None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,6 +22,7 @@ import psutil
 
 from rtpose.bench import peer_mediapipe
 from rtpose.bench.report import Round, SideFigures, side_figures
+from rtpose.child_processes import PYTHON
 from rtpose.config import RunSettings, load_settings
 from rtpose.errors import ConfigError, RtposeError
 
@@ -62,7 +62,7 @@ def make_side(text: str, clip: Path, peers: Mapping[str, Path]) -> Side:
         python = peer_mediapipe.environment(peers.get(text))
         return Side(text, (str(python), "-I", peer_mediapipe.__file__, "bench"), clip)
     settings = json.dumps(msgspec.to_builtins(parse_settings(text)))
-    return Side(text or "default", (sys.executable, "-m", "rtpose", "bench-worker", settings), clip)
+    return Side(text or "default", (*PYTHON, "-m", "rtpose", "bench-worker", settings), clip)
 
 
 def parse_peers(texts: Sequence[str]) -> dict[str, Path]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rtpose.cli.options import Overwrite
-from rtpose.cli.terminal import warn
+from rtpose.cli.terminal import say, warn
 from rtpose.errors import OutputError
 
 
@@ -30,4 +30,4 @@ def convert(
     if poses.meta.get("cut_off"):
         warn(f"warning: {recording} was cut off; converting the part that is readable")
     for line in export_recording(poses, out, person=person, overwrite=overwrite):
-        print(line)
+        say(line)

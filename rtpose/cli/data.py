@@ -60,7 +60,7 @@ def data_exercises(
 ) -> None:
     """A pack of made-up exercises, gestures and sitting, which motion capture has little of."""
     with needing_train("preparing data"):
-        from rtpose.train.synth.exercise_pack import write_exercise_pack
+        from rtpose.train.lifters.fusion.exercise_pack import write_exercise_pack
 
     with progress_bar(quiet, "clips") as update:
         frames = write_exercise_pack(motions, out, clips, seed=seed, report=lambda done: update(done, clips, ""))

@@ -142,6 +142,13 @@ Send = Annotated[
         "Repeatable.",
     ),
 ]
+Fps = Annotated[
+    float | None,
+    typer.Option(
+        help="Frames a second of pictures and of videos without times; of a camera, the rate to ask for.",
+        show_default="what the source says, else 30",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 DEFAULT_PORT = 8765
 

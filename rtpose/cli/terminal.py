@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from rtpose.errors import MissingExtraError
+from rtpose.printable import printable
 from rtpose.wording import counted
 
 if TYPE_CHECKING:
@@ -29,7 +31,19 @@ debugging = False
 
 def warn(text: str) -> None:
     """Print a line that the user should see, while the work goes on."""
-    print(f"rtpose: {text}", file=sys.stderr, flush=True)
+    print(f"rtpose: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def say(text: str) -> None:
+    """Print a line of a command's answer."""
+    print(printable(text))
+
+
+def accept_all_characters() -> None:
+    """Characters that the console's encoding lacks are printed as escapes, where they would end the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def exit_if_outputs_failed(*summaries: Summary) -> None:
@@ -100,7 +114,7 @@ class StatusLine:
 
     def warn(self, text: str) -> None:
         """Print a line above."""
-        self._console.print(f"rtpose: {text}", markup=False, highlight=False, soft_wrap=True)
+        self._console.print(f"rtpose: {printable(text)}", markup=False, highlight=False, soft_wrap=True)
 
     def result(self, result: Result) -> None:
         """Show the rate and latency up to this result."""
@@ -124,12 +138,12 @@ def progress_bar(quiet: bool, what: str) -> Iterator[Callable[[int, int | None, 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
     )  # fmt: skip
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None, rate="", note="")
+        task = bar.add_task(printable(what), total=None, rate="", note="")
         started = time.monotonic()
 
         def update(done: int, total: int | None, note: str) -> None:
@@ -147,7 +161,7 @@ def https(own: bool, certificate: Path | None, key: Path | None) -> ssl.SSLConte
 
     if certificate is None and key is None:
         file = own_certificate().with_name(CERTIFICATE)
-        print(f"Browsers will warn about the self-signed certificate: {file}", flush=True)
+        say(f"Browsers will warn about the self-signed certificate: {file}")
     return tls_context(certificate, key)
 
 

@@ -15,6 +15,7 @@ from rtpose.cli import terminal
 from rtpose.cli.options import (
     DEFAULT_PORT,
     Browser,
+    Fps,
     Overwrite,
     Port,
     Private,
@@ -24,7 +25,7 @@ from rtpose.cli.options import (
     Viewer,
     with_option_groups,
 )
-from rtpose.cli.terminal import exit_if_outputs_failed, open_page, progress_bar, summary_line, warn
+from rtpose.cli.terminal import exit_if_outputs_failed, open_page, progress_bar, say, summary_line, warn
 from rtpose.errors import ConfigError, InputError
 from rtpose.interrupts import on_signals
 
@@ -64,6 +65,7 @@ def video(
     view: Annotated[bool, typer.Option("--view", help="Show poses on the page while the video is processed.")] = False,
     viewer: Annotated[Viewer | None, typer.Option(help="browser: same as --view. open3d: a native window.")] = None,
     send: Send = None,
+    fps: Fps = None,
     together: Annotated[bool, typer.Option("--together", help="Process all inputs at once, on one page.")] = False,
     overwrite: Overwrite = False,
     run: RunOptions,
@@ -98,7 +100,7 @@ def video(
     viewer = viewer or (Viewer.BROWSER if view else None)
     if (viewer or send) and (workers is not None or cluster is not None):
         raise ConfigError("a viewer or stream shows one video at a time: leave out --workers and --cluster")
-    plan = jobs.plan(inputs, out, overlay)
+    plan = jobs.plan(inputs, out, overlay, fps)
     jobs.check_outputs(plan, overwrite=overwrite)
     with open_streams(send or (), warn, sources=len(plan.jobs) if together else 1):
         pass  # reports a bad address before any work
@@ -160,7 +162,7 @@ def _together(
         streams = stack.enter_context(open_streams(send, warn, sources=len(jobs)))
         sources: list[FrameSource] = []
         for job in jobs:
-            sources.append(open_source(job.source))
+            sources.append(open_source(job.source, fps=job.fps))
             stack.callback(sources[-1].close)
         session = Session(settings, sources=len(jobs), on_notice=warn)
         for source in sources:
@@ -193,7 +195,7 @@ def _together(
         summaries = check_all(run_together(runs, board, session.stop), warn)
     for job, source, summary in zip(jobs, sources, summaries, strict=True):
         if summary.frames:
-            print(f"{source.info.name}: {summary_line(summary, job.out)}")
+            say(f"{source.info.name}: {summary_line(summary, job.out)}")
     exit_if_outputs_failed(*summaries)
     if session.stopped:
         raise typer.Exit(130)
@@ -215,6 +217,8 @@ def _many(
     def keep(outcome: Outcome) -> None:
         outcomes[outcome.job] = outcome
         if outcome.state == "done" and outcome.summary is not None:
+            for line in outcome.summary.stats.notes:  # a worker of a cluster has nobody to tell
+                here.notify(f"warning: {line}")
             _print_summary(outcome.job, outcome.summary)
         elif outcome.error:
             here.notify(outcome.error)
@@ -318,4 +322,4 @@ def _print_summary(job: Job, summary: Summary) -> None:
     if any(lost.values()):
         text = ", ".join(f"{n} {cause}" for cause, n in lost.items() if n)
         warn(f"warning: unreadable frames in {job.name}: {text}; the others are kept")
-    print(summary_line(summary, job.out))
+    say(summary_line(summary, job.out))

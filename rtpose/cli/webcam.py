@@ -13,6 +13,7 @@ from rtpose.cli.live_recording import LiveRecording
 from rtpose.cli.options import (
     DEFAULT_PORT,
     Browser,
+    Fps,
     Host,
     Overwrite,
     Port,
@@ -27,7 +28,7 @@ from rtpose.cli.options import (
     ViewerOption,
     with_option_groups,
 )
-from rtpose.cli.terminal import StatusLine, exit_if_outputs_failed, https, open_page, summary_line, warn
+from rtpose.cli.terminal import StatusLine, exit_if_outputs_failed, https, open_page, say, summary_line, warn
 from rtpose.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def webcam(
         Path | None, typer.Option(help="Also write the camera's video, on the same clock: .mp4, .mkv or .mov.")
     ] = None,
     record_folder: Annotated[Path, typer.Option(help="Folder for recordings started on the page.")] = Path("."),
+    fps: Fps = None,
     overwrite: Overwrite = False,
     send: Send = None,
     run: RunOptions,
@@ -106,7 +108,7 @@ def webcam(
             recording.show_on(server)
         sources: list[FrameSource] = []
         for name in cameras:
-            sources.append(feed if feed is not None and name == "browser" else open_live(name))
+            sources.append(feed if feed is not None and name == "browser" else open_live(name, fps))
             stack.callback(sources[-1].close)  # if the next cannot be opened
         if server is not None:
             open_page(server, browser)
@@ -129,7 +131,7 @@ def webcam(
         # A window is drawn in the main thread.
         summaries = [runs[0]()] if window else check_all(run_together(runs, board, session.stop), line.warn)
     for source, summary, file in zip(sources, summaries, recording.files, strict=True):
-        print((f"{source.info.name}: " if count > 1 else "") + summary_line(summary, file))
+        say((f"{source.info.name}: " if count > 1 else "") + summary_line(summary, file))
     exit_if_outputs_failed(*summaries)
 
 
@@ -140,12 +142,13 @@ def shown(camera: str) -> str:
     return without_password(camera) if "://" in camera else camera
 
 
-def open_live(camera: str) -> FrameSource:
-    """A camera of this machine or a stream. Errors: `InputError`."""
+def open_live(camera: str, fps: float | None = None) -> FrameSource:
+    """A camera of this machine or a stream. fps: the rate to ask of the camera, or of a recording behind a URL that
+    has no times. Errors: `InputError`."""
     from rtpose.capture import open_camera, open_source
 
     if "://" in camera:
-        return open_source(camera)
+        return open_source(camera, fps=fps)
     if Path(camera).is_file():
         raise InputError(f"{camera} is a file, not a camera: rtpose video {camera}")
-    return open_camera(int(camera) if camera.isdigit() else camera)
+    return open_camera(int(camera) if camera.isdigit() else camera, fps=fps)

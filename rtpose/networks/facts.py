@@ -20,7 +20,7 @@ def read_facts(file: Path, metadata: Mapping[str, str], kind: str) -> dict[str, 
     for key, text in metadata.items():
         try:
             facts[key] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             facts[key] = text
     missing = [key for key in ("name", "skeleton", "format", "normalisation") if key not in facts]
     if missing:

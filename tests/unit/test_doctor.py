@@ -15,6 +15,7 @@ from rtpose import doctor
 from rtpose.capture import webcam
 from rtpose.doctor import Line, Speed
 from rtpose.errors import InputError, MissingExtraError, RtposeError
+from rtpose.installation import extra_command
 from rtpose.networks import model_files
 from rtpose.networks.engines import ENGINES_DIR_VARIABLE
 
@@ -82,7 +83,7 @@ def test_backends_there_missing_and_broken(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(doctor, "DEVICES_OF", {"openvino": lambda: "1.2: CPU"})
     there, absent, broken = doctor.check_backends()
     assert there == Line("backend openvino", "ok", "1.2: CPU")
-    assert (absent.state, absent.do) == ("missing", "pip install 'rtpose[tensorrt]'")
+    assert (absent.state, absent.do) == ("missing", extra_command("tensorrt"))
     assert broken.state == "problem"
     assert "libcuda" in broken.found
 
@@ -192,7 +193,7 @@ def test_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("error", "state", "found", "do"),
     [
-        (MissingExtraError("open3d", "the window"), "missing", "not installed", "pip install 'rtpose[open3d]'"),
+        (MissingExtraError("open3d", "the window"), "missing", "not installed", extra_command("open3d")),
         (RtposeError("Open3D needs libusb, which this system lacks: install it"), "problem",
          "Open3D needs libusb, which this system lacks", "install it"),
         (RtposeError("there is no display: use the page"), "missing", "there is no display", "use the page"),

@@ -52,7 +52,7 @@ def test_a_password_is_nowhere(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     write_report(open_report(file), report)
     screen = StringIO()
-    Console(file=screen, width=200).print(table(report))
+    Console(file=screen, width=200).print(report_table(report))
     for text in (file.read_text(), screen.getvalue(), job.name):
         assert "s3cret" not in text
         assert "rtsp://me:***@cam/live" in text
