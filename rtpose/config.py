@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +15,7 @@ import msgspec
 import yaml
 
 from rtpose.errors import ConfigError
+from rtpose.printable import printable
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
@@ -44,14 +47,14 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     detector: str = "blazepose"
     network: str | None = None
     """The size of BlazePose's landmark network: lite, full, heavy, or auto; None: full, which is shipped."""
-    lifter: str = "temporal"
+    lifter: str = "fusion"
     """Name of a shipped lifter, or the path of an .onnx file."""
     cascaded: str | None = None
     """Path of the estimator cascaded's .onnx file; None: the shipped one."""
     backend: str = "openvino"
     """Runtime of the lifter or of cascaded, or auto; the detector always runs on openvino."""
     precision: str = "fp32"
-    """Of all networks: fp32, bf16, fp16, int8, or auto for the fastest engines that were built and accepted."""
+    """For all networks: fp32, bf16, fp16, int8, or auto for the fastest accepted engines."""
     device: str | None = None
     """Where the backend runs (cpu, gpu, npu, cuda); None: its first choice. The detector is on the cpu."""
     persons: Count = 1
@@ -62,7 +65,7 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibration: str | None = None
     """A YAML file with `image_size: [width, height]` and `camera: [fx, fy, cx, cy]`, px; wins over `fov_deg`."""
     smooth: Literal["auto", "one-euro", "root", "off"] = "auto"
-    """root: only the root's place in the room is smoothed. auto: root for a temporal lifter, whose joints are
+    """root: only the root's place in the room is smoothed. auto: root for a lifter with a memory, whose joints are
     smooth by themselves, one-euro for the others."""
     one_euro: OneEuroSettings = OneEuroSettings()
     threads: Count | None = None
@@ -112,20 +115,26 @@ def load_settings(
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals or not name:
-            raise ConfigError(f"'{override}' is no setting: write name=value, for instance steps=2000")
-        _put(values, name.split("."), yaml.safe_load(text), override)
+            raise ConfigError(f"'{override}' is not a setting: write name=value, for example steps=2000")
+        try:
+            value = _plain(yaml.safe_load(text))
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise ConfigError(f"'{override[:80]}' is no setting: {' '.join(str(error).split())}") from None
+        _put(values, name.split("."), value, override)
     if values.get("smooth") is False:  # YAML 1.1 reads off as false
         values["smooth"] = "off"
     try:
         # strict=False: YAML 1.1 reads 1e-4 as text
         return msgspec.convert(values, kind, strict=False)
+    except UnicodeEncodeError:
+        raise ConfigError((f"{file}: " if file is not None else "") + "a setting is text that is not Unicode") from None
     except msgspec.ValidationError as error:
         where = f"{file}: " if file is not None else ""
         raise ConfigError(where + explained(str(error), kind, values)) from None
 
 
 def explained(problem: str, kind: type[msgspec.Struct], values: Any) -> str:
-    """What msgspec found wrong with `values` (e.g. "Expected `int` >= 1 - at `$.persons`") in the user's words."""
+    """A msgspec error about `values` (e.g. "Expected `int` >= 1 - at `$.persons`") reworded for users."""
     what, _, place = problem.partition(" - at `$")
     steps = re.findall(r"[^.\[\]]+", place.rstrip("`"))
     name = ".".join(steps)
@@ -141,13 +150,13 @@ def explained(problem: str, kind: type[msgspec.Struct], values: Any) -> str:
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else value
     if what.startswith("Invalid enum value") and field is not None:
-        return f"{name}: '{value}' is not possible, choose one of {', '.join(map(str, get_args(field.type)))}"
+        return f"{name}: '{value}' is not allowed: choose one of {', '.join(map(str, get_args(field.type)))}"
     expected = re.sub(r"^Expected |, got .*$", "", what)
     expected = re.sub(r"`([^`]*)`", lambda found: " or ".join(map(_in_words, found[1].split(" | "))), expected)
     expected = re.sub(r">= (\S+)", r"of \1 or more", expected)
     for sign, words in (("<=", "up to"), (">", "above"), ("<", "below")):
         expected = expected.replace(sign, words)
-    return f"{name or 'the settings'}: {value!r} is not possible, give {expected}"
+    return f"{name or 'the settings'}: {value!r} is not allowed: give {expected}"
 
 
 def _in_words(type_name: str) -> str:
@@ -166,17 +175,28 @@ def dump_settings(settings: msgspec.Struct) -> str:
 
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = _plain(yaml.safe_load(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror or error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: also of impossible dates and numbers
         problem = " ".join(str(error).split())
-        raise ConfigError(f"{file} is no valid YAML: {problem}") from None
+        raise ConfigError(f"{file} is not valid YAML: {problem}") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise ConfigError(f"{file} must hold name: value lines")
     return values
+
+
+def _plain(value: Any) -> Any:
+    """YAML's dates as the text that they were. Errors: `ValueError` for numbers that are not finite."""
+    if isinstance(value, dict):
+        return {printable(str(name)): _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not a number that a setting can have")
+    return value.isoformat() if isinstance(value, datetime.date) else value
 
 
 def _put(values: dict[str, Any], path: list[str], value: Any, override: str) -> None:

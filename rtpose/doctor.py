@@ -1,4 +1,4 @@
-"""`rtpose doctor`: checks an installation. What works, what is missing, and what to do about it.
+"""`rtpose doctor`: checks an installation and says what works, what is missing, and what to do about it.
 
 Nothing is installed, downloaded or changed. A part that is missing or broken is a line like any other.
 """
@@ -38,10 +38,10 @@ class Line(msgspec.Struct, frozen=True):
 
     what: str
     state: State
-    """missing: rtpose works, but not what needs this part. problem: the part is there and does not work."""
+    """missing: rtpose works except for what needs this part. problem: the part is present but does not work."""
     found: str
     do: str = ""
-    """What to do about it, unless it is ok."""
+    """What to do about it; empty if ok."""
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -69,13 +69,13 @@ def examine(checks: Iterable[tuple[str, Check]]) -> Iterator[Line]:
         try:
             yield from check()
         except RtposeError as error:
-            yield Line(what, "problem", str(error), "see what it says")
-        except Exception as error:  # the seam: whatever is broken, the other checks go on
+            yield Line(what, "problem", str(error), "follow the message")
+        except Exception as error:  # the seam: whatever breaks, the other checks still run
             yield Line(what, "problem", f"{type(error).__name__}: {error}", "please report this as a bug")
 
 
 def all_checks(port: int, benchmark: Callable[[float], Speed] | None = None) -> list[tuple[str, Check]]:
-    """The checks of `rtpose doctor`. benchmark: runs the built-in clip for so many seconds; None: `run_sample`."""
+    """The checks of `rtpose doctor`. benchmark: runs the built-in clip for the given seconds; None: `run_sample`."""
     return [
         ("system", check_system),
         ("cameras", check_cameras),
@@ -101,7 +101,7 @@ def check_system() -> Iterator[Line]:
 
 
 def check_cameras() -> Iterator[Line]:
-    """Every camera, whether it may be used, and its modes. Opens each briefly."""
+    """Each camera, its modes, and whether it can be used. Opens each briefly."""
     from rtpose.capture import list_cameras
     from rtpose.capture.webcam import camera_modes
 
@@ -134,11 +134,9 @@ def check_backends() -> Iterator[Line]:
         except MissingExtraError as error:
             yield Line(what, "missing", "not installed", str(error).partition(": ")[2])
         except RtposeError as error:
-            yield Line(what, "problem", str(error), "see what it says")
+            yield Line(what, "problem", str(error), "follow the message")
         except Exception as error:  # a broken installation or driver fails in its own ways
-            yield Line(
-                what, "problem", f"{type(error).__name__}: {error}", "install it again, or choose another --backend"
-            )
+            yield Line(what, "problem", f"{type(error).__name__}: {error}", "reinstall it, or choose another --backend")
 
 
 def check_streams() -> Iterator[Line]:
@@ -158,21 +156,21 @@ def check_streams() -> Iterator[Line]:
 def check_cache() -> Iterator[Line]:
     """The folder of downloaded files: whether it can be read and written."""
     folder = model_files.cache_dir()
-    do = f"give yourself the rights, or set {model_files.CACHE_DIR_VARIABLE} to another folder"
+    do = f"change its permissions, or set {model_files.CACHE_DIR_VARIABLE} to another folder"
     if not folder.exists():
         parent = next(parent for parent in folder.absolute().parents if parent.exists())
         if os.access(parent, os.W_OK | os.X_OK):
-            yield Line("cache", "ok", f"{folder}, not made yet")
+            yield Line("cache", "ok", f"{folder}, not created yet")
         else:
-            yield Line("cache", "problem", f"{folder} cannot be made: {parent} may not be written", do)
+            yield Line("cache", "problem", f"{folder} cannot be created: {parent} is not writable", do)
     elif not folder.is_dir():
         yield Line(
             "cache", "problem", f"{folder} is not a folder", f"move it away, or set {model_files.CACHE_DIR_VARIABLE}"
         )
     elif not os.access(folder, os.R_OK | os.X_OK):
-        yield Line("cache", "problem", f"{folder} may not be read", do)
+        yield Line("cache", "problem", f"{folder} is not readable", do)
     elif not os.access(folder, os.W_OK):
-        yield Line("cache", "problem", f"{folder} may not be written", do)
+        yield Line("cache", "problem", f"{folder} is not writable", do)
     else:
         yield Line("cache", "ok", str(folder))
 
@@ -187,12 +185,14 @@ def check_model_files() -> Iterator[Line]:
                 yield Line(status.file.name, "ok", status.file.purpose)
             else:
                 missing = status.state == "missing" and status.file.archive is not None
-                do = f"run `rtpose models pull {detector}`" + (" (its first use does so too)" if missing else "")
+                do = f"run `rtpose models pull {detector}`" + (
+                    " (or just use it: the first use downloads it)" if missing else ""
+                )
                 yield Line(
                     status.file.name,
                     "missing" if missing else "problem",
                     f"{status.state} ({status.file.purpose})",
-                    "install rtpose again" if status.file.archive is None else do,
+                    "reinstall rtpose" if status.file.archive is None else do,
                 )
     for name, shipped in (
         ("lifters", shipped_lifters()),
@@ -205,7 +205,7 @@ def check_model_files() -> Iterator[Line]:
 
 
 def check_engines() -> Iterator[Line]:
-    """Built engines; without any, networks run in fp32 from their own files."""
+    """Built engines. Without any, networks run in fp32."""
     from rtpose.networks.engines import engines_dir
 
     folder = engines_dir()
@@ -218,7 +218,7 @@ def check_engines() -> Iterator[Line]:
             report = json.loads(file.read_text(encoding="utf-8"))
             accepted, reason = bool(report["accepted"]), str(report["reason"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            yield Line(what, "problem", f"its report cannot be read: {error}", "build it again: `rtpose export --all`")
+            yield Line(what, "problem", f"its report cannot be read: {error}", "rebuild it: `rtpose export --all`")
         else:
             yield Line(what, "ok", reason if accepted else f"refused, fp32 runs instead: {reason}")
 
@@ -254,7 +254,7 @@ def check_browser() -> Iterator[Line]:
     try:
         webbrowser.get()
     except webbrowser.Error:
-        yield Line("browser", "missing", "none can be opened from here", "open the printed address by hand")
+        yield Line("browser", "missing", "cannot be opened from here", "open the printed address yourself")
     else:
         yield Line("browser", "ok", "can be opened")
 
@@ -276,7 +276,7 @@ def check_window() -> Iterator[Line]:
 
 
 def check_speed(benchmark: Callable[[float], Speed]) -> Iterator[Line]:
-    """A few seconds of real work."""
+    """Measure speed over a few seconds of real work."""
     import psutil
 
     load = psutil.getloadavg()[0]
@@ -289,7 +289,7 @@ def check_speed(benchmark: Callable[[float], Speed]) -> Iterator[Line]:
 
 
 def run_sample(seconds: float) -> Speed:
-    """The whole program on the built-in clip, over and over, for so long."""
+    """Run the whole program on the built-in clip, repeatedly, for this long."""
     from rtpose.assets import sample_clip
     from rtpose.capture import open_source
     from rtpose.session import Session
@@ -309,11 +309,11 @@ def run_sample(seconds: float) -> Speed:
     return Speed(frames, time.monotonic() - begin, time.process_time() - begin_cpu)
 
 
-def table(lines: Iterable[Line]) -> Table:
-    """For people."""
+def health_table(lines: Iterable[Line]) -> Table:
+    """The checks as a table."""
     shown = Table("what", "state", "found", "what to do")
     for line in lines:
-        # As Text: what was found may hold brackets, which rich would read as markup.
+        # As Text: findings may contain brackets, which rich would read as markup.
         shown.add_row(Text(line.what), Text(line.state, MARKS[line.state]), Text(line.found), Text(line.do))
     return shown
 

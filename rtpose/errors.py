@@ -5,6 +5,8 @@ Every message says what is wrong and what to do next. Anything that is not an `R
 
 from __future__ import annotations
 
+from rtpose.installation import extra_command
+
 
 class RtposeError(Exception):
     """Base of all errors that are shown without a traceback."""
@@ -35,5 +37,5 @@ class MissingExtraError(RtposeError):
 
     def __init__(self, extra: str, purpose: str) -> None:
         """`extra`: its name in pyproject.toml; `purpose`: what it is needed for, e.g. "training"."""
-        super().__init__(f"{purpose} needs the extra '{extra}': pip install 'rtpose[{extra}]'")
+        super().__init__(f"{purpose} needs the extra '{extra}': {extra_command(extra)}")
         self.extra = extra

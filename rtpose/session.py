@@ -24,6 +24,7 @@ from rtpose.interrupts import on_signals
 from rtpose.pipeline import Pipeline, Summary
 from rtpose.pose.estimators import open_estimators
 from rtpose.pose.smooth import NoSmoother, OneEuroSmoother
+from rtpose.printable import printable
 from rtpose.types import Camera, Estimator, FrameSource, Result, Sink, Smoother, SourceInfo
 
 if TYPE_CHECKING:
@@ -94,23 +95,24 @@ class Session:
     @contextmanager
     def serve(
         self, *, source: str, port: int, host: str = "127.0.0.1", token: str | None = None,
+        private: bool = False,
         on_drawn: Callable[[int], None] = lambda frame_id: None, on_record: Callable[[bool], None] | None = None,
         camera: CameraFeed | None = None, tls: ssl.SSLContext | None = None,
     ) -> Iterator[PoseServer]:  # fmt: skip
         """The page, while the block lasts. source: the name to show. on_record: called when a page wants a recording
-        begun or ended; None: pages may not. on_drawn, camera, tls: see `PoseServer`."""
+        begun or ended; None: pages may not. token, private, on_drawn, camera, tls: see `PoseServer`."""
         from rtpose.server.protocol import hello
         from rtpose.server.server import PoseServer
         from rtpose.skeleton import H36M17
 
         greeting = hello(
-            server_version=__version__, skeleton=H36M17, sources=[(source, (0, 0))], live=True,
+            server_version=__version__, skeleton=H36M17, sources=[(printable(source), (0, 0))], live=True,
             estimator=str(self.estimators[0].describe()["estimator"]), assumptions=self.assumptions,
             server_ns=time.monotonic_ns(), can_record=on_record is not None, takes_camera=camera is not None,
         )  # fmt: skip
         server = PoseServer(
-            hello=greeting, host=host, port=port, token=token, on_drawn=on_drawn,
-            on_record=on_record or (lambda wanted: None), camera=camera, tls=tls,
+            hello=greeting, host=host, port=port, token=token, private=private, on_drawn=on_drawn,
+            on_record=on_record, camera=camera, tls=tls,
         )  # fmt: skip
         with started(server):
             yield server
@@ -146,6 +148,8 @@ class Session:
 
         def pass_on(result: Result) -> None:
             shown.size(number, result.frame.size)
+            if source.info.live:
+                self._pass_notes_on(source)
             on_result(result)
 
         def report(error: Exception) -> None:
@@ -165,6 +169,7 @@ class Session:
             pipeline.stop()
         with on_signals(self.stop):
             summary = window.beside(pipeline.run, self.stop) if window else pipeline.run()
+        self._pass_notes_on(source)
         if not real_time:
             shown.end(number)
         return summary
@@ -200,6 +205,10 @@ class Session:
             raise InputError(f"{shown} has no readable frame: nothing is written")
         return summary
 
+    def _pass_notes_on(self, source: FrameSource) -> None:
+        for line in list(source.stats.notes):
+            self.notify(f"warning: {line}")
+
     def _meta(self, source: FrameSource) -> dict[str, Any]:
         smoothing: dict[str, Any] = {"name": self.smooth}
         if self.smooth != "off":
@@ -225,7 +234,7 @@ class SourceBoard:
         on_trouble: Callable[[str], None] = lambda text: None,
     ) -> None:
         """on_trouble: gets a line when a source gets into trouble."""
-        self._names = [info.name for info in infos]
+        self._names = [printable(info.name) for info in infos]
         self._sizes = [info.size for info in infos]
         self._states = ["ok"] * len(infos)
         self._failures: list[str] = []
@@ -344,6 +353,9 @@ def camera_of(settings: RunSettings) -> tuple[Callable[[tuple[int, int]], Camera
 
         def calibrated(size: tuple[int, int]) -> Camera:
             if abs(size[0] * height - size[1] * width) > 0.02 * size[0] * height:
+                if abs(size[0] * width - size[1] * height) <= 0.02 * size[0] * width:  # the camera was turned
+                    # Either way round: the size does not say which, so the axis is put in the middle.
+                    return Camera(fy * size[0] / height, fx * size[1] / width, size[0] / 2, size[1] / 2)
                 raise InputError(
                     f"{settings.calibration} is for pictures of {width}x{height}, these are {size[0]}x{size[1]}: "
                     "another shape, so another camera or setting"

@@ -187,6 +187,10 @@ class Person2D:
     """None from a detector whose network says nothing about depth."""
 
 
+LEAST_CONFIDENCE = 0.1
+"""A 3D joint below it was not seen: its position is a guess, which is not drawn and no fact for other programs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person3D:
     """One person of a result, in the exchange skeleton `h36m17`."""
@@ -252,7 +256,7 @@ class Lifted:
     keypoints_2d: Float32
     """(P, J, 3) x px, y px, score: the detector's joints as the lifter understood them, left and right put right."""
     down: Float32 | None = None
-    """(P, 3) unit vectors: where gravity points, as each person's pose shows it. None: the lifter does not say."""
+    """(P, 3) unit vectors: where gravity points, as far as each pose shows it. None: the lifter does not say."""
 
 
 class Lifter(Protocol):

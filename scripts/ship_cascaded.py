@@ -38,7 +38,7 @@ LEARNED = {
     "other layers did from nothing; the rest of it is unchanged.",
     "all": "trained on real pictures; they learned on from there, on rendered people, as all other layers did from nothing.",
 }
-"""What became of the trunk, by `trunk_learns`."""
+"""How the trunk was trained, by `trunk_learns`."""
 
 
 def main() -> None:

@@ -1,1 +1,1 @@
-"""Many videos: what is to be done (`jobs`), who does it (here, processes, a Ray cluster), and what came of it."""
+"""Many videos: the jobs, the executors (this process, several processes, a Ray cluster), and the report."""

@@ -1,4 +1,4 @@
-"""What does the jobs: one interface for this process, several processes and a cluster."""
+"""Executors run jobs: one interface for this process, several processes and a cluster."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rtpose.batch.jobs import Job, Outcome
 OnFrame = Callable[[Job, int, int | None], None]
 """Called with a job, the number of frames done, and how many it has (None: unknown)."""
 MOST_DEATHS = 3
-"""A job has failed when this many workers died on it: it would kill the others as well."""
+"""A job fails once this many workers have died on it; it would probably kill the others too."""
 
 
 class Work(Protocol):
-    """Does one job after the other, with networks that are loaded once."""
+    """Runs one job after another; loads the networks once."""
 
     def do(self, job: Job, on_frame: OnFrame) -> Outcome:
-        """The outcome holds the error of this job. Errors: `RtposeError` if no job can be done at all."""
+        """Run a job. The outcome holds its error. Errors: `RtposeError` if no job can run at all."""
         ...
 
     def stop(self) -> None:
@@ -26,26 +26,26 @@ class Work(Protocol):
 
 
 StartWork = Callable[[Callable[[str], None]], Work]
-"""Makes the work in the process that does it; can be pickled. Its argument gets each line that the user should see."""
+"""Creates the work in the process that runs it; picklable. Its argument receives each line for the user."""
 
 
 class Executor(Protocol):
-    """Does all jobs. A job's files are the same, byte for byte, in every executor."""
+    """Runs all jobs. Every executor writes the same files, byte for byte."""
 
     def run(self, jobs: Sequence[Job], on_frame: OnFrame) -> Iterator[Outcome]:
-        """Outcomes as they come. After `stop`, jobs that were not finished have none or are "stopped".
+        """Yield outcomes as jobs finish. After `stop`, unfinished jobs have no outcome or are "stopped".
 
-        Errors: `RtposeError` if no job can be done at all.
+        Errors: `RtposeError` if no job can run at all.
         """
         ...
 
     def stop(self) -> None:
-        """Finish nothing more. May be called from a signal handler."""
+        """Stop all jobs. May be called from a signal handler."""
         ...
 
 
 class Here:
-    """One job after the other, in this process."""
+    """Runs one job after another, in this process."""
 
     def __init__(self, work: Work) -> None:
         self._work = work

@@ -1,8 +1,9 @@
-"""What `rtpose video` has to do: inputs, patterns of them, and where each one's results go."""
+"""The jobs of `rtpose video`: inputs, patterns of inputs, and where each result goes."""
 
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import socket
 from collections import Counter
@@ -13,7 +14,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Literal, Self
 
-from rtpose.capture.images import IMAGE_SUFFIXES, natural_key
+from rtpose.capture.images import IMAGE_SUFFIXES, match_pattern, natural_key
 from rtpose.errors import InputError, OutputError, RtposeError
 from rtpose.outputs.overlay import check_name
 from rtpose.pipeline import Summary
@@ -27,19 +28,28 @@ State = Literal["done", "skipped", "failed", "stopped"]
 class Job:
     """One input and where its results go, as the user would write them."""
 
-    name: str
-    """Path, pattern of pictures or URL."""
+    given: str
+    """Path, pattern of pictures or URL; a URL may hold a password."""
     out: Path
     overlay: Path | None
     folder: Path
-    """What relative paths start from: another process or machine stands elsewhere."""
+    """Base of relative paths; another process or machine may have a different working directory."""
+    fps: float | None = None
+    """Frame rate of an input without times; None: as `open_source` assumes."""
+
+    @property
+    def name(self) -> str:
+        """`given` without a password, for messages, reports and files."""
+        from rtpose.capture.streams import without_password
+
+        return without_password(self.given) if "://" in self.given else self.given
 
     @property
     def source(self) -> str:
-        """`name` for `open_source`, wherever that is called."""
-        if "://" in self.name:
-            return self.name
-        name = Path(self.name).expanduser()
+        """`given` made absolute, for `open_source` in any process."""
+        if "://" in self.given:
+            return self.given
+        name = Path(self.given).expanduser()
         if is_pattern(str(name)):
             return os.path.join(glob.escape(str(self.folder)), name)
         return str(self.folder / name)
@@ -52,13 +62,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a job."""
+    """The outcome of a job."""
 
     job: Job
     state: State
-    """skipped: its outputs were there. stopped: not finished, because the run was ended."""
+    """skipped: its outputs already existed. stopped: not finished, because the run was stopped."""
     summary: Summary | None = None
-    """Of skipped ones what their files tell; None where nothing was computed."""
+    """For a skipped job, read from its files; None if nothing was computed."""
     error: str | None = None
 
 
@@ -72,11 +82,11 @@ class Plan:
 
 
 def is_pattern(name: str) -> bool:
-    """Whether a name holds wildcards and is no file that is really called so."""
+    """Whether a name contains wildcards and no file has literally that name."""
     return "://" not in name and glob.has_magic(name) and not os.path.lexists(name)
 
 
-def plan(inputs: Sequence[str], out: Path | None, overlay: Path | None) -> Plan:
+def plan(inputs: Sequence[str], out: Path | None, overlay: Path | None, fps: float | None = None) -> Plan:
     """The jobs of `inputs`, patterns of videos expanded.
 
     A pattern's outputs keep the folders below the part of it without wildcards. A pattern that finds only pictures
@@ -93,7 +103,7 @@ def plan(inputs: Sequence[str], out: Path | None, overlay: Path | None) -> Plan:
     for name, found in expanded:
         for one, stem in [(name, _stem(name))] if found is None else found:
             npz, mp4 = (stem.with_name(stem.name + ending) for ending in (".npz", ".mp4"))
-            jobs.append(Job(one, place(out, npz) or npz, place(overlay, mp4), folder))
+            jobs.append(Job(one, place(out, npz) or npz, place(overlay, mp4), folder, fps))
     return Plan(tuple(jobs), several)
 
 
@@ -105,11 +115,11 @@ def _stem(name: str) -> Path:
 
 
 def _expand(name: str) -> list[tuple[str, Path]] | None:
-    """The files that a pattern matches, each with the name of its outputs less the ending; None for a plain input."""
+    """The files that a pattern matches, each with its output name without suffix; None for a plain input."""
     if not is_pattern(name):
         return None
     pattern = Path(name).expanduser()
-    found = [Path(match) for match in glob.glob(str(pattern), recursive=True) if Path(match).is_file()]
+    found = [match for match in match_pattern(pattern) if match.is_file()]
     if not found:
         raise InputError(f"no file matches '{name}': check its folder, or leave the wildcards out")
     if all(file.suffix.lower() in IMAGE_SUFFIXES for file in found):
@@ -124,9 +134,9 @@ def _expand(name: str) -> list[tuple[str, Path]] | None:
 
 
 def check_outputs(plan: Plan, *, overwrite: bool) -> None:
-    """Everything that can be wrong with the outputs is said before any work, and nothing is written.
+    """Report every problem with the outputs before any work. Writes nothing.
 
-    Of several, outputs that exist are no error: see `done_before`.
+    With several inputs, existing outputs are not an error: see `done_before`.
     """
     inputs = {Path(job.name).resolve() for job in plan.jobs}
     taken: set[Path] = set()
@@ -155,7 +165,7 @@ def check_outputs(plan: Plan, *, overwrite: bool) -> None:
 
 
 def _check_folder(file: Path) -> None:
-    """Whether `file` could be written, the folders above it made if need be."""
+    """Check that `file` could be written, including any parent folders to create."""
     missing = file
     while not missing.parent.exists():
         missing = missing.parent
@@ -163,7 +173,7 @@ def _check_folder(file: Path) -> None:
 
 
 def done_before(job: Job) -> Outcome | None:
-    """What an earlier run left of a job that it finished; None if there is something to do.
+    """The outcome of a job that an earlier run finished; None if it still has to run.
 
     Outputs get their names when they are whole, so one that is there is done. A foreign file in its place is an error.
     """
@@ -207,7 +217,7 @@ class WholeOutputs:
     def __init__(self, job: Job) -> None:
         """Errors: `OutputError` if a folder is missing."""
         mark = f"{socket.gethostname()}-{os.getpid()}.half"
-        self._halves = {file: file.with_name(f".{file.stem}.{mark}{file.suffix}") for file in job.files}
+        self._halves = {file: file.with_name(f"{_half_start(file)}{mark}{file.suffix}") for file in job.files}
         for file in self._halves:
             if not file.parent.is_dir():
                 raise OutputError(
@@ -226,7 +236,7 @@ class WholeOutputs:
         try:
             for file, half in self._halves.items():
                 half.replace(file)
-                for left in file.parent.glob(f".{glob.escape(file.stem)}.*.half{file.suffix}*"):
+                for left in file.parent.glob(f"{glob.escape(_half_start(file))}*.half{glob.escape(file.suffix)}*"):
                     left.unlink(missing_ok=True)  # by a process that died over it
         except OSError as error:
             raise OutputError(f"cannot write {file} ({error.strerror}): choose another place") from None
@@ -234,3 +244,9 @@ class WholeOutputs:
     def __exit__(self, *_: object) -> None:
         for half in self._halves.values():
             half.unlink(missing_ok=True)
+
+
+def _half_start(file: Path) -> str:
+    """How the name of a half begins: with a digest of the whole name, as `cam.left` begins like `cam`, and with only so
+    much of the name that there is room for what follows it."""
+    return f".{file.stem[:20]}.{hashlib.sha256(os.fsencode(file.name)).hexdigest()[:12]}."

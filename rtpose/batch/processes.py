@@ -17,16 +17,17 @@ from queue import SimpleQueue
 
 from rtpose.batch.executors import MOST_DEATHS, OnFrame, StartWork
 from rtpose.batch.jobs import Job, Outcome
+from rtpose.child_processes import safe_path
 from rtpose.errors import RtposeError
 
 END_S = 30.0
-"""A process that has not ended so long after it was asked to is killed."""
+"""A process that has not exited this long after being asked to is killed."""
 MOST_IN_A_ROW = 4 * MOST_DEATHS
-"""So many deaths without a finished job between them are not the fault of a job."""
+"""This many deaths in a row, with no job finished in between, are not the fault of a job."""
 
 
 def threads_each(workers: int) -> int:
-    """Inference threads of each process: together they fill the processor once."""
+    """Inference threads for each process, so that together they use each core once."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return max(1, cores // workers)
 
@@ -39,7 +40,7 @@ class _Worker:
 
 
 class Processes:
-    """Each process gets its next job when it is free. If one dies, another does its job: nothing is lost."""
+    """Each process gets its next job when it is free. If one dies, another repeats its job: nothing is lost."""
 
     def __init__(self, start: StartWork, count: int, on_notice: Callable[[str], None]) -> None:
         """count: most processes. on_notice: gets each line that the user should see, also those of the processes."""
@@ -101,15 +102,15 @@ class Processes:
                 _bury(worker)
 
     def _died(self, job: Job, how: str, waiting: deque[Job]) -> Iterator[Outcome]:
-        """A process died on a job, which is started again or has failed. Errors: `RtposeError` if all of them die."""
+        """Handle the death of a process: retry or fail its job. Errors: `RtposeError` if every process dies."""
         self._deaths[job] += 1
         self._in_a_row += 1
         if self._in_a_row == MOST_IN_A_ROW:
-            raise RtposeError(f"{self._in_a_row} processes died one after the other ({how}): try fewer --workers")
+            raise RtposeError(f"{self._in_a_row} processes died in a row ({how}): try fewer --workers")
         if self._deaths[job] == MOST_DEATHS:
             yield Outcome(job, "failed", error=f"{job.name}: {MOST_DEATHS} processes died on it, {how}")
         else:
-            self._on_notice(f"a process died on {job.name} ({how}): another one starts it again")
+            self._on_notice(f"a process died on {job.name} ({how}): another one retries it")
             waiting.appendleft(job)
 
     def _begin(self) -> _Worker:
@@ -117,13 +118,14 @@ class Processes:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(self._start, theirs), daemon=True)
-        process.start()
+        with safe_path():
+            process.start()
         theirs.close()
         return _Worker(process, ours)
 
 
 def _give(worker: _Worker, waiting: deque[Job]) -> None:
-    """The next job, if there is one. A dead worker is noticed when its answer is read."""
+    """Give the worker its next job, if any. A dead worker is noticed when its answer is read."""
     worker.job = waiting.popleft() if waiting else None
     if worker.job:
         with suppress(OSError):
@@ -131,13 +133,13 @@ def _give(worker: _Worker, waiting: deque[Job]) -> None:
 
 
 def _end(worker: _Worker) -> None:
-    """Ask the worker to end, whatever it is doing."""
+    """Ask the worker to exit, whatever it is doing."""
     with suppress(OSError):
         worker.pipe.send(None)
 
 
 def _bury(worker: _Worker) -> str:
-    """Wait for its end. Returns the cause."""
+    """Wait for the worker to exit, killing it if it does not. Returns the cause of death."""
     worker.process.join(END_S)
     if worker.process.exitcode is None:
         worker.process.kill()
@@ -150,8 +152,10 @@ def _bury(worker: _Worker) -> str:
 
 
 def _serve(start: StartWork, pipe: Connection) -> None:
-    """A worker: jobs come through the pipe; frames, lines for the user and outcomes go back."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes, but the first one decides
+    """Worker process: receives jobs through the pipe; sends back frames, lines for the user and outcomes."""
+    for name in ("SIGINT", "SIGHUP"):  # they reach all processes, but the first one decides; Windows has no SIGHUP
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     orders: SimpleQueue[Job | None] = SimpleQueue()
     sending = threading.Lock()
 

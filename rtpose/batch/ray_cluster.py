@@ -90,7 +90,7 @@ class RayCluster:
         except ray.exceptions.RayTaskError as error:
             said = str(error).strip().splitlines()[-1]
             raise RtposeError(
-                f"a worker of the cluster cannot do it ({said}): install rtpose {__version__} on all its machines"
+                f"a worker of the cluster cannot run rtpose ({said}): install rtpose {__version__} on all its machines"
             ) from None
         except ray.exceptions.RayError as error:
             said = str(error).strip().splitlines()[0]
@@ -101,7 +101,7 @@ class RayCluster:
         return answer
 
     def _finish(self, running: dict[Any, Job]) -> Iterator[Outcome]:
-        """End what runs. Jobs that finish meanwhile count."""
+        """Cancel running jobs. Jobs that finish meanwhile count."""
         for reference in running:
             self._ray.cancel(reference)
         done, _ = self._ray.wait(list(running), num_returns=len(running), timeout=END_S) if running else ([], [])
@@ -114,15 +114,15 @@ class RayCluster:
 
 @functools.lru_cache(maxsize=1)
 def _work(start: StartWork) -> Work:
-    """One for each worker, as long as it lives: it holds the networks."""
+    """One for each worker, for its lifetime: it holds the networks."""
     return start(lambda line: None)  # nobody reads what a worker of the cluster prints
 
 
 def _do(start: StartWork, job: Job, version: str) -> Outcome | str:
-    """A job, on a worker; a text if no job can be done."""
+    """Run a job on a worker. Returns a text if no job can run there."""
     here = socket.gethostname()
     if version != __version__:
-        return f"rtpose {__version__} is on {here}, {version} where this was started: install the same on all machines"
+        return f"{here} has rtpose {__version__}, the main machine {version}: install the same on all machines"
     try:
         outcome = _work(start).do(job, lambda job, done, total: None)
     except RtposeError as error:

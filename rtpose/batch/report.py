@@ -1,4 +1,4 @@
-"""What came of many videos: a table for people, JSON for programs."""
+"""The report on many videos: a table for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.text import Text
 from rtpose import __version__
 from rtpose.batch.jobs import Outcome, State
 from rtpose.errors import OutputError
+from rtpose.printable import printable
 from rtpose.recordings.output_file import OutputFile
 
 FORMAT = 1
@@ -27,12 +28,12 @@ class VideoReport(msgspec.Struct, frozen=True):
     overlay: str | None
     state: State
     frames: int | None
-    """None where nothing was computed; the same for the others."""
+    """None if nothing was computed; so are the two below."""
     frames_with_people: int | None
     people: int | None
     """Most at once."""
     wall_s: float | None
-    """None for skipped ones, too; so is fps."""
+    """Also None for skipped videos; so is fps."""
     fps: float | None
     dropped: dict[str, int]
     """Cause -> frames of the input that could not be read."""
@@ -47,7 +48,7 @@ class Report(msgspec.Struct, frozen=True):
     counts: dict[str, int]
     """State -> videos."""
     frames: int
-    """Computed in this run; the two others, too."""
+    """Computed in this run; so are wall_s and fps."""
     wall_s: float
     fps: float
     workers: int
@@ -55,7 +56,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def make_report(outcomes: Sequence[Outcome], wall_s: float, workers: int) -> Report:
-    """Outcomes in the order in which they are to be shown. wall_s: of the whole run."""
+    """outcomes: in display order. wall_s: duration of the whole run."""
     frames = sum(one.summary.frames for one in outcomes if one.state == "done" and one.summary)
     return Report(
         rtpose=__version__,
@@ -72,9 +73,9 @@ def _video(outcome: Outcome) -> VideoReport:
     job, summary = outcome.job, outcome.summary
     timed = summary if outcome.state == "done" else None
     return VideoReport(
-        input=job.name,
-        output=str(job.out),
-        overlay=str(job.overlay) if job.overlay else None,
+        input=printable(job.name),
+        output=printable(str(job.out)),
+        overlay=printable(str(job.overlay)) if job.overlay else None,
         state=outcome.state,
         frames=summary.frames if summary else None,
         frames_with_people=summary.frames_with_people if summary else None,
@@ -82,12 +83,12 @@ def _video(outcome: Outcome) -> VideoReport:
         wall_s=timed.wall_s if timed else None,
         fps=timed.fps if timed else None,
         dropped=summary.stats.dropped if summary else {},
-        error=outcome.error,
+        error=printable(outcome.error) if outcome.error else None,
     )
 
 
-def table(report: Report) -> Table:
-    """For people."""
+def report_table(report: Report) -> Table:
+    """The report as a table."""
     shown = Table("file")
     for column in ("frames", "people", "fps"):
         shown.add_column(column, justify="right")
@@ -103,7 +104,7 @@ def table(report: Report) -> Table:
 
 
 def total_line(report: Report) -> str:
-    """All of it in one line."""
+    """The report in one line."""
     counts = ", ".join(f"{report.counts[state]} {state}" for state in STYLES if state in report.counts)
     by = "1 worker" if report.workers == 1 else f"{report.workers} workers"
     return (
@@ -113,7 +114,7 @@ def total_line(report: Report) -> str:
 
 
 def open_report(path: Path) -> OutputFile:
-    """Where the report goes; an older one is replaced. Errors: `OutputError`, before any work."""
+    """Prepare the report file, replacing an older one. Errors: `OutputError`, before any work."""
     if path.suffix.lower() != ".json":
         raise OutputError(f"{path}: a report is written as .json: give such a name")
     return OutputFile(path, overwrite=True)

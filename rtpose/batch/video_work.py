@@ -1,4 +1,4 @@
-"""One video's way from file to file, in this process or in another."""
+"""Processes one video from file to file, in this process or another."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class VideoWork:
         debugging: bool = False,
         on_notice: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """page: called once, makes the page that shows each video while it is done. window: shows it as well. send:
+        """page: called once, opens the page that shows each video as it runs. window: shows it as well. send:
         addresses of streams. debugging: raise a bug instead of going on with the next video. on_notice: gets each
         line that the user should see, once."""
         self._settings = settings
@@ -66,15 +66,15 @@ class VideoWork:
             self._session.stop()
 
     def notify(self, line: str) -> None:
-        """Pass a line on, once."""
+        """Pass each distinct line on once."""
         if line not in self._notices:
             self._notices.add(line)
             self._on_notice(line)
 
     def do(self, job: Job, on_frame: OnFrame) -> Outcome:
-        """See `Work`. Outputs are complete or not there."""
+        """See `Work`. Outputs are complete or absent."""
         try:
-            source = open_source(job.source)
+            source = open_source(job.source, fps=job.fps)
         except RtposeError as error:
             return Outcome(job, "failed", error=str(error))
         with closing_on_error(source):
@@ -90,7 +90,7 @@ class VideoWork:
             except RtposeError as error:
                 source.close()
                 return Outcome(job, "failed", error=str(error))
-            except Exception as error:  # the seam: a bug met in one video does not end the others
+            except Exception as error:  # the seam: a bug in one video does not stop the others
                 if self._debugging:
                     raise
                 source.close()
@@ -99,9 +99,9 @@ class VideoWork:
         return Outcome(job, "done", summary)
 
     def do_alone(self, job: Job, on_frame: OnFrame, *, overwrite: bool) -> Summary:
-        """The only job. Errors are raised, and what was done until a stop is kept."""
+        """Run the only job. Errors are raised; frames done before a stop are kept."""
         job = replace(job, folder=Path())  # names in messages stay as the user wrote them
-        source = open_source(job.source)
+        source = open_source(job.source, fps=job.fps)
         with closing_on_error(source):
             return self._record(self._start(job), source, job, on_frame, overwrite=overwrite)
 
@@ -129,7 +129,7 @@ class VideoWork:
             summary = session.record(
                 source, job.folder / job.out, overlay=job.folder / job.overlay if job.overlay else None,
                 overwrite=overwrite, name=job.name, server=self._server, window=self._window, streams=streams,
-                # Other programs follow it live: at the clip's own speed, not as fast as it can be computed.
+                # Other programs follow live, so play at the clip's own speed, not as fast as possible.
                 real_time=bool(streams) and not source.info.live, on_result=count,
             )  # fmt: skip
         self.stopped |= session.stopped

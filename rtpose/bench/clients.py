@@ -1,8 +1,9 @@
-"""Programs that look on like pages: `python -m rtpose.bench.clients URL PAGES SILENT RUDE`, in a process of their own.
+"""Clients that behave like pages, in a process of their own: `python -m rtpose.bench.clients PAGES SILENT RUDE`.
 
-Pages acknowledge every pose at once; silent clients never read; rude ones send rubbish, are thrown out and come again.
-Says "ready" when all are there, goes on until stdin ends, then prints what was seen, a `Seen` as JSON. Everything is
-done with as little work as possible, for it runs beside what it measures.
+The first line of stdin is the page's address, which may hold a token. Pages acknowledge every pose at once; silent
+clients never read. Rude ones send rubbish, or a picture that repeats its scans as the camera, and come back after they
+were thrown out; each also has `HALF_OPEN` connections that never send a whole request. Prints "ready" when all are
+connected, runs until stdin ends, then prints a `Received` as JSON. It does little work: it runs beside what it measures.
 """
 
 from __future__ import annotations
@@ -23,18 +24,24 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 import numpy as np
 
-from rtpose.server.protocol import HEADER, HEADER_FIELDS, KIND_POSES
+from rtpose.child_processes import PYTHON
+from rtpose.server.protocol import CAMERA, HEADER, HEADER_FIELDS, KIND_CAMERA, KIND_POSES, PROTOCOL_VERSION
 
 _NAMES = [name for name, _, _ in HEADER_FIELDS]
 _KIND, _FRAME_ID, _ESTIMATE_NS = (_NAMES.index(name) for name in ("kind", "frame_id", "estimate_ns"))
 _TEXT, _BINARY, _PING, _PONG = 1, 2, 9, 10
 RUDE_PAUSE_S = 1.0
-"""Whoever was thrown out comes again after this time."""
+"""A disconnected client reconnects after this time."""
 RUDE_STAY_S = 5.0
-"""Whoever is not thrown out goes by itself after this time."""
+"""A client that is not disconnected leaves by itself after this time."""
+HALF_OPEN = 10
+"""Connections without a whole request, for each rude client."""
+_FRAME_HEADER = b"\xff\xc0\0\x0b\x08\x07\xd0\x07\xd0\x01\x01\x11\0"
+_PICTURE = b"\xff\xd8" + _FRAME_HEADER + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" * 400 + b"\xff\xd9"
+"""A JPEG of 2000x2000 pixels that repeats its scan."""
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Received(msgspec.Struct, frozen=True):
     """By the pages, from "ready" on."""
 
     seconds: float
@@ -43,46 +50,48 @@ class Seen(msgspec.Struct, frozen=True):
     last_frames: list[int]
     """The id of the last frame that each page received."""
     lags_ms: tuple[float, float, float] | None
-    """From a finished estimate to its pose at a page: median, 99th percentile, longest. None without any."""
+    """From a finished estimate to its arrival at a page: median, 99th percentile, longest. None if none arrived."""
     lost: int
-    """Pages that were cut off."""
+    """Pages that were disconnected."""
     thrown_out: int
-    """How often a rude or silent client was."""
+    """How often a rude or silent client was disconnected."""
 
 
 class Clients:
     """The process, seen from the other side."""
 
-    seen: Seen | None = None
+    seen: Received | None = None
     """Once the block of `clients` has ended."""
 
     def __init__(self, url: str, pages: int, silent: int, rude: int) -> None:
         numbers = map(str, (pages, silent, rude))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rtpose.bench.clients", url, *numbers],
+            [*PYTHON, "-m", "rtpose.bench.clients", *numbers],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
+        print(url, file=self._process.stdin, flush=True)
         if not self._process.stdout.readline():
             self.kill()
             raise RuntimeError(f"{pages + silent + rude} clients could not connect to {url}")
 
     def close(self) -> None:
-        """End it and take what it saw. Errors: `RuntimeError` if it has ended before."""
+        """Stop the clients and return what they received. Errors: `RuntimeError` if they ended before."""
         said, _ = self._process.communicate("")
         if self._process.returncode:
-            raise RuntimeError(f"the clients ended before their time (exit code {self._process.returncode})")
-        self.seen = msgspec.json.decode(said, type=Seen)
+            raise RuntimeError(f"the clients ended early (exit code {self._process.returncode})")
+        self.seen = msgspec.json.decode(said, type=Received)
 
     def kill(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process."""
         self._process.kill()
         self._process.communicate()
 
 
 @contextmanager
 def clients(url: str, pages: int, *, silent: int = 0, rude: int = 0) -> Iterator[Clients]:
-    """So many clients for the length of the block. url: of the page.
+    """Run clients for the length of the block. url: of the page.
 
     Errors: `RuntimeError` if they cannot connect, or end before the block does.
     """
@@ -98,12 +107,12 @@ def clients(url: str, pages: int, *, silent: int = 0, rude: int = 0) -> Iterator
 class _Client(asyncio.Protocol):
     """A connection that opens the socket."""
 
-    def __init__(self, parts: SplitResult) -> None:
+    def __init__(self, parts: SplitResult, path: str = "/socket") -> None:
         loop = asyncio.get_running_loop()
         self.opened: asyncio.Future[None] = loop.create_future()
         self.gone: asyncio.Future[None] = loop.create_future()
         self.transport: asyncio.Transport
-        self._parts = parts
+        self._parts, self._path = parts, path
         self._received = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -111,7 +120,7 @@ class _Client(asyncio.Protocol):
         self.transport = transport
         query = f"?{self._parts.query}" if self._parts.query else ""
         transport.write(
-            f"GET /socket{query} HTTP/1.1\r\nHost: {self._parts.netloc}\r\nUpgrade: websocket\r\n"
+            f"GET {self._path}{query} HTTP/1.1\r\nHost: {self._parts.netloc}\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
             "Sec-WebSocket-Version: 13\r\n\r\n".encode()
         )
@@ -147,7 +156,7 @@ class _Page(_Client):
         self.poses = 0
         self.last_frame = -1
         self.ready_ns: int | None = None
-        """Only what was estimated after it is counted."""
+        """Only poses estimated after this time are counted."""
         self._lags_ns = lags_ns
 
     def _read(self) -> None:
@@ -184,7 +193,7 @@ def _frame(opcode: int, payload: bytes, fin: bool = True, masked: bool = True) -
 
 
 def _rubbish(dice: random.Random) -> bytes:
-    """Something that no client says."""
+    """Invalid messages."""
     noise = dice.randbytes(dice.randrange(1, 2000))
     return dice.choice((
         noise,
@@ -196,6 +205,7 @@ def _rubbish(dice: random.Random) -> bytes:
         _frame(_TEXT, b"", fin=False) + _frame(0, b"", fin=False) * 200,
         _frame(_PING, b"?" * 125) * 2000,
         _frame(_TEXT, b'{"ack":1}') * 2000,
+        (_frame(_TEXT, b'{"record":true}') + _frame(_TEXT, b'{"record":false}')) * 300,
         b"\x81\xff" + bytes([0, 0, 1, 0, 0, 0, 0, 0]),  # a text of a terabyte
         b"\x81\xfe\x0f\xff",  # and one that never comes
     ))  # fmt: skip
@@ -208,6 +218,8 @@ class _Crowd:
         self.parts = urlsplit(url)
         self.lags_ns = array("q")
         self.pages: list[_Page] = []
+        self.takes_camera = "token=" in url
+        """Rude clients that have the token try to be the camera, too."""
         self.thrown_out = 0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -217,6 +229,8 @@ class _Crowd:
             page = _Page(self.parts, self.lags_ns)
             await self._open(page)
             self.pages.append(page)
+        for number in range(rude * HALF_OPEN):
+            self._tasks.append(asyncio.create_task(self._stay_half_open(random.Random(number))))
         for number in range(silent + rude):
             there: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             dice = random.Random(number)
@@ -254,15 +268,30 @@ class _Crowd:
 
     async def _be_rude(self, there: asyncio.Future[None], dice: random.Random) -> None:
         while True:
-            client = _Client(self.parts)
+            as_camera = self.takes_camera and there.done() and dice.random() < 0.2
+            client = _Client(self.parts, "/camera" if as_camera else "/socket")
             with suppress(OSError):
                 await self._open(client)
                 if not there.done():
                     there.set_result(None)
-                client.transport.write(_rubbish(dice))
+                picture = CAMERA.pack(PROTOCOL_VERSION, KIND_CAMERA, 0, 1, 0.0, 0.0) + _PICTURE
+                client.transport.write(_frame(_BINARY, picture) if as_camera else _rubbish(dice))
                 await asyncio.wait({client.gone}, timeout=RUDE_STAY_S)
                 self.thrown_out += client.gone.done()
                 client.transport.abort()
+            await asyncio.sleep(RUDE_PAUSE_S * dice.uniform(0.5, 1.5))
+
+    async def _stay_half_open(self, dice: random.Random) -> None:
+        """Connect, send nothing or part of a request, and come back once the server has closed the connection."""
+        while True:
+            with suppress(OSError):
+                reader, writer = await asyncio.open_connection(self.parts.hostname, self.parts.port)
+                try:
+                    writer.write(dice.choice((b"", b"GET /socket HTTP/1.1\r\nHost: ", b"\x16\x03\x01\x02\0\x01")))
+                    await reader.read()
+                    self.thrown_out += 1
+                finally:
+                    writer.transport.abort()
             await asyncio.sleep(RUDE_PAUSE_S * dice.uniform(0.5, 1.5))
 
     def start(self) -> None:
@@ -271,11 +300,11 @@ class _Crowd:
         for page in self.pages:
             page.ready_ns = now_ns
 
-    def seen(self, seconds: float) -> Seen:
+    def seen(self, seconds: float) -> Received:
         """So far."""
         lags_ms = np.array(self.lags_ns, np.float64) / 1e6
         median, p99 = np.percentile(lags_ms, [50, 99]).tolist() if lags_ms.size else (0, 0)
-        return Seen(
+        return Received(
             seconds=seconds, poses=[page.poses for page in self.pages],
             last_frames=[page.last_frame for page in self.pages],
             lags_ms=(median, p99, float(lags_ms.max())) if lags_ms.size else None,
@@ -294,6 +323,6 @@ async def _main(url: str, pages: int, silent: int, rude: int) -> None:
 
 
 if __name__ == "__main__":
-    # Ctrl-C on a terminal is for the whole group: who started this process ends it, and hears what was seen.
+    # Ctrl-C on a terminal reaches the whole group; the parent process stops this one and reads its results.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(_main(sys.argv[1], *map(int, sys.argv[2:5])))
+    asyncio.run(_main(sys.stdin.readline().strip(), *map(int, sys.argv[1:4])))

@@ -19,7 +19,7 @@ BOX_MARGIN = 0.1
 
 
 def clip_info(clip: Path) -> SourceInfo:
-    """What a clip says about itself. Errors: `InputError` if it cannot be opened."""
+    """The properties of a clip. Errors: `InputError` if it cannot be opened."""
     source = open_source(str(clip))
     source.close()
     return source.info
@@ -52,7 +52,7 @@ def make_1080p(clip: Path, target: Path) -> None:
         sink.mux(output.encode())
 
 
-def box_around(joints_px: Float32, image_size: tuple[int, int]) -> tuple[int, int, int, int]:
+def copied_box(joints_px: Float32, image_size: tuple[int, int]) -> tuple[int, int, int, int]:
     """(x0, y0, x1, y1) px, all even, that holds the joints (T, J, 2) of all frames and a margin. NaN is nobody.
 
     image_size: width and height of the picture, which the box does not leave.
@@ -65,7 +65,7 @@ def box_around(joints_px: Float32, image_size: tuple[int, int]) -> tuple[int, in
 
 
 def make_crowd(clip: Path, target: Path, people: int, box: tuple[int, int, int, int]) -> None:
-    """`people` (1 to 4) copies of what `box` (as of `box_around`) shows of the clip, in 2 x 2 places: the others stay
+    """`people` (1 to 4) copies of what `box` (as of `copied_box`) shows of the clip, in 2 x 2 places: the others stay
     grey, so that pictures and places are the same for any number of people."""
     x0, y0, x1, y1 = box
     width, height = x1 - x0, y1 - y0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rtpose.bench.agreement import read_joints
-from rtpose.bench.clips import MOST_PEOPLE, box_around, clip_info, make_crowd
+from rtpose.bench.clips import MOST_PEOPLE, clip_info, copied_box, make_crowd
 from rtpose.bench.sides import make_side, poses_of, working
 from rtpose.errors import ConfigError, InputError
 
@@ -26,7 +26,7 @@ def crowds(settings: str, clip: Path, people: str, folder: Path) -> list[tuple[s
     joints = read_joints(poses_of(folder, 0))
     if joints is None:
         raise InputError(f"nobody is seen in {clip}: --people needs a clip with one person")
-    box = box_around(joints[0], clip_info(clip).size)
+    box = copied_box(joints[0], clip_info(clip).size)
     made = []
     for number in numbers:
         crowd = folder / f"{number} of {MOST_PEOPLE}.mp4"

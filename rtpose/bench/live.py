@@ -1,4 +1,4 @@
-"""From glass to page: a clip at its own speed, with pages that look on.
+"""Capture-to-page latency: a clip played at its own speed, with pages connected.
 
 A frame is on its way from the moment that it is taken (for a clip: its own time) to the moment at which the page's
 word that it is drawn reaches the server. Both are read from one clock, and the way back counts, too.
@@ -17,10 +17,11 @@ from typing import Protocol
 
 import psutil
 
-from rtpose.bench.clients import Seen, clients
+from rtpose.bench.clients import Received, clients
 from rtpose.bench.clips import clip_info
 from rtpose.bench.report import LiveFigures, ReceivedFigures, memory_figures, spread
 from rtpose.capture import open_source
+from rtpose.capture.browser import BrowserCamera
 from rtpose.config import RunSettings
 from rtpose.errors import ConfigError, MissingExtraError
 from rtpose.session import Session
@@ -41,7 +42,7 @@ class PlayLive(Protocol):
 
 
 class Drawn:
-    """Remembers when pages said that they have drawn a frame."""
+    """Records when pages report that they have drawn a frame."""
 
     def __init__(self) -> None:
         self._times: dict[int, int] = {}
@@ -95,13 +96,15 @@ def measure_pages(
     session = Session(settings, on_notice=on_notice)
     drawn = Drawn()
     fps = clip_info(clip).fps
-    with session.serve(source=clip.name, port=0, on_drawn=drawn) as server:
+    with session.serve(
+        source=clip.name, port=0, on_drawn=drawn, on_record=lambda wanted: None, camera=BrowserCamera()
+    ) as server:
 
         def play(on_result: Callable[[Result], None]) -> None:
             summary = session.run(open_source(str(clip)), server=server, real_time=True, on_result=on_result)
             if summary.sink_errors:
                 raise summary.sink_errors[0]
-            if session.stopped:  # half a measurement is none
+            if session.stopped:  # a partial measurement is worthless
                 raise KeyboardInterrupt
 
         play(lambda result: None)  # a warm-up
@@ -128,7 +131,8 @@ def measure_live(
 ) -> LiveFigures:
     """Play the clip `passes` times with `pages` looking on. play feeds the server at `url`, which tells `drawn`.
 
-    hostile: so many of the pages never read, and as many more send rubbish. Errors: as of `open_browser`.
+    hostile: so many of the pages never read, and as many more send rubbish and hold connections half open.
+    Errors: as of `open_browser`.
     """
     compute_s: list[float] = []
     drawn_s: list[float] = []
@@ -159,7 +163,7 @@ def measure_live(
             frames += len(taken)
             last_frame = max(taken, default=-1)
             shares.append(clock.share())
-            time.sleep(0.2)  # for the last page's word
+            time.sleep(0.2)  # for the last page's report
             # The clip starts with the frame on which the last pass ended: only what comes after its taking is meant.
             drawn_s += [(t - taken[i]) / 1e9 for i, t in drawn.take().items() if i in taken and t > taken[i]]
     known = [share for share in shares if share is not None]
@@ -172,8 +176,8 @@ def measure_live(
     )  # fmt: skip
 
 
-def received_figures(seen: Seen, frames: int, last_frame: int) -> ReceivedFigures:
-    """What pages saw of so many frames, of which this was the last."""
+def received_figures(seen: Received, frames: int, last_frame: int) -> ReceivedFigures:
+    """What pages received of `frames` frames, the last of which was `last`."""
     return ReceivedFigures(
         poses_per_page_s=min(seen.poses) / seen.seconds, share=min(seen.poses) / frames,
         newest=seen.last_frames.count(last_frame), lag_ms=seen.lags_ms, lost=seen.lost, thrown_out=seen.thrown_out,
@@ -202,7 +206,7 @@ def open_browser(url: str, pages: int) -> Iterator[None]:
             for _ in range(pages):
                 page = browser.new_page(viewport={"width": 1280, "height": 720})
                 page.goto(url)
-                # It has drawn what the server saw last: loading it is not what is measured.
+                # The page has drawn the server's latest frame: loading is not part of the measurement.
                 page.wait_for_selector('body[data-frames]:not([data-frames="0"])', state="attached")
             yield
         finally:

@@ -1,4 +1,4 @@
-"""The figures of `rtpose bench`: how they are reckoned, and their form in `--json` (these classes are its schema)."""
+"""The figures of `rtpose bench`: how they are computed. These classes are the schema of `--json`."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class StageFigures(msgspec.Struct, frozen=True):
 
     name: str
     passes_per_frame: float
-    """How often it is passed: "landmarks" once for each person, "detect" always though it seldom has to search."""
+    """How often the stage runs: "landmarks" once per person; "detect" every frame, though it seldom has to search."""
     ms: Spread
     """Of one pass."""
     ms_per_frame: float
-    """All passes' time shared out over the frames."""
+    """Total time of all passes divided by the number of frames."""
     share: float
-    """`ms_per_frame` as a part of the side's. Stages overlap in threads: the sum may be more than 1."""
+    """`ms_per_frame` as a fraction of the side's. Stages overlap in threads, so the sum may exceed 1."""
 
 
 class SideFigures(msgspec.Struct, frozen=True):
@@ -46,7 +46,7 @@ class SideFigures(msgspec.Struct, frozen=True):
     frames: int
     """Of one round."""
     start_s: float
-    """Until it is ready for the first frame; left out of all other figures."""
+    """Time until it is ready for the first frame; excluded from all other figures."""
     ms_per_frame: float
     """End to end, file to file: median of the rounds."""
     fps: float
@@ -56,7 +56,7 @@ class SideFigures(msgspec.Struct, frozen=True):
     cpu_s_per_frame: float
     """Processor time of the whole process, all threads; median of the rounds."""
     peak_memory_mb: float
-    """Most that the process held in memory, seen 20 times a second."""
+    """Peak memory of the process, sampled 20 times a second."""
     people: float
     """Mean of a frame."""
     stages: list[StageFigures]
@@ -77,7 +77,7 @@ class Ratio(msgspec.Struct, frozen=True):
 
 
 class Agreement(msgspec.Struct, frozen=True):
-    """How far two sides' joints lie apart, over the frames in which both see the person."""
+    """Distance between two sides' joints, over the frames in which both see the person."""
 
     side: str
     than: str
@@ -97,7 +97,7 @@ class MachineFigures(msgspec.Struct, frozen=True):
     system: str
     python: str
     load: float
-    """Processes that ran or waited in the last minute before the measuring: more than 0 is others' work."""
+    """Load average over the minute before measuring; above 0, other programs were running."""
     matrix_gflops: float | None = None
     """Measured rate of a float32 matrix product."""
     copy_gb_s: float | None = None
@@ -135,24 +135,24 @@ class MemoryFigures(msgspec.Struct, frozen=True):
 
 
 class ReceivedFigures(msgspec.Struct, frozen=True):
-    """What programs that look on received."""
+    """What viewing programs received."""
 
     poses_per_page_s: float
-    """By the page worst off."""
+    """Of the page that received least."""
     share: float
-    """By the page worst off, of all that were estimated."""
+    """Of the page that received least, as a fraction of all estimated poses."""
     newest: int
     """Pages whose last pose is the last one of all."""
     lag_ms: tuple[float, float, float] | None
-    """From a finished estimate to its pose at a page: median, 99th percentile, longest. None without any."""
+    """From a finished estimate to its arrival at a page: median, 99th percentile, longest. None if none arrived."""
     lost: int
-    """Pages that were cut off."""
+    """Pages that were disconnected."""
     thrown_out: int
-    """How often a hostile one was."""
+    """How often a hostile page was disconnected."""
 
 
 class LiveFigures(msgspec.Struct, frozen=True):
-    """A clip played at its own speed with pages looking on."""
+    """A clip played at its own speed with pages connected."""
 
     pages: int
     browser: bool
@@ -164,16 +164,16 @@ class LiveFigures(msgspec.Struct, frozen=True):
     compute_ms: Spread
     """From a frame's time to its estimate."""
     drawn_ms: Spread | None
-    """From a frame's time to the page's word that it is drawn."""
+    """From a frame's time to the page's report that it is drawn."""
     drawn_frames: int
-    """Frames of which a page said so; the others were replaced by newer ones."""
+    """Frames that a page reported as drawn; newer frames replaced the others."""
     sender_cpu: float | None
     """Of one core: the server's thread and the one that feeds it; None where threads cannot be told apart."""
     received: ReceivedFigures | None
     """None in a browser, and without pages."""
     memory: MemoryFigures | None = None
     hostile: int = 0
-    """Of the pages, so many never read, and as many more send rubbish."""
+    """How many pages never read; as many again send garbage."""
 
 
 class BenchReport(msgspec.Struct):

@@ -1,4 +1,4 @@
-"""The ways to do the same work that are compared: each a process of its own that is started once, and takes turns.
+"""The sides that are compared: each is a process of its own, started once, and they take turns.
 
 A worker reads one JSON line for each pass over a clip, and answers with one. Processor time and memory are looked
 at from outside, alike for every side.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,6 +22,7 @@ import psutil
 
 from rtpose.bench import peer_mediapipe
 from rtpose.bench.report import Round, SideFigures, side_figures
+from rtpose.child_processes import PYTHON
 from rtpose.config import RunSettings, load_settings
 from rtpose.errors import ConfigError, RtposeError
 
@@ -56,13 +56,13 @@ def parse_settings(text: str) -> RunSettings:
 def make_side(text: str, clip: Path, peers: Mapping[str, Path]) -> Side:
     """A side from what the user wrote: settings, or a peer's name. peers: name -> Python that has it.
 
-    Errors: `ConfigError` for settings that cannot be.
+    Errors: `ConfigError` for invalid settings.
     """
     if text in PEERS:
         python = peer_mediapipe.environment(peers.get(text))
         return Side(text, (str(python), "-I", peer_mediapipe.__file__, "bench"), clip)
     settings = json.dumps(msgspec.to_builtins(parse_settings(text)))
-    return Side(text or "default", (sys.executable, "-m", "rtpose", "bench-worker", settings), clip)
+    return Side(text or "default", (*PYTHON, "-m", "rtpose", "bench-worker", settings), clip)
 
 
 def parse_peers(texts: Sequence[str]) -> dict[str, Path]:
@@ -71,14 +71,14 @@ def parse_peers(texts: Sequence[str]) -> dict[str, Path]:
     for text in texts:
         name, equals, python = text.partition("=")
         if name not in PEERS:
-            raise ConfigError(f"no peer '{name}': known are {', '.join(PEERS)}")
+            raise ConfigError(f"there is no peer '{name}': choose one of {', '.join(PEERS)}")
         if not equals or not Path(python).is_file():
             raise ConfigError(f"--peer {text}: name a Python that has {name}, as in {name}=/path/to/python")
         peers[name] = Path(python)
     return peers
 
 
-def turns(count: int, rounds: int) -> Iterator[tuple[int, int]]:
+def alternate(count: int, rounds: int) -> Iterator[tuple[int, int]]:
     """(round, side) in the order in which they are run: every other round backwards, so that what changes slowly
     (heat, other programs) meets all sides alike."""
     for number in range(rounds):
@@ -90,7 +90,7 @@ class Worker:
     """A side's process, ready to work."""
 
     def __init__(self, side: Side) -> None:
-        """Returns when the networks are loaded. Errors: `WorkerError` with the last thing that it said."""
+        """Returns when the networks are loaded. Errors: `WorkerError` with the last line that the process printed."""
         self.side = side
         self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  # closed below
         start = time.perf_counter()
@@ -205,7 +205,7 @@ def run_sides(
     """
     measured: list[list[Round]] = [[] for _ in sides]
     with working(sides) as workers:
-        for done, (_, index) in enumerate(turns(len(sides), rounds)):
+        for done, (_, index) in enumerate(alternate(len(sides), rounds)):
             report(done, rounds * len(sides))
             one = workers[index].run(out=poses_of(folder, index), frames=frames)
             if one.frames == 0:

@@ -1,4 +1,4 @@
-"""A `BenchReport` for people."""
+"""Prints a `BenchReport` as tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rtpose.bench.report import (
 
 
 def print_report(report: BenchReport, console: Console) -> None:
-    """All parts that the report has."""
+    """Print every part that the report has."""
     console.print(machine_line(report.machine))
     if report.sides:
         console.print(sides_table(report.sides, report.rounds))
@@ -41,7 +41,7 @@ def print_report(report: BenchReport, console: Console) -> None:
 
 
 def machine_line(machine: MachineFigures) -> str:
-    """What ran, how busy it was with others, and its limits."""
+    """One line: the machine, its load and its limits."""
     line = (
         f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}; "
         f"load before: {machine.load:.1f}"
@@ -67,7 +67,7 @@ def sides_table(sides: Sequence[SideFigures], rounds: int) -> Table:
 
 
 def stages_table(side: SideFigures) -> Table:
-    """Where a side's time goes."""
+    """A side's time by stage."""
     table = Table(
         "stage", "passes a frame", "median ms", "p95 ms", "ms a frame", "share", title=f"Stages of {side.name}"
     )
@@ -139,8 +139,8 @@ def received_line(row: LiveFigures) -> str:
     assert row.received is not None
     good = row.pages - 2 * row.hostile
     return (
-        f"{row.pages} pages: {row.received.newest} of {good} ended with the newest pose, {row.received.lost} were cut "
-        f"off; hostile ones were thrown out {row.received.thrown_out} times"
+        f"{row.pages} pages: {row.received.newest} of {good} ended with the newest pose, {row.received.lost} were "
+        f"disconnected; hostile ones were disconnected {row.received.thrown_out} times"
     )
 
 

@@ -17,6 +17,7 @@ __all__ = ["list_cameras", "open_camera", "open_source"]
 
 # At least two letters before "://" or ":": "C:\clip.mp4" is a path.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+MAX_FPS = 1000
 _CAMERA = re.compile(r"(camera:)?\d+|camera:.+|/dev/video\d+")
 
 
@@ -31,6 +32,7 @@ def open_source(spec: str, *, fps: float | None = None, reconnect: bool = True) 
     reconnect: reopen a live stream when it is lost.
     Errors: `InputError`; nothing is left open.
     """
+    _check_rate(fps)
     if spec.lower().startswith("file://"):
         spec = url2pathname(urlsplit(spec).path)
     if _URL.match(spec):
@@ -70,9 +72,15 @@ def open_camera(
     reconnect: reopen the camera after it was unplugged.
     Errors: `InputError` that lists the existing cameras.
     """
+    _check_rate(fps)
     from rtpose.capture.webcam import open_webcam
 
     return open_webcam(camera, size=size, fps=fps, reconnect=reconnect)
+
+
+def _check_rate(fps: float | None) -> None:
+    if fps is not None and not 0 < fps <= MAX_FPS:
+        raise InputError(f"{fps:g} frames a second is no rate of a camera: give one above 0 and up to {MAX_FPS}")
 
 
 def list_cameras() -> dict[int, str]:

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import takewhile
 from pathlib import Path
 
 import cv2
@@ -44,7 +45,7 @@ def find_images(path: Path) -> list[Path]:
         if path.is_file():
             return [path]
         is_folder = path.is_dir()
-        found = list(path.iterdir()) if is_folder else [Path(p) for p in glob.glob(str(path), recursive=True)]
+        found = list(path.iterdir()) if is_folder else match_pattern(path)
     except OSError as error:
         raise InputError(f"cannot list '{path}': {error.strerror}; check its permissions") from error
     if not is_folder and not glob.has_magic(str(path)):
@@ -54,6 +55,22 @@ def find_images(path: Path) -> list[Path]:
         where = "in the folder" if is_folder else "for the pattern"
         raise InputError(f"no pictures found {where} '{path}'; looked for {', '.join(IMAGE_SUFFIXES)}")
     return sorted(images, key=lambda p: natural_key(str(p)))
+
+
+def match_pattern(pattern: Path) -> list[Path]:
+    """The paths that match a glob, in no order. `**` enters no links, so that one in a circle ends. Names that start
+    with a dot match only a pattern with such a name. Errors: `OSError`."""
+    parts = list(pattern.parts)
+    fixed = list(takewhile(lambda part: not glob.has_magic(part), parts))
+    wild = [part if part == "**" else re.sub(r"\*\*+", "*", part) for part in parts[len(fixed) :]]
+    if wild and wild[-1] == "**":
+        wild.append("*")
+    hidden = any(part.startswith(".") for part in wild)
+    folder = Path(*fixed)
+    found = dict.fromkeys(folder.glob("/".join(wild)) if wild else [folder] * folder.exists())
+    return [
+        path for path in found if hidden or not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
 
 
 def check_size(width: int, height: int, name: str) -> None:

@@ -107,9 +107,13 @@ class StreamConnection:
 
 
 def without_password(url: str) -> str:
-    """The URL with its password replaced by ***, for messages and output files."""
+    """The URL with its password replaced by ***, for messages and output files.
+
+    Values of the query are replaced, too, if their names begin as those of secrets do: cheap cameras have `?pwd=`.
+    """
     # Not by `urlsplit`, which refuses brackets that are not an IPv6 address.
-    return re.sub(r"^([^/]*//[^/@:]*):[^/]*@", r"\1:***@", url)
+    url = re.sub(r"^([^/]*//[^/@:]*):[^/]*@", r"\1:***@", url)
+    return re.sub(r"([?&](?:pass|pwd|passwd|token|secret|key)[^=&#]*=)[^&#]*", r"\1***", url, flags=re.IGNORECASE)
 
 
 def _is_web(url: str) -> bool:

@@ -52,13 +52,14 @@ app.add_typer(data_app, name="data")
 
 def main() -> None:
     """Entry point: a user's error is one line and exit code 2; `--debug` before the command shows the traceback."""
+    terminal.accept_all_characters()
     try:
         # click would expand patterns on Windows, where no shell does; `rtpose video` does it everywhere, and better.
         app(windows_expand_args=False)
     except RtposeError as error:
         if terminal.debugging:
             raise
-        print(f"rtpose: {error}", file=sys.stderr)
+        terminal.warn(str(error))
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""`rtpose bench`, and the hidden command that is one side of it."""
+"""`rtpose bench`, and the hidden command that runs one side of a comparison."""
 
 from __future__ import annotations
 
@@ -17,41 +17,43 @@ from rtpose.errors import ConfigError
 def bench(
     clip: Annotated[Path | None, typer.Argument(help="A video.", show_default="the built-in sample")] = None,
     settings: Annotated[
-        str, typer.Option(help="What is measured: settings such as lifter=baseline,backend=torch,threads=1.")
+        str, typer.Option(help="Settings to measure, such as lifter=baseline,backend=torch,threads=1.")
     ] = "default",
     compare: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="A B", help="Two such settings, or mediapipe, in turns in one run, and their ratio."),
+        typer.Option(metavar="A B", help="Alternate between two such settings (or mediapipe) and print their ratio."),
     ] = None,
     peer: Annotated[
         list[str] | None,
-        typer.Option(metavar="mediapipe=PYTHON", help="Also another program: the Python that has it."),
+        typer.Option(
+            metavar="mediapipe=PYTHON",
+            help="Also measure another program; PYTHON is the interpreter it is installed in.",
+        ),
     ] = None,
     people: Annotated[
-        str | None, typer.Option(metavar="N or 1..4", help="The clip with that many people (of 4), side by side.")
+        str | None,
+        typer.Option(metavar="N or 1..4", help="Repeat the clip side by side, for this many people (4 at most)."),
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each side takes its turn.")] = 5,
-    frames: Annotated[int | None, typer.Option(min=2, help="Only the first frames.", show_default="all")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns for each side.")] = 5,
+    frames: Annotated[int | None, typer.Option(min=2, help="Use only the first N frames.", show_default="all")] = None,
     make_1080p: Annotated[bool, typer.Option("--make-1080p", help="Scale the clip to 1920x1080 first.")] = False,
     roofline: Annotated[
-        bool, typer.Option("--roofline/--no-roofline", help="Measure the machine's limits and each network.")
+        bool, typer.Option("--roofline/--no-roofline", help="Also measure the machine's limits and each network alone.")
     ] = True,
-    minutes: Annotated[
-        float | None, typer.Option(help="Instead: run that long, over and over, and watch the memory.")
-    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="Instead: loop for this many minutes and watch memory.")] = None,
     page: Annotated[
-        bool, typer.Option("--page", help="Instead: from a frame's time to its drawing in a browser (extra 'dev').")
+        bool, typer.Option("--page", help="Instead: latency from capture to drawing in a browser (extra 'dev').")
     ] = False,
     clients: Annotated[
-        str | None, typer.Option(metavar="1,100", help="Instead: the cost of that many pages at once.")
+        str | None, typer.Option(metavar="1,100", help="Instead: the cost of serving this many pages at once.")
     ] = None,
     hostile: Annotated[
-        int, typer.Option(min=0, help="Of the pages of --clients, so many never read, and as many more send rubbish.")
+        int, typer.Option(min=0, help="How many of the --clients pages never read; as many again send garbage.")
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """How fast rtpose is on this machine, stage by stage, and how far that is from the machine's limits."""
+    """Measure rtpose's speed on this machine, stage by stage, and compare it with the machine's limits."""
     import tempfile
 
     import msgspec
@@ -69,9 +71,7 @@ def bench(
     from rtpose.bench.tables import print_report
 
     if sum(map(bool, (compare, people, minutes, page or clients))) > 1:
-        raise ConfigError(
-            "--compare, --people, --minutes and --page or --clients each measure something else: give one"
-        )
+        raise ConfigError("--compare, --people, --minutes and --page or --clients measure different things: give one")
     chosen = bench_sides.parse_settings(settings)
     peers = bench_sides.parse_peers(peer or [])
     counts = [int(part) for part in (clients or "").split(",") if part.strip().isdecimal()]
@@ -80,7 +80,7 @@ def bench(
     if hostile and not any(count > 2 * hostile for count in counts):
         raise ConfigError(f"--hostile {hostile}: also give --clients with more than {2 * hostile} pages")
     the_clip = clip or sample_clip()
-    clip_info(the_clip)  # what is wrong with it is reported before any work
+    clip_info(the_clip)  # reports a bad clip before any work
     result = figures.BenchReport(version=__version__, rounds=rounds, machine=figures.machine())
     with tempfile.TemporaryDirectory(prefix="rtpose-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -122,7 +122,7 @@ def bench(
 
 
 def bench_worker(settings: str) -> None:
-    """One side of `rtpose bench`; settings: JSON."""
+    """Run one side of `rtpose bench`. settings: JSON."""
     import msgspec
 
     from rtpose.bench.worker import serve, session_play

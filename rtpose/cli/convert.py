@@ -8,19 +8,19 @@ from typing import Annotated
 import typer
 
 from rtpose.cli.options import Overwrite
-from rtpose.cli.terminal import warn
+from rtpose.cli.terminal import say, warn
 from rtpose.errors import OutputError
 
 
 def convert(
     recording: Annotated[Path, typer.Argument(metavar="IN.{npz,rtpose}", help="A recording.")],
     out: Annotated[
-        Path, typer.Argument(metavar="OUT.{npz,rtpose,json,csv,bvh,trc,c3d,glb}", help="The ending says what to write.")
+        Path, typer.Argument(metavar="OUT.{npz,rtpose,json,csv,bvh,trc,c3d,glb}", help="The suffix selects the format.")
     ],
-    person: Annotated[int | None, typer.Option(help="Only this person, by id.", show_default="everybody")] = None,
+    person: Annotated[int | None, typer.Option(help="Only the person with this id.", show_default="everybody")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """A recording as a file for another program. BVH and TRC hold one person: of several, each gets a file."""
+    """Convert a recording for another program. BVH and TRC hold one person, so each person gets a file."""
     from rtpose.recordings import load_recording
     from rtpose.recordings.export import export_recording
 
@@ -28,6 +28,6 @@ def convert(
         raise OutputError(f"{out} is the input: choose another name for the output")
     poses = load_recording(recording)
     if poses.meta.get("cut_off"):
-        warn(f"warning: {recording} was cut off; what is there is converted")
+        warn(f"warning: {recording} was cut off; converting the part that is readable")
     for line in export_recording(poses, out, person=person, overwrite=overwrite):
-        print(line)
+        say(line)

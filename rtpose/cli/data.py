@@ -26,14 +26,18 @@ def data_prepare_cmu(
             "--out", "-o", help="The pack to write.", show_default="cmu17_train.npz, with --angles cmu_amc30_train.npz"
         ),
     ] = None,
-    subjects: Annotated[str | None, typer.Option(help="Only these, with commas between.", show_default="all")] = None,
+    subjects: Annotated[
+        str | None, typer.Option(help="Only these subjects, separated by commas.", show_default="all")
+    ] = None,
     angles: Annotated[
         bool,
-        typer.Option("--angles", help="Joint angles, for `rtpose data render`, not places (ASF/AMC only)."),
+        typer.Option(
+            "--angles", help="Store joint angles, for `rtpose data render`, instead of positions (ASF/AMC only)."
+        ),
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """A pack from the CMU motion capture database's ASF/AMC or BVH files, at 30 Hz."""
+    """Make a pack at 30 Hz from the ASF/AMC or BVH files of the CMU motion capture database."""
     with needing_train("preparing data"):
         from rtpose.train.data.readers.cmu import prepare_cmu
         from rtpose.train.data.readers.cmu_angles import prepare_cmu_angles
@@ -56,7 +60,7 @@ def data_exercises(
 ) -> None:
     """A pack of made-up exercises, gestures and sitting, which motion capture has little of."""
     with needing_train("preparing data"):
-        from rtpose.train.synth.exercise_pack import write_exercise_pack
+        from rtpose.train.lifters.fusion.exercise_pack import write_exercise_pack
 
     with progress_bar(quiet, "clips") as update:
         frames = write_exercise_pack(motions, out, clips, seed=seed, report=lambda done: update(done, clips, ""))
@@ -65,18 +69,18 @@ def data_exercises(
 
 @data_app.command("render")
 def data_render(
-    folder: Annotated[Path, typer.Argument(help="Where the pictures go; a stopped run goes on there.")],
-    motions: Annotated[Path, typer.Option(help="The pack of joint angles, of `rtpose data prepare cmu --angles`.")],
-    count: Annotated[int, typer.Option(help="Pictures, rounded up to whole files of 256.")] = 20480,
+    folder: Annotated[Path, typer.Argument(help="Output folder; an interrupted run resumes there.")],
+    motions: Annotated[Path, typer.Option(help="Pack of joint angles made by `rtpose data prepare cmu --angles`.")],
+    count: Annotated[int, typer.Option(help="Number of pictures, rounded up to a multiple of 256.")] = 20480,
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "256x256",
-    people: Annotated[int, typer.Option(help="At most so many people in one picture, 1 to 4.")] = 3,
-    group: Annotated[bool, typer.Option(help="Show everybody (2 or more) instead of cutting around one.")] = False,
-    test: Annotated[bool, typer.Option(help="Motions, bodies and textures that are never trained on.")] = False,
-    seed: Annotated[int, typer.Option(help="Other seeds give other pictures.")] = 0,
+    people: Annotated[int, typer.Option(help="Most people in one picture, 1 to 4.")] = 3,
+    group: Annotated[bool, typer.Option(help="Show everybody (2 or more) instead of cropping to one person.")] = False,
+    test: Annotated[bool, typer.Option(help="Use motions, bodies and textures reserved for testing.")] = False,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     backgrounds: Annotated[
-        Path | None, typer.Option(help="Folder of your own pictures to put behind people.", show_default="none")
+        Path | None, typer.Option(help="Folder of your own background pictures.", show_default="none")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes.")] = max(1, os.cpu_count() or 1),
+    workers: Annotated[int, typer.Option(help="Number of processes.")] = max(1, os.cpu_count() or 1),
     sheet: Annotated[
         Path | None, typer.Option(help="Also write the first 48 pictures with their joints here.", show_default="none")
     ] = None,
@@ -119,7 +123,7 @@ def data_render(
 @data_app.command("clips")
 def data_clips(
     folder: Annotated[Path, typer.Argument(help="Where the clips go; a stopped run goes on there.")],
-    motions: Annotated[Path, typer.Option(help="The pack of joint angles, of `rtpose data prepare cmu --angles`.")],
+    motions: Annotated[Path, typer.Option(help="Pack of joint angles made by `rtpose data prepare cmu --angles`.")],
     count: Annotated[int, typer.Option(help="Clips, rounded up to whole files of 16.")] = 2048,
     frames: Annotated[int, typer.Option(help="Frames in a clip, 2 to 64. Clips have 8 to 34 frames a second.")] = 24,
     network: Annotated[
@@ -133,9 +137,9 @@ def data_clips(
         Path | None,
         typer.Option(help="A pack of joint positions, such as cmu17_train.npz, for more motions.", show_default="none"),
     ] = None,
-    test: Annotated[bool, typer.Option(help="Motions, bodies and textures that are never trained on.")] = False,
+    test: Annotated[bool, typer.Option(help="Use motions, bodies and textures reserved for testing.")] = False,
     seed: Annotated[int, typer.Option(help="Other seeds give other clips.")] = 0,
-    workers: Annotated[int, typer.Option(help="Processes.")] = max(1, os.cpu_count() or 1),
+    workers: Annotated[int, typer.Option(help="Number of processes.")] = max(1, os.cpu_count() or 1),
     quiet: Quiet = False,
 ) -> None:
     """Render clips of a moving person and run BlazePose on them, to train lifters (needs the extra 'synth').

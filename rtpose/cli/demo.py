@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtpose.cli.options import DEFAULT_PORT, Browser, NetworkOptions, Port, with_option_groups
-from rtpose.cli.terminal import check_outputs, open_page, summary_line, warn
+from rtpose.cli.terminal import exit_if_outputs_failed, open_page, summary_line, warn
 
 if TYPE_CHECKING:
     from rtpose.types import Person3D, Result
@@ -22,10 +22,10 @@ def demo(
     networks: NetworkOptions,
     loop: Annotated[
         bool | None,
-        typer.Option("--loop/--once", help="Go on showing the clip until Ctrl-C.", show_default="loop on a terminal"),
+        typer.Option("--loop/--once", help="Repeat the clip until Ctrl-C.", show_default="loop on a terminal"),
     ] = None,
 ) -> None:
-    """Play the built-in clip on the page, and print the error against its ground truth."""
+    """Play the built-in clip in the browser and print the error against its ground truth."""
     from rtpose.assets import SampleTruth, sample_clip
     from rtpose.assets.sample_error import sample_error
     from rtpose.capture import open_source
@@ -49,7 +49,7 @@ def demo(
                 return
             print(sample_error(found, truth.joints_3d, truth.joints_2d))
             print(summary_line(summary))
-            check_outputs(summary)
+            exit_if_outputs_failed(summary)
             if not loop:
                 return
-            print("Playing again; Ctrl-C ends it.")
+            print("Playing again; press Ctrl-C to stop.")

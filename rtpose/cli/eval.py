@@ -45,7 +45,7 @@ def evaluate(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Folder of Human3.6M, MPI-INF-3DHP or motion packs: its test part. Of cascaded: rendered:FOLDER, "
+            help="Folder of Human3.6M, MPI-INF-3DHP or motion packs: its test part. cascaded: rendered:FOLDER, "
             "mupots:FOLDER, human36m:FOLDER or muco:FOLDER."
         ),
     ] = None,
@@ -53,21 +53,23 @@ def evaluate(
     input_kind: Annotated[
         str,
         typer.Option(
-            "--input", help="2D joints: gt, detected, detected-video, noise:PX. Boxes of cascaded: gt, detected."
+            "--input", help="2D joints: gt, detected, detected-video, noise:PX. Boxes for cascaded: gt, detected."
         ),
     ] = "gt",
     detector: DetectorOption = None,
-    flip: Annotated[bool, typer.Option("--flip", help="Average with the mirrored input's mirrored estimate.")] = False,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Flip averaging: average with the estimate for the mirrored input.")
+    ] = False,
     backend: Annotated[
         str | None,
         typer.Option(help="openvino, onnxruntime or torch.", show_default="openvino, for .safetensors torch"),
     ] = None,
-    smooth: Annotated[bool, typer.Option("--smooth", help="With One-Euro as a live run has by default.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write all figures here.")] = None,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Apply One-Euro with its live defaults.")] = False,
+    seed: Annotated[int, typer.Option(help="Random seed of the noise.")] = 0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write all figures to this JSON file.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """How good a lifter is: its errors on real footage, or on a motion pack or a test set (needs the extra 'train')."""
+    """Measure errors on a motion pack, a test set or real footage (needs the extra 'train')."""
     if footage is not None:
         from rtpose.cli.eval_footage import evaluate_footage
 
@@ -96,7 +98,7 @@ def evaluate(
             )
         figures = _evaluate_pictures(lifter, data, input_kind, backend, detector)
     elif detector:
-        raise ConfigError(f"--detector is of cascaded and two-stage, {lifter} takes 2D joints: leave it out")
+        raise ConfigError(f"--detector applies to cascaded and two-stage; {lifter} takes 2D joints: leave it out")
     else:
         figures = _evaluate_lifter(lifter, pack, data, joints, input_kind, backend, flip=flip, smooth=smooth, seed=seed)
     columns = ("poses", "mpjpe_mm", "p_mpjpe_mm", "n_mpjpe_mm", "pck_150", "auc", "accel_error_m_s2")
@@ -136,7 +138,7 @@ def _evaluate_lifter(
     if pack and data:
         raise ConfigError("--pack names one file and --data a folder with a test part: give one of them")
     if data is None and joints != "gt":
-        raise ConfigError("--joints is of Human3.6M: name its folder by --data")
+        raise ConfigError("--joints applies to Human3.6M: name its folder with --data")
     if data:
         tested = open_data_set(Path(data), joints).test()
     else:

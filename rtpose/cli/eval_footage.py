@@ -39,7 +39,7 @@ def evaluate_footage(
     from rich.console import Console
     from rich.table import Table
 
-    from rtpose.bench.footage import method_of
+    from rtpose.cli.footage_methods import method_of
     from rtpose.config import make_settings
     from rtpose.footage.judge import PEER, Judged, as_json, comparable, judge_set, mean_over_sets, means_by_set
     from rtpose.footage.measure import reliability

@@ -16,29 +16,29 @@ from rtpose.errors import ConfigError, RtposeError
 
 def export(
     network: Annotated[
-        str | None, typer.Argument(help="A shipped lifter, cascaded or an .onnx file, to be written as plain ONNX.")
+        str | None, typer.Argument(help="A shipped lifter, cascaded or an .onnx file to write as plain ONNX.")
     ] = None,
     out: Annotated[Path | None, typer.Argument(metavar="OUT.onnx", help="The plain ONNX file.")] = None,
     recipe: Annotated[
         list[str] | None, typer.Option(help="Build this recipe's engine: a name or a .toml file.")
     ] = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="Build the engines of all recipes that this machine can.")
-    ] = False,
-    listed: Annotated[bool, typer.Option("--list", help="The recipes, and what became of their engines.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Build every recipe that this machine can build.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the recipes and the state of their engines.")] = False,
     source: Annotated[
-        Path | None, typer.Option("--network", help="Build of this file.", show_default="the recipe's network")
+        Path | None,
+        typer.Option("--network", help="Build from this network file.", show_default="the recipe's network"),
     ] = None,
     rendered: Annotated[
-        list[Path] | None, typer.Option(help="Folder of `rtpose data render` to calibrate and check on.")
+        list[Path] | None,
+        typer.Option(help="Folder made by `rtpose data render`, for calibration and accuracy checks."),
     ] = None,
-    clips: Annotated[list[str] | None, typer.Option(help="Clip to calibrate and check on.")] = None,
+    clips: Annotated[list[str] | None, typer.Option(help="Clip for calibration and accuracy checks.")] = None,
     threads: Annotated[int | None, typer.Option(help="Inference threads.", show_default="all")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Build again what is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Rebuild engines that already exist.")] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Build engines by recipes (INT8, bf16, TensorRT), or write a network as plain ONNX. See docs/engines.md."""
+    """Build engines from recipes (INT8, bf16, TensorRT), or write a network as plain ONNX. See docs/engines.md."""
     from rtpose.networks.recipes import recipe_names
 
     if listed:

@@ -1,4 +1,4 @@
-"""What a live run records: files given on the command line, and recordings that the page begins and ends."""
+"""The recordings of a live run: files named on the command line, and recordings started and stopped on the page."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class LiveRecording:
         self, record: Path | None, video: Path | None, folder: Path, *, sources: int, overwrite: bool,
         on_notice: Callable[[str], None] = lambda line: None,
     ) -> None:  # fmt: skip
-        """record: begun at once. folder: for recordings that the page begins. The files of several sources are
-        numbered. on_notice: gets a line when a recording was written or failed. Errors: `OutputError`."""
+        """record: starts at once. folder: for recordings started on the page. The files of several sources are
+        numbered. on_notice: called with a line when a recording is written or fails. Errors: `OutputError`."""
         from rtpose.outputs.camera_video import CameraVideo
         from rtpose.recordings.npz_recorder import NpzRecorder
         from rtpose.recordings.rtpose_recorder import SwitchedRecorder
@@ -55,17 +55,17 @@ class LiveRecording:
             self.sinks.append(sinks)
 
     def switch(self, on: bool) -> None:
-        """Begin or end recordings, as a page asks."""
+        """Start or stop recordings on request of a page."""
         for switched in self._switched:
             switched.switch(on)
 
     def show_on(self, server: PoseServer) -> None:
-        """Show the state on the page from now on."""
+        """From now on, show the recording state on the page."""
         self._server = server
         server.set_recording(", ".join(self._running) or None)
 
     def close(self) -> None:
-        """End recordings that no pipeline has closed."""
+        """Close recordings that no pipeline has closed."""
         for switched in self._switched:
             switched.close()
 
@@ -75,7 +75,7 @@ class LiveRecording:
         return [switched.file for switched in self._switched if switched.file]
 
     def _report(self, file: str | None, text: str) -> None:
-        """file: that a source writes; None once its recording is over."""
+        """file: the file a source is writing; None after its recording ends."""
         if self._server is not None:
             files = dict.fromkeys([*self._running, *([file] if file else [])])
             self._server.set_recording(", ".join(files) or None, text)

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-models_app = typer.Typer(help="The detector's network files: list, fetch, import.", no_args_is_help=True)
+models_app = typer.Typer(help="List, download or import the detectors' network files.", no_args_is_help=True)
 
 
 @models_app.command("list")
 def models_list() -> None:
-    """The network files, where they lie and whether they are there."""
+    """List the network files with their state and path."""
     from rich.console import Console
     from rich.table import Table
 
@@ -35,7 +35,7 @@ def models_pull(
         str, typer.Argument(help="blazepose (its networks lite and heavy, 41 MB, with npm) or rtmpose (40 MB).")
     ] = "blazepose",
 ) -> None:
-    """Download a detector's networks, which otherwise happens when they are first used."""
+    """Download a detector's networks now instead of on first use."""
     from rtpose.networks.downloads import pull_with_bar
 
     for path in pull_with_bar(detector):
@@ -44,9 +44,9 @@ def models_pull(
 
 @models_app.command("path")
 def models_path(
-    name: Annotated[str, typer.Argument(help="A file as `rtpose models list` names it.")],
+    name: Annotated[str, typer.Argument(help="A file name from `rtpose models list`.")],
 ) -> None:
-    """Print where a file lies."""
+    """Print the path of a network file."""
     from rtpose.networks.model_files import path_of
     from rtpose.networks.weights import shipped_files
 
@@ -59,10 +59,12 @@ def models_path(
 def models_import(
     file: Annotated[
         Path,
-        typer.Argument(help="The npm package @mediapipe/pose (.tgz), a zip file of rtmpose, or a network out of one."),
+        typer.Argument(
+            help="The npm package @mediapipe/pose (.tgz), an RTMPose zip file, or a network file extracted from either."
+        ),
     ],
 ) -> None:
-    """Take a detector's networks from a file that you brought: for machines without a connection."""
+    """Import a detector's networks from a local file, for machines that are offline."""
     from rtpose.networks.downloads import import_file
 
     for path in import_file(file):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Viewer(StrEnum):
-    """Where people are looked at."""
+    """Where poses are shown."""
 
     BROWSER = "browser"
     OPEN3D = "open3d"
@@ -38,13 +38,13 @@ Fov = Annotated[
     float | None,
     typer.Option(help="Field of view in degrees across the picture's longer side.", show_default="60, assumed"),
 ]
-Calibration = Annotated[Path | None, typer.Option(help="Camera calibration file (YAML); goes before --fov.")]
+Calibration = Annotated[Path | None, typer.Option(help="Camera calibration file (YAML); overrides --fov.")]
 LifterOption = Annotated[
     str | None,
     typer.Option(
         "--lifter",
-        help="2D to 3D network: temporal, baseline, consistency, svmac or an .onnx file.",
-        show_default="temporal",
+        help="2D to 3D network: fusion, temporal, baseline, consistency, svmac or an .onnx file.",
+        show_default="fusion",
     ),
 ]
 EstimatorOption = Annotated[
@@ -59,7 +59,7 @@ DetectorOption = Annotated[
     str | None,
     typer.Option(
         "--detector",
-        help="Finds people and their 2D joints: blazepose or rtmpose. cascaded takes its boxes around people.",
+        help="Finds people and their 2D joints: blazepose or rtmpose. cascaded uses only its boxes.",
         show_default="blazepose",
     ),
 ]
@@ -99,34 +99,54 @@ DeviceOption = Annotated[
 Smooth = Annotated[
     str | None,
     typer.Option(
-        help="one-euro, root (only its place in the room) or off.", show_default="one-euro; root for a temporal lifter"
+        help="one-euro, root (smooth only the root position) or off.",
+        show_default="one-euro; root for fusion, temporal",
     ),
 ]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file with any of these settings.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="YAML file of settings; options on the command line override it.")
+]
 TrainOverrides = Annotated[
     list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. steps=2000 noise.sigma=0.02.")
 ]
 DataJoints = Annotated[str, typer.Option("--joints", help="2D joints of Human3.6M: gt, sh or cpn.")]
-Port = Annotated[int, typer.Option(help="Port of the page; 0 takes any free one.")]
-Host = Annotated[str, typer.Option(help="Address to listen on. Anything but this machine asks for a token.")]
-ViewerOption = Annotated[
-    Viewer, typer.Option("--viewer", help="The page, or a window of this machine drawn by Open3D.")
+Port = Annotated[int, typer.Option(help="Port of the page; 0 picks a free one.")]
+Host = Annotated[str, typer.Option(help="Address to listen on. Any other than this machine's own requires a token.")]
+ViewerOption = Annotated[Viewer, typer.Option("--viewer", help="browser: the page. open3d: a native window.")]
+Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        envvar="RTPOSE_TOKEN",
+        help="Secret that a page needs to connect. Other users can read command lines: the variable is safer.",
+    ),
 ]
-Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")]
-Token = Annotated[str | None, typer.Option(help="What a page must know to connect.")]
+Private = Annotated[
+    bool, typer.Option("--private", help="Require a token on this machine, too, where other users could look on.")
+]
 Tls = Annotated[
-    bool, typer.Option("--tls", help="https with a certificate of rtpose's own: phones want it for their camera.")
+    bool,
+    typer.Option("--tls", help="Serve https with a self-signed certificate; phones need it to share their camera."),
 ]
-TlsCert = Annotated[Path | None, typer.Option("--tls-cert", help="https with this certificate (PEM).")]
-TlsKey = Annotated[Path | None, typer.Option("--tls-key", help="Its key, if it is in another file.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace output files that exist.")]
+TlsCert = Annotated[Path | None, typer.Option("--tls-cert", help="Serve https with this certificate (PEM).")]
+TlsKey = Annotated[
+    Path | None, typer.Option("--tls-key", help="Private key of --tls-cert, if it is in a separate file.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output files.")]
 Send = Annotated[
     list[str] | None,
     typer.Option(
         "--send",
         metavar="ADDRESS",
         help="Also send the poses to another program: vmc://HOST:PORT, osc://HOST:PORT, udp://HOST:PORT, lsl://NAME. "
-        "May be given several times.",
+        "Repeatable.",
+    ),
+]
+Fps = Annotated[
+    float | None,
+    typer.Option(
+        help="Frames a second of pictures and of videos without times; of a camera, the rate to ask for.",
+        show_default="what the source says, else 30",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rtpose.cli.options import Overwrite
+from rtpose.cli.terminal import say
 from rtpose.errors import OutputError
 
 
@@ -17,14 +18,14 @@ def recover(
     out: Annotated[Path | None, typer.Argument(metavar="[OUT.rtpose]", show_default="BROKEN-recovered.rtpose")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """What is whole of a broken recording, as a recording."""
+    """Save the readable part of a damaged recording."""
     from rtpose.recordings.output_file import OutputFile
     from rtpose.recordings.rtpose_file import end_chunk, read_rtpose
 
     found = read_rtpose(broken)
     frames = len(found.recording.timestamps_s)
     if found.complete and not found.lost_bytes:
-        print(f"{broken} is whole: {frames} frames, nothing to recover")
+        say(f"{broken} is complete: {frames} frames, nothing to recover")
         return
     out = out or broken.with_stem(f"{broken.stem}-recovered")
     if out.suffix.lower() != ".rtpose":
@@ -40,4 +41,4 @@ def recover(
     output.commit()
     times = found.recording.timestamps_s
     length = f"{times[-1] - times[0]:.1f} s" if frames else "0 s"
-    print(f"{frames} frames ({length}) kept, {found.lost_bytes} bytes at the end not readable -> {out}")
+    say(f"{frames} frames ({length}) kept, {found.lost_bytes} bytes at the end unreadable -> {out}")

@@ -18,18 +18,18 @@ def reproduce(
     data: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Folder of motion packs, Human3.6M or MPI-INF-3DHP; again for a table of two data sets. For "
+            help="Folder of motion packs, Human3.6M or MPI-INF-3DHP; repeatable, for two data sets. For "
             "cascaded-table4 two folders of rendered people, the second of test people.",
             show_default="the built-in small packs, for svmac-table4, consistency-table3 and consistency-table5",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trainings and the page.")] = Path(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for training runs and the page.")] = Path(
         "runs/tables"
     ),
-    seeds: Annotated[int, typer.Option(help="Trainings of each row that is decisive.")] = 1,
+    seeds: Annotated[int, typer.Option(help="Training runs for each decisive row.")] = 1,
     quiet: Quiet = False,
 ) -> None:
-    """A paper's table: train its rows (or take finished ones), print ours beside the paper's, write a page."""
+    """Reproduce a paper's table: train its rows (or reuse finished ones) and compare them with the paper's."""
     from rich.console import Console
     from rich.table import Table
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import threading
 import time
-import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from rtpose.errors import MissingExtraError
+from rtpose.printable import printable
+from rtpose.wording import counted
 
 if TYPE_CHECKING:
     import ssl
@@ -29,11 +31,23 @@ debugging = False
 
 def warn(text: str) -> None:
     """Print a line that the user should see, while the work goes on."""
-    print(f"rtpose: {text}", file=sys.stderr, flush=True)
+    print(f"rtpose: {printable(text)}", file=sys.stderr, flush=True)
 
 
-def check_outputs(*summaries: Summary) -> None:
-    """End with exit code 2 if an output of a run failed, which was printed when it happened."""
+def say(text: str) -> None:
+    """Print a line of a command's answer."""
+    print(printable(text))
+
+
+def accept_all_characters() -> None:
+    """Characters that the console's encoding lacks are printed as escapes, where they would end the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def exit_if_outputs_failed(*summaries: Summary) -> None:
+    """Exit with code 2 if an output failed during a run. The failure itself was printed when it happened."""
     errors = [error for summary in summaries for error in summary.sink_errors]
     if errors and debugging:
         raise errors[0]
@@ -60,9 +74,9 @@ def needing_train(purpose: str) -> Iterator[None]:
 
 
 def summary_line(summary: Summary, out: Path | None = None) -> str:
-    """What a run did. out: the file that was written, shown unless an output failed."""
+    """Summarise a run in one line. out: the file written; shown unless an output failed."""
     drops = sum(summary.stats.dropped.values())
-    people = "nobody seen" if summary.most_people == 0 else _people(summary.most_people)
+    people = "no people" if summary.most_people == 0 else _people(summary.most_people)
     if summary.most_people > 1:
         people = f"up to {people}"
     share = summary.frames_with_people / summary.frames if summary.frames else 0.0
@@ -75,11 +89,6 @@ def summary_line(summary: Summary, out: Path | None = None) -> str:
 
 def _people(number: int) -> str:
     return "1 person" if number == 1 else f"{number} people"
-
-
-def counted(number: int, what: str) -> str:
-    """ "1 frame", "2 frames"."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 class StatusLine:
@@ -105,7 +114,7 @@ class StatusLine:
 
     def warn(self, text: str) -> None:
         """Print a line above."""
-        self._console.print(f"rtpose: {text}", markup=False, highlight=False, soft_wrap=True)
+        self._console.print(f"rtpose: {printable(text)}", markup=False, highlight=False, soft_wrap=True)
 
     def result(self, result: Result) -> None:
         """Show the rate and latency up to this result."""
@@ -115,7 +124,7 @@ class StatusLine:
         latency_ms = (result.t_done_ns - result.frame.t_ns) / 1e6
         self._status.update(
             f"{len(self._times) / 2:.0f} fps, {latency_ms:.0f} ms from camera to pose, {_people(len(result.persons))}; "
-            "Ctrl-C ends it"
+            "Ctrl-C to stop"
         )
 
 
@@ -129,12 +138,12 @@ def progress_bar(quiet: bool, what: str) -> Iterator[Callable[[int, int | None, 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
     )  # fmt: skip
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None, rate="", note="")
+        task = bar.add_task(printable(what), total=None, rate="", note="")
         started = time.monotonic()
 
         def update(done: int, total: int | None, note: str) -> None:
@@ -145,24 +154,26 @@ def progress_bar(quiet: bool, what: str) -> Iterator[Callable[[int, int | None, 
 
 
 def https(own: bool, certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """What `--tls`, `--tls-cert` and `--tls-key` ask for. Errors: see `tls_context`."""
+    """The TLS context for `--tls`, `--tls-cert` and `--tls-key`; None for http. Errors: see `tls_context`."""
     if not own and certificate is None and key is None:
         return None
     from rtpose.server.tls import CERTIFICATE, own_certificate, tls_context
 
     if certificate is None and key is None:
         file = own_certificate().with_name(CERTIFICATE)
-        print(f"Browsers will warn about rtpose's own certificate: {file}", flush=True)
+        say(f"Browsers will warn about the self-signed certificate: {file}")
     return tls_context(certificate, key)
 
 
 def open_page(server: PoseServer, browser: bool) -> None:
     """Print the page's address, and open it in the browser if wanted."""
+    from rtpose.server.browser import open_in_browser
+
     print(f"The page: {server.url}", flush=True)
-    if server.token is not None and sys.stdout.isatty():
+    if not server.is_loopback and sys.stdout.isatty():
         _print_as_picture(server.url)
     if browser:
-        webbrowser.open(server.url)
+        open_in_browser(server.url, is_secret=server.token is not None)
 
 
 def _print_as_picture(url: str) -> None:

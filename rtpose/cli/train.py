@@ -33,14 +33,16 @@ TrainData = Annotated[
 ]
 
 
-TrainOut = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the training.", show_default="runs/NAME")]
+TrainOut = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder of the training run.", show_default="runs/NAME")
+]
 
 
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training in --out.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Resume the training in --out.")]
 
 
 def _add_train_command(name: str, text: str) -> None:
-    """`rtpose train NAME`: the methods differ in their settings only."""
+    """Add `rtpose train NAME`. The methods differ only in their settings."""
 
     def command(
         settings: TrainOverrides = None,
@@ -59,12 +61,10 @@ def _add_train_command(name: str, text: str) -> None:
 _add_train_command("svmac", "The unsupervised lifter of SVMAC: learns 3D from 2D joints alone. Writes OUT/svmac.onnx.")
 _add_train_command(
     "consistency",
-    "The weakly supervised lifter: 2D joints, and a critic that knows true poses. Writes OUT/consistency.onnx.",
+    "The weakly supervised lifter: 2D joints and a critic trained on true poses. Writes OUT/consistency.onnx.",
 )
-_add_train_command("baseline", "A supervised lifter, told every depth: the yardstick. Writes OUT/baseline.onnx.")
-_add_train_command(
-    "temporal", "A lifter that remembers the last frames, on top of the baseline. Writes OUT/temporal.onnx."
-)
+_add_train_command("baseline", "A fully supervised lifter, the reference for the others. Writes OUT/baseline.onnx.")
+_add_train_command("temporal", "A lifter with memory of past frames, built on the baseline. Writes OUT/temporal.onnx.")
 
 
 @train_app.command("fusion")
@@ -100,12 +100,14 @@ def train_fusion_command(
 
 @train_app.command("cascaded")
 def train_cascaded_command(
-    data: Annotated[str, typer.Option(help="Rendered pictures: the folder. Others: human36m:FOLDER or muco:FOLDER.")],
-    validation: Annotated[str, typer.Option(help="The same with other people; human36m gives S8.")],
-    data_2d: Annotated[str | None, typer.Option(help="With 2D labels alone: mpii:FOLDER or coco:FOLDER.")] = None,
+    data: Annotated[str, typer.Option(help="A folder of rendered pictures, human36m:FOLDER or muco:FOLDER.")],
+    validation: Annotated[str, typer.Option(help="The same for validation, with other people; human36m uses S8.")],
+    data_2d: Annotated[
+        str | None, typer.Option(help="Pictures with 2D labels only: mpii:FOLDER or coco:FOLDER.")
+    ] = None,
     start: Annotated[
         Path | None,
-        typer.Option(help="Begin with what was learned in this --out of an earlier training, of the same network."),
+        typer.Option(help="Start from the weights of an earlier training of the same network: its --out folder."),
     ] = None,
     settings: CascadedOverrides = None,
     out: TrainOut = None,
@@ -113,7 +115,7 @@ def train_cascaded_command(
     config: ConfigFile = None,
     quiet: Quiet = False,
 ) -> None:
-    """From the picture straight to 3D: the network of cascaded dimension-lifting. Writes OUT/cascaded.onnx."""
+    """Train cascaded dimension-lifting, from the picture straight to 3D. Writes OUT/cascaded.onnx."""
     from rtpose.config import load_settings
     from rtpose.train.cascaded.settings import CascadedSettings
 
@@ -190,19 +192,19 @@ def _who(data: TrainingSet | EvaluationSet) -> str:
 
 
 def _speed(trained: TrainedLifter) -> str:
-    """How the last line of a training begins."""
+    """The first half of a training's last line."""
     if math.isnan(trained.poses_per_second):
-        return "no steps were left to do"
+        return "no steps left to train"
     share = trained.not_matrix_share
-    spent = "too few steps to look into" if math.isnan(share) else f"{share:.0%} of a step is not matrix work"
+    spent = "too few steps to profile" if math.isnan(share) else f"{share:.0%} of a step is not matrix work"
     return f"{trained.poses_per_second:,.0f} poses/s; {spent}"
 
 
 def _early(trained: TrainedLifter, settings: TrainSettings) -> str:
-    """Its end, if `patience` ran out."""
+    """The second half, if `patience` ran out."""
     if not trained.stopped_early:
         return ""
     return (
         f"; stopped early at step {trained.last_step} of {settings.steps}: the last {settings.patience} validations "
-        f"were no better than step {trained.step} (patience=0 goes on)"
+        f"were no better than step {trained.step} (patience=0 never stops early)"
     )

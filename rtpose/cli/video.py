@@ -15,15 +15,17 @@ from rtpose.cli import terminal
 from rtpose.cli.options import (
     DEFAULT_PORT,
     Browser,
+    Fps,
     Overwrite,
     Port,
+    Private,
     Quiet,
     RunOptions,
     Send,
     Viewer,
     with_option_groups,
 )
-from rtpose.cli.terminal import check_outputs, open_page, progress_bar, summary_line, warn
+from rtpose.cli.terminal import exit_if_outputs_failed, open_page, progress_bar, say, summary_line, warn
 from rtpose.errors import ConfigError, InputError
 from rtpose.interrupts import on_signals
 
@@ -58,34 +60,38 @@ def video(
     ] = None,
     overlay: Annotated[
         Path | None,
-        typer.Option(help="Also write the video with the skeleton on it; a folder for several inputs."),
+        typer.Option(help="Also write the video with the skeleton drawn on it; a folder for several inputs."),
     ] = None,
-    view: Annotated[bool, typer.Option("--view", help="Show the page while it is computed.")] = False,
-    viewer: Annotated[
-        Viewer | None, typer.Option(help="Show it on the page (as --view), or in a window of this machine.")
-    ] = None,
+    view: Annotated[bool, typer.Option("--view", help="Show poses on the page while the video is processed.")] = False,
+    viewer: Annotated[Viewer | None, typer.Option(help="browser: same as --view. open3d: a native window.")] = None,
     send: Send = None,
-    together: Annotated[bool, typer.Option("--together", help="All inputs at once, on one page.")] = False,
+    fps: Fps = None,
+    together: Annotated[bool, typer.Option("--together", help="Process all inputs at once, on one page.")] = False,
     overwrite: Overwrite = False,
     run: RunOptions,
     port: Port = DEFAULT_PORT,
+    private: Private = False,
     browser: Browser = True,
     quiet: Quiet = False,
     workers: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Processes that share out several inputs: best one for every two processor cores.",
-            show_default="1; with --cluster all of it",
+            help="Processes to share several inputs; one for every two cores works best.",
+            show_default="1; with --cluster, all its processors",
         ),
     ] = None,
     cluster: Annotated[
         str | None,
-        typer.Option(help="Share out the inputs on a Ray cluster: auto for this machine's, or the head's HOST:PORT."),
+        typer.Option(
+            help="Distribute the inputs over a Ray cluster: auto for this machine's, or the head's HOST:PORT."
+        ),
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="Also write what came of each input, as .json.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write the outcome of each input to this .json file.")
+    ] = None,
 ) -> None:
-    """3D poses of a video, or of many, as files."""
+    """Estimate 3D poses in one or more videos and write them to files."""
     from rtpose.batch import jobs
     from rtpose.batch.video_work import VideoWork
     from rtpose.outputs.send import open_streams
@@ -93,17 +99,17 @@ def video(
     settings = run.settings()
     viewer = viewer or (Viewer.BROWSER if view else None)
     if (viewer or send) and (workers is not None or cluster is not None):
-        raise ConfigError("a viewer or stream shows one video after the other: leave out --workers and --cluster")
-    plan = jobs.plan(inputs, out, overlay)
+        raise ConfigError("a viewer or stream shows one video at a time: leave out --workers and --cluster")
+    plan = jobs.plan(inputs, out, overlay, fps)
     jobs.check_outputs(plan, overwrite=overwrite)
     with open_streams(send or (), warn, sources=len(plan.jobs) if together else 1):
-        pass  # what is wrong with an address is reported before any work
+        pass  # reports a bad address before any work
     if together and len(plan.jobs) > 1:
         if workers is not None or cluster is not None or report is not None or viewer == Viewer.OPEN3D:
             raise ConfigError("--together plays all on one page: leave out --workers, --cluster, --report and --viewer")
         _together(
-            settings, plan.jobs, view=viewer == Viewer.BROWSER, port=port, browser=browser, overwrite=overwrite,
-            send=send or (), quiet=quiet,
+            settings, plan.jobs, view=viewer == Viewer.BROWSER, port=port, private=private, browser=browser,
+            overwrite=overwrite, send=send or (), quiet=quiet,
         )  # fmt: skip
         return
     many = plan.several or workers is not None or cluster is not None or report is not None
@@ -112,7 +118,7 @@ def video(
     with ExitStack() as stack:
 
         def page(session: Session, job: Job) -> PoseServer:
-            server = stack.enter_context(session.serve(source=job.name, port=port))
+            server = stack.enter_context(session.serve(source=job.name, port=port, private=private))
             open_page(server, browser)
             return server
 
@@ -136,17 +142,17 @@ def _alone(work: VideoWork, job: Job, *, overwrite: bool, quiet: bool) -> None:
         summary = work.do_alone(job, lambda job, done, total: update(done, total, ""), overwrite=overwrite)
     if summary.frames:
         _print_summary(job, summary)
-    check_outputs(summary)
+    exit_if_outputs_failed(summary)
     if work.stopped:
         raise typer.Exit(130)
 
 
 def _together(
-    settings: RunSettings, jobs: Sequence[Job], *, view: bool, port: int, browser: bool, overwrite: bool,
-    send: Sequence[str], quiet: bool,
+    settings: RunSettings, jobs: Sequence[Job], *, view: bool, port: int, private: bool, browser: bool,
+    overwrite: bool, send: Sequence[str], quiet: bool,
 ) -> None:  # fmt: skip
-    """Several videos at once, on one page, all to their ends. Errors: the first input that cannot be opened, before
-    any work; then that of the first video that failed, when the others are done."""
+    """Play several videos at once on one page, each to its end. Errors: the first input that cannot be opened, before
+    any work; otherwise the first failure, raised once the others are done."""
     from rtpose.batch.jobs import made_folders
     from rtpose.capture import open_source
     from rtpose.outputs.send import open_streams
@@ -156,14 +162,15 @@ def _together(
         streams = stack.enter_context(open_streams(send, warn, sources=len(jobs)))
         sources: list[FrameSource] = []
         for job in jobs:
-            sources.append(open_source(job.source))
+            sources.append(open_source(job.source, fps=job.fps))
             stack.callback(sources[-1].close)
         session = Session(settings, sources=len(jobs), on_notice=warn)
         for source in sources:
             session.camera_of(source.info.size)  # a calibration of another shape is reported before any work
         server = None
         if view:
-            server = stack.enter_context(session.serve(source=", ".join(job.name for job in jobs), port=port))
+            names = ", ".join(job.name for job in jobs)
+            server = stack.enter_context(session.serve(source=names, port=port, private=private))
             open_page(server, browser)
         board = SourceBoard([source.info for source in sources], server)
         counts = [source.info.frame_count for source in sources]
@@ -188,8 +195,8 @@ def _together(
         summaries = check_all(run_together(runs, board, session.stop), warn)
     for job, source, summary in zip(jobs, sources, summaries, strict=True):
         if summary.frames:
-            print(f"{source.info.name}: {summary_line(summary, job.out)}")
-    check_outputs(*summaries)
+            say(f"{source.info.name}: {summary_line(summary, job.out)}")
+    exit_if_outputs_failed(*summaries)
     if session.stopped:
         raise typer.Exit(130)
 
@@ -198,11 +205,11 @@ def _many(
     here: VideoWork, plan: Plan, settings: RunSettings, workers: int | None, cluster: str | None, *,
     overwrite: bool, report_to: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
-    """Do what is not done yet, each video completely or not at all, and report on all of them."""
+    """Process the videos that are not done yet, each completely or not at all, and report on all of them."""
     from rich.console import Console
 
     from rtpose.batch.jobs import Outcome, done_before, made_folders
-    from rtpose.batch.report import make_report, open_report, table, total_line, write_report
+    from rtpose.batch.report import make_report, open_report, report_table, total_line, write_report
 
     report_file = open_report(report_to) if report_to else None
     outcomes: dict[Job, Outcome] = {}
@@ -210,6 +217,8 @@ def _many(
     def keep(outcome: Outcome) -> None:
         outcomes[outcome.job] = outcome
         if outcome.state == "done" and outcome.summary is not None:
+            for line in outcome.summary.stats.notes:  # a worker of a cluster has nobody to tell
+                here.notify(f"warning: {line}")
             _print_summary(outcome.job, outcome.summary)
         elif outcome.error:
             here.notify(outcome.error)
@@ -220,7 +229,7 @@ def _many(
                 keep(outcome)
     skipped = sum(one.state == "skipped" for one in outcomes.values())
     if skipped:
-        print(f"{skipped} of {len(plan.jobs)} are done already: skipped (--overwrite does them again)")
+        print(f"{skipped} of {len(plan.jobs)} already done: skipped (--overwrite redoes them)")
     left = [job for job in plan.jobs if job not in outcomes]
     started_s = time.monotonic()
     count, stopped = 1, False
@@ -241,7 +250,7 @@ def _many(
     figures = make_report([outcomes[job] for job in plan.jobs], time.monotonic() - started_s, count)
     if report_file is not None:
         write_report(report_file, figures)
-    Console().print(table(figures))
+    Console().print(report_table(figures))
     print(total_line(figures))
     if stopped or "stopped" in figures.counts:
         raise typer.Exit(130)
@@ -252,7 +261,7 @@ def _many(
 def _executor(
     here: VideoWork, settings: RunSettings, workers: int | None, cluster: str | None, jobs: int
 ) -> tuple[Executor, int]:
-    """What does the jobs, and how many of them at once."""
+    """The executor, and how many jobs it runs at once."""
     import msgspec
 
     from rtpose.batch.executors import Here
@@ -275,7 +284,7 @@ def _executor(
 
 
 def _with_absolute_paths(settings: RunSettings) -> RunSettings:
-    """For workers in other folders. The outputs name these files, and must not depend on the worker."""
+    """Make paths absolute for workers in other folders. Outputs record these paths, so all workers must agree."""
     import msgspec
 
     files = {name: getattr(settings, name) for name in ("lifter", "cascaded", "calibration")}
@@ -285,7 +294,7 @@ def _with_absolute_paths(settings: RunSettings) -> RunSettings:
 
 @contextmanager
 def _progress(quiet: bool, videos: int) -> Iterator[tuple[OnFrame, Callable[[Job], None]]]:
-    """A bar over all videos. Returns what to call for each frame, and for each video that is done."""
+    """A progress bar over all videos. Yields two callbacks: for each frame, and for each finished video."""
     with progress_bar(quiet, "videos") as update:
         frames: dict[Job, int] = {}
         over: set[Job] = set()
@@ -308,9 +317,9 @@ def _progress(quiet: bool, videos: int) -> Iterator[tuple[OnFrame, Callable[[Job
 
 
 def _print_summary(job: Job, summary: Summary) -> None:
-    """A line about a video that is done."""
+    """Print one line about a finished video."""
     lost = {cause: summary.stats.dropped.get(cause, 0) for cause in ("damaged", "missing")}
     if any(lost.values()):
         text = ", ".join(f"{n} {cause}" for cause, n in lost.items() if n)
-        warn(f"warning: frames not readable in {job.name}: {text}; the others are kept")
-    print(summary_line(summary, job.out))
+        warn(f"warning: unreadable frames in {job.name}: {text}; the others are kept")
+    say(summary_line(summary, job.out))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtpose import __version__
-from rtpose.cli.options import DEFAULT_PORT, Browser, Host, Port, Viewer, ViewerOption
+from rtpose.cli.options import DEFAULT_PORT, Browser, Host, Port, Private, Viewer, ViewerOption
 from rtpose.cli.terminal import open_page
 from rtpose.errors import InputError
 from rtpose.interrupts import on_signals
@@ -26,10 +26,11 @@ def view(
     poses: Annotated[Path, typer.Argument(metavar="RECORDING", help="A poses.npz or a .rtpose recording.")],
     port: Port = DEFAULT_PORT,
     host: Host = "127.0.0.1",
+    private: Private = False,
     browser: Browser = True,
     viewer: ViewerOption = Viewer.BROWSER,
 ) -> None:
-    """Play a recording on the page or in a window."""
+    """Play a recording in the browser or in a window."""
     from rtpose.recordings.npz import write_npz
     from rtpose.recordings.rtpose_file import is_rtpose
     from rtpose.server.protocol import hello
@@ -54,18 +55,18 @@ def view(
                 assumptions=[str(text) for text in recording.meta.get("assumptions") or []],
                 server_ns=time.monotonic_ns(), recording="/recording.npz",
             ),
-            host=host, port=port, recording=served,
+            host=host, port=port, private=private, recording=served,
         )  # fmt: skip
         stop = threading.Event()
         with on_signals(stop.set), started(server):
             open_page(server, browser)
-            print("Ctrl-C ends it.")
+            print("Press Ctrl-C to stop.")
             while not stop.wait(0.2):  # a wait without a time limit would not see Ctrl-C on Windows
                 pass
 
 
 def _read(file: Path) -> Recording:
-    """Errors: `InputError`, which names the right command for a video."""
+    """Load a recording. Errors: `InputError`; for a video it names the right command."""
     from rtpose.recordings import load_recording
 
     if file.suffix.lower() in VIDEO_SUFFIXES and file.is_file():
@@ -74,7 +75,7 @@ def _read(file: Path) -> Recording:
 
 
 def _play_in_window(recording: Recording, name: str) -> None:
-    """In a loop, at its own speed, until the window is closed or Ctrl-C."""
+    """Loop at real speed until the window is closed or Ctrl-C is pressed."""
     import numpy as np
 
     from rtpose.outputs.open3d_window import Open3DWindow
@@ -86,7 +87,7 @@ def _play_in_window(recording: Recording, name: str) -> None:
     stop = threading.Event()
     started_s = time.monotonic()
     with on_signals(stop.set), Open3DWindow(f"rtpose: {name}") as window:
-        print("Closing the window or Ctrl-C ends it.")
+        print("Close the window or press Ctrl-C to stop.")
         while window.draw() and not stop.wait(1 / 60):
             t_s = (time.monotonic() - started_s) % length_s
             frame = int(np.searchsorted(times_s, t_s, side="right")) - 1

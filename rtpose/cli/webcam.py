@@ -13,9 +13,11 @@ from rtpose.cli.live_recording import LiveRecording
 from rtpose.cli.options import (
     DEFAULT_PORT,
     Browser,
+    Fps,
     Host,
     Overwrite,
     Port,
+    Private,
     RunOptions,
     Send,
     Tls,
@@ -26,7 +28,7 @@ from rtpose.cli.options import (
     ViewerOption,
     with_option_groups,
 )
-from rtpose.cli.terminal import StatusLine, check_outputs, https, open_page, summary_line, warn
+from rtpose.cli.terminal import StatusLine, exit_if_outputs_failed, https, open_page, say, summary_line, warn
 from rtpose.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -40,22 +42,22 @@ def webcam(
     camera: Annotated[
         list[str] | None,
         typer.Option(
-            help="Number of the camera, a device such as /dev/video2, a stream's URL, or browser: that of a page, "
-            "also on a phone. May be given several times.",
+            help="Camera number, a device such as /dev/video2, a stream URL, or browser: the camera of a page, "
+            "also on a phone. Repeatable.",
             show_default="0",
         ),
     ] = None,
     record: Annotated[
         Path | None,
         typer.Option(
-            help="Also write the poses: .rtpose, which loses nothing if the program dies, or .npz; of several cameras "
-            "NAME-0, NAME-1 …"
+            help="Also write the poses: .rtpose (survives a crash) or .npz; several cameras write NAME-0, NAME-1 …"
         ),
     ] = None,
     record_video: Annotated[
-        Path | None, typer.Option(help="Also write the camera's picture, on the same clock: .mp4, .mkv, .mov.")
+        Path | None, typer.Option(help="Also write the camera's video, on the same clock: .mp4, .mkv or .mov.")
     ] = None,
-    record_folder: Annotated[Path, typer.Option(help="Where recordings go that are begun from the page.")] = Path("."),
+    record_folder: Annotated[Path, typer.Option(help="Folder for recordings started on the page.")] = Path("."),
+    fps: Fps = None,
     overwrite: Overwrite = False,
     send: Send = None,
     run: RunOptions,
@@ -63,12 +65,13 @@ def webcam(
     port: Port = DEFAULT_PORT,
     host: Host = "127.0.0.1",
     token: Token = None,
+    private: Private = False,
     tls: Tls = False,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
     browser: Browser = True,
 ) -> None:
-    """Your own skeleton, live in the browser or in a window."""
+    """Show the camera's poses live, in the browser or in a window."""
     from rtpose.capture.browser import BrowserCamera
     from rtpose.outputs.send import open_streams
     from rtpose.session import Session, SourceBoard, check_all, run_together
@@ -98,20 +101,20 @@ def webcam(
         else:
             server = stack.enter_context(
                 session.serve(
-                    source=names, port=port, host=host, token=token, on_record=recording.switch,
-                    camera=feed, tls=https(tls, tls_cert, tls_key),
+                    source=names, port=port, host=host, token=token, private=private,
+                    on_record=recording.switch, camera=feed, tls=https(tls, tls_cert, tls_key),
                 )
             )  # fmt: skip
             recording.show_on(server)
         sources: list[FrameSource] = []
         for name in cameras:
-            sources.append(feed if feed is not None and name == "browser" else open_live(name))
+            sources.append(feed if feed is not None and name == "browser" else open_live(name, fps))
             stack.callback(sources[-1].close)  # if the next cannot be opened
         if server is not None:
             open_page(server, browser)
             if feed is not None and not server.url_is_secure:
                 warn(
-                    "warning: browsers give their camera only to https pages and to pages of their own computer: for "
+                    "warning: browsers share a camera only with https pages and with pages on the same machine: for "
                     "a phone add --tls"
                 )
         stack.enter_context(line)
@@ -128,23 +131,24 @@ def webcam(
         # A window is drawn in the main thread.
         summaries = [runs[0]()] if window else check_all(run_together(runs, board, session.stop), line.warn)
     for source, summary, file in zip(sources, summaries, recording.files, strict=True):
-        print((f"{source.info.name}: " if count > 1 else "") + summary_line(summary, file))
-    check_outputs(*summaries)
+        say((f"{source.info.name}: " if count > 1 else "") + summary_line(summary, file))
+    exit_if_outputs_failed(*summaries)
 
 
 def shown(camera: str) -> str:
-    """`--camera` without a password."""
+    """A `--camera` value with any password removed."""
     from rtpose.capture.streams import without_password
 
     return without_password(camera) if "://" in camera else camera
 
 
-def open_live(camera: str) -> FrameSource:
-    """A camera of this machine or a stream. Errors: `InputError`."""
+def open_live(camera: str, fps: float | None = None) -> FrameSource:
+    """A camera of this machine or a stream. fps: the rate to ask of the camera, or of a recording behind a URL that
+    has no times. Errors: `InputError`."""
     from rtpose.capture import open_camera, open_source
 
     if "://" in camera:
-        return open_source(camera)
+        return open_source(camera, fps=fps)
     if Path(camera).is_file():
         raise InputError(f"{camera} is a file, not a camera: rtpose video {camera}")
-    return open_camera(int(camera) if camera.isdigit() else camera)
+    return open_camera(int(camera) if camera.isdigit() else camera, fps=fps)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose import metrics
+from rtpose.config import RunSettings
 from rtpose.engine_build.calibration import Footage, motions
 from rtpose.errors import ConfigError
 from rtpose.geometry import DEFAULT_HEIGHT_M, pixels_from_camera
@@ -21,6 +22,7 @@ from rtpose.networks.pool import NetworkPool, Substitute
 from rtpose.networks.recipes import Limits
 from rtpose.pose.cascaded.estimator import CascadedEstimator, CascadedNetwork
 from rtpose.pose.detect.blazepose import LANDMARK_FILES, BlazePose, PersonFinder
+from rtpose.pose.lift import open_lifter
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.pose.track import NearestTracker
 from rtpose.pose.two_stage import TwoStageEstimator
@@ -142,7 +144,8 @@ def picture_estimator(source: Path, by: Substitute | None, threads: int | None) 
             raise ConfigError(f"{source} is not a network of BlazePose that rtpose knows: see `rtpose models list`")
         size = next((size for size, file in LANDMARK_FILES.items() if file == source.name), None)
         detector = BlazePose(persons=1, network=size, options=options, pool=pool)
-        return TwoStageEstimator("blazepose", detector, NearestTracker(), NetworkLifter(options=options, pool=pool))
+        lifter = open_lifter(RunSettings().lifter, options=options, pool=pool)
+        return TwoStageEstimator("blazepose", detector, NearestTracker(), lifter)
     network = CascadedNetwork(source, options=options, pool=pool)
     finder = PersonFinder(options=options, pool=pool)
     return CascadedEstimator(network, finder, NearestTracker(), persons=1, height_m=DEFAULT_HEIGHT_M)

@@ -1,4 +1,4 @@
-"""Building an engine by its recipe: calibrate, quantise or compile, check, keep or refuse."""
+"""Builds an engine from its recipe: calibrate, quantise or compile, check, keep or refuse."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from rtpose.networks.recipes import Recipe
 from rtpose.types import Backend
 
 Report = Callable[[str, int, int], None]
-"""The current step, how much of it is done, and of how much; 0 of 0 where that is unknown."""
+"""Called with the current step, its amount done and its total; 0 and 0 if unknown."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Built:
 
     key: EngineKey
     fresh: bool
-    """Whether it was built before and left as it is."""
+    """Whether an earlier build was kept."""
     accepted: bool
     reason: str
     """The figures, or why it was refused."""
@@ -92,7 +92,7 @@ def build_engine(
         }  # fmt: skip
         _write(key.report_file, msgspec.json.format(msgspec.json.encode(facts), indent=2))
         for file in key.stale():
-            log.say(f"removed {file.name}: built of other weights or by another version")
+            log.say(f"removed {file.name}: built from other weights or by another version")
             file.unlink(missing_ok=True)
     return Built(key, False, refusal is None, reason)
 
@@ -169,7 +169,7 @@ class _Build:
         try:
             ov.save_model(network, engine, compress_to_fp16=False)
         except RuntimeError as error:
-            raise OutputError(f"cannot write {engine}: is there room, and may you write there?") from error
+            raise OutputError(f"cannot write {engine}: check the free space and the folder's permissions") from error
 
     def _compare(self, load: Callable[[], Backend]) -> Distances:
         self.log.say("comparing with fp32")
@@ -180,7 +180,7 @@ class _Build:
 
 
 def part_of(key: EngineKey) -> Path:
-    """Where an engine is until it is accepted."""
+    """The temporary file of an engine until it is accepted."""
     return key.file.with_name(f"part-{key.file.name}")
 
 
@@ -231,14 +231,14 @@ class _Log:
         self._stream.close()
 
     def say(self, text: str) -> None:
-        """Begin the next step."""
+        """Start the next step."""
         self._now = text
         self._stream.write(f"{time.strftime('%H:%M:%S')} {text}\n")
         self._stream.flush()
         self._report(text, 0, 0)
 
     def step(self, done: int, total: int) -> None:
-        """How much of the current step is done."""
+        """Report progress within the current step."""
         self._report(self._now, done, total)
 
     @contextlib.contextmanager

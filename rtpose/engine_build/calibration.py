@@ -1,4 +1,4 @@
-"""What engines are calibrated on and checked with: the built-in clip and motions, rendered people, the user's clips.
+"""Data to calibrate and check engines: the built-in clip and motions, rendered people, the user's clips.
 
 Each is split: one part calibrates, the other checks.
 """
@@ -29,7 +29,7 @@ DISTANCE_M = 4.0
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture, and what is known about it."""
+    """A picture and its labels, if any."""
 
     frame: Frame
     camera: Camera
@@ -39,7 +39,7 @@ class Shot:
 
 @dataclass(frozen=True)
 class Footage:
-    """Pictures from one place."""
+    """Pictures from one source."""
 
     name: str
     block: int
@@ -59,7 +59,7 @@ class Footage:
 
 
 def footage(sets: Sequence[str], *, rendered: Sequence[Path] = (), clips: Sequence[str] = ()) -> list[Footage]:
-    """The pictures of a recipe's sets, as far as the user has named any.
+    """The pictures of a recipe's sets, of those that the user has named.
 
     Errors: `ConfigError` if there are none, `InputError` for what cannot be read.
     """
@@ -120,7 +120,7 @@ class MotionFrame:
     """A lifter's input: one person in one frame."""
 
     first: bool
-    """A new motion begins: reset what has memory."""
+    """Whether a new motion begins, so that networks with memory must be reset."""
     keypoints: Float32
     """(1, 17, 3) x px, y px, score."""
     camera: Camera

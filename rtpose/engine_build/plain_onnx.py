@@ -23,16 +23,16 @@ def write_plain(network: str, out: Path, *, overwrite: bool = False) -> str:
     """
     if network.removesuffix(".tflite") + ".tflite" in model_files.FILES:
         raise ConfigError(
-            f"{network} is a TFLite file of Google's, which is not converted here: `rtpose models path "
-            f"{network.removesuffix('.tflite')}.tflite` says where it lies, tf2onnx converts it"
+            f"{network} is one of Google's TFLite files, which rtpose does not convert: `rtpose models path "
+            f"{network.removesuffix('.tflite')}.tflite` prints its path, and tf2onnx can convert it"
         )
     source = cascaded_file() if network == "cascaded" else lifter_file(network)
     if source.suffix != ".onnx":
-        raise ConfigError(f"{source} is no ONNX file: name the .onnx beside it")
+        raise ConfigError(f"{source} is not an ONNX file: name the .onnx beside it")
     if out.suffix != ".onnx":
         raise OutputError(f"{out}: give a name that ends in .onnx")
     if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists: give another name, or --overwrite")
+        raise OutputError(f"{out} exists: choose another name, or add --overwrite")
     try:
         model = onnx.load(str(source))
     except Exception as error:  # protobuf's own kinds

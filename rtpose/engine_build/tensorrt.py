@@ -1,4 +1,4 @@
-"""Building TensorRT engines by torch_tensorrt's dynamo front end.
+"""Builds TensorRT engines with torch_tensorrt's dynamo front end.
 
 Written after the documentation of torch_tensorrt 2.12 and NVIDIA ModelOpt, and not yet run on a GPU. The tests check
 what needs none: every network exports without graph breaks, and `tensorrt_operators.toml` lists how each of its

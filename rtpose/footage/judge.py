@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from rtpose.footage.measure import Errors, People, Row, column_of, errors_of, follow, joint_distances, mean_errors
+from rtpose.footage.measure import (
+    Errors,
+    FootageRow,
+    People,
+    column_of,
+    errors_of,
+    follow,
+    joint_distances,
+    mean_errors,
+)
 from rtpose.footage.sets import Array, FootageSet, TruthCamera
 
 PEER = "mediapipe"
@@ -28,7 +37,7 @@ Judged = dict[str, list[tuple[Array, Array]]]
 
 def judge_set(
     footage: FootageSet, methods: Mapping[str, Estimate], *, peer: bool = True, judged: Judged | None = None
-) -> Iterator[Row]:
+) -> Iterator[FootageRow]:
     """One row for each camera, person and method, the peer's first.
 
     judged: collects the joints of methods that have a confidence.
@@ -58,10 +67,10 @@ def judge_set(
                     confidence = column_of(people.confidence, column)
                     judged.setdefault(name, []).append((confidence[known], apart[known]))
                 errors = errors_of(poses, ids, truth[:, person], ok, footage, only)
-                yield Row(footage.name, camera.number, person, name, errors)
+                yield FootageRow(footage.name, camera.number, person, name, errors)
 
 
-def means_by_set(rows: Iterable[Row]) -> dict[str, dict[str, Errors]]:
+def means_by_set(rows: Iterable[FootageRow]) -> dict[str, dict[str, Errors]]:
     """set -> method -> mean over its cameras and people."""
     out: dict[str, dict[str, list[Errors]]] = {}
     for row in rows:
@@ -81,14 +90,14 @@ def mean_over_sets(means: Mapping[str, Mapping[str, Errors]]) -> dict[str, Error
     return out
 
 
-def comparable(rows: Iterable[Row]) -> dict[str, dict[str, Errors]]:
+def comparable(rows: Iterable[FootageRow]) -> dict[str, dict[str, Errors]]:
     """set -> method -> mean errors over the views in which the peer has the person, too: what may be divided."""
     rows = list(rows)
     with_peer = {(r.set, r.camera, r.person) for r in rows if r.method == PEER and np.isfinite(r.errors.mpjpe)}
     return means_by_set(r for r in rows if (r.set, r.camera, r.person) in with_peer)
 
 
-def as_json(rows: Iterable[Row]) -> list[dict[str, Any]]:
+def as_json(rows: Iterable[FootageRow]) -> list[dict[str, Any]]:
     """Plain values, one dictionary a row."""
     return [
         {"set": r.set, "camera": r.camera, "person": r.person, "method": r.method, **asdict(r.errors)} for r in rows

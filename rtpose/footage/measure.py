@@ -77,7 +77,7 @@ _FIGURES = [field.name for field in fields(Errors) if field.name not in ("found"
 
 
 @dataclass(frozen=True)
-class Row:
+class FootageRow:
     """One line of the table."""
 
     set: str
@@ -160,7 +160,7 @@ def errors_of(
     lengths, true_lengths = (
         np.stack([np.linalg.norm(joints[:, a] - joints[:, b], axis=-1) for a, b in limbs], -1) for joints in (e, x)
     )
-    turn = np.degrees(turns(e, x)).mean(0)
+    turn = np.degrees(rotation_vectors(e, x)).mean(0)
     return Errors(
         p_mpjpe=1e3 * float(metrics.p_mpjpe(e, x).mean()),
         n_mpjpe=1e3 * float(metrics.n_mpjpe(e, x).mean()),
@@ -198,7 +198,7 @@ def reliability(confidence: Array, apart_m: Array) -> list[tuple[float, float, i
     ]
 
 
-def turns(estimate: Array, truth: Array) -> Array:
+def rotation_vectors(estimate: Array, truth: Array) -> Array:
     """(N, J, 3) twice -> (N, 3) rotation vectors, radians, camera axes: by how much the estimate is turned."""
     e, x = estimate - estimate.mean(1, keepdims=True), truth - truth.mean(1, keepdims=True)
     u, _, vt = np.linalg.svd(x.transpose(0, 2, 1) @ e)

@@ -1,4 +1,4 @@
-"""The first layers of BlazePose's landmark network as a trunk that can be trained on.
+"""The first layers of BlazePose's landmark network as a trainable trunk.
 
 A picture's features, learned on real pictures of people and free to use (Apache 2.0), where the paper takes ImageNet's.
 Inverted residual blocks as in MobileNetV2 (Sandler et al. 2018), batch normalisation folded into the convolutions.

@@ -156,13 +156,13 @@ def _lifting_layers(width: int, dropout: float) -> nn.Sequential:
     for _ in range(2):
         normalisation = nn.BatchNorm1d(width)
         layers += [nn.Linear(width, width), normalisation, nn.ReLU(inplace=True), nn.Dropout(dropout)]
-    nn.init.constant_(normalisation.weight, 0.1)  # not 0: the ReLU behind it would pass no gradient, ever
+    nn.init.constant_(normalisation.weight, 0.1)  # not 0: the ReLU after it would never pass a gradient
     return nn.Sequential(*layers)
 
 
 @dataclass(frozen=True)
 class Stages:
-    """Everything that is supervised; None for blocks that the variant does not have."""
+    """All supervised outputs; None for blocks that the variant lacks."""
 
     bones: Tensor | None
     """(N, B, H, H)."""
@@ -209,7 +209,7 @@ class Cascaded(nn.Module):
         if variant not in VARIANTS:
             raise ModelError(f"no variant '{variant}' of cascaded: choose one of {', '.join(VARIANTS)}")
         if input_px % 32 or input_px <= 0:
-            raise ModelError(f"an input of {input_px} px is not possible: give a multiple of 32")
+            raise ModelError(f"an input of {input_px} px is not allowed: give a multiple of 32")
         self.depth_channels = depth_channels
         self.heatmap_px = input_px // 4
         self.trunk = BlazePoseTrunk() if trunk == "blazepose" else ResNet(trunk, width=trunk_width)

@@ -19,7 +19,7 @@ from rtpose.modules.registry import build_network, inputs_and_outputs
 
 @dataclass(frozen=True)
 class TorchNetwork:
-    """A network from a file."""
+    """A network loaded from a file."""
 
     module: nn.Module
     """In evaluation mode, without gradients, float32, on the CPU."""

@@ -77,7 +77,7 @@ class TemporalLifter(nn.Module):
 
     @property
     def receptive_field(self) -> int:
-        """Frames that an answer depends on: the present one and all that came before within the blocks' reach. The
+        """Frames that an output depends on: the current one and all earlier ones within the blocks' reach. The
         filters reach as far."""
         return 1 + sum(self.memories)
 

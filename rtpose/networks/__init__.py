@@ -1,1 +1,1 @@
-"""Network files: where they are, how they are downloaded, loaded and run."""
+"""Network files: locating, downloading, loading and running them."""

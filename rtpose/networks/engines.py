@@ -1,4 +1,4 @@
-"""Built engines: where they are stored, which one a run takes, and why.
+"""Built engines: where they are stored, which one a run uses, and why.
 
 An engine is named `NETWORK-SHA-BACKENDVERSION-DEVICE-PRECISION`. The first 8 digits of its weights' sha256 and the
 backend's version are part of the name, so an engine of other weights or of another version is never taken. `NAME.json`
@@ -60,7 +60,7 @@ class EngineKey:
 
     @property
     def report_file(self) -> Path:
-        """What its build found out about the engine."""
+        """The report that its build wrote."""
         return engines_dir() / f"{self.name}.json"
 
     def report(self) -> dict[str, Any] | None:
@@ -152,7 +152,9 @@ def _how_to_build(key: EngineKey) -> str:
     recipe = recipe_for(key.network, key.backend, key.device, key.precision)
     what = f"no {key.precision} engine of {key.network} for {key.backend} {key.version} on {key.device}"
     if key.stale():
-        what += " (there is one of other weights or another version)"
+        what += " (one exists for other weights or another version)"
     if recipe is None:
         return f"{what}, and no recipe builds one: write one (docs/engines.md), or use --backend openvino"
-    return f"{what}: build it with `rtpose export --recipe {recipe}` (--all builds every one), or use --precision auto"
+    return (
+        f"{what}: build it with `rtpose export --recipe {recipe}` (--all builds all of them), or use --precision auto"
+    )

@@ -1,4 +1,4 @@
-"""What a network file says about itself in its metadata."""
+"""The facts in a network file's metadata."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def read_facts(file: Path, metadata: Mapping[str, str], kind: str) -> dict[str, 
     for key, text in metadata.items():
         try:
             facts[key] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             facts[key] = text
     missing = [key for key in ("name", "skeleton", "format", "normalisation") if key not in facts]
     if missing:
         raise ModelError(
-            f"{file} is no {kind} of rtpose: its metadata lacks {', '.join(missing)} (expected a file that "
+            f"{file} is not an rtpose {kind}: its metadata lacks {', '.join(missing)} (expected a file that "
             "`rtpose train` exported)"
         )
     if facts["skeleton"] != H36M17.name:

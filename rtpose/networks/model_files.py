@@ -1,4 +1,4 @@
-"""The networks of the detectors: which files exist, where they are, and whether they are there.
+"""The detectors' network files: which exist, where they are stored, and whether they are present.
 
 BlazePose's person detector and its landmark network "full" are part of the package. The other two sizes come out of an
 npm package, RTMPose's out of zip files on the web. `rtpose.networks.downloads` puts these into the user's cache.

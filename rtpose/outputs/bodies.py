@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from rtpose.geometry import viewer_from_camera
 from rtpose.skeleton import H36M17, Skeleton
-from rtpose.types import Float32, Person3D
+from rtpose.types import LEAST_CONFIDENCE, Float32, Person3D
 
-LEAST_CONFIDENCE = 0.1
-"""Joints below it are not drawn."""
 SURE_CONFIDENCE = 0.5
 """Joints below it are drawn faint."""
 BACKGROUND = "#0b0e15"

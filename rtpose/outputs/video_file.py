@@ -66,7 +66,7 @@ class VideoWriter:
         try:
             if self._container is None:
                 options = _FRAGMENTED[self._format] if self._fragmented else {}
-                self._container = av.open(str(self._path), "w", format=self._format, options=options)
+                self._container = av.open(f"file:{self._path}", "w", format=self._format, options=options)
                 self._stream = self._add_stream(self._container, image)
             assert self._stream is not None
             frame = av.VideoFrame.from_ndarray(_fit(image, (self._stream.width, self._stream.height)), format="rgb24")

@@ -13,7 +13,7 @@ from rtpose.outputs.osc import Message, bundle
 from rtpose.outputs.send import ChosenPerson, StreamAddress, Warn
 from rtpose.rotations import Float64, bone_rotations, quaternions
 from rtpose.skeleton import H36M17
-from rtpose.types import Person3D, Result
+from rtpose.types import LEAST_CONFIDENCE, Person3D, Result
 
 DEFAULT_PORT = 39539
 ANKLE_SHARE = 0.039
@@ -54,6 +54,9 @@ BONES = (
 """Bones whose rotation the joints determine, parents first. Hands, feet and face are left to the receiver."""
 _STARTS = H36M17.indices(*(bone.starts_at for bone in BONES))
 _ENDS = H36M17.indices(*(bone.ends_at for bone in BONES))
+_FEET = H36M17.indices("left_foot", "right_foot")
+ROOT_SHARE = 0.53
+"""Height of the hips above the floor as a share of the standing height (Drillis and Contini 1966)."""
 _PARENTS = [next((i for i, bone in enumerate(BONES) if bone.name == child.parent), -1) for child in BONES]
 
 
@@ -91,17 +94,21 @@ class VmcStream:
         self._datagrams.close()
 
     def _bones(self, person: Person3D) -> Iterator[Message]:
+        seen = ~(person.confidence < LEAST_CONFIDENCE)
         joints = viewer_from_camera(person.pose_3d + person.root_3d).astype(np.float64)
         if self._floor is None or self._floor[0] != person.track_id:
-            root, feet = joints[H36M17.index_of["root"]], joints[H36M17.indices("left_foot", "right_foot")]
-            ankle_m = ANKLE_SHARE * float(standing_height(person.pose_3d))
-            self._floor = person.track_id, np.array([root[0], feet[:, 1].min() - ankle_m, root[2]])
+            root, feet = joints[H36M17.index_of["root"]], joints[[foot for foot in _FEET if seen[foot]], 1]
+            height_m = float(standing_height(person.pose_3d, person.confidence))
+            floor = feet.min() - ANKLE_SHARE * height_m if len(feet) else root[1] - ROOT_SHARE * height_m
+            self._floor = person.track_id, np.array([root[0], floor, root[2]])
         # An extra row for the world, the parent of the hips.
         axes = np.concatenate([bone_rotations(joints)[_ENDS], np.eye(3)[None]])
+        sure = seen[_STARTS] & seen[_ENDS]
         starts = np.concatenate([joints[_STARTS], self._floor[1][None]])
         into_parents = np.swapaxes(axes[_PARENTS], -1, -2)
         places = unity_from_viewer((into_parents @ (starts[:-1] - starts[_PARENTS])[..., None])[..., 0])
         # Mirroring a rotation keeps the component of its axis across the mirror and negates the others.
         turns = quaternions(into_parents @ axes[:-1]) * (1, -1, -1, 1)
-        for bone, place, turn in zip(BONES, places.tolist(), turns.tolist(), strict=True):
-            yield "/VMC/Ext/Bone/Pos", "sfffffff", (bone.name, *place, *turn)
+        for bone, place, turn, sent in zip(BONES, places.tolist(), turns.tolist(), sure, strict=True):
+            if sent:
+                yield "/VMC/Ext/Bone/Pos", "sfffffff", (bone.name, *place, *turn)

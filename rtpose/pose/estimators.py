@@ -85,13 +85,13 @@ def _two_stage(
     pool: NetworkPool,
     on_notice: Callable[[str], None],
 ) -> tuple[Estimator, bool]:
-    from rtpose.pose.lift.lifter import NetworkLifter
+    from rtpose.pose.lift import open_lifter
     from rtpose.pose.two_stage import TwoStageEstimator
 
     backend, precision, reason = _runtime(settings, lifter_file(settings.lifter))
     # A few people's joints are too little work for two threads: the second costs more than it saves.
     options = LoadOptions(backend, precision, settings.device, settings.threads or 1)
-    lifter = NetworkLifter(
+    lifter = open_lifter(
         settings.lifter, height_m=DEFAULT_HEIGHT_M if height_m is None else height_m, options=options, pool=pool
     )
     precision = _announced_precision(settings, reason, on_notice)

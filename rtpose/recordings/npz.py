@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import InputError
-from rtpose.recordings.recording import FORMAT, Recording, check_skeleton
+from rtpose.recordings.recording import FORMAT, Recording, check_numbers, check_skeleton, checked_meta
 from rtpose.types import Camera
 
+MOST_EXPANSION, SMALL_BYTES = 50, 2**24
 # key -> (dtype, shape). A letter is a length: equal letters are equal lengths.
 _ARRAYS: dict[str, tuple[type[np.generic], tuple[str | int, ...]]] = {
     "poses_3d": (np.float32, ("T", "P", "J", 3)),
@@ -65,7 +66,9 @@ def _read(path: Path, keys: Sequence[str] | None = None) -> dict[str, NDArray[An
             npz = np.load(file, allow_pickle=False)
             if isinstance(npz, np.ndarray):
                 raise InputError(f"{path} is not a poses.npz: it is a single array")
-            return {key: npz[key] for key in npz.files if keys is None or key in keys}
+            wanted = [key for key in npz.files if key in (_ARRAYS if keys is None else keys)]
+            _check_declared(npz.zip, wanted)
+            return {key: npz[key] for key in wanted}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: give a poses.npz that rtpose wrote") from None
     except OSError as error:
@@ -74,6 +77,15 @@ def _read(path: Path, keys: Sequence[str] | None = None) -> dict[str, NDArray[An
             RuntimeError, SyntaxError, TypeError) as error:  # fmt: skip
         # numpy and zipfile raise all of these for damaged files.
         raise InputError(f"{path} is not a poses.npz, or it is damaged{_reason(error)}") from None
+
+
+def _check_declared(archive: zipfile.ZipFile, keys: Sequence[str]) -> None:
+    """Before anything is allocated. Errors: `ValueError` if the arrays are larger than the file can hold: what rtpose
+    writes is not compressed, and what others compress well is at most `MOST_EXPANSION` times as large."""
+    for key in keys:
+        entry = archive.getinfo(f"{key}.npy")
+        if entry.file_size > max(MOST_EXPANSION * entry.compress_size, SMALL_BYTES):
+            raise ValueError(f"{key} would be {entry.file_size / 2**20:.0f} MB")
 
 
 def _reason(error: Exception) -> str:
@@ -113,17 +125,20 @@ def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> Recording:
             raise wrong(f"{key} has shape {array.shape}, which does not fit ({wanted})")
     names = tuple(str(name) for name in arrays["joint_names"])
     check_skeleton(path, names, arrays["parents"])
-    if not (np.diff(arrays["timestamps_s"]) > 0).all():
+    if not np.isfinite(arrays["timestamps_s"]).all() or not (np.diff(arrays["timestamps_s"]) > 0).all():
         raise wrong("its timestamps do not increase")
     if not np.isnan(arrays["poses_3d"][arrays["track_ids"] < 0]).all():
         raise wrong("poses_3d is not NaN where track_ids is -1")
+    ids = np.sort(arrays["track_ids"], axis=1)
+    if ((ids[:, 1:] == ids[:, :-1]) & (ids[:, 1:] >= 0)).any():
+        raise wrong("two people of a frame have one id")
     width, height = arrays["image_size"].tolist()
-    return Recording(
-        **{
-            **{key: arrays[key] for key in _ARRAYS},
-            "joint_names": names,
-            "image_size": (width, height),
-            "camera": Camera(*arrays["camera"].tolist()),
-            "meta": meta,
-        }
-    )
+    check_numbers(path, (width, height), Camera(*arrays["camera"].tolist()), len(ids))
+    values: dict[str, Any] = {
+        **{key: arrays[key] for key in _ARRAYS},
+        "joint_names": names,
+        "image_size": (width, height),
+        "camera": Camera(*arrays["camera"].tolist()),
+        "meta": checked_meta(path, meta),
+    }
+    return Recording(**values)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rtpose.recordings.first_size import FirstSize
 from rtpose.recordings.npz import write_npz
 from rtpose.recordings.output_file import OutputFile
 from rtpose.recordings.people_table import PeopleTable, check_ids
@@ -38,6 +39,7 @@ class NpzRecorder:
         """
         self._output = OutputFile(path, overwrite=overwrite)
         self._table = PeopleTable(skeleton)
+        self._first_size = FirstSize()
         self._meta = meta
         self._image_size = (0, 0)
         self._camera = Camera(np.nan, np.nan, np.nan, np.nan)
@@ -49,7 +51,7 @@ class NpzRecorder:
         check_ids(result.persons)
         if not len(self._table):
             self._image_size, self._camera = result.frame.size, result.camera
-        self._table.append(result.frame.frame_id, result.frame.pts_s, result.persons)
+        self._table.append(result.frame.frame_id, result.frame.pts_s, self._first_size.people(result))
 
     def close(self) -> None:
         """Write the file. Errors: `OutputError` if it cannot be written; an older file is then unchanged."""

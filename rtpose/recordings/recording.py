@@ -21,6 +21,8 @@ from rtpose.types import Camera, Float32, Person3D
 FORMAT = 1
 AXES = "camera: x right, y down, z away from the camera"
 UNITS = "metres"
+MAX_META_DEPTH = 40
+MAX_SIDE_PX = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,29 @@ def recording_meta(given: Mapping[str, Any]) -> dict[str, Any]:
         "axes": AXES,
         "units": UNITS,
     }
+
+
+def checked_meta(path: Path, meta: dict[str, Any]) -> dict[str, Any]:
+    """`meta` of a file, with `assumptions` as a list of texts. Errors: `InputError` if it is nested too deeply."""
+    layer: list[Any] = [meta]
+    for _ in range(MAX_META_DEPTH):
+        inside = [item.values() if isinstance(item, dict) else item for item in layer if isinstance(item, dict | list)]
+        layer = [value for values in inside for value in values]
+        if not layer:
+            break
+    else:
+        raise InputError(f"{path} is damaged or not a recording: its meta is nested too deeply")
+    assumptions = meta.get("assumptions", [])
+    if not isinstance(assumptions, list):
+        assumptions = [assumptions]
+    return {**meta, "assumptions": [str(text) for text in assumptions]} if "assumptions" in meta else meta
+
+
+def check_numbers(path: Path, image_size: tuple[int, int], camera: Camera, frames: int) -> None:
+    """Errors: `InputError` for a picture or camera that cannot be; a recording without frames has none."""
+    sides_fit = all(0 <= side <= MAX_SIDE_PX for side in image_size)
+    if not sides_fit or (frames and not np.isfinite(camera.as_array()).all()):
+        raise InputError(f"{path} is damaged or not a recording: its image_size or camera is impossible")
 
 
 def check_skeleton(path: Path, names: tuple[str, ...], parents: NDArray[Any]) -> None:

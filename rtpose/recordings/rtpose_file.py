@@ -26,11 +26,13 @@ from numpy.typing import NDArray
 
 from rtpose.errors import InputError
 from rtpose.recordings.people_table import PeopleTable, check_ids
-from rtpose.recordings.recording import Recording, check_skeleton
+from rtpose.recordings.recording import Recording, check_numbers, check_skeleton, checked_meta
 from rtpose.skeleton import H36M17, Skeleton
 from rtpose.types import Camera, Person3D
 
 FORMAT = 1
+MAX_TIME_S = 1e12
+MOST_BYTES = 2**29
 MAGIC = b"RTPOSE1\n"
 HEAD, FRAMES, END = 1, 2, 3
 CHUNK_HEADER = struct.Struct("<IIB")
@@ -150,21 +152,28 @@ def _read(path: Path, file: BinaryIO) -> RtposeFile:
     frames_end = kept = file.tell()
     table = PeopleTable()
     complete = False
-    last_s = -math.inf
+    last_s, most = -math.inf, 0
     for kind, payload in chunks:
         if kind == END:
             changed = _json_object(payload).get("meta")
             if isinstance(changed, dict):
                 complete, kept = True, file.tell()
-                meta.update(changed)
+                meta = checked_meta(path, {**meta, **changed})
             break
         frames = _frames(payload, last_s) if kind == FRAMES else None
         if not frames:
             break
         for frame_id, time_s, persons in frames:
             table.append(frame_id, time_s, persons)
-            last_s = time_s
+            last_s, most = time_s, max(most, len(persons))
         frames_end = kept = file.tell()
+    check_numbers(path, image_size, camera, len(table))
+    needed = len(table) * most * _person_type(len(H36M17.joints)).itemsize
+    if needed > max(MOST_BYTES, 50 * total):
+        raise InputError(
+            f"{path} is damaged or not a recording: {len(table)} frames with up to {most} people at once would need "
+            f"{needed / 2**20:,.0f} MB"
+        )
     meta["frames"] = len(table)
     if not complete:
         meta["cut_off"] = True
@@ -194,8 +203,9 @@ def _head(path: Path, payload: bytes) -> tuple[tuple[int, int], Camera, dict[str
         check_skeleton(path, tuple(head["joint_names"]), np.array(head["parents"]))
         width, height = map(int, head["image_size"])
         camera = Camera(*map(float, head["camera"]))
-        return (width, height), camera, dict(head["meta"])
-    except (KeyError, ValueError, TypeError) as error:
+        check_numbers(path, (width, height), camera, frames=0)
+        return (width, height), camera, checked_meta(path, dict(head["meta"]))
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{path} is not a .rtpose recording: its head is incomplete ({error!r})") from None
 
 
@@ -218,7 +228,7 @@ def _frames(payload: bytes, last_s: float) -> list[tuple[int, float, list[Person
             return None
         time_s, frame_id, count, joints = FRAME_HEADER.unpack_from(payload, offset)
         offset += FRAME_HEADER.size
-        if not last_s < time_s < math.inf or joints != len(H36M17.joints):
+        if not max(last_s, -MAX_TIME_S) < time_s < MAX_TIME_S or joints != len(H36M17.joints):
             return None
         if len(payload) - offset < count * person.itemsize:
             return None

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from rtpose.errors import OutputError
 from rtpose.recordings.disk_space import DiskWatch
+from rtpose.recordings.first_size import FirstSize
 from rtpose.recordings.output_file import OutputFile, create_growing
 from rtpose.recordings.recording import recording_meta
 from rtpose.recordings.rtpose_file import MAGIC, encode_frame, end_chunk, frames_chunk, head_chunk
@@ -57,6 +58,7 @@ class RtposeRecorder:
         self._meta = meta
         self._watch = watch or DiskWatch(path.parent)
         self._notify = notify
+        self._first_size = FirstSize()
         self._lock = threading.Lock()
         self._head: dict[str, Any] | None = None
         """A copy of `meta` at the first frame: the callable may later return the same, changed objects."""
@@ -86,7 +88,8 @@ class RtposeRecorder:
         """Add a frame; ignored once the recording has ended."""
         if not self.recording:
             return
-        frame = encode_frame(result.frame.frame_id, result.frame.pts_s, result.persons, self._skeleton)
+        people = self._first_size.people(result)
+        frame = encode_frame(result.frame.frame_id, result.frame.pts_s, people, self._skeleton)
         with self._lock:
             if self._head is None:
                 self._head = copy.deepcopy(recording_meta(self._meta()))

@@ -18,6 +18,7 @@ from websockets.protocol import Event, State
 from rtpose.errors import InputError
 from rtpose.server import limits
 from rtpose.server.camera import CameraPage
+from rtpose.server.door import Visitor
 from rtpose.server.protocol import (
     MAX_CAMERA_MESSAGE_BYTES,
     Ack,
@@ -57,10 +58,12 @@ class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
     last_picture_s = 0.0
     """When the camera last sent a picture, on the loop's clock."""
 
-    def __init__(self, all_connections: set[ClientConnection], max_connections: int, *args: Any, **kwargs: Any):
+    visitor: Visitor
+    """Set before anything is received."""
+
+    def __init__(self, all_connections: set[ClientConnection], *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self._all_connections = all_connections
-        self._max_connections = max_connections
         self._window_start_s = 0.0
         self._window_frames = 0
         self._fragments: list[bytes] = []
@@ -72,21 +75,13 @@ class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
         self._all_connections.add(self)
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.SEND_BUFFER_BYTES)
-        # Above the limit, some clients get a 503; a flood gets no answer.
-        if len(self._all_connections) > 2 * self._max_connections:
-            self.transport.abort()
-        self._deadline = self.loop.call_later(limits.REQUEST_TIMEOUT_S, self._abort_without_request)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._all_connections.discard(self)
-        self._deadline.cancel()  # otherwise the timer keeps closed connections in memory until it fires
+        self.visitor.leave()
         super().connection_lost(exc)
         if self.subscriber is not None:
             self.subscriber.wake()
-
-    def _abort_without_request(self) -> None:
-        if self.request is None:
-            self.transport.abort()
 
     def process_event(self, event: Event) -> None:
         if self.request is not None:
@@ -124,6 +119,8 @@ class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
             return
         if isinstance(message, Ack):
             self.subscriber.acknowledge(message.source, message.ack)
+        elif self.subscriber.on_record is None:
+            self.end(POLICY_VIOLATION, "recording needs the token: open the address that rtpose printed")
         else:
             self.subscriber.on_record(message.record)
 
@@ -199,10 +196,10 @@ class Subscriber:
         connection: ClientConnection,
         as_json: bool,
         on_drawn: Callable[[int], None],
-        on_record: Callable[[bool], None],
+        on_record: Callable[[bool], None] | None,
     ) -> None:
         """on_drawn: called with the id of each frame that the client acknowledges. on_record: called when the client
-        asks to start (True) or stop a recording."""
+        asks to start (True) or stop a recording; None: it may not, nor be the camera."""
         self.as_json = as_json
         self.on_record = on_record
         self._connection = connection

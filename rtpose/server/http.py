@@ -40,18 +40,23 @@ class HttpSite:
         port: int,
         secure: bool,
         token: str | None,
+        private: bool,
+        takes_changes: bool,
         recording: Path | None,
         takes_camera: bool,
         is_full: Callable[[], bool],
         stall_timeout_s: float,
     ) -> None:
-        """host, port, token, recording: see `PoseServer`. secure: https. is_full: whether to refuse more clients."""
+        """host, port, token, private, recording: see `PoseServer`. secure: https. takes_changes: whether pages may
+        change anything. is_full: whether to refuse more clients."""
         # "localhost" may resolve to two addresses, and with port 0 they would get two ports.
         self.host = "127.0.0.1" if host == "localhost" else host
         self.port = port
         """The requested port; the server sets the real one once it listens."""
         self.loopback = is_loopback(self.host)
-        self.token = token or (None if self.loopback else secrets.token_urlsafe(16))
+        self._private = bool(token) or private or not self.loopback
+        """Whether the token is needed to see anything."""
+        self.token = token or (secrets.token_urlsafe(16) if self._private or takes_changes else None)
         self._scheme = "https" if secure else "http"
         self._recording = recording
         self._takes_camera = takes_camera
@@ -77,13 +82,13 @@ class HttpSite:
             return connection.respond(
                 HTTPStatus.FORBIDDEN, f"Open this page as {self._scheme}://127.0.0.1:{self.port}/\n"
             )
-        if self.token is not None:
-            given = requested_query(request).get("token")
-            if given is None:
-                return connection.respond(HTTPStatus.UNAUTHORIZED, "Add ?token=... as rtpose printed it.\n")
-            if not hmac.compare_digest(given.encode(), self.token.encode()):
-                return connection.respond(HTTPStatus.FORBIDDEN, "This is not the token of this server.\n")
         path = requested_path(request)
+        if not self.may_change(request):
+            if "token" in requested_query(request):
+                return connection.respond(HTTPStatus.FORBIDDEN, "This is not the token of this server.\n")
+            if self._private or path == "/camera":
+                return connection.respond(HTTPStatus.UNAUTHORIZED, "Add ?token=... as rtpose printed it.\n")
+        connection.visitor.admit()
         if path == "/socket" or (path == "/camera" and self._takes_camera):
             origins = request.headers.get_all("Origin")
             if origins and [_netloc(origin) for origin in origins] != [hosts[0].lower()]:
@@ -95,6 +100,13 @@ class HttpSite:
         if path == "/recording.npz" and self._recording is not None:
             return await self._send_recording(connection, self._recording)
         return connection.respond(HTTPStatus.NOT_FOUND, "Not found.\n")
+
+    def may_change(self, request: Request | None) -> bool:
+        """Whether a client may record and be the camera: with the token, or if this server has none."""
+        if self.token is None:
+            return True
+        given = requested_query(request).get("token", "")
+        return hmac.compare_digest(given.encode(), self.token.encode())
 
     def _is_own_name(self, hosts: list[str]) -> bool:
         """Another site can make its own name resolve to 127.0.0.1; the Host header reveals it."""

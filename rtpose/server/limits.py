@@ -23,7 +23,15 @@ MAX_UNSENT_BYTES = 4 * 1024 * 1024
 STALL_TIMEOUT_S = 20.0
 """A client that reads nothing for this long is disconnected."""
 REQUEST_TIMEOUT_S = 10.0
-"""Time for the TLS handshake, and for the HTTP request."""
+"""From the TCP connection to a request that is allowed, including the TLS handshake."""
+MAX_STRANGERS = 256
+"""Connections without an allowed request. For another one, the oldest of the busiest address is closed."""
+MAX_STRANGERS_PER_ADDRESS = 64
+"""For another one, the oldest of the address is closed."""
+RECORD_PAUSE_S = 1.0
+"""Recordings are started or stopped by pages once in this time."""
+REPORT_PAUSE_S = 60.0
+"""The limit of open files is reported once in this time."""
 CLOSE_TIMEOUT_S = 1.0
 CAMERA_SILENCE_S = 5.0
 """A page that sends no picture for this long is no longer the camera: a phone that loses the network does not close."""

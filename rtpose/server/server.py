@@ -26,6 +26,7 @@ from rtpose.errors import ConfigError, ServerError
 from rtpose.server import limits
 from rtpose.server.camera import CameraFeed, CameraPage
 from rtpose.server.connection import POLICY_VIOLATION, ClientConnection, Kind, Pack, Slot, Subscriber, to_frame
+from rtpose.server.door import Door, Visitor
 from rtpose.server.http import HttpSite, is_loopback, requested_path, requested_query
 from rtpose.server.protocol import (
     CAMERA_TAKEN,
@@ -38,6 +39,7 @@ from rtpose.server.protocol import (
     encode_poses,
     encode_poses_json,
 )
+from rtpose.server.recording_switch import RecordingSwitch
 from rtpose.stages import stage
 from rtpose.types import Result
 
@@ -55,10 +57,14 @@ class PoseServer:
 
     hello: the first message to each client; `server_ns` is updated for each.
     host, port: where to listen; port 0 takes any free one, see `url`.
-    token: required from every client. If none is given and `host` is not this machine's loopback, one is generated.
+    token: required from every client. If none is given, one is generated for hosts that are not this machine's
+        loopback, with `private`, and where pages can record or be the camera. On the loopback it is then needed only
+        for these: other users of the machine may look, not change anything.
+    private: whether the token is needed to see anything on the loopback, too.
     recording: a poses.npz to serve as /recording.npz.
     on_drawn: called in the server's thread for each frame that a client has drawn.
-    on_record: called in the server's thread when a client asks to start (True) or stop a recording.
+    on_record: called in the server's thread when a client asks to start (True) or stop a recording; at most once a
+        second, the newest request wins. None: nothing is recorded.
     camera: receives the pictures of a page's camera; None: no page can be the camera.
     tls: for https, see `rtpose.server.tls`.
     """
@@ -70,11 +76,12 @@ class PoseServer:
         host: str = "127.0.0.1",
         port: int = DEFAULT_PORT,
         token: str | None = None,
+        private: bool = False,
         recording: Path | None = None,
         max_clients: int = limits.MAX_CLIENTS,
         stall_timeout_s: float = limits.STALL_TIMEOUT_S,
         on_drawn: Callable[[int], None] = lambda frame_id: None,
-        on_record: Callable[[bool], None] = lambda wanted: None,
+        on_record: Callable[[bool], None] | None = None,
         camera: CameraFeed | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -86,15 +93,17 @@ class PoseServer:
             port=port,
             secure=tls is not None,
             token=token,
+            private=private,
+            takes_changes=hello.can_record or on_record is not None or camera is not None,
             recording=recording,
             takes_camera=camera is not None,
-            is_full=lambda: len(self._connections) > max_clients,
+            is_full=lambda: len(self._door.admitted) >= max_clients,
             stall_timeout_s=stall_timeout_s,
         )
-        self._max_clients = max_clients
+        self._door = Door(tls)
         self._stall_timeout_s = stall_timeout_s
         self._on_drawn = on_drawn
-        self._on_record = on_record
+        self._recordings = RecordingSwitch(on_record or (lambda wanted: None))
         self._feed = camera
         self._tls = tls
 
@@ -158,6 +167,11 @@ class PoseServer:
         return self._site.url
 
     @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        return self._site.loopback
+
+    @property
     def url_is_secure(self) -> bool:
         """Whether browsers allow the page to use their camera: over https, or on this computer."""
         return self._tls is not None or self._site.loopback
@@ -217,6 +231,14 @@ class PoseServer:
             hello = self._hello
         return to_frame(encode_json(msgspec.structs.replace(hello, server_ns=time.monotonic_ns())))
 
+    def _pack_hello_to_look(self, as_json: bool) -> bytes:
+        """The hello of clients that may not change anything."""
+        with self._lock:
+            hello = self._hello
+        now_ns = time.monotonic_ns()
+        looking = msgspec.structs.replace(hello, server_ns=now_ns, can_record=False, takes_camera=False)
+        return to_frame(encode_json(looking))
+
     def _post(self, kind: Kind, result: Result | None, pack: Pack) -> None:
         frame = None if result is None else result.frame
         with self._lock:
@@ -239,8 +261,10 @@ class PoseServer:
     async def _main(self, bound: Future[int]) -> None:
         self._stop = asyncio.Event()
 
-        def make_connection(*args: Any, **kwargs: Any) -> ClientConnection:
-            return ClientConnection(self._connections, self._max_clients, *args, **kwargs)
+        asyncio.get_running_loop().set_exception_handler(self._door.report)
+
+        def make_connection(*args: Any, **kwargs: Any) -> Visitor:
+            return Visitor(self._door, ClientConnection(self._connections, *args, **kwargs))
 
         try:
             server = await serve(
@@ -258,8 +282,6 @@ class PoseServer:
                 open_timeout=None,
                 close_timeout=limits.CLOSE_TIMEOUT_S,
                 logger=_quiet,
-                ssl=self._tls,
-                ssl_handshake_timeout=limits.REQUEST_TIMEOUT_S if self._tls else None,
             )
         except OSError as error:
             raise self._bind_error(error) from None
@@ -272,6 +294,7 @@ class PoseServer:
 
     async def _shut_down(self, server: Server) -> None:
         server.close()
+        self._door.close()
         try:
             async with asyncio.timeout(limits.CLOSE_TIMEOUT_S):
                 await server.wait_closed()
@@ -304,12 +327,14 @@ class PoseServer:
             if hello_slot in inbox:
                 self._greet(subscriber)
             for slot, (frame_id, _, pack) in inbox.items():
-                subscriber.put(slot, frame_id, pack)
+                if slot != hello_slot:
+                    subscriber.put(slot, frame_id, pack)
             subscriber.flush()
 
     def _greet(self, subscriber: Subscriber) -> None:
         """Send the hello, then the latest messages: a hello makes the page start afresh."""
-        subscriber.put(("hello", 0), -1, self._pack_hello)
+        pack_hello = self._pack_hello_to_look if subscriber.on_record is None else self._pack_hello
+        subscriber.put(("hello", 0), -1, pack_hello)
         for slot, (frame_id, _, pack) in self._latest.items():
             if slot[0] != "hello" and not (slot[0] == "picture" and self._picture_is_old(slot[1])):
                 subscriber.put(slot, frame_id, pack)
@@ -323,7 +348,8 @@ class PoseServer:
             await self._receive_camera(connection, self._feed)
             return
         as_json = requested_query(connection.request).get("format") == "json"
-        subscriber = connection.subscriber = Subscriber(connection, as_json, self._on_drawn, self._on_record)
+        on_record = self._recordings.request if self._site.may_change(connection.request) else None
+        subscriber = connection.subscriber = Subscriber(connection, as_json, self._on_drawn, on_record)
         self._subscribers.add(subscriber)  # before the hello: a client that has read it is counted
         self._greet(subscriber)
         subscriber.flush()

@@ -9,7 +9,10 @@ import package_sources as sources
 
 # From the lowest to the highest. A room imports rooms below it only. Rooms of one row do not know each other.
 ROOMS = (
-    ("errors",),
+    (
+        "wording",
+        "errors",
+    ),
     ("skeleton", "stages", "config", "interrupts"),
     ("types",),
     ("geometry", "rotations", "metrics", "warp"),

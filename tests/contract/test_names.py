@@ -8,6 +8,7 @@ import package_sources as sources
 # Names that several modules define because they all play the same part, and the folder whose modules play it.
 SAME_ROLE = {
     "write": "rtpose.recordings.export.",  # writes one format; looked up in a table of formats
+    "PersonFinder": "rtpose.pose.detect.",  # finds the people of a picture with one family of networks
     "check_device": "rtpose.networks.backends.",  # the backends answer the same questions
     "devices": "rtpose.networks.backends.",
     "version": "rtpose.networks.backends.",

@@ -105,7 +105,7 @@ def test_cut_off_and_damaged(sample_pictures: list[Picture], tmp_path: Path) -> 
     run = rtpose("video", "cut.mkv", "damaged.mkv", "--out", "poses", "--quiet", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     for name in ("cut", "damaged"):
-        lost = re.search(rf"rtpose: warning: frames not readable in {name}.mkv: (.+); the others are kept", run.stderr)
+        lost = re.search(rf"rtpose: warning: unreadable frames in {name}.mkv: (.+); the others are kept", run.stderr)
         assert lost, run.stderr
         count = sum(map(int, re.findall(r"\d+", lost[1])))
         recording = Recording(tmp_path / "poses" / f"{name}.npz")
@@ -236,7 +236,7 @@ def odd_people(sample_pictures: list[Picture], tmp_path_factory: pytest.TempPath
     run = rtpose("video", "nobody.mp4", "away.mp4", "desk.mp4", "--out", "poses", "--quiet", cwd=folder)
     assert run.returncode == 0, run.stderr
     assert not run.stderr
-    assert re.search(r"^30 frames .* nobody seen", run.stdout)
+    assert re.search(r"^30 frames .* no people", run.stdout)
     return folder / "poses"
 
 

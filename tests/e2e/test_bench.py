@@ -32,7 +32,7 @@ def test_stages_and_the_distance_from_the_limit(tmp_path: Path) -> None:
     assert landmarks.passes_per_frame >= 1
     assert side.cpu_s_per_frame > 0
     assert side.peak_memory_mb > 50
-    assert [network.name for network in report.networks] == ["person detector", "landmarks", "lifter temporal"]
+    assert [network.name for network in report.networks] == ["person detector", "landmarks", "lifter fusion"]
     assert all(network.ms > 0 and network.floor_ms > 0 and network.gflop > 0 for network in report.networks)
     assert not list(tmp_path.iterdir())  # nothing is left behind
 

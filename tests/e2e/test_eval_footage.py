@@ -9,7 +9,7 @@ from command import rtpose
 from footage_files import write_set
 
 from rtpose.assets import SampleTruth, sample_clip
-from rtpose.bench.footage import gather
+from rtpose.cli.footage_methods import gather
 from rtpose.footage.sets import JOINTS
 from rtpose.skeleton import H36M17
 from rtpose.types import Person3D

@@ -95,7 +95,7 @@ def test_two_processes_one_bad_video_and_again(folder: Path, local: dict[str, by
     finally:
         (folder / "clips" / "take 0" / "broken.mp4").unlink(missing_ok=True)
     assert again.returncode == 0, again.stderr
-    assert "13 of 14 are done already" in again.stdout
+    assert "13 of 14 already done" in again.stdout
     assert outputs(folder / "two") == wanted
     assert json.loads((folder / "report.json").read_text())["counts"] == {"done": 1, "skipped": 13}
 

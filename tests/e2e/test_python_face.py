@@ -63,7 +63,7 @@ def test_arrays_give_what_frames_give() -> None:
 
 
 def test_what_is_wrong_is_said() -> None:
-    with pytest.raises(ConfigError, match="persons: 0 is not possible"):
+    with pytest.raises(ConfigError, match="persons: 0 is not allowed"):
         rtpose.open_estimator(persons=0)
     with pytest.raises(ConfigError, match="there is no setting 'person'"):
         rtpose.open_estimator(person=1)

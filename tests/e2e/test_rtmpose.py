@@ -90,7 +90,7 @@ def test_video(web: Web, tmp_path: Path) -> None:
     run = web.rtpose("video", "walk", "--detector", "rtmpose", "--persons", "2", "--out", "walk.npz", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     recording = Recording(tmp_path / "walk.npz")
-    assert recording.meta["estimator"] == "rtmpose + temporal"
+    assert recording.meta["estimator"] == "rtmpose + fusion"
     assert recording.seen.all()
     assert np.isfinite(recording.arrays["poses_3d"]).all()
     for found, people in zip(recording.arrays["keypoints_2d"], walks, strict=True):
@@ -168,4 +168,4 @@ def test_another_detector(tmp_path: Path) -> None:
     assert run.stderr.splitlines()[-1] == "rtpose: no detector 'openpose': choose one of blazepose, rtmpose"
     run = rtpose("eval", "temporal", "--detector", "rtmpose", cwd=tmp_path)
     assert run.returncode == 2
-    assert "--detector is of cascaded and two-stage" in run.stderr
+    assert "--detector applies to cascaded and two-stage" in run.stderr

@@ -173,7 +173,7 @@ def test_facing_the_camera(media_poses: Path) -> None:
 
 
 @POSIX
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)])
 def test_a_signal_finishes_the_files(number: int, long_clip: Path, tmp_path: Path) -> None:
     with running(
         "video", long_clip, "--out", "poses.npz", "--overlay", "drawn.mp4", "--view", "--no-browser", "--port", "0",

@@ -46,5 +46,6 @@ class Viewer:
 @contextmanager
 def looking_at(page: str) -> Iterator[Viewer]:
     """A viewer of the server whose page has this address."""
-    with connect(f"ws://{urlsplit(page).netloc}/socket", close_timeout=2) as socket:
+    address = urlsplit(page)
+    with connect(f"ws://{address.netloc}/socket?{address.query}", close_timeout=2) as socket:
         yield Viewer(socket)

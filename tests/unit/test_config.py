@@ -72,11 +72,11 @@ def test_impossible_values_are_refused(override: str) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"persons": 0}, "persons: 0 is not possible, give a whole number of 1 or more"),
-        ({"persons": "many"}, "persons: 'many' is not possible, give a whole number"),
-        ({"height_m": "tall"}, "height_m: 'tall' is not possible, give a number or nothing"),
-        ({"smooth": "maybe"}, "smooth: 'maybe' is not possible, choose one of auto, one-euro, root, off"),
-        ({"one_euro": {"min_cutoff_hz": 0}}, "one_euro.min_cutoff_hz: 0 is not possible, give a number above 0.0"),
+        ({"persons": 0}, "persons: 0 is not allowed: give a whole number of 1 or more"),
+        ({"persons": "many"}, "persons: 'many' is not allowed: give a whole number"),
+        ({"height_m": "tall"}, "height_m: 'tall' is not allowed: give a number or nothing"),
+        ({"smooth": "maybe"}, "smooth: 'maybe' is not allowed: choose one of auto, one-euro, root, off"),
+        ({"one_euro": {"min_cutoff_hz": 0}}, "one_euro.min_cutoff_hz: 0 is not allowed: give a number above 0.0"),
         ({"one_euro": {"speed": 1}}, "there is no setting 'one_euro.speed': choose one of min_cutoff_hz, beta_per_m"),
         ({"colour": "red"}, "there is no setting 'colour': choose one of estimator, detector"),
         ({"lifter": "svmac", "estimator": "cascaded"}, "lifter is a setting of the estimator two-stage"),

@@ -15,6 +15,7 @@ from rtpose import doctor
 from rtpose.capture import webcam
 from rtpose.doctor import Line, Speed
 from rtpose.errors import InputError, MissingExtraError, RtposeError
+from rtpose.installation import extra_command
 from rtpose.networks import model_files
 from rtpose.networks.engines import ENGINES_DIR_VARIABLE
 
@@ -45,7 +46,7 @@ def test_a_check_that_breaks_is_a_line_and_the_others_go_on() -> None:
         ("first", "ok"), ("a", "problem"), ("b", "problem"), ("c", "ok"),
     ]  # fmt: skip
     assert "driver 3.1 [wrong]" in lines[1].found
-    assert doctor.table(lines).row_count == 4
+    assert doctor.health_table(lines).row_count == 4
 
 
 def test_no_camera(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +83,7 @@ def test_backends_there_missing_and_broken(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(doctor, "DEVICES_OF", {"openvino": lambda: "1.2: CPU"})
     there, absent, broken = doctor.check_backends()
     assert there == Line("backend openvino", "ok", "1.2: CPU")
-    assert (absent.state, absent.do) == ("missing", "pip install 'rtpose[tensorrt]'")
+    assert (absent.state, absent.do) == ("missing", extra_command("tensorrt"))
     assert broken.state == "problem"
     assert "libcuda" in broken.found
 
@@ -95,7 +96,7 @@ def test_openvino_is_there_with_its_devices() -> None:
 
 
 def test_the_cache_folder(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert only(doctor.check_cache()).found == f"{cache}, not made yet"
+    assert only(doctor.check_cache()).found == f"{cache}, not created yet"
     assert not cache.exists()  # nothing is changed
     cache.mkdir()
     assert only(doctor.check_cache()) == Line("cache", "ok", str(cache))
@@ -103,13 +104,13 @@ def test_the_cache_folder(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(right: int) -> None:  # a test may run as root, who may do everything
         monkeypatch.setattr(os, "access", lambda path, mode: not mode & right)
 
-    for right, found in ((os.R_OK, "may not be read"), (os.W_OK, "may not be written")):
+    for right, found in ((os.R_OK, "is not readable"), (os.W_OK, "is not writable")):
         refuse(right)
         line = only(doctor.check_cache())
         assert (line.state, line.found) == ("problem", f"{cache} {found}")
         assert model_files.CACHE_DIR_VARIABLE in line.do
     cache.rmdir()
-    assert only(doctor.check_cache()).found.startswith(f"{cache} cannot be made")
+    assert only(doctor.check_cache()).found.startswith(f"{cache} cannot be created")
     cache.touch()
     assert only(doctor.check_cache()).found == f"{cache} is not a folder"
 
@@ -122,7 +123,10 @@ def test_model_files_missing_and_damaged(cache: Path) -> None:
     assert states["pose_landmark_lite.tflite"].state == "problem"
     assert states["pose_landmark_lite.tflite"].do == "run `rtpose models pull blazepose`"
     assert states["pose_landmark_heavy.tflite"].state == "missing"
-    assert states["pose_landmark_heavy.tflite"].do == "run `rtpose models pull blazepose` (its first use does so too)"
+    assert (
+        states["pose_landmark_heavy.tflite"].do
+        == "run `rtpose models pull blazepose` (or just use it: the first use downloads it)"
+    )
     rtmpose = states["rtmpose_s_body7.onnx"]
     assert (rtmpose.state, rtmpose.found) == ("missing", "missing (rtmpose: 17 joints of one person)")
     assert rtmpose.do.startswith("run `rtpose models pull rtmpose`")
@@ -134,7 +138,7 @@ def test_a_shipped_network_that_is_damaged(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "pose_detection.tflite").write_bytes(b"half a file")
     states = {line.what: line for line in doctor.check_model_files()}
     for name, found in (("pose_detection.tflite", "damaged"), ("pose_landmark_full.tflite", "missing")):
-        assert (states[name].state, states[name].do) == ("problem", "install rtpose again")
+        assert (states[name].state, states[name].do) == ("problem", "reinstall rtpose")
         assert states[name].found.startswith(found)
 
 
@@ -189,7 +193,7 @@ def test_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("error", "state", "found", "do"),
     [
-        (MissingExtraError("open3d", "the window"), "missing", "not installed", "pip install 'rtpose[open3d]'"),
+        (MissingExtraError("open3d", "the window"), "missing", "not installed", extra_command("open3d")),
         (RtposeError("Open3D needs libusb, which this system lacks: install it"), "problem",
          "Open3D needs libusb, which this system lacks", "install it"),
         (RtposeError("there is no display: use the page"), "missing", "there is no display", "use the page"),

@@ -247,7 +247,7 @@ class BlazePose:
 def _evidence(raw: Float32, world: Float32, heatmap: Float32, roi: Roi) -> Evidence:
     """From the network's outputs about a square: raw (39, 5), world (39, 3), heatmap (64, 64, 39)."""
     picture_per_crop = np.float32(roi.side / CROP_SIZE)
-    spread_cells = heatmaps.spread(heatmap)[:JOINTS]
+    spread_cells = heatmaps.peak_spread(heatmap)[:JOINTS]
     c, s = math.cos(roi.angle_rad), math.sin(roi.angle_rad)
     picture_from_square = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
     return Evidence(

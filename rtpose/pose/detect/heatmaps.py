@@ -47,7 +47,7 @@ def refine(points: Float32, heatmap: Float32) -> Float32:
     return refined
 
 
-def spread(heatmap: Float32) -> Float32:
+def peak_spread(heatmap: Float32) -> Float32:
     """How far each point's confidence is spread over the whole crop: small for one sharp peak, large for two.
 
     heatmap: (SIZE, SIZE, K) logits. Returns (K,): root mean square distance from the centre of mass, in cells; where no

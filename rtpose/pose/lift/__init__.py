@@ -1,1 +1,39 @@
-"""2D joints to 3D: normalise, run the network, undo the normalisation, scale to metres, place in camera space."""
+"""Lifters: 2D joints and evidence of everyone in a frame -> metric 3D people in camera space."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rtpose.geometry import DEFAULT_HEIGHT_M
+from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
+from rtpose.networks.weights import lifter_file
+from rtpose.types import Lifter
+
+if TYPE_CHECKING:
+    from rtpose.networks.pool import NetworkPool
+
+
+def open_lifter(
+    name_or_path: str,
+    *,
+    height_m: float = DEFAULT_HEIGHT_M,
+    options: LoadOptions = DEFAULT_OPTIONS,
+    pool: NetworkPool | None = None,
+) -> Lifter:
+    """A lifter that is ready to run: a shipped one by its name, or the file of one that was trained.
+
+    height_m: everybody's standing height. options: backend, precision, device and threads. pool: shares the network
+    with others; None: a pool of its own.
+    Errors: `ConfigError` for an unknown name or an impossible height; `ModelError` for a file that is damaged, of
+    another skeleton or of an unknown version.
+    """
+    from rtpose.networks.pool import NetworkPool
+    from rtpose.pose.lift.fusion import FusionLifter
+    from rtpose.pose.lift.lifter import NetworkLifter
+
+    pool = pool or NetworkPool()
+    file = lifter_file(name_or_path)
+    # The inputs tell the two kinds apart; the pool does not load the network again.
+    if "features" in pool.load(file, options).input_shapes:
+        return FusionLifter(file, height_m=height_m, options=options, pool=pool)
+    return NetworkLifter(name_or_path, height_m=height_m, options=options, pool=pool)

@@ -59,7 +59,7 @@ class Sides:
         self._people = {}
 
     def order(self, track_id: int, points: Float32, t_s: float) -> tuple[NDArray[np.intp], bool]:
-        """(28,): the detector's joints in the order that is right; joints of the middle stay where they are. And whether
+        """(28,): the detector's joints in the right order; joints of the middle stay where they are. And whether
         the detector is believed from now on, so that all earlier frames were wrong.
 
         points: (28, 2) on any plane, NaN where missing. t_s: the frame's time.

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rtpose.recordings.export.motion import at_constant_rate, counted, motion_of, nominal_fps
+from rtpose.recordings.export.motion import at_constant_rate, motion_of, nominal_fps
 from rtpose.recordings.export.rig import Rig, rig_of
 from rtpose.recordings.recording import Recording
 from rtpose.rotations import REST_DIRECTIONS, euler_zxy
+from rtpose.wording import counted
 
 CM_PER_M = 100.0
 END_CM = 5.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from rtpose.errors import MissingExtraError, OutputError
-from rtpose.recordings.export.motion import at_constant_rate, counted, motion_of, nominal_fps
+from rtpose.recordings.export.motion import at_constant_rate, motion_of, nominal_fps
 from rtpose.recordings.output_file import final_name
 from rtpose.recordings.recording import Recording
+from rtpose.wording import counted
 
 MAX_FRAMES = 65_535
 """The file's header counts frames in 16 bits."""
@@ -52,20 +54,19 @@ def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
     file["data"]["points"] = homogeneous
     file["data"]["meta_points"]["residuals"] = np.where(known, 0.0, -1.0).T[None]
     file["data"]["meta_points"]["camera_masks"] = np.zeros((7, *known.T.shape), dtype=bool)
-    content = _encoded(file, path.with_name(path.name + ".c3d"))  # ezc3d would add this ending
+    content = _encoded(file)
     if len(content) < _whole_bytes(content, len(points_mm), points_mm.shape[1]):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     path.write_bytes(content)
     return f"{counted(len(points_mm), 'frame')} at {fps:g} Hz"
 
 
-def _encoded(file: Any, scratch: Path) -> bytes:
-    """The file's bytes. ezc3d can only write to a path: `scratch`, which is removed."""
-    try:
+def _encoded(file: Any) -> bytes:
+    """The file's bytes. ezc3d can only write to a path, whose name must be UTF-8 and end in .c3d."""
+    with tempfile.TemporaryDirectory(prefix="rtpose-") as folder:
+        scratch = Path(folder) / "export.c3d"
         file.write(str(scratch))
         return scratch.read_bytes()
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _whole_bytes(content: bytes, frames: int, points: int) -> int:

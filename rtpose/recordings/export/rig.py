@@ -4,6 +4,10 @@ Axes are the viewer's (x right, y up, z towards the camera). At rest the person 
 Positions do not determine the twist of a limb, so none is invented: each bone is turned from rest by the smallest
 rotation, relative to its parent, that gives its direction. Only the rotations of the root (from hips and spine) and of
 the thorax (from shoulders and spine) are fully determined.
+
+What was not seen is not invented: a bone that is out of sight keeps its last known rotation, one that is never seen
+stays at rest with the length of an average adult. Where the hips are out of sight, the body hangs from head and
+shoulders.
 """
 
 from __future__ import annotations
@@ -28,6 +32,15 @@ _ROUNDS = 20
 _FRAMES_AT_ONCE = 2000
 _SETTLED = 1e-4
 _UNKNOWN_WEIGHT = 1e-3
+_AVERAGE_M = {
+    "hip": 0.09, "knee": 0.41, "foot": 0.42, "spine": 0.22, "thorax": 0.28, "neck_base": 0.14, "head": 0.1,
+    "shoulder": 0.19, "elbow": 0.295, "wrist": 0.293,
+}  # fmt: skip
+"""Lengths of the bones to these joints, of an average adult: medians of the motions that rtpose ships."""
+_TWIN = H36M17.indices(
+    *(name.replace("left_", "right_") if "left_" in name else name.replace("right_", "left_") for name in H36M17.joints)
+)
+_TORSO = H36M17.indices("spine", "thorax", "neck_base", "head", "left_shoulder", "right_shoulder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +81,33 @@ class Rig:
 
     def distance_text(self) -> str:
         """A message for the user: how far constant bone lengths move the joints."""
-        mean, most = np.nanmean(self.distance_mm), np.nanmax(self.distance_mm)
+        mean, most = np.nanmean(self.distance_mm), np.nanmax(self.distance_mm)  # some joint is known
         return f"bones of constant length move the joints by {mean:.0f} mm on average, {most:.0f} mm at most"
 
 
 def rig_of(points: Array) -> Rig:
     """points: (T, 17, 3) metres, viewer's axes, NaN where unknown.
 
-    Each bone gets its median length. Errors: `InputError` if the two ends of a bone are never known in the same frame.
+    Each bone gets its median length. Errors: `InputError` if no joint is ever known.
     """
     known = np.asarray(np.isfinite(points).all(-1))
     lengths = _median_lengths(points)
-    fitted = _with_lengths(_filled(points, known), known, lengths)
+    if not known.any():
+        raise InputError("no joint of the person is ever known: there is no pose to write")
+    filled = _filled(points, known, lengths)
+    known = known.copy()
+    known[:, 0] |= known.any(1)  # `_filled` has placed it
+    fitted = _with_lengths(filled, known, lengths)
     nodes = _nodes(lengths)
     rotations = _rotations(nodes, np.where(known[..., None], fitted, np.nan))
     distance = np.linalg.norm(fitted - points, axis=-1) * 1000
-    return Rig(nodes, _held(np.where(known[:, :1], fitted[:, 0], np.nan)), rotations, np.any(known, axis=1), distance)
+    return Rig(
+        nodes,
+        _held(np.where(known[:, :1], fitted[:, 0], np.nan), np.zeros(3)),
+        rotations,
+        np.any(known, axis=1),
+        distance,
+    )
 
 
 def _parent_of() -> list[int]:
@@ -91,34 +115,46 @@ def _parent_of() -> list[int]:
 
 
 def _median_lengths(points: Array) -> Array:
-    """(J,) metres to each joint's parent; 0 for the root."""
-    lengths = np.zeros(len(H36M17.joints))
+    """(J,) metres to each joint's parent; 0 for the root. A bone that is never known has its twin's length, else that
+    of an average adult, as large as the known bones say."""
+    lengths = np.full(len(H36M17.joints), np.nan)
+    average = np.array([_AVERAGE_M.get(name.removeprefix("left_").removeprefix("right_"), 0) for name in H36M17.joints])
     for joint, parent in enumerate(_parent_of()):
         if parent < 0:
             continue
         length = np.linalg.norm(points[:, joint] - points[:, parent], axis=-1)
-        if np.isnan(length).all():
-            raise InputError(
-                f"{H36M17.joints[joint]} is never known: a moving skeleton needs every joint at least once"
-            )
-        lengths[joint] = np.nanmedian(length)
-    return lengths
+        if np.isfinite(length).any():
+            lengths[joint] = np.nanmedian(length)
+    lengths[0] = 0
+    lengths = np.where(np.isnan(lengths), lengths[_TWIN], lengths)
+    seen = np.isfinite(lengths) & (average > 0)
+    scale = np.median(lengths[seen] / average[seen]) if seen.any() else 1.0
+    return np.where(np.isnan(lengths), scale * average, lengths)
 
 
-def _held(values: Array) -> Array:
-    """(T, ...) with NaN replaced by the last known value, at the beginning by the first known one."""
+def _held(values: Array, default: Array) -> Array:
+    """(T, ...) with NaN replaced by the last known value, at the beginning by the first known one; `default` where
+    there is none."""
     known = np.isfinite(values.reshape(len(values), -1)).all(1)
     if not known.any():
-        raise InputError("the person's root, hips or shoulders are never known: there is no pose to write")
+        return np.broadcast_to(default, values.shape).copy()
     last = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
     return values[np.where(last < 0, np.argmax(known), last)]
 
 
-def _filled(points: Array, known: NDArray[np.bool_]) -> Array:
-    """Unknown joints filled in: each keeps its last position relative to the root."""
-    root = _held(np.where(known[:, :1], points[:, 0], np.nan))
+def _filled(points: Array, known: NDArray[np.bool_], lengths: Array) -> Array:
+    """Unknown joints filled in: each keeps its last position relative to the root, that of the rest pose if there is
+    none. An unknown root is placed below the joints that are known, those of the torso if there are any."""
+    rest = _set_lengths(np.zeros((1, *points.shape[1:])), lengths)[0]
     from_root = points - points[:, :1]
-    return np.stack([root + _held(from_root[:, joint]) for joint in range(points.shape[1])], axis=1)
+    offsets = np.stack([_held(from_root[:, joint], rest[joint]) for joint in range(points.shape[1])], axis=1)
+    torso = np.zeros(points.shape[1], dtype=bool)
+    torso[_TORSO] = True
+    anchors = np.where((known & torso).any(1, keepdims=True), known & torso, known)[..., None]
+    hung = np.where(anchors, points - offsets, 0).sum(1) / np.maximum(anchors.sum(1), 1)
+    hung = np.where(anchors.any(1), hung, np.nan)
+    root = _held(np.where(known[:, :1], points[:, 0], hung), np.zeros(3))
+    return np.where(known[..., None], points, root[:, None] + offsets)
 
 
 def _with_lengths(points: Array, known: NDArray[np.bool_], lengths: Array) -> Array:
@@ -200,7 +236,7 @@ def _nodes(lengths: Array) -> tuple[Node, ...]:
 
 
 def _rotations(nodes: tuple[Node, ...], points: Array) -> Array:
-    """(T, nodes, 3, 3) relative to the parent; the last known one where points are NaN."""
+    """(T, nodes, 3, 3) relative to the parent; where points are NaN the last known one, else that of the rest."""
     local = np.broadcast_to(np.eye(3), (len(points), len(nodes), 3, 3)).copy()
     world = local.copy()
     for n, node in enumerate(nodes):
@@ -209,9 +245,9 @@ def _rotations(nodes: tuple[Node, ...], points: Array) -> Array:
         if node.aims_at is not None:
             direction = unit(points[:, node.aims_at] - points[:, node.joint])
             direction = (above.transpose(0, 2, 1) @ direction[..., None])[..., 0]
-            local[:, n] = _held(swing(REST_DIRECTIONS[node.aims_at], direction))
+            local[:, n] = _held(swing(REST_DIRECTIONS[node.aims_at], direction), np.eye(3))
         elif name in _FRAMES:
             x0, x1, y0, y1 = (points[:, joint] for joint in H36M17.indices(*_FRAMES[name]))
-            local[:, n] = _held(above.transpose(0, 2, 1) @ axes_along(x1 - x0, y1 - y0))
+            local[:, n] = _held(above.transpose(0, 2, 1) @ axes_along(x1 - x0, y1 - y0), np.eye(3))
         world[:, n] = above @ local[:, n]
     return local

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rtpose.recordings.export.motion import at_constant_rate, counted, motion_of, nominal_fps
+from rtpose.printable import printable
+from rtpose.recordings.export.motion import at_constant_rate, motion_of, nominal_fps
 from rtpose.recordings.output_file import final_name
 from rtpose.recordings.recording import Recording
+from rtpose.wording import counted
 
 
 def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
@@ -25,7 +27,7 @@ def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
     axes = [f"{axis}{joint}" for joint in range(1, joints + 1) for axis in "XYZ"]
     rate = f"{fps:.6g}"
     lines = [
-        ["PathFileType", "4", "(X/Y/Z)", final_name(path)],
+        ["PathFileType", "4", "(X/Y/Z)", printable(final_name(path))],
         ["DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units", "OrigDataRate", "OrigDataStartFrame",
          "OrigNumFrames"],
         [rate, rate, str(count), str(joints), "mm", rate, "1", str(count)],
@@ -33,7 +35,7 @@ def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
         ["", "", *axes],
         [],
     ]  # fmt: skip
-    with path.open("w", encoding="ascii", newline="\n") as file:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
         for line in lines:
             file.write("\t".join(line) + "\n")
         for t, row in enumerate(points_mm.reshape(count, -1).tolist()):

@@ -87,7 +87,7 @@ class DressedPerson:
 
 
 def _materials(outfit: Outfit) -> tuple[Material, ...]:
-    """One for each of a person's meshes."""
+    """One entry for each of a person's meshes."""
     r, g, b = (min(1.0, 1.9 * c + 0.03) for c in outfit.hair)
     eye = Material(outfit.iris, pattern=Pattern.EYE, gloss=0.8, grain=0.0)
     return (
@@ -272,7 +272,7 @@ def _mesh(
     faces: NDArray[np.int32],
     material: Material,
 ) -> Surface:
-    """A surface that moves with a part of the body, without the triangles of which nothing is drawn."""
+    """A surface that moves with a part of the body, without its hidden triangles."""
     faces = faces[(inside[faces] > 0).any(1)]
     used, renamed = np.unique(faces, return_inverse=True)
     faces = renamed.reshape(-1, 3).astype(np.int32)

@@ -76,7 +76,7 @@ class JointAngleMotion:
         )  # fmt: skip
 
     def bent(self, turns: dict[str, Array]) -> JointAngleMotion:
-        """The same with joints bent further.
+        """The same motion with joints bent further.
 
         turns: bone -> (3, 3), in the rest axes of the bone that it hangs from; bones beyond follow. Keys of `LIMBS`.
         """
@@ -202,7 +202,7 @@ class JointAnglePack:
         return self._axes_of[subject]
 
     def _moved(self, index: int, frames: slice) -> JointAngleMotion:
-        """With heights as they were recorded."""
+        """The motion with its recorded heights."""
         entry = self.clips[index]
         clip = slice(self._starts[index], self._starts[index + 1])
         angles = self._angles_cdeg[clip][frames].astype(np.float64) / 100.0

@@ -40,7 +40,7 @@ from rtpose.train.synth.view import PlacedCamera
 from rtpose.types import Camera, Float32, Image
 
 HELD_OUT_SUBJECTS = ("05", "17", "131")
-"""Whose motions are in the test split only: dance (the sample clip's), boxing, creeping, hops."""
+"""Subjects whose motions are in the test split only: dance (the sample clip's), boxing, creeping, hops."""
 BLOCK, BODIES = 128, 12
 MAX_PEOPLE = 4
 

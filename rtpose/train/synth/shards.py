@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtpose.child_processes import safe_path
 from rtpose.errors import ConfigError, InputError, MissingExtraError, OutputError
 from rtpose.train.synth.body import BodyModel
 from rtpose.train.synth.motion import JointAnglePack
@@ -106,7 +107,7 @@ def render_folder(
     if missing:
         # Fresh processes: an OpenGL context does not survive a fork.
         context = multiprocessing.get_context("spawn")
-        with context.Pool(workers, _start_worker, (motions, settings, backgrounds)) as pool:
+        with safe_path(), context.Pool(workers, _start_worker, (motions, settings, backgrounds)) as pool:
             for used_s, seconds in pool.imap_unordered(_render_shard, [(folder, k, per_shard) for k in missing]):
                 done, made, cpu_s = done + per_shard, made + per_shard, cpu_s + used_s
                 steps.update(seconds)

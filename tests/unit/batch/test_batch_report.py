@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from rtpose.batch.jobs import Job, Outcome
-from rtpose.batch.report import make_report, open_report, table, total_line, write_report
+from rtpose.batch.report import make_report, open_report, report_table, total_line, write_report
 from rtpose.errors import OutputError
 from rtpose.pipeline import Summary
 from rtpose.types import SourceStats
@@ -45,10 +45,23 @@ def test_json(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
+def test_a_password_is_nowhere(tmp_path: Path) -> None:
+    job = Job("rtsp://me:s3cret@cam/live", Path("a.npz"), None, PLACE)
+    assert job.source == "rtsp://me:s3cret@cam/live", "it is needed to open the stream"
+    report = make_report([Outcome(job, "done", DONE)], wall_s=6.0, workers=1)
+    file = tmp_path / "report.json"
+    write_report(open_report(file), report)
+    screen = StringIO()
+    Console(file=screen, width=200).print(report_table(report))
+    for text in (file.read_text(), screen.getvalue(), job.name):
+        assert "s3cret" not in text
+        assert "rtsp://me:***@cam/live" in text
+
+
 def test_table_and_total() -> None:
     report = make_report(OUTCOMES, wall_s=6.0, workers=2)
     screen = StringIO()
-    Console(file=screen, width=80).print(table(report))
+    Console(file=screen, width=80).print(report_table(report))
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in screen.getvalue().splitlines() if "│" in line]
     assert rows == [
         ["[a].mp4", "90", "2", "30", "done"], ["b.mp4", "7", "1", "", "skipped"], ["c.mp4", "", "", "", "failed"],

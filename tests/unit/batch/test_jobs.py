@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from rtpose.batch.jobs import Job, WholeOutputs, check_outputs, done_before, made_folders, plan
 from rtpose.capture.images import find_images
 from rtpose.errors import InputError, OutputError
+from rtpose.recordings.output_file import OutputFile
 
 
 @pytest.fixture
@@ -137,16 +139,42 @@ def test_folders_are_kept_if_something_is_in_them(here: Path) -> None:
 
 def test_outputs_get_their_names_together(here: Path) -> None:
     job = Job("a.mp4", Path("a [1].npz"), Path("a.mov"), here)
-    touch(".a [1].other-77.half.npz", ".a.other-77.half.mov.part", ".ab.other-77.half.mov")
+    neighbour = WholeOutputs(replace(job, out=Path("a [1].left.npz"), overlay=Path("a.left.mov"))).job
+    kept = {"a [1].npz", "a.mov", *(file.name for file in neighbour.files)}
+    touch(*(file.name for file in neighbour.files))
     with WholeOutputs(job) as halves:
         for file in halves.job.files:
             assert file.name.startswith(".a")
             assert str(os.getpid()) in file.name
             file.write_text("whole")
+            died = file.with_name(file.name.replace(str(os.getpid()), "77"))
+            touch(died.name, f"{died.name}.part")
         assert not any(file.exists() for file in job.files)
         halves.commit()
     assert [file.read_text() for file in job.files] == ["whole", "whole"]
-    assert {path.name for path in here.iterdir()} == {"a [1].npz", "a.mov", ".ab.other-77.half.mov"}
+    assert {path.name for path in here.iterdir()} == kept, "what died is removed, what a neighbour writes is not"
+
+
+@pytest.mark.parametrize("letter", ["x", "ö", "😀"])
+def test_a_name_may_be_as_long_as_the_file_system_allows(letter: str, here: Path) -> None:
+    name = letter * (250 // len(letter.encode())) + ".npz"
+    job = Job("a.mp4", Path(name), None, here)
+    with WholeOutputs(job) as halves:
+        out = OutputFile(halves.job.files[0], overwrite=True)
+        with out.writing():
+            out.part.write_text("whole")
+        out.commit()
+        halves.commit()
+    assert [path.name for path in here.iterdir()] == [name]
+
+
+def test_a_pattern_follows_no_link_in_a_circle(here: Path) -> None:
+    touch("clips/a.mp4", "clips/x/b.mp4", "clips/p/1.png")
+    for link in ("clips/again", "clips/and_again", "clips/p/again"):
+        Path(link).symlink_to(here / "clips", target_is_directory=True)
+    assert planned("clips/**/*.mp4") == {"clips/a.mp4": "out/a.npz", "clips/x/b.mp4": "out/x/b.npz"}
+    assert [str(image) for image in find_images(Path("clips/**/*.png"))] == ["clips/p/1.png"]
+    assert planned("clips/**a.mp4") == {"clips/a.mp4": "out/a.npz"}
 
 
 def test_outputs_that_are_given_up_leave_nothing(here: Path) -> None:

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from clips import read_clip, write_clip
 
-from rtpose.bench.clips import box_around, make_1080p, make_crowd
+from rtpose.bench.clips import copied_box, make_1080p, make_crowd
 
 
 def test_the_box_holds_the_person_of_all_frames_and_stays_in_the_picture() -> None:
     joints = np.full((3, 2, 2), np.nan, np.float32)
     joints[0] = [[21, 40], [31, 60]]
     joints[2] = [[25, 50], [41, 141]]  # from 21 to 41 and from 40 to 141: a margin of 10.1
-    assert box_around(joints, (640, 480)) == (10, 28, 50, 150)
-    assert box_around(joints, (46, 145)) == (10, 28, 46, 144)
+    assert copied_box(joints, (640, 480)) == (10, 28, 50, 150)
+    assert copied_box(joints, (46, 145)) == (10, 28, 46, 144)
 
 
 @pytest.mark.parametrize("people", [1, 3])

@@ -5,13 +5,16 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from command import wait_until
 
 from rtpose.bench.clients import clients
-from rtpose.server import protocol
+from rtpose.capture.browser import BrowserCamera
+from rtpose.errors import InputError
+from rtpose.server import limits, protocol
 from rtpose.server.server import PoseServer
 from rtpose.skeleton import H36M17
 from rtpose.types import Camera, Frame, Person3D, Result
@@ -65,15 +68,53 @@ def test_pages_see_every_pose_beside_silent_and_rude_ones(server: PoseServer) ->
     assert 0 < median <= p99 <= longest < 1000 * seen.seconds
 
 
+def test_rude_ones_hold_connections_half_open_and_send_pictures_that_repeat_their_scans() -> None:
+    camera = RefusingCamera()
+    hello = protocol.hello(
+        server_version="1", skeleton=H36M17, sources=[("test", (64, 48))], live=True, estimator="none", assumptions=[],
+        server_ns=0,
+    )  # fmt: skip
+    server = PoseServer(hello=hello, port=0, camera=camera, on_record=lambda wanted: None)
+    server.start()
+    try:
+        with clients(server.url, 1, rude=8) as lookers:
+            assert server.token is not None
+            command_line = Path(f"/proc/{lookers._process.pid}/cmdline")
+            assert not command_line.exists() or server.token not in command_line.read_text()
+            wait_until(lambda: server._door.strangers > 30, "half-open connections")
+            wait_until(lambda: len(camera.refused) > 1, "pictures")
+            assert server._door.strangers <= limits.MAX_STRANGERS_PER_ADDRESS
+        assert lookers.seen is not None
+        assert lookers.seen.lost == 0
+    finally:
+        server.close()
+    assert set(camera.refused) == {"a JPEG picture with more scans than components is not accepted"}
+
+
+class RefusingCamera(BrowserCamera):
+    """Keeps why pictures were refused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused: list[str] = []
+
+    def put(self, jpeg: bytes, t_ns: int, skipped: int = 0) -> None:
+        try:
+            super().put(jpeg, t_ns, skipped)
+        except InputError as error:
+            self.refused.append(str(error))
+            raise
+
+
 def test_who_does_not_get_in_is_told(server: PoseServer, capfd: pytest.CaptureFixture[str]) -> None:
-    server._site.token = "secret"
+    server._site.token, server._site._private = "secret", True
     with pytest.raises(RuntimeError, match="1 clients could not connect"), clients(server.url.partition("?")[0], 1):
         pytest.fail("it is in")
     assert "401" in capfd.readouterr().err
 
 
 def test_an_end_before_its_time_is_told(server: PoseServer) -> None:
-    with pytest.raises(RuntimeError, match="ended before their time"), clients(server.url, 1) as lookers:
+    with pytest.raises(RuntimeError, match="ended early"), clients(server.url, 1) as lookers:
         lookers._process.kill()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rtpose.bench import live
-from rtpose.bench.clients import Seen
+from rtpose.bench.clients import Received
 from rtpose.bench.live import Drawn, SenderClock, measure_live
 from rtpose.bench.report import ReceivedFigures
 from rtpose.types import Camera, Frame, Result
@@ -46,7 +46,7 @@ def test_times_are_from_the_taking_to_the_word_of_the_page(monkeypatch: pytest.M
 
 
 def test_what_pages_received() -> None:
-    seen = Seen(
+    seen = Received(
         seconds=4.0, poses=[118, 120, 90], last_frames=[29, 29, 28], lags_ms=(1.0, 5.0, 9.0), lost=1, thrown_out=7
     )
     found = live.received_figures(seen, frames=120, last_frame=29)

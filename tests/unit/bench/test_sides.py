@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from rtpose.bench import sides
-from rtpose.bench.sides import Side, WorkerError, make_side, parse_peers, parse_settings, run_sides, turns, watch_memory
+from rtpose.bench.sides import (
+    Side,
+    WorkerError,
+    alternate,
+    make_side,
+    parse_peers,
+    parse_settings,
+    run_sides,
+    watch_memory,
+)
 from rtpose.errors import ConfigError
 
 CLIP = Path("clip.mp4")
@@ -33,8 +42,8 @@ def fake(letter: str, folder: Path, frames: int = 4) -> Side:
 
 
 def test_every_other_round_goes_backwards() -> None:
-    assert list(turns(2, 3)) == [(0, 0), (0, 1), (1, 1), (1, 0), (2, 0), (2, 1)]
-    assert [side for _, side in turns(3, 2)] == [0, 1, 2, 2, 1, 0]
+    assert list(alternate(2, 3)) == [(0, 0), (0, 1), (1, 1), (1, 0), (2, 0), (2, 1)]
+    assert [side for _, side in alternate(3, 2)] == [0, 1, 2, 2, 1, 0]
 
 
 def test_workers_take_turns_and_show_the_page_at_the_end(tmp_path: Path) -> None:
@@ -78,7 +87,7 @@ def test_memory_is_watched_for_as_long_as_wanted(tmp_path: Path) -> None:
 def test_settings_as_the_user_writes_them() -> None:
     settings = parse_settings("lifter=baseline,persons=3,one_euro.beta_per_m=2")
     assert (settings.lifter, settings.persons, settings.one_euro.beta_per_m) == ("baseline", 3, 2)
-    assert parse_settings("default") == parse_settings("") == parse_settings("lifter=temporal")
+    assert parse_settings("default") == parse_settings("") == parse_settings("lifter=fusion")
     with pytest.raises(ConfigError, match="colour"):
         parse_settings("colour=red")
     with pytest.raises(ConfigError, match="write name=value"):

@@ -52,7 +52,7 @@ def test_all_parts() -> None:
         "net openvino fp32 0.5000 8.00 5.000 10.000 2.0 50%",
         "1 in a browser 29.90 30 10.00 / 12.00 11.00 / 14.00 1.40 88 of 90 1.5%",
         "not known here 28.5 (97.5%) 1.0 / 5.5 / 9.0 100 to 100",
-        "100 pages: 79 of 80 ended with the newest pose, 1 were cut off; hostile ones were thrown out 42 times",
+        "100 pages: 79 of 80 ended with the newest pose, 1 were disconnected; hostile ones were disconnected 42 times",
         "9 frames: memory from 100.0 to 100.0 MB, slope not known",
     ):
         assert part in text, text

@@ -2,6 +2,7 @@
 
 import struct
 import threading
+import time
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rtpose.capture import browser
 from rtpose.capture.browser import MAX_PIXELS, BrowserCamera, jpeg_size
 from rtpose.errors import InputError
 
@@ -120,6 +122,66 @@ def test_a_bomb_is_refused_by_its_header() -> None:
         BrowserCamera().put(bomb, 1)
     side = int(MAX_PIXELS**0.5)
     BrowserCamera().put(with_size(jpeg(), side, side), 1)
+
+
+def with_scans(data: bytes, count: int, between: bytes = b"") -> bytes:
+    """The same JPEG, whose scan is there `count` times."""
+    start = data.index(b"\xff\xda")
+    return data[:start] + (data[start:-2] + between) * count + data[-2:]
+
+
+@pytest.mark.parametrize("between", [b"", b"\xff\xfe\x00\x04hi", b"\xff\xff\xff"], ids=["", "comments", "fill bytes"])
+def test_a_picture_that_repeats_its_scans_is_refused_before_it_is_decoded(between: bytes) -> None:
+    picture = jpeg(1920, 1080)
+    start_s = time.monotonic()
+    assert jpeg_size(with_scans(picture, 1, between)) == (1920, 1080)
+    for count in (2, 4, 500):
+        camera = BrowserCamera()
+        with pytest.raises(InputError, match="more scans than components"):
+            camera.put(with_scans(picture, count, between), 1)
+        assert camera.read(timeout_s=0) is None
+    assert time.monotonic() - start_s < 2
+
+
+def test_a_scan_for_each_component_is_accepted() -> None:
+    """Sequential, not interleaved: a scan of each of three components."""
+    whole = jpeg()
+    at = whole.index(b"\xff\xda")
+    scans = b"".join(
+        b"\xff\xda\x00\x08\x01" + bytes([c, 0]) + b"\x00\x3f\x00" + b"\x00\xff\x00\xff\xd0" for c in (1, 2, 3)
+    )
+    assert jpeg_size(whole[:at] + scans + b"\xff\xd9") == (64, 48)
+    with pytest.raises(InputError, match="more scans"):
+        jpeg_size(whole[:at] + scans + scans[:10] + b"\xff\xd9")
+
+
+def test_a_picture_that_decodes_too_long_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
+    decode = browser._decode
+
+    def slow(data: bytes) -> object:
+        done.wait(20)
+        return decode(data)
+
+    monkeypatch.setattr(browser, "_decode", slow)
+    monkeypatch.setattr(browser, "DECODE_BUDGET_S", 0.1)
+    camera = BrowserCamera()
+    start_s = time.monotonic()
+    camera.put(jpeg(), 1)
+    assert camera.read(timeout_s=0) is None
+    camera.put(jpeg(), 2)
+    assert camera.read(timeout_s=0.1) is None, "one at a time"
+    assert time.monotonic() - start_s < 5
+    assert camera.stats.dropped == {"too slow": 1}
+    done.set()
+    assert camera.read(timeout_s=20) is not None
+    done.clear()
+    camera.put(jpeg(), 3)
+    assert camera.read(timeout_s=0) is None
+    camera.close()
+    (thread,) = [t for t in threading.enumerate() if t.name == "rtpose-pictures" and t.is_alive()][-1:]
+    assert thread.daemon, "it does not keep the program alive"
+    done.set()
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 100))

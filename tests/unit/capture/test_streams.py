@@ -283,6 +283,8 @@ def test_udp() -> None:
 
 def test_passwords_are_not_shown() -> None:
     assert without_password("rtsp://me:secret@cam:554/live?x=1") == "rtsp://me:***@cam:554/live?x=1"
+    assert without_password("http://cam/v.cgi?user=me&pwd=a%26b&x=1#t") == "http://cam/v.cgi?user=me&pwd=***&x=1#t"
+    assert without_password("http://cam/v.cgi?loginpass=1&PASSWORD=x") == "http://cam/v.cgi?loginpass=1&PASSWORD=***"
     assert without_password("rtsp://me@cam/live") == "rtsp://me@cam/live"
     assert without_password("rtsp://me:secret@cam/cam[/hall].mjpg") == "rtsp://me:***@cam/cam[/hall].mjpg"
     assert without_password("http://host:80/a@b:c") == "http://host:80/a@b:c"

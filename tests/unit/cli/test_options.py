@@ -64,5 +64,5 @@ def test_options_become_settings() -> None:
     options = RunOptions(networks=NetworkOptions(lifter="svmac", device="gpu"), persons=2, smooth="off")
     settings = options.settings()
     assert (settings.lifter, settings.device, settings.persons, settings.smooth) == ("svmac", "gpu", 2, "off")
-    with pytest.raises(ConfigError, match="persons: 0 is not possible"):
+    with pytest.raises(ConfigError, match="persons: 0 is not allowed"):
         RunOptions(networks=NetworkOptions(), persons=0).settings()

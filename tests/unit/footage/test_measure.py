@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from rtpose.footage.judge import PEER, Judged, comparable, judge_set, mean_over_sets, means_by_set
-from rtpose.footage.measure import People, errors_of, follow, reliability, turns
+from rtpose.footage.measure import People, errors_of, follow, reliability, rotation_vectors
 from rtpose.footage.sets import JOINTS, FootageSet, TruthCamera
 from rtpose.skeleton import twin_name
 
@@ -138,4 +138,4 @@ def test_means(footage: FootageSet) -> None:
 def test_turns_are_found(vector: list[float]) -> None:
     truth = np.random.default_rng(0).normal(size=(1, 12, 3))
     estimate = truth @ rotation(np.array(vector)).T
-    assert turns(estimate, truth)[0] == pytest.approx(vector, abs=1e-6)
+    assert rotation_vectors(estimate, truth)[0] == pytest.approx(vector, abs=1e-6)

@@ -112,7 +112,7 @@ def test_ensure_replaces_a_damaged_file(monkeypatch: pytest.MonkeyPatch, cache: 
 
 def test_a_damaged_shipped_file_is_not_downloaded(tmp_path: Path) -> None:
     (tmp_path / "shipped" / "full.tflite").write_bytes(b"half")
-    with pytest.raises(ModelError, match=r"full\.tflite, a part of rtpose, is damaged: install rtpose again"):
+    with pytest.raises(ModelError, match=r"full\.tflite, a part of rtpose, is damaged: reinstall rtpose"):
         downloads.ensure("full.tflite")
 
 

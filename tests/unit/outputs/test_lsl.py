@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from receivers import lsl_receiver, opened
 
+from rtpose.installation import extra_command
 from rtpose.skeleton import H36M17
 from rtpose.types import Result, Sink
 
@@ -91,6 +92,6 @@ def test_a_missing_extra_is_one_clear_line(module: str, kind: str, extra: str) -
         "print({line.what: line.state for line in check_streams()})"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
-    assert f"needs the extra '{extra}': pip install 'rtpose[{extra}]'" in said[0]
+    assert f"needs the extra '{extra}': {extra_command(extra)}" in said[0]
     assert f"'stream {kind}': 'missing'" in said[1]
     assert "'stream udp': 'ok'" in said[1]

@@ -158,3 +158,19 @@ def test_nobody_and_somebody_else(make_result: MakeResult, receiver: OscReceiver
     assert nobody == [("/VMC/Ext/OK", 1, 3, 0, 0), ("/VMC/Ext/T", 2.5)]
     x, _, z = bones_of(somebody)["Hips"][0]
     assert (x, z) == (0, 0), "each person starts at the origin"
+
+
+def test_bones_that_nobody_saw_are_not_sent(make_result: MakeResult, receiver: OscReceiver) -> None:
+    joints = at_rest()
+    legs = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("knee", "foot")]
+    joints[legs] += [0, 0.9, 0.5]
+    result = seen(make_result, joints)
+    confidence = result.persons[0].confidence.copy()
+    confidence[legs] = 0.01
+    stream = opened(f"vmc://127.0.0.1:{receiver.port}", pytest.fail)
+    stream.write(replace(result, persons=(replace(result.persons[0], confidence=confidence),)))
+    bones = bones_of(receiver.wait(1)[0])
+    stream.close()
+    hidden = {f"{side}{bone}Leg" for side in ("Left", "Right") for bone in ("Upper", "Lower")}
+    assert set(HUMANOID) - set(bones) == hidden
+    assert 0.7 < bones["Hips"][0][1] < 1.1, "the floor is not where unseen feet are"

@@ -48,7 +48,8 @@ def picture(counter: int, jpeg: bytes = b"jpeg", captured_ms: float = 0.0, sent_
     return CAMERA.pack(PROTOCOL_VERSION, KIND_CAMERA, 0, counter, captured_ms, sent_ms) + jpeg
 
 
-def film(server: PoseServer, query: str = "") -> ClientConnection:
+def film(server: PoseServer, query: str | None = None) -> ClientConnection:
+    query = f"?token={server.token}" if query is None else query
     return connect(f"ws://127.0.0.1:{server.port}/camera{query}", close_timeout=2)
 
 
@@ -164,6 +165,7 @@ def test_the_limits_of_other_pages_stay(make_server: MakeServer) -> None:
 def test_there_is_no_camera_unless_asked_for_and_with_the_token(make_server: MakeServer) -> None:
     for server, query, status in (
         (make_server(), "", 404),
+        (make_server(camera=Feed()), "", 401),  # on a machine that others use, too
         (make_server(camera=Feed(), token="secret"), "", 401),
         (make_server(camera=Feed(), token="secret"), "?token=wrong", 403),
     ):
@@ -172,7 +174,7 @@ def test_there_is_no_camera_unless_asked_for_and_with_the_token(make_server: Mak
         assert error.value.response.status_code == status
     server = make_server(camera=Feed())
     with pytest.raises(InvalidStatus) as error:
-        connect(f"ws://127.0.0.1:{server.port}/camera", origin="http://elsewhere.example")  # type: ignore[arg-type]
+        connect(f"ws://127.0.0.1:{server.port}/camera?token={server.token}", origin="http://elsewhere.example")  # type: ignore[arg-type]
     assert error.value.response.status_code == 403
 
 

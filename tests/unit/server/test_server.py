@@ -1,5 +1,7 @@
 """The real server on real sockets: what is sent, who is refused, and what bad clients cannot do."""
 
+import asyncio
+import errno
 import gc
 import http.client
 import json
@@ -24,6 +26,7 @@ from rtpose.errors import ConfigError, ServerError
 from rtpose.server import http as http_module
 from rtpose.server import limits
 from rtpose.server import server as server_module
+from rtpose.server.door import Door, network_of
 from rtpose.server.protocol import HEADER, KIND_PICTURE, Source, decode_picture, decode_poses
 from rtpose.server.server import PoseServer
 from rtpose.types import Result
@@ -91,7 +94,7 @@ def test_first_hello_then_status_then_the_latest_pose(make_server: MakeServer, m
         hello, status = json.loads(ws.recv(WAIT_S)), json.loads(ws.recv(WAIT_S))
         assert hello["type"] == "hello"
         assert before_ns < hello["server_ns"] < time.monotonic_ns()
-        assert status == {"type": "status", "text": "camera unplugged", "ended": False}
+        assert status == {"type": "status", "text": "camera unplugged", "ended": False, "failures": []}
         assert pose_id(ws.recv(WAIT_S)) == 2
 
 
@@ -103,7 +106,7 @@ def test_status_and_pictures_arrive(make_server: MakeServer, make_result: MakeRe
         picture = decode_picture(ws.recv(WAIT_S))
         assert (picture["frame_id"], picture["jpeg"]) == (5, b"jpeg")
         server.set_status("the end", ended=True)
-        assert json.loads(ws.recv(WAIT_S)) == {"type": "status", "text": "the end", "ended": True}
+        assert json.loads(ws.recv(WAIT_S)) == {"type": "status", "text": "the end", "ended": True, "failures": []}
 
 
 def test_a_changed_hello_is_a_fresh_start(make_server: MakeServer, make_result: MakeResult) -> None:
@@ -248,13 +251,60 @@ def test_each_source_has_a_place_of_its_own(
 def test_a_page_asks_for_a_recording_and_is_told_of_it(make_server: MakeServer) -> None:
     asked: list[bool] = []
     server = make_server(on_record=asked.append)
-    with client(server) as ws:
+    with client(server, f"?token={server.token}") as ws:
         ws.send('{"record": true}')
         wait_until(lambda: asked == [True])
         server.set_recording("session.rtpose")
         assert json.loads(ws.recv(WAIT_S)) == {"type": "recording", "file": "session.rtpose", "text": ""}
     with client(server) as later:
         assert json.loads(later.recv(WAIT_S))["file"] == "session.rtpose"
+
+
+def test_on_this_machine_anyone_may_look_but_changes_need_the_token(make_server: MakeServer) -> None:
+    asked: list[bool] = []
+    server = make_server(on_record=asked.append)
+    server.update_hello(can_record=True, takes_camera=True)
+    assert server.url == f"http://127.0.0.1:{server.port}/?token={server.token}", "the page gets it without typing"
+    assert get(server, "/").status == 200
+    for query, allowed in (("", False), (f"?token={server.token}", True)):
+        with connect(f"ws://127.0.0.1:{server.port}/socket{query}", close_timeout=2) as ws:
+            server.update_hello(assumptions=[])
+            for _ in range(2):  # at first, and after a change
+                hello = json.loads(ws.recv(WAIT_S))
+                assert (hello["can_record"], hello["takes_camera"]) == (allowed, allowed)
+                assert json.loads(ws.recv(WAIT_S))["type"] == "status"
+            ws.send('{"record": true}')
+            if allowed:
+                wait_until(lambda: asked == [True])
+            else:
+                with pytest.raises(ConnectionClosed, match="recording needs the token"):
+                    ws.recv(WAIT_S)
+                assert asked == []
+    assert refused(server, "/socket?token=guessed") == 403
+
+
+def test_private_asks_for_the_token_on_this_machine_too(make_server: MakeServer) -> None:
+    server = make_server(private=True)
+    assert server.token
+    assert get(server, "/").status == 401
+    assert refused(server) == 401
+    with client(server, f"?token={server.token}"):
+        pass
+
+
+def test_a_recording_that_is_toggled_fast_is_switched_once_a_second(
+    make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "RECORD_PAUSE_S", 0.5)
+    asked: list[tuple[bool, float]] = []
+    server = make_server(on_record=lambda wanted: asked.append((wanted, time.monotonic())))
+    with client(server, f"?token={server.token}") as ws:
+        for number in range(200):
+            ws.send(json.dumps({"record": number % 2 == 0}))
+        wait_until(lambda: len(asked) > 1)
+        time.sleep(0.7)
+    assert [wanted for wanted, _ in asked] == [True, False], "the first at once, then the newest"
+    assert asked[1][1] - asked[0][1] >= 0.45
 
 
 def test_who_falls_silent_gets_a_pose_now_and_then(
@@ -428,7 +478,7 @@ def test_kinds_keep_their_order_behind_a_half_sent_message(make_server: MakeServ
         for _ in range(sent):
             assert HEADER.unpack_from(ws.recv(WAIT_S))[1] == KIND_PICTURE
         assert json.loads(ws.recv(WAIT_S))["sources"] == [{"name": "test", "image_size": [640, 480]}]
-        assert json.loads(ws.recv(WAIT_S)) == {"type": "status", "text": "the end", "ended": True}
+        assert json.loads(ws.recv(WAIT_S)) == {"type": "status", "text": "the end", "ended": True, "failures": []}
         assert pose_id(ws.recv(WAIT_S)) == 10**6
 
 
@@ -578,6 +628,110 @@ def test_a_bug_is_reported_and_not_taken_for_a_lost_connection(
         with pytest.raises(ConnectionClosed):
             ws.recv(WAIT_S)
     assert "ZeroDivisionError" in caplog.text
+
+
+# Before the token.
+
+
+def half_open(server: PoseServer, count: int) -> list[socket.socket]:
+    """So many connections that never send a whole request; some are closed by the server."""
+    socks = []
+    for _ in range(count):
+        sock = socket.create_connection(("127.0.0.1", server.port), timeout=WAIT_S)
+        sock.sendall(b"GET / HT")
+        socks.append(sock)
+    return socks
+
+
+def test_700_half_open_connections_keep_no_page_out(make_server: MakeServer, make_result: MakeResult) -> None:
+    server = make_server(token="secret")
+    socks = half_open(server, 450)
+    try:
+        assert server._door.strangers <= limits.MAX_STRANGERS_PER_ADDRESS
+        assert get(server, "/?token=secret").status == 200
+        socks += half_open(server, 250)
+        with client(server, "?token=secret") as ws:
+            server.publish(make_result(1))
+            assert pose_id(ws.recv(WAIT_S)) == 1
+            socks += half_open(server, 100)
+            server.publish(make_result(2))
+            assert pose_id(ws.recv(WAIT_S)) == 2, "an admitted client is no stranger"
+        assert len(server._connections) <= limits.MAX_STRANGERS_PER_ADDRESS + 1
+    finally:
+        for sock in socks:
+            sock.close()
+    wait_until(lambda: server._door.strangers == 0 and not server._connections)
+
+
+def test_a_wrong_token_makes_nobody_a_client(make_server: MakeServer) -> None:
+    server = make_server(token="secret", max_clients=1)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=WAIT_S) as sock:
+        sock.sendall(f"GET /?token=no HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
+        assert sock.recv(100).startswith(b"HTTP/1.1 403")
+        assert not server._door.admitted
+        assert get(server, "/?token=secret").status == 200
+
+
+class Stranger:
+    """A connection for a `Door`, without a network."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+        DOOR.leave(self)  # type: ignore[arg-type]
+
+
+DOOR = Door(None)
+
+
+def test_a_crowd_from_many_addresses_makes_room_for_one_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_STRANGERS", 10)
+    monkeypatch.setitem(globals(), "DOOR", Door(None))
+    crowd = [Stranger(f"10.0.0.{number % 3}") for number in range(40)]
+    page = Stranger("192.168.0.9")
+    for stranger in [*crowd[:20], page, *crowd[20:]]:
+        DOOR.enter(stranger)  # type: ignore[arg-type]
+    assert DOOR.strangers == 10
+    assert not page.aborted
+    assert [stranger.aborted for stranger in crowd] == [True] * 31 + [False] * 9
+
+
+@pytest.mark.parametrize(
+    ("peer", "network"),
+    [
+        (("192.0.2.1", 5), "192.0.2.1"),
+        (("::ffff:192.0.2.1", 5, 0, 0), "192.0.2.1"),
+        (("2001:db8:1:2:3:4:5:6", 5, 0, 0), "2001:db8:1:2::/64"),
+        (("fe80::1%eth0", 5, 0, 2), "fe80::/64"),
+        (None, ""),
+    ],
+)
+def test_whose_connection_it_is(peer: object, network: str) -> None:
+    assert network_of(peer) == network
+
+
+def test_the_limit_of_open_files_is_one_line_a_minute(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door, loop = Door(None), asyncio.new_event_loop()
+    loop.set_exception_handler(door.report)
+    now_s = [1000.0]
+    monkeypatch.setattr(loop, "time", lambda: now_s[0])
+    for _ in range(500):
+        error = OSError(errno.EMFILE, "Too many open files")
+        loop.call_exception_handler({"message": "socket.accept() out of system resource", "exception": error})
+        now_s[0] += 0.1
+    assert len(caplog.records) == 1
+    assert "Traceback" not in caplog.text
+    now_s[0] += 60
+    loop.call_exception_handler({"message": "socket.accept() out of system resource", "exception": error})
+    assert len(caplog.records) == 2
+    loop.call_exception_handler({"message": "a bug", "exception": ZeroDivisionError()})
+    assert "a bug" in caplog.text, "bugs are still reported"
+    loop.close()
 
 
 # Plain HTTP.

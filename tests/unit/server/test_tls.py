@@ -2,11 +2,14 @@
 
 import json
 import os
+import socket
 import ssl
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from cryptography import x509
 from websockets.sync.client import connect
 
 from rtpose.errors import ConfigError, MissingExtraError, OutputError
-from rtpose.server import tls
+from rtpose.server import limits, tls
 from rtpose.server.server import PoseServer
 
 MakeServer = Callable[..., PoseServer]
@@ -41,15 +44,43 @@ def test_a_client_that_trusts_the_certificate_gets_page_and_socket(folder: Path,
     for name in ("127.0.0.1", "localhost"):
         with urllib.request.urlopen(f"https://{name}:{server.port}/", context=trusting, timeout=20) as response:
             assert len(response.read()) == int(response.headers["Content-Length"]) > 0
-        with connect(f"wss://{name}:{server.port}/socket", ssl=trusting, close_timeout=2) as socket:
-            assert json.loads(socket.recv(20))["type"] == "hello"
+        with connect(f"wss://{name}:{server.port}/socket", ssl=trusting, close_timeout=2) as ws:
+            assert json.loads(ws.recv(20))["type"] == "hello"
     # Nobody else vouches for it, and nothing is said without TLS.
     with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
         urllib.request.urlopen(server.url, context=ssl.create_default_context(), timeout=20)
     with pytest.raises((OSError, urllib.error.URLError)):
         urllib.request.urlopen(server.url.replace("https", "http"), timeout=20)
-    with connect(f"wss://127.0.0.1:{server.port}/socket", ssl=trusting, close_timeout=2) as socket:
-        assert json.loads(socket.recv(20))["type"] == "hello", "it goes on serving"
+    with connect(f"wss://127.0.0.1:{server.port}/socket", ssl=trusting, close_timeout=2) as ws:
+        assert json.loads(ws.recv(20))["type"] == "hello", "it goes on serving"
+
+
+def test_silent_connections_before_the_handshake_are_few_and_end(
+    folder: Path, make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "REQUEST_TIMEOUT_S", 3.0)
+    server = make_server(tls=tls.tls_context())
+    socks = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(300)]
+    trusting = ssl.create_default_context(cafile=folder / tls.CERTIFICATE)
+    try:
+        with urllib.request.urlopen(server.url, context=trusting, timeout=20) as response:
+            assert response.status == 200
+        assert server._door.strangers <= limits.MAX_STRANGERS_PER_ADDRESS
+        # One that does the handshake late has no new time for its request.
+        late = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+        start_s = time.monotonic()
+        time.sleep(1.5)
+        with trusting.wrap_socket(late, server_hostname="127.0.0.1") as wrapped:
+            with suppress(OSError):
+                assert wrapped.recv(1) == b""
+            assert 2.5 < time.monotonic() - start_s < 4.4
+        deadline_s = time.monotonic() + 20
+        while server._door.strangers:
+            assert time.monotonic() < deadline_s, "silent ones stay"
+            time.sleep(0.05)
+    finally:
+        for sock in socks:
+            sock.close()
 
 
 def test_the_certificate_is_kept_and_is_for_this_machine_alone(folder: Path) -> None:

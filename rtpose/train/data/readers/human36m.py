@@ -87,7 +87,7 @@ SOURCES_2D = {
 
 @dataclass(frozen=True)
 class Lens:
-    """What the four cameras keep in all recordings."""
+    """The parameters that each of the four cameras keeps in all recordings."""
 
     name: str
     camera: Camera
@@ -233,7 +233,7 @@ def _checked(array: Any, joints: int, dimensions: int, where: str) -> Float32:
 
 
 # These files hold pickled dictionaries, and unpickling runs whatever code the file names. Only what arrays, strings
-# and numbers in dictionaries and lists need is let through.
+# and numbers in dictionaries and lists need is allowed.
 
 _ALLOWED = {
     *((module, name) for module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray")
@@ -246,7 +246,7 @@ _ALLOWED = {
 class _SafeUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it wants to run {module}.{name}")
+            raise pickle.UnpicklingError(f"it tries to run {module}.{name}")
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)
 
 
@@ -266,7 +266,7 @@ def _load_dict(path: Path, key: str) -> dict[Any, Any]:
         raise InputError(f"{path} cannot be read ({error}): expected VideoPose3D's {path.name}") from None
     value = loaded.item() if isinstance(loaded, np.ndarray) and loaded.ndim == 0 else None
     if not isinstance(value, dict):
-        raise InputError(f"{path}: {key} is no dictionary of subjects: expected VideoPose3D's {path.name}")
+        raise InputError(f"{path}: {key} is not a dictionary of subjects: expected VideoPose3D's {path.name}")
     return value
 
 

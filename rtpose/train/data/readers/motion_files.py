@@ -85,7 +85,7 @@ def read_asf(path: Path) -> AsfSkeleton:
             f"{path} is no complete ASF skeleton ({error}): download the subject's .asf file again"
         ) from None
     if units.get("angle", "deg") != "deg" or root.get("axis", ["XYZ"])[0].upper() != "XYZ":
-        raise InputError(f"{path} uses other angles than the database (degrees, axis XYZ): it cannot be read")
+        raise InputError(f"{path} uses different angles from the database's (degrees, axis XYZ): it cannot be read")
     return skeleton
 
 
@@ -133,17 +133,17 @@ def read_amc(path: Path, skeleton: AsfSkeleton) -> dict[str, Array]:
         raise InputError(f"{path} has other channels for {wrong[0]} than its skeleton: it belongs to another .asf file")
     per_frame = 1 + sum(1 + widths[name] for name in names)
     if "root" not in names or len(tokens) % per_frame:
-        raise InputError(f"{path} is no complete AMC motion: download it again")
+        raise InputError(f"{path} is not a complete AMC motion: download it again")
     table = np.array(tokens, dtype=object).reshape(-1, per_frame)
     out: dict[str, Array] = {}
     column = 1
     for name in names:
         if (table[:, column] != name).any():
-            raise InputError(f"{path} is no complete AMC motion (a frame lacks {name}): download it again")
+            raise InputError(f"{path} is not a complete AMC motion (a frame lacks {name}): download it again")
         try:
             out[name] = table[:, column + 1 : column + 1 + widths[name]].astype(np.float64)
         except ValueError as error:
-            raise InputError(f"{path} is no complete AMC motion ({error}): download it again") from None
+            raise InputError(f"{path} is not a complete AMC motion ({error}): download it again") from None
         column += 1 + widths[name]
     return out
 

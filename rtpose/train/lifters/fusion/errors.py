@@ -66,7 +66,7 @@ _LIMB_ROOT = [
 
 
 @dataclass(frozen=True)
-class Batch:
+class DetectedClips:
     """Network inputs and what they should become, axes of the rolled virtual camera."""
 
     features: Tensor
@@ -100,7 +100,7 @@ def _between(low: float, high: float, n: int, generator: torch.Generator) -> Ten
     return torch.exp(math.log(low) + math.log(high / low) * torch.rand(n, generator=generator))
 
 
-def detect(seen: Seen, dt: Tensor, settings: ErrorSettings, generator: torch.Generator) -> Batch:
+def detect(seen: Seen, dt: Tensor, settings: ErrorSettings, generator: torch.Generator) -> DetectedClips:
     """What a detector says of people. dt: (N, T) seconds since the frame before, 0 for the first."""
     g, s = generator, settings
     n, t = seen.joints.shape[:2]
@@ -154,7 +154,7 @@ def detect(seen: Seen, dt: Tensor, settings: ErrorSettings, generator: torch.Gen
     gravity = (seen.gravity[..., None, :] @ roll)[..., 0, :]
     axes = roll.transpose(-1, -2) @ seen.view_from_world
     turn = torch.cat([torch.eye(3).expand(n, 1, 3, 3), axes[:, 1:] @ axes[:, :-1].transpose(-1, -2)], 1)
-    return Batch(numbers.reshape(n, t, -1), truth, weight, roll, gravity, turn, dt)
+    return DetectedClips(numbers.reshape(n, t, -1), truth, weight, roll, gravity, turn, dt)
 
 
 def _quantile(share: float) -> float:

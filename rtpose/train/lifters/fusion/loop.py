@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rtpose.modules.fusion import FrameNet, FusionNet
 from rtpose.pose.lift.fusion_codec import FEATURES, PLAIN
-from rtpose.train.lifters.fusion.errors import Batch, detect
+from rtpose.train.lifters.fusion.errors import DetectedClips, detect
 from rtpose.train.lifters.fusion.motions import Motions
 from rtpose.train.lifters.fusion.settings import ErrorSettings, FusionSettings, PhaseSettings
 from rtpose.train.lifters.fusion.views import see
@@ -37,7 +37,7 @@ class FusionProgress:
     """Mean error of the joints in the last steps, on what is trained on."""
 
 
-class People:
+class TrainingPeople:
     """Endless random people as a detector sees them."""
 
     def __init__(self, packs: Mapping[Path, float], settings: FusionSettings) -> None:
@@ -45,7 +45,7 @@ class People:
         self._motions = Motions(packs, settings.bodies)
         self._settings = settings
 
-    def draw(self, count: int, frames: int, errors: ErrorSettings, generator: torch.Generator) -> Batch:
+    def draw(self, count: int, frames: int, errors: ErrorSettings, generator: torch.Generator) -> DetectedClips:
         """count people over that many frames, detected with those errors."""
         s = self._settings
         rates = torch.tensor(s.frame_rates_hz)
@@ -57,7 +57,7 @@ class People:
         return detect(see(joints, root, s.views, generator), dt, errors, generator)
 
 
-def frame_loss(network: FrameNet, batch: Batch) -> tuple[Tensor, Tensor]:
+def frame_loss(network: FrameNet, batch: DetectedClips) -> tuple[Tensor, Tensor]:
     """Of single frames: what is minimised, and the joints' error in metres."""
     pose, log_error, _, gravity = network(batch.features.flatten(0, 1))
     distance = _distance(pose - batch.truth.flatten(0, 1))
@@ -66,7 +66,7 @@ def frame_loss(network: FrameNet, batch: Batch) -> tuple[Tensor, Tensor]:
     return error + 0.02 * _surprise(distance, log_error) + 0.05 * down, error
 
 
-def clip_loss(network: FusionNet, batch: Batch, acceleration: float) -> tuple[Tensor, Tensor]:
+def clip_loss(network: FusionNet, batch: DetectedClips, acceleration: float) -> tuple[Tensor, Tensor]:
     """Of clips: what is minimised, and the joints' error in metres."""
     poses, log_error, gravity, _ = network.sequence(batch.features, batch.turn, trunk_is_given=True)
     offset = poses - batch.truth
@@ -107,7 +107,7 @@ def train_fusion(
     Errors: `InputError` for a pack that cannot be read; those of `RunFolder`.
     """
     torch.manual_seed(settings.seed)
-    people = People(packs, settings)
+    people = TrainingPeople(packs, settings)
     network = FusionNet(FEATURES, PLAIN, settings.width, settings.blocks, settings.memory, settings.glance)
     data = ", ".join(f"{file.name} {share:g}" for file, share in packs.items())
     run = RunFolder(folder, settings, data=data, resume=resume)

@@ -301,7 +301,7 @@ def test_spread_tells_one_sharp_peak_from_a_wide_one_and_from_two() -> None:
     heatmap[20, 30, 0] = 8
     heatmap[20:25, 30:35, 1] = 8
     heatmap[10, 10, 2] = heatmap[10, 50, 2] = 8
-    one, wide, two, none = heatmaps.spread(heatmap)
+    one, wide, two, none = heatmaps.peak_spread(heatmap)
     assert one == pytest.approx(0, abs=1e-3)
     assert wide == pytest.approx(2, abs=1e-3)  # a variance of 2 on each axis
     assert two == pytest.approx(20, abs=1e-3)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rtpose.errors import InputError
 from rtpose.recordings.export.motion import PersonMotion, at_constant_rate, motion_of, nominal_fps
 from rtpose.recordings.recording import Recording
 
@@ -67,3 +68,14 @@ def test_a_person_is_found_in_whatever_column(poses: Recording, points: np.ndarr
     assert np.isnan(got[40:60]).all()
     assert np.isfinite(motion_of(poses, 12).in_viewer_axes()[10]).all()
     np.testing.assert_array_equal(motion_of(poses, 3).in_viewer_axes()[:20], points[:20, 0] * [1, -1, -1])
+
+
+def test_times_that_no_recording_can_mean_are_refused() -> None:
+    with pytest.raises(InputError, match=r"3 frames in 37,600 s, .* its times jump"):
+        resampled([0, 0.1, 37_600], [0, 1, 2], 30)
+    hour = np.arange(0, 3600, 1 / 30)
+    assert len(resampled(hour.tolist(), np.zeros_like(hour).tolist(), 30)[0]) == len(hour)
+
+
+def test_a_rate_that_no_camera_has_is_not_believed(poses: Recording) -> None:
+    assert nominal_fps(replace(poses, meta={**poses.meta, "fps": 1e6})) == pytest.approx(30)

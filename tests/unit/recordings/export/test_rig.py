@@ -103,8 +103,43 @@ def test_what_is_not_known_is_held() -> None:
     np.testing.assert_allclose(rig.translation, np.repeat([[0, 1, -4]], 6, axis=0), atol=1e-6)
 
 
-def test_a_joint_that_is_never_known() -> None:
+def test_a_bone_that_is_never_seen_stays_at_rest() -> None:
     frames = np.repeat(t_pose()[None], 3, axis=0)
-    frames[:, INDEX["head"]] = np.nan
-    with pytest.raises(InputError, match="head is never known"):
-        rig_of(frames)
+    raised = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    turn(frames[1], "right_elbow", ("right_wrist",), raised)
+    full = rig_of(frames)
+    legs = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("knee", "foot")]
+    frames[:, legs] = np.nan
+    rig = rig_of(frames)
+    for n, node in enumerate(rig.nodes):
+        if node.joint in legs or node.aims_at in legs:
+            np.testing.assert_array_equal(rig.rotations[:, n], np.repeat(np.eye(3)[None], 3, axis=0))
+        else:
+            np.testing.assert_allclose(rig.rotations[:, n], full.rotations[:, n], atol=1e-6)
+    lengths = {node.name: np.linalg.norm(node.offset) for node in rig.nodes}
+    assert lengths["left_knee"] / lengths["left_foot"] == pytest.approx(0.41 / 0.42)
+    assert lengths["left_knee"] > lengths["left_elbow"] / 2
+
+
+def test_a_bone_without_known_length_is_as_long_as_its_twin() -> None:
+    frames = np.repeat(t_pose()[None], 3, axis=0)
+    expected = np.linalg.norm(frames[0, INDEX["right_wrist"]] - frames[0, INDEX["right_elbow"]])
+    frames[:, INDEX["left_wrist"]] = np.nan
+    (length,) = (np.linalg.norm(node.offset) for node in rig_of(frames).nodes if node.name == "left_wrist")
+    assert length == pytest.approx(expected)
+
+
+def test_hips_out_of_sight_hang_below_the_head() -> None:
+    frames = np.repeat(t_pose()[None], 30, axis=0)
+    frames[:, :, 0] += np.linspace(0, 0.3, 30)[:, None]
+    place = frames[:, INDEX["root"]].copy()
+    frames[:, [INDEX[name] for name in INDEX if name.endswith(("root", "hip", "knee", "foot"))]] = np.nan
+    rig = rig_of(frames)
+    np.testing.assert_allclose(np.diff(rig.translation, axis=0), np.diff(place, axis=0), atol=0.02)
+    assert np.abs(rig.translation - place).max() < 0.15
+    assert rig.known.all()
+
+
+def test_nobody_at_all() -> None:
+    with pytest.raises(InputError, match="no joint of the person is ever known"):
+        rig_of(np.full((3, 17, 3), np.nan))

@@ -276,10 +276,10 @@ def test_wrong_folders_are_named(folder: Path) -> None:
 @pytest.mark.parametrize(("frames", "message"), [
     ([{"root": "0 17 0 0 0 0", "wing": "1"}], "moves wing"),
     ([{"root": "0 17 0 0 0 0", "lradius": "1 2"}], "other channels for lradius"),
-    ([{"root": "0 17 0 0 0 0", "lradius": "1"}, {"root": "0 17 0"}], "no complete AMC"),
+    ([{"root": "0 17 0 0 0 0", "lradius": "1"}, {"root": "0 17 0"}], "not a complete AMC"),
     ([{"root": "0 17 0 0 0 0", "lradius": "1"}, {"root": "0 17 0 0 0 0", "rradius": "1"}], "a frame lacks lradius"),
-    ([{"root": "0 17 0 0 0 x"}], "no complete AMC"),
-    ([], "no complete AMC"),
+    ([{"root": "0 17 0 0 0 x"}], "not a complete AMC"),
+    ([], "not a complete AMC"),
 ])  # fmt: skip
 def test_damaged_amc_files_are_named(folder: Path, frames: list[dict[str, str]], message: str) -> None:
     write_trial(folder, frames, asf_text(dof_of={"lradius": "ry", "rradius": "ry"}))
@@ -291,7 +291,7 @@ def test_damaged_amc_files_are_named(folder: Path, frames: list[dict[str, str]],
     (":hierarchy", ":other", "no complete ASF"),
     ("name lfemur", "name wing", "no complete ASF"),
     ("  length 0.45", "  length much", "no complete ASF"),
-    ("angle deg", "angle rad", "other angles"),
+    ("angle deg", "angle rad", "different angles"),
     ("dof ry", "dof ly", "other axes"),
     ("    root lhipjoint", "    wing lhipjoint", "wing is not joined to the root"),
     ("  length 0.45", "  length 0.00045", "unit is damaged"),

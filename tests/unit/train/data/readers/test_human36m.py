@@ -175,7 +175,7 @@ class _Attack:
 def test_code_in_a_file_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, payload: Any) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path, payload, {"S1": {}})
-    with pytest.raises(InputError, match=r"data_3d_h36m\.npz is refused, it wants to run .*mkdir"):
+    with pytest.raises(InputError, match=r"data_3d_h36m\.npz is refused, it tries to run .*mkdir"):
         load_human36m(tmp_path)
     assert not (tmp_path / "attacked").exists()
 

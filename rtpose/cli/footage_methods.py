@@ -1,4 +1,4 @@
-"""`rtpose eval --footage`: settings run over footage with measured truth, the whole pipeline as a user runs it."""
+"""Settings as methods of `rtpose eval --footage`: the whole pipeline over clips with measured truth."""
 
 from __future__ import annotations
 
