@@ -3,7 +3,7 @@
 The first line of stdin is the page's address, which may hold a token. Pages acknowledge every pose at once; silent
 clients never read. Rude ones send rubbish, or a picture that repeats its scans as the camera, and come back after they
 were thrown out; each also has `HALF_OPEN` connections that never send a whole request. Prints "ready" when all are
-connected, runs until stdin ends, then prints a `Received` as JSON. It does little work: it runs beside what it measures.
+connected, runs until stdin ends, then prints a `Received` as JSON. It does little work: it runs beside what is measured.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from rtpose.networks import model_files
 from rtpose.networks.backends import load_backend
 from rtpose.networks.backends.openvino import devices
 from rtpose.networks.options import LoadOptions
-from rtpose.networks.weights import lifter_file, shipped_lifters
+from rtpose.networks.weights import FUSION, depth_lifters, lifter_file, shipped_lifters
 
 TOLERANCES = {"fp32": 2e-3, "bf16": 0.2}
 """Of a depth, in mean joint distances (0.2 m or so): fp32 other orders of summation, about 1 mm at most; bf16 the mean
@@ -36,7 +36,7 @@ def test_every_backend_with_its_extra_is_tried() -> None:
     assert {"openvino", "torch", "onnxruntime"} <= set(RUNNABLE)
 
 
-@pytest.mark.parametrize("lifter", shipped_lifters())
+@pytest.mark.parametrize("lifter", depth_lifters())
 def test_backends_agree(lifter: str) -> None:
     points = np.random.default_rng(0).normal(scale=0.1, size=(64, 34)).astype(np.float32)
     outputs = {}
@@ -55,6 +55,18 @@ def test_backends_agree(lifter: str) -> None:
         distances = np.abs(output - reference)
         worst = distances.max() if precision == "fp32" else distances.mean()
         assert worst < TOLERANCES[precision], f"{name}, {precision}: {worst}"
+
+
+def test_backends_agree_on_fusion() -> None:
+    rng = np.random.default_rng(0)
+    outputs = {}
+    for name in ("openvino", "onnxruntime"):
+        backend = load_backend(FUSION, LoadOptions(name))
+        inputs = {n: rng.normal(size=(3, *s[1:])).astype(np.float32) for n, s in backend.input_shapes.items()}
+        outputs[name] = backend.run(inputs)
+        rng = np.random.default_rng(0)
+    for name, values in outputs["openvino"].items():
+        np.testing.assert_allclose(values, outputs["onnxruntime"][name], atol=2e-4, err_msg=name)
 
 
 def test_backends_agree_on_a_temporal_lifter(tmp_path: Path) -> None:

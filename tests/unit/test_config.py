@@ -7,9 +7,13 @@ from rtpose.config import CalibrationSettings, RunSettings, dump_settings, load_
 from rtpose.errors import ConfigError
 from rtpose.train.cascaded.settings import CascadedSettings
 from rtpose.train.lifters.catalogue import METHODS
+from rtpose.train.lifters.fusion.settings import FusionSettings
 from rtpose.train.lifters.settings import SvmacSettings
 
-TRAIN_SETTINGS = {name: kind.settings for name, kind in METHODS.items()} | {"cascaded": CascadedSettings}
+TRAIN_SETTINGS = {name: kind.settings for name, kind in METHODS.items()} | {
+    "cascaded": CascadedSettings,
+    "fusion": FusionSettings,
+}
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 

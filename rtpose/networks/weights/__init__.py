@@ -10,6 +10,8 @@ from rtpose.errors import ConfigError, ModelError
 FOLDER = Path(str(files(__name__)))
 SUFFIXES = (".onnx", ".safetensors")
 """Of the files that `rtpose train` writes; the second is for the backend "torch"."""
+FUSION = FOLDER / "fusion.onnx"
+"""The default lifter."""
 CASCADED = FOLDER / "cascaded.onnx"
 """The network of the estimator `cascaded`, for pictures."""
 
@@ -17,6 +19,12 @@ CASCADED = FOLDER / "cascaded.onnx"
 def shipped_lifters() -> list[str]:
     """Names of the lifters in this folder."""
     return sorted(file.stem for file in shipped_files() if file != CASCADED)
+
+
+def depth_lifters() -> list[str]:
+    """Names of the shipped lifters that add depth to the joints of h36m17: all but `fusion`, which takes evidence too
+    and has no engines of its own."""
+    return [name for name in shipped_lifters() if name != FUSION.stem]
 
 
 def shipped_files() -> list[Path]:

@@ -51,8 +51,8 @@ def test_a_group_becomes_its_options_in_their_place() -> None:
 
 def test_webcam_and_video_share_their_options() -> None:
     shared = [
-        "persons", "height", "fov", "calibration", "estimator", "detector", "lifter", "cascaded", "backend",
-        "precision", "device", "smooth", "config",
+        "persons", "height", "fov", "calibration", "estimator", "detector", "network", "lifter", "cascaded",
+        "backend", "precision", "device", "smooth", "config",
     ]  # fmt: skip
     for command in (webcam, video):
         names = list(inspect.signature(command).parameters)

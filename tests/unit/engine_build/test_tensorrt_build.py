@@ -21,12 +21,12 @@ from rtpose.networks.backends import load_backend
 from rtpose.networks.backends import tensorrt as backend
 from rtpose.networks.options import LoadOptions
 from rtpose.networks.recipes import load_recipe
-from rtpose.networks.weights import lifter_file, shipped_lifters
+from rtpose.networks.weights import depth_lifters, lifter_file
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch.export's own deprecations
 
 
-@pytest.mark.parametrize("lifter", shipped_lifters())
+@pytest.mark.parametrize("lifter", depth_lifters())
 def test_every_lifter_exports_in_one_piece_of_known_operators(lifter: str) -> None:
     module = load_module(lifter_file(lifter)).module
     example = tuple(inputs_and_outputs(module, 17)[0].values())

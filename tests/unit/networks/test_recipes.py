@@ -4,7 +4,7 @@ import pytest
 
 from rtpose.errors import ConfigError
 from rtpose.networks.recipes import Limits, load_recipe, recipe_for, recipe_names
-from rtpose.networks.weights import shipped_lifters
+from rtpose.networks.weights import depth_lifters
 
 LANDMARKS = {"pose_landmark_lite", "pose_landmark_full", "pose_landmark_heavy"}
 
@@ -13,14 +13,14 @@ LANDMARKS = {"pose_landmark_lite", "pose_landmark_full", "pose_landmark_heavy"}
 def test_every_recipe_is_read_and_has_a_limit(name: str) -> None:
     known, recipe = load_recipe(name)
     assert known == name
-    assert recipe.network in {*shipped_lifters(), "cascaded", "pose_detection", *LANDMARKS}
+    assert recipe.network in {*depth_lifters(), "cascaded", "pose_detection", *LANDMARKS}
     assert recipe.limits.joints_3d_mm or recipe.limits.error_3d_mm
     assert recipe_for(recipe.network, recipe.backend, recipe.device, recipe.precision) == name
 
 
 def test_the_networks_of_the_issue_have_an_int8_recipe() -> None:
     networks = {load_recipe(name)[1].network for name in recipe_names() if name.endswith("-int8")}
-    assert {*LANDMARKS, "pose_detection", "cascaded", *shipped_lifters()} <= networks
+    assert {*LANDMARKS, "pose_detection", "cascaded", *depth_lifters()} <= networks
 
 
 def test_a_recipe_of_the_user(tmp_path: Path) -> None:
