@@ -254,7 +254,7 @@ class Lifted:
     confidence: Float32
     """(P, J) 0..1."""
     keypoints_2d: Float32
-    """(P, J, 3) x px, y px, score: the detector's joints as the lifter understood them, left and right put right."""
+    """(P, J, 3) x px, y px, score: the joints of the detector that the lifter used."""
     down: Float32 | None = None
     """(P, 3) unit vectors: where gravity points, as far as each pose shows it. None: the lifter does not say."""
 

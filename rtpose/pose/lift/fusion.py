@@ -1,6 +1,7 @@
 """Runs the lifter `fusion`: 2D joints and the detector's evidence in, metric people in camera space out.
 
-It remembers each person: the last pose, the network's state, and which side is left.
+It remembers the last pose of each person and the network's state, so a detector that exchanges left and right for some
+frames is not followed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rtpose.errors import ModelError
 from rtpose.geometry import DEFAULT_HEIGHT_M, checked_height, rays_from_pixels
@@ -29,7 +29,6 @@ from rtpose.pose.lift.fusion_codec import (
     recipe_from,
     upright_views,
 )
-from rtpose.pose.lift.sides import Sides
 from rtpose.skeleton import Skeleton
 from rtpose.types import Camera, Evidence, Float32, Lifted, Person2D
 
@@ -82,7 +81,6 @@ class FusionLifter:
     def reset(self) -> None:
         """Forget everybody: another source, or a jump in time."""
         self._people: dict[int, _Person] = {}
-        self._sides = Sides()
 
     @property
     def remembers(self) -> bool:
@@ -104,11 +102,6 @@ class FusionLifter:
             return Lifted(nobody, nobody[:, 0], nobody[..., 0], nobody, nobody[:, 0])
         given = _Given.of(people, recipe_from(skeleton))
         self._people = {i: p for i, p in self._people.items() if 0 < t_s - p.t_s <= MAX_GAP_S}
-        for row, track_id in enumerate(track_ids):
-            order, earlier_was_wrong = self._sides.order(track_id, given.keypoints[row, :, :2], t_s)
-            given.reorder(row, order)
-            if earlier_was_wrong:
-                self._people.pop(track_id, None)
 
         scores = given.keypoints[..., 2]
         known = np.isfinite(given.keypoints[..., :2]).all(-1) & (scores > 0)
@@ -184,11 +177,6 @@ class _Given:
         self.own[row] = recipe @ np.nan_to_num(evidence.world_m)
         self.visible[row] = least(recipe, np.nan_to_num(evidence.visibility))
         self.own_known[row] = 1
-
-    def reorder(self, row: int, order: NDArray[np.intp]) -> None:
-        """Put one person's joints into another order. order: (28,) indices."""
-        for values in (self.keypoints, self.own, self.visible):
-            values[row] = values[row][order]
 
 
 def closeness(scale_m: Float32) -> Float32:

@@ -19,7 +19,6 @@ from rtpose.pose.lift.fusion_codec import (
     least,
     upright_views,
 )
-from rtpose.pose.lift.sides import Sides
 from rtpose.types import Camera, Float32
 
 NETWORKS = ("lite", "full", "heavy")
@@ -84,11 +83,6 @@ def _piece(data: dict[str, NDArray[Any]], clip: int, rows: NDArray[np.intp], net
     scores = least(FROM_BLAZEPOSE33, np.where(outside, np.minimum(scores, 0.1), scores))
     visible = least(FROM_BLAZEPOSE33, visible)
     times = data["times_s"][rows]
-    sides = Sides()
-    for t, at in enumerate(times):
-        order, _ = sides.order(0, pixels[t], float(at) + 1.0)
-        for values in (pixels, own, scores, visible):
-            values[t] = values[t][order]
     rays = rays_from_pixels(pixels.astype(np.float32), camera)
     views = upright_views(rays)
     seen = rays @ views

@@ -10,7 +10,7 @@ from rtpose.assets import small_pack
 from rtpose.errors import InputError
 from rtpose.geometry import standing_height
 from rtpose.pose.lift.fusion_codec import BODY, COUNT, FEATURES, JOINTS, PLAIN, ROOT, THORAX, TWINS
-from rtpose.train.lifters.fusion.errors import Batch, detect, wander
+from rtpose.train.lifters.fusion.errors import DetectedClips, detect, wander
 from rtpose.train.lifters.fusion.motions import Motions
 from rtpose.train.lifters.fusion.settings import BodySettings, ErrorSettings, ViewSettings
 from rtpose.train.lifters.fusion.views import see
@@ -32,7 +32,7 @@ def steps(people: int, frames: int, fps: float = 30.0) -> torch.Tensor:
     return dt
 
 
-def detected(settings: ErrorSettings, people: int = 32, frames: int = 6, seed: int = 0) -> Batch:
+def detected(settings: ErrorSettings, people: int = 32, frames: int = 6, seed: int = 0) -> DetectedClips:
     g, dt = random(seed), steps(people, frames)
     joints, root = Motions({small_pack(): 1.0}).draw(people, dt.cumsum(1), g)
     return detect(see(joints, root, ViewSettings(), g), dt, settings, g)
