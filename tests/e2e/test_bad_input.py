@@ -263,7 +263,8 @@ def test_half_a_person_at_a_desk(odd_people: Path) -> None:
     assert recording.seen.mean() > 0.9
     upper = np.nanmedian([recording.joint(f"{s}_shoulder", "confidence") for s in ("left", "right")])
     legs = [recording.joint(f"{s}_{j}", "confidence") for s in ("left", "right") for j in ("knee", "foot")]
-    assert upper > 0.8
+    # A confidence is the probability of lying within 100 mm: more likely than not, against guesses.
+    assert upper > 0.5
     assert np.nanquantile(legs, 0.95) < 0.3
 
 

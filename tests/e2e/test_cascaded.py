@@ -83,8 +83,8 @@ def test_no_warning_for_a_network_of_recorded_people(sample_pictures: list[Pictu
     ("arguments", "said"),
     [
         (("--estimator", "cascaded", "--cascaded", "gone.onnx"), "gone.onnx does not exist"),
-        (("--estimator", "cascaded", "--lifter", "svmac"), "--lifter is of --estimator two-stage"),
-        (("--cascaded", "cascaded.onnx"), "--cascaded is of --estimator cascaded"),
+        (("--estimator", "cascaded", "--lifter", "svmac"), "lifter is a setting of the estimator two-stage"),
+        (("--cascaded", "cascaded.onnx"), "cascaded is a setting of the estimator cascaded"),
         (("--estimator", "magic"), "magic"),
     ],
 )

@@ -22,7 +22,9 @@ from rtpose.pose.lift.fusion_codec import (
     BODY,
     COUNT,
     FEATURES,
+    JOINTS,
     ROOT,
+    THORAX,
     TYPICAL_HEIGHT_M,
     features,
     least,
@@ -40,6 +42,11 @@ CLOSE_M = 0.1
 MEASURED = 0.955
 """`standing_height` of a person's joints, as a share of their real height: 0.945 on the rendered bodies, 0.97 on a
 measured one. The network's people are 1.70 m tall by that measure."""
+SEEN = 0.5
+"""A joint with at least this score is in plain sight."""
+OWN_ERROR_M = 0.02
+"""Scale of the error that a visible joint has at least."""
+HIPS = [JOINTS.index("left_hip"), JOINTS.index("right_hip")]
 NEAREST_M = 0.3
 """No root is put nearer to the camera."""
 
@@ -91,7 +98,7 @@ class FusionLifter:
         self, people: Sequence[Person2D], skeleton: Skeleton, camera: Camera, track_ids: Sequence[int], t_s: float
     ) -> Lifted:
         """See `rtpose.types.Lifter`. Joints are those of rtpose28. Confidence is the probability that a joint lies
-        within `CLOSE_M` of the truth, relative to the root.
+        within `CLOSE_M` of the truth, relative to the root; of somebody whose hips are hidden, relative to the thorax.
 
         Hips and shoulders have to be there; other joints may be missing: NaN, or a score of 0.
         Errors: `ConfigError` for a skeleton without a rule.
@@ -126,7 +133,7 @@ class FusionLifter:
         return Lifted(
             poses=(camera_poses * factor).astype(np.float32),
             roots=np.einsum("pij,pj->pi", views, roots).astype(np.float32),
-            confidence=closeness(np.exp(out["log_error"]) * np.float32(self._error_factor) * factor),
+            confidence=_confidence(np.exp(out["log_error"]) * np.float32(self._error_factor) * factor, scores),
             keypoints_2d=given.keypoints,
             down=np.einsum("pij,pj->pi", views, down).astype(np.float32),
         )
@@ -177,6 +184,17 @@ class _Given:
         self.own[row] = recipe @ np.nan_to_num(evidence.world_m)
         self.visible[row] = least(recipe, np.nan_to_num(evidence.visibility))
         self.own_known[row] = 1
+
+
+def _confidence(scale_m: Float32, scores: Float32) -> Float32:
+    """(P, 28) from the errors' scales in metres, relative to the root, and the detector's scores.
+
+    Nobody can say how far a hand is from hips that a desk hides, but how far it is from the shoulders is well known. All
+    joints share the error of a hidden root, so what a visible joint errs beyond the thorax is its own.
+    """
+    own = np.sqrt(np.maximum(scale_m**2 - scale_m[:, THORAX : THORAX + 1] ** 2, 0) + OWN_ERROR_M**2)
+    hidden = scores[:, HIPS].min(1, keepdims=True) < SEEN
+    return closeness(np.where(hidden & (scores >= SEEN), np.minimum(own, scale_m), scale_m))
 
 
 def closeness(scale_m: Float32) -> Float32:

@@ -90,7 +90,7 @@ def test_auto_takes_the_fastest_that_was_accepted(lifter: Path) -> None:
 def test_other_weights_make_it_stale(lifter: Path) -> None:
     old = _report(lifter, "int8")
     write_lifter(lifter, width=16)
-    with pytest.raises(ConfigError, match="of other weights or another version"):
+    with pytest.raises(ConfigError, match="one exists for other weights or another version"):
         choose_engine(lifter, LoadOptions(precision="int8"))
     assert set(key_of(lifter, "openvino", "cpu", "int8").stale()) == {old.file, old.report_file}
     assert key_of(lifter, "openvino", "cpu", "bf16").stale() == []

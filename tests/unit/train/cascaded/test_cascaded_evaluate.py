@@ -203,7 +203,7 @@ def test_the_default_estimator_to_compare_with(one_and_two: Pictures, monkeypatc
     monkeypatch.setattr(TwoStageEstimator, "estimate", estimate)
     monkeypatch.setattr(estimators, "open_detector", lambda name, **_: SimpleNamespace(reset=lambda: None))
     figures = evaluate_pictures("two-stage", one_and_two, name="sticks", input_kind="detected")
-    assert figures["lifter"] == "blazepose + temporal"
+    assert figures["lifter"] == "blazepose + fusion"
     assert "1.70 m" in figures["scale"]
     assert figures["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
     assert (figures["poses"], figures["people"]["people"], figures["people"]["matched"]) == (1, 3, 1)
