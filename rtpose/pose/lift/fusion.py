@@ -189,8 +189,8 @@ class _Given:
 def _confidence(scale_m: Float32, scores: Float32) -> Float32:
     """(P, 28) from the errors' scales in metres, relative to the root, and the detector's scores.
 
-    Nobody can say how far a hand is from hips that a desk hides, but how far it is from the shoulders is well known. All
-    joints share the error of a hidden root, so what a visible joint errs beyond the thorax is its own.
+    Nobody can say how far a hand is from hips that a desk hides, but it is well known how far it is from the shoulders.
+    All joints share the error of a hidden root, so what a visible joint errs beyond the thorax is its own.
     """
     own = np.sqrt(np.maximum(scale_m**2 - scale_m[:, THORAX : THORAX + 1] ** 2, 0) + OWN_ERROR_M**2)
     hidden = scores[:, HIPS].min(1, keepdims=True) < SEEN
