@@ -243,6 +243,15 @@ class Detector(Protocol):
         ...
 
 
+def is_guess(confidence: Float32, scores: Float32) -> NDArray[np.bool_]:
+    """Joints that are no facts for other programs: nobody saw them, or nobody knows where they are.
+
+    confidence: of the 3D joints; scores: of the same joints in the picture, both 0..1 and of one shape.
+    """
+    guess: NDArray[np.bool_] = (confidence < LEAST_CONFIDENCE) | (scores < LEAST_CONFIDENCE)
+    return guess
+
+
 @dataclass(frozen=True, slots=True)
 class Lifted:
     """The P people of a frame in 3D. J joints, those of `h36m17` first; camera axes: x right, y down, z away."""

@@ -13,7 +13,7 @@ from rtpose.outputs.osc import Message, bundle
 from rtpose.outputs.send import ChosenPerson, StreamAddress, Warn
 from rtpose.rotations import Float64, bone_rotations, quaternions
 from rtpose.skeleton import H36M17
-from rtpose.types import LEAST_CONFIDENCE, Person3D, Result
+from rtpose.types import Person3D, Result, is_guess
 
 DEFAULT_PORT = 39539
 ANKLE_SHARE = 0.039
@@ -94,7 +94,7 @@ class VmcStream:
         self._datagrams.close()
 
     def _bones(self, person: Person3D) -> Iterator[Message]:
-        seen = ~(person.confidence < LEAST_CONFIDENCE)
+        seen = ~is_guess(person.confidence, person.keypoints_2d[:, 2])
         joints = viewer_from_camera(person.pose_3d + person.root_3d).astype(np.float64)
         if self._floor is None or self._floor[0] != person.track_id:
             root, feet = joints[H36M17.index_of["root"]], joints[[foot for foot in _FEET if seen[foot]], 1]

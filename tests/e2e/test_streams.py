@@ -58,7 +58,8 @@ def test_four_programs_receive_a_live_run(camera: MjpegStream, tmp_path: Path) -
 
     tracked = [bundle for bundle in avatar.bundles if bundle[0][-1] == 1]
     assert len(tracked) >= 20
-    assert all(len(bundle) == 3 + BONES for bundle in tracked)
+    sizes = [len(bundle) for bundle in tracked]
+    assert np.median(sizes) == max(sizes) == 3 + BONES, "all bones but those of joints that are guesses"
     hips = np.array([bundle[3][2:5] for bundle in tracked])
     assert tracked[0][3][1] == "Hips"
     assert 0.6 < np.median(hips[:, 1]) < 1.3, "somebody who stands, metres above the floor"

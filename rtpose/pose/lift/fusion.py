@@ -194,7 +194,9 @@ def _confidence(scale_m: Float32, scores: Float32) -> Float32:
     """
     own = np.sqrt(np.maximum(scale_m**2 - scale_m[:, THORAX : THORAX + 1] ** 2, 0) + OWN_ERROR_M**2)
     hidden = scores[:, HIPS].min(1, keepdims=True) < SEEN
-    return closeness(np.where(hidden & (scores >= SEEN), np.minimum(own, scale_m), scale_m))
+    confidence = closeness(np.where(hidden & (scores >= SEEN), np.minimum(own, scale_m), scale_m))
+    confidence[:, ROOT] = confidence[:, HIPS].min(1)  # its own error is 0 by definition
+    return confidence
 
 
 def closeness(scale_m: Float32) -> Float32:

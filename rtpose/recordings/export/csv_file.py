@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from rtpose.recordings.recording import Recording
-from rtpose.types import LEAST_CONFIDENCE
+from rtpose.types import is_guess
 
 COLUMNS = ("x_m", "y_m", "z_m", "confidence", "u_px", "v_px", "score")
 
 
 def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
     """Write joints in camera space and in the picture; values that are unknown, and places of joints
-    below `LEAST_CONFIDENCE`, are empty."""
+    that are guesses (`is_guess`), are empty."""
     names = [f"{joint}_{column}" for joint in recording.joint_names for column in COLUMNS]
     points = recording.poses_3d.astype(np.float64) + recording.root_3d[:, :, None]
-    points = np.where(recording.confidence[..., None] < LEAST_CONFIDENCE, np.nan, points)
+    guess = is_guess(recording.confidence, recording.keypoints_2d[..., 2])
+    points = np.where(guess[..., None], np.nan, points)
     values = np.concatenate([points, recording.confidence[..., None], recording.keypoints_2d], axis=-1)
     unknown, row = "," * len(names), ",%.6f" * len(names)
     with path.open("w", newline="", encoding="ascii") as file:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rtpose.errors import InputError
 from rtpose.geometry import viewer_from_camera
 from rtpose.recordings.recording import Recording
-from rtpose.types import LEAST_CONFIDENCE
+from rtpose.types import is_guess
 from rtpose.wording import counted
 
 LONGEST_BRIDGE_S = 0.25
@@ -42,11 +42,12 @@ class PersonMotion:
 
 
 def motion_of(recording: Recording, track_id: int) -> PersonMotion:
-    """The joints of one person in all frames; those below `LEAST_CONFIDENCE` are unknown."""
+    """The joints of one person in all frames; guesses (`is_guess`) are unknown."""
     points = np.full((len(recording.timestamps_s), len(recording.joint_names), 3), np.nan)
     t, column = np.nonzero(recording.track_ids == track_id)
     points[t] = recording.poses_3d[t, column].astype(np.float64) + recording.root_3d[t, column, None]
-    points[t] = np.where(recording.confidence[t, column, :, None] < LEAST_CONFIDENCE, np.nan, points[t])
+    guess = is_guess(recording.confidence[t, column], recording.keypoints_2d[t, column, :, 2])
+    points[t] = np.where(guess[..., None], np.nan, points[t])
     return PersonMotion(track_id, recording.timestamps_s, points)
 
 
