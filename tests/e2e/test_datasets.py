@@ -111,7 +111,7 @@ def test_what_is_wrong_is_said_in_one_line(place: Path, tmp_path: Path) -> None:
         (("eval", "baseline", "--data", "few"), "has no subject S11"),
         (("eval", "baseline", "--data", h36m, "--input", "detected"), "choose gt or noise:PX"),
         (("eval", "baseline", "--data", h36m, "--pack", "x.npz"), "give one of them"),
-        (("eval", "baseline", "--joints", "sh"), "name its folder by --data"),
+        (("eval", "baseline", "--joints", "sh"), "name its folder with --data"),
         (("eval", "gone.safetensors"), "gone.safetensors does not exist"),
         (("reproduce", "svmac-table1"), "svmac-table1 needs Human3.6M"),
         (("reproduce", "svmac-table2", "--data", h36m), "svmac-table2 needs MPI-INF-3DHP"),

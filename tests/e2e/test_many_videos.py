@@ -16,6 +16,8 @@ from command import rtpose, running, wait_until
 from ray_cluster import ray_cluster
 from recording import Recording
 
+from rtpose.batch import jobs
+
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals between processes")
 CLIPS, FRAMES, LONG_FRAMES = 40, 4, 60
 
@@ -89,7 +91,8 @@ def test_two_processes_one_bad_video_and_again(folder: Path, local: dict[str, by
 
         # What a killed run leaves: a video without its file, and half a file.
         (folder / "two" / "3.npz").unlink()
-        (folder / "two" / ".3.other-1.half.npz.part").write_bytes(b"half")
+        start = jobs._half_start(folder / "two" / "3.npz")
+        (folder / "two" / f"{start}other-1.half.npz.part").write_bytes(b"half")
         (folder / "clips" / "take 0" / "broken.mp4").unlink()
         again = rtpose(*arguments, cwd=folder)
     finally:

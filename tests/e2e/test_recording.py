@@ -18,6 +18,8 @@ from mjpeg import MjpegStream
 from recording import Recording
 from viewer import looking_at
 
+from rtpose.types import is_guess
+
 WEBCAM = ("webcam", "--no-browser", "--port", "0", "--camera")
 
 
@@ -50,7 +52,7 @@ def test_killed_recovered_converted_and_seen(camera: MjpegStream, tmp_path: Path
     np.testing.assert_allclose(times_s[:both], poses.arrays["timestamps_s"][:both], atol=0.0011)
 
     whole = rtpose("recover", "session-recovered.rtpose", cwd=tmp_path)
-    assert (whole.returncode, "is whole" in whole.stdout) == (0, True)
+    assert (whole.returncode, "is complete" in whole.stdout) == (0, True)
     with running("view", "session.rtpose", "--no-browser", "--port", "0", cwd=tmp_path) as command:
         with urllib.request.urlopen(command.page() + "recording.npz") as response:
             (tmp_path / "served.npz").write_bytes(response.read())
@@ -84,6 +86,8 @@ def test_the_samples_motion_in_a_program_for_animation(sample_poses: Path, tmp_p
     arrays = Recording(sample_poses / "poses.npz").arrays
     estimated = (arrays["poses_3d"] + arrays["root_3d"][:, :, None])[:, 0] * [1, -1, -1]
     error_mm = np.linalg.norm(got - estimated, axis=-1) * 1000
+    # Joints that are guesses keep their last place instead.
+    error_mm = error_mm[~is_guess(arrays["confidence"][:, 0], arrays["keypoints_2d"][:, 0, :, 2])]
     assert error_mm.mean() == pytest.approx(int(said[1]), abs=0.6)
     assert error_mm.mean() < 20
 

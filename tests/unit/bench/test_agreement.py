@@ -46,9 +46,10 @@ def test_without_3d_or_without_frames_in_common() -> None:
 def write_poses(path: Path, people: int) -> Path:
     shape = (3, people, 17)
     keypoints = np.full((*shape, 3), 7, np.float32)
+    ids = np.tile(np.arange(people, dtype=np.int32), (3, 1))
     poses = Recording(
         poses_3d=np.full((*shape, 3), 0.5, np.float32), root_3d=np.zeros((3, people, 3), np.float32),
-        confidence=np.ones(shape, np.float32), keypoints_2d=keypoints, track_ids=np.zeros((3, people), np.int32),
+        confidence=np.ones(shape, np.float32), keypoints_2d=keypoints, track_ids=ids,
         timestamps_s=np.arange(3.0), frame_ids=np.arange(3), joint_names=H36M17.joints, parents=H36M17.parents,
         image_size=(64, 48), camera=Camera(1, 1, 0, 0), meta={"format": 1},
     )  # fmt: skip

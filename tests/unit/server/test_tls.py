@@ -163,5 +163,5 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytes
 
 def test_without_the_library_the_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    with pytest.raises(MissingExtraError, match=r"rtpose\[tls\]"):
+    with pytest.raises(MissingExtraError, match=r"the extra 'tls': pip install .*\[tls\]"):
         tls.tls_context()
