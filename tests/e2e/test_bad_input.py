@@ -15,7 +15,7 @@ import av
 import numpy as np
 import pytest
 from clips import Picture, write_clip
-from command import rtpose, running, wait_until
+from command import rtpose, running, size_of, wait_until
 from lifter_files import write_lifter
 from proxies import no_web
 from recording import Recording
@@ -179,14 +179,6 @@ def test_disk_full(output: str, short_clip: Path, tmp_path: Path) -> None:
 
 
 @POSIX
-def size_of(file: Path) -> int:
-    """0 for a file that is gone: a trial of whether the folder can be written to."""
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
 def test_kill_9(long_clip: Path, short_clip: Path, tmp_path: Path) -> None:
     outputs = ("--out", "poses.npz", "--overlay", "drawn.mp4", "--overwrite")
     for name in ("poses.npz", "drawn.mp4"):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import count_frames, read_clip, write_clip
-from command import rtpose, running, wait_until
+from command import rtpose, running, size_of, wait_until
 from recording import Recording
 
 from rtpose.assets import SampleTruth, sample_clip
@@ -180,7 +180,7 @@ def test_a_signal_finishes_the_files(number: int, long_clip: Path, tmp_path: Pat
         cwd=tmp_path,
     ) as command:  # fmt: skip
         command.page()
-        wait_until(lambda: any(f.stat().st_size for f in tmp_path.glob("drawn.mp4.*.part")), "frames in the overlay")
+        wait_until(lambda: any(map(size_of, tmp_path.glob("drawn.mp4.*.part"))), "frames in the overlay")
         assert command.end(number) == 130
         assert re.search(r"\d+ frames in .* -> poses.npz", "".join(command.stdout))
         assert "Traceback" not in "".join(command.stderr)

@@ -117,3 +117,11 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline_s, f"waited too long for {what}"
         time.sleep(0.02)
+
+
+def size_of(file: Path) -> int:
+    """0 for a file that is gone: a trial of whether the folder can be written to."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
