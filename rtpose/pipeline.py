@@ -1,4 +1,4 @@
-"""capture → estimate → smooth → sinks. Threads, mailboxes and lifecycle; knows protocols, no concrete part.
+"""capture → estimate → smooth → body → sinks. Threads, mailboxes and lifecycle; knows protocols, no concrete part.
 
 Files: a reader thread decodes a few frames ahead, every frame is estimated. Live sources keep the newest frame by
 themselves. A thread begins each frame's estimate while the pipeline's own finishes the one before. Each sink has a
@@ -17,7 +17,18 @@ from functools import partial
 from typing import TypeVar
 
 from rtpose.stages import stage
-from rtpose.types import Camera, Estimator, Frame, FrameSource, Person3D, Result, Sink, Smoother, SourceStats
+from rtpose.types import (
+    BodyFitter,
+    Camera,
+    Estimator,
+    Frame,
+    FrameSource,
+    Person3D,
+    Result,
+    Sink,
+    Smoother,
+    SourceStats,
+)
 
 DECODE_AHEAD = 4
 """Frames of a file that wait for the estimator."""
@@ -105,6 +116,7 @@ class Pipeline:
         smoother: Smoother,
         *,
         camera_of: Callable[[tuple[int, int]], Camera],
+        body: BodyFitter | None = None,
         recorders: Sequence[Sink] = (),
         viewers: Sequence[Sink] = (),
         real_time: bool = False,
@@ -113,14 +125,15 @@ class Pipeline:
         on_status: Callable[[str], None] = lambda status: None,
         on_sink_error: Callable[[Exception], None] = lambda error: None,
     ) -> None:
-        """camera_of: image size -> camera. real_time: show a file's frames at their own times, not as fast as
-        possible. number: which of several sources it is, `Frame.source`. on_result: called in the
-        pipeline's thread; on_status: in one of its threads; on_sink_error: in the thread of the sink that failed,
-        once for each."""
+        """camera_of: image size -> camera. body: None leaves the joints as they are. real_time: show a file's frames at
+        their own times, not as fast as possible. number: which of several sources it is, `Frame.source`. on_result:
+        called in the pipeline's thread; on_status: in one of its threads; on_sink_error: in the thread of the sink that
+        failed, once for each."""
         self._source = source
         self._estimator = estimator
         self._smoother = smoother
         self._camera_of = camera_of
+        self._body = body
         self._recorders = recorders
         self._viewers = viewers
         self._real_time = real_time
@@ -187,11 +200,16 @@ class Pipeline:
         persons = finish()
         with stage("smooth"):
             persons = self._smoother.smooth(persons, frame.pts_s)
+        world_from_camera = None
+        if self._body is not None:
+            with stage("body"):
+                persons, world_from_camera = self._body.fit(persons, camera, frame.pts_s)
         return Result(
             frame=frame,
             camera=camera,
             persons=tuple(persons),
             t_done_ns=time.monotonic_ns(),
+            world_from_camera=world_from_camera,
         )
 
 

@@ -192,21 +192,39 @@ LEAST_CONFIDENCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class BodyPose:
+    """A person as a kinematic skeleton of B bones (`rtpose.bones`); `pose_3d` is what `joints_of_bones` makes of it."""
+
+    rotations: Float32
+    """(B, 4) quaternions w x y z, of each bone relative to its parent; of the hips relative to camera space."""
+    bone_lengths: Float32
+    """(B,) metres."""
+    contacts: Float32
+    """(4,) 0..1, that left heel, left toe, right heel, right toe stand on something."""
+
+
+@dataclass(frozen=True, slots=True)
 class Person3D:
-    """One person of a result, in the exchange skeleton `h36m17`."""
+    """One person of a result. J joints: those of `rtpose28`, or of `h36m17` while no lifter gives more."""
 
     track_id: int
     """Stays with the person."""
     bbox: Float32
     """(4,): x0, y0, x1, y1 px."""
     keypoints_2d: Float32
-    """(17, 3): x px, y px, score 0..1."""
+    """(J, 3): x px, y px, score 0..1."""
     pose_3d: Float32
-    """(17, 3): metres, camera axes, relative to the root joint."""
+    """(J, 3): metres, camera axes, relative to the root joint."""
     root_3d: Float32
     """(3,): metres, camera space."""
     confidence: Float32
-    """(17,): 0..1 of each 3D joint."""
+    """(J,): 0..1 of each 3D joint."""
+    body: BodyPose | None = None
+    """None where no body was fitted."""
+    error_m: Float32 | None = None
+    """(J,): the lifter's own estimate of each joint's error, metres. None: it does not say."""
+    down: Float32 | None = None
+    """(3,): unit vector, camera axes: where gravity points, as far as the pose shows it. None: not known."""
 
     def joint(self, name: str) -> Float32:
         """Where a joint is: (3,) metres, camera space. Errors: `ConfigError` for a joint that the skeleton lacks."""
@@ -226,6 +244,9 @@ class Result:
     persons: tuple[Person3D, ...]
     t_done_ns: int
     """When the estimate was finished, `time.monotonic_ns()`."""
+    world_from_camera: NDArray[np.float64] | None = None
+    """(4, 4): world space is metres, y up, the floor at 0, x right as the camera sees it. None until gravity and floor
+    are known."""
 
 
 class Detector(Protocol):
@@ -266,6 +287,8 @@ class Lifted:
     """(P, J, 3) x px, y px, score: the joints of the detector that the lifter used."""
     down: Float32 | None = None
     """(P, 3) unit vectors: where gravity points, as far as each pose shows it. None: the lifter does not say."""
+    error_m: Float32 | None = None
+    """(P, J) metres: the expected error of each joint relative to the root. None: the lifter does not say."""
 
 
 class Lifter(Protocol):
@@ -329,6 +352,21 @@ class Smoother(Protocol):
     def smooth(self, persons: Sequence[Person3D], t_s: float) -> list[Person3D]: ...
 
     def reset(self) -> None: ...
+
+
+class BodyFitter(Protocol):
+    """Turns each person's joints into a body with constant bones, and finds the floor that all of them share."""
+
+    def fit(
+        self, persons: Sequence[Person3D], camera: Camera, t_s: float
+    ) -> tuple[list[Person3D], NDArray[np.float64] | None]:
+        """The same people with bodies, and `world_from_camera` (4, 4), None until it is known. Called once a frame,
+        also when nobody is seen."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everybody and the floor: another source, or a jump in time."""
+        ...
 
 
 class Sink(Protocol):

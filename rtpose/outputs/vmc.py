@@ -21,7 +21,7 @@ ANKLE_SHARE = 0.039
 
 
 @dataclass(frozen=True, slots=True)
-class Bone:
+class VmcBone:
     """A bone of VRM's humanoid."""
 
     name: str
@@ -32,14 +32,14 @@ class Bone:
     """The joint of h36m17 at its end, by which `rotations` names it."""
 
 
-BONES = (
-    Bone("Hips", None, "root", "root"),
-    Bone("Spine", "Hips", "root", "spine"),
-    Bone("Chest", "Spine", "spine", "thorax"),
-    Bone("Neck", "Chest", "thorax", "neck_base"),
-    Bone("Head", "Neck", "neck_base", "head"),
+VMC_BONES = (
+    VmcBone("Hips", None, "root", "root"),
+    VmcBone("Spine", "Hips", "root", "spine"),
+    VmcBone("Chest", "Spine", "spine", "thorax"),
+    VmcBone("Neck", "Chest", "thorax", "neck_base"),
+    VmcBone("Head", "Neck", "neck_base", "head"),
     *(
-        Bone(f"{side}{name}", f"{side}{parent}" if parent in ("Shoulder", "UpperArm", "UpperLeg") else parent,
+        VmcBone(f"{side}{name}", f"{side}{parent}" if parent in ("Shoulder", "UpperArm", "UpperLeg") else parent,
              start if start == "thorax" else f"{side.lower()}_{start}", f"{side.lower()}_{end}")
         for side in ("Left", "Right")
         for name, parent, start, end in (
@@ -52,12 +52,12 @@ BONES = (
     ),
 )  # fmt: skip
 """Bones whose rotation the joints determine, parents first. Hands, feet and face are left to the receiver."""
-_STARTS = H36M17.indices(*(bone.starts_at for bone in BONES))
-_ENDS = H36M17.indices(*(bone.ends_at for bone in BONES))
+_STARTS = H36M17.indices(*(bone.starts_at for bone in VMC_BONES))
+_ENDS = H36M17.indices(*(bone.ends_at for bone in VMC_BONES))
 _FEET = H36M17.indices("left_foot", "right_foot")
 ROOT_SHARE = 0.53
 """Height of the hips above the floor as a share of the standing height (Drillis and Contini 1966)."""
-_PARENTS = [next((i for i, bone in enumerate(BONES) if bone.name == child.parent), -1) for child in BONES]
+_PARENTS = [next((i for i, bone in enumerate(VMC_BONES) if bone.name == child.parent), -1) for child in VMC_BONES]
 
 
 class VmcStream:
@@ -109,6 +109,6 @@ class VmcStream:
         places = unity_from_viewer((into_parents @ (starts[:-1] - starts[_PARENTS])[..., None])[..., 0])
         # Mirroring a rotation keeps the component of its axis across the mirror and negates the others.
         turns = quaternions(into_parents @ axes[:-1]) * (1, -1, -1, 1)
-        for bone, place, turn, sent in zip(BONES, places.tolist(), turns.tolist(), sure, strict=True):
+        for bone, place, turn, sent in zip(VMC_BONES, places.tolist(), turns.tolist(), sure, strict=True):
             if sent:
                 yield "/VMC/Ext/Bone/Pos", "sfffffff", (bone.name, *place, *turn)

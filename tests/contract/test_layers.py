@@ -13,7 +13,7 @@ ROOMS = (
     ("errors",),
     ("skeleton", "stages", "config", "interrupts"),
     ("types",),
-    ("geometry", "rotations", "metrics", "warp"),
+    ("geometry", "rotations", "metrics", "warp", "bones"),
     ("assets", "modules"),
     ("networks",),
     ("capture", "recordings"),

@@ -1,0 +1,138 @@
+"""The body's bones: names and parents as VRM names them, rest pose, and the joints that follow from their rotations.
+
+A bone's own axes are those of glTF and VRM 1.0 at rest: x to the person's left, y up, z forwards. At rest all bones
+have the same axes and the person stands in a T, so that every rotation is the identity. The rotation of `hips` is
+relative to camera space: somebody who stands upright and faces the camera has `diag(1, -1, -1)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.skeleton import RTPOSE28
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Bone:
+    """One bone. Its length runs from its base along `rest` to its end, where its children start unless they say."""
+
+    name: str
+    """VRM's humanoid name."""
+    parent: str | None
+    rest: tuple[float, float, float]
+    """Unit vector from base to end at rest, in body axes. Of the hips: from the right hip joint to the left."""
+
+
+def _limb(side: str) -> tuple[Bone, ...]:
+    out = 1.0 if side == "left" else -1.0
+    return (
+        Bone(f"{side}Shoulder", "chest", (out, 0, 0)),
+        Bone(f"{side}UpperArm", f"{side}Shoulder", (out, 0, 0)),
+        Bone(f"{side}LowerArm", f"{side}UpperArm", (out, 0, 0)),
+        Bone(f"{side}Hand", f"{side}LowerArm", (out, 0, 0)),
+        Bone(f"{side}UpperLeg", "hips", (0, -1, 0)),
+        Bone(f"{side}LowerLeg", f"{side}UpperLeg", (0, -1, 0)),
+        Bone(f"{side}Foot", f"{side}LowerLeg", _FOOT),
+    )
+
+
+_FOOT = (0.0, -0.42, 0.9075)
+"""From the ankle to the tip of the big toe."""
+
+BONES: tuple[Bone, ...] = (
+    Bone("hips", None, (1, 0, 0)),
+    Bone("spine", "hips", (0, 1, 0)),
+    Bone("chest", "spine", (0, 1, 0)),
+    Bone("neck", "chest", (0, 1, 0)),
+    Bone("head", "neck", (0, 1, 0)),
+    *_limb("left"),
+    *_limb("right"),
+)
+BONE_NAMES = tuple(bone.name for bone in BONES)
+BONE_INDEX = {name: number for number, name in enumerate(BONE_NAMES)}
+BONE_PARENTS = np.array([-1 if b.parent is None else BONE_INDEX[b.parent] for b in BONES], dtype=np.int16)
+"""(B,) -1 for the hips. Parents come before their children."""
+CONTACT_JOINTS = ("left_heel", "left_toe", "right_heel", "right_toe")
+"""The order of `BodyPose.contacts`."""
+
+# joint -> (bone whose frame it is fixed in, place in that frame in lengths of that bone, from the bone's base).
+# "spine", "thorax", "neck_base" and "head" are the ends of bones; so the lengths between joints are constant.
+_ATTACHED: dict[str, tuple[str, tuple[float, float, float]]] = {
+    "root": ("hips", (0, 0, 0)),
+    "left_hip": ("hips", (0.5, 0, 0)),
+    "right_hip": ("hips", (-0.5, 0, 0)),
+    "spine": ("spine", (0, 1, 0)),
+    "thorax": ("chest", (0, 1, 0)),
+    "neck_base": ("neck", (0, 1, 0)),
+    "head": ("head", (0, 1, 0)),
+    "nose": ("head", (0, 0.94, 0.87)),
+    "left_ear": ("head", (0.65, 1, 0)),
+    "right_ear": ("head", (-0.65, 1, 0)),
+    **{
+        f"{side}_{joint}": (f"{side}{bone}", place)
+        for side, out in (("left", 1.0), ("right", -1.0))
+        for joint, bone, place in (
+            ("shoulder", "Shoulder", (out, 0, 0)),
+            ("elbow", "UpperArm", (out, 0, 0)),
+            ("wrist", "LowerArm", (out, 0, 0)),
+            ("index", "Hand", (out, 0, 0.22)),
+            ("pinky", "Hand", (0.88 * out, 0, -0.45)),
+            ("knee", "UpperLeg", (0, -1, 0)),
+            ("foot", "LowerLeg", (0, -1, 0)),
+            ("toe", "Foot", _FOOT),
+            ("heel", "Foot", (0, -0.30, -0.28)),
+        )
+    },
+}
+JOINT_BONES = np.array([BONE_INDEX[_ATTACHED[j][0]] for j in RTPOSE28.joints], dtype=np.intp)
+"""(28,) the bone that each joint of rtpose28 is fixed to."""
+JOINT_PLACES = np.array([_ATTACHED[j][1] for j in RTPOSE28.joints], dtype=np.float64)
+"""(28, 3) where, in lengths of that bone, in its frame, from its base."""
+
+
+def bone_offsets(lengths: Float64) -> Float64:
+    """(…, B, 3) metres: each bone's base in the frame of its parent. lengths: (…, B) metres."""
+    lengths = np.asarray(lengths, dtype=np.float64)
+    offsets = np.zeros((*lengths.shape, 3))
+    for number, bone in enumerate(BONES):
+        if bone.parent is None or bone.name == "spine":
+            continue  # the hips' base is the root, and the spine starts there
+        above = BONE_INDEX[bone.parent]
+        if bone.name.endswith("UpperLeg"):
+            side = 0.5 if bone.name.startswith("left") else -0.5
+            offsets[..., number, 0] = side * lengths[..., above]
+        else:
+            offsets[..., number, :] = lengths[..., above, None] * np.array(BONES[above].rest)
+    return offsets
+
+
+def pose_bones(rotations: Float64, lengths: Float64) -> tuple[Float64, Float64]:
+    """Forward kinematics: bases (…, B, 3) metres relative to the root, and rotations (…, B, 3, 3) to camera axes.
+
+    rotations: (…, B, 3, 3), each relative to its parent; lengths: (…, B) metres.
+    """
+    offsets = bone_offsets(lengths)
+    bases, turned = np.zeros((*rotations.shape[:-2], 3)), np.array(rotations, dtype=np.float64)
+    for number, above in enumerate(BONE_PARENTS):
+        if above >= 0:
+            bases[..., number, :] = bases[..., above, :] + np.einsum(
+                "...ij,...j->...i", turned[..., above, :, :], offsets[..., number, :]
+            )
+            turned[..., number, :, :] = turned[..., above, :, :] @ rotations[..., number, :, :]
+    return bases, turned
+
+
+def joints_of_bones(rotations: Float64, lengths: Float64) -> Float64:
+    """The joints of rtpose28 that follow: (…, 28, 3) metres, camera axes, relative to the root.
+
+    rotations: (…, B, 3, 3), each relative to its parent; lengths: (…, B) metres.
+    """
+    bases, turned = pose_bones(rotations, lengths)
+    places = JOINT_PLACES * np.asarray(lengths)[..., JOINT_BONES, None]
+    joints: Float64 = bases[..., JOINT_BONES, :] + np.einsum("...ij,...j->...i", turned[..., JOINT_BONES, :, :], places)
+    return joints
