@@ -46,7 +46,9 @@ def evaluate(
     ] = None,
     peer: Annotated[
         str | None,
-        typer.Option(help="With --footage: mediapipe, from the truth's file; all are then judged on its frames."),
+        typer.Option(
+            help="With --footage: mediapipe, from the truth's file, or run here; all are then judged on its frames."
+        ),
     ] = None,
     pack: Annotated[Path | None, typer.Option(help="Motion pack.", show_default="the built-in validation pack")] = None,
     data: Annotated[
