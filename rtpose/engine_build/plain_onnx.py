@@ -1,4 +1,4 @@
-"""Networks as plain ONNX files that run in any other program."""
+"""Writes networks as plain ONNX files, which other programs can run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rtpose.recordings.output_file import OutputFile
 
 
 def write_plain(network: str, out: Path, *, overwrite: bool = False) -> str:
-    """Write a shipped lifter, `cascaded` or an .onnx file of rtpose's with its weights as float32, checked.
+    """Write a shipped lifter, `cascaded` or an .onnx file of rtpose's with float32 weights, and check the result.
 
     The shipped files store large weights as halves followed by a cast, which some programs do not fold. The metadata
-    is kept: it says how inputs are normalised and what the outputs mean. Returns one line for people.
+    is kept: it says how inputs are normalised and what the outputs mean. Returns a one-line summary.
     Errors: `ConfigError` for BlazePose, which is TFLite, and other unknown names; `ModelError`; `OutputError`.
     """
     if network.removesuffix(".tflite") + ".tflite" in model_files.FILES:
