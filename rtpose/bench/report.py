@@ -131,7 +131,7 @@ class MemoryFigures(msgspec.Struct, frozen=True):
     end_mb: float
     """Median of the last fifth."""
     slope_mb_per_hour: float | None
-    """Slope of a straight line through all samples after the warm-up (the first fifth of the time); None with one sample."""
+    """Slope of a line through all samples after the warm-up (the first fifth of the time); None with one sample."""
 
 
 class ReceivedFigures(msgspec.Struct, frozen=True):
