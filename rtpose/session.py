@@ -354,8 +354,9 @@ def camera_of(settings: RunSettings) -> tuple[Callable[[tuple[int, int]], Camera
         def calibrated(size: tuple[int, int]) -> Camera:
             if abs(size[0] * height - size[1] * width) > 0.02 * size[0] * height:
                 if abs(size[0] * width - size[1] * height) <= 0.02 * size[0] * width:  # the camera was turned
-                    # Either way round: the size does not say which, so the axis is put in the middle.
-                    return Camera(fy * size[0] / height, fx * size[1] / width, size[0] / 2, size[1] / 2)
+                    # The size does not say which way; the assumption in `meta` does.
+                    sx, sy = size[0] / height, size[1] / width
+                    return Camera(fy * sx, fx * sy, (height - cy) * sx, cx * sy)
                 raise InputError(
                     f"{settings.calibration} is for pictures of {width}x{height}, these are {size[0]}x{size[1]}: "
                     "another shape, so another camera or setting"
@@ -363,7 +364,7 @@ def camera_of(settings: RunSettings) -> tuple[Callable[[tuple[int, int]], Camera
             sx, sy = size[0] / width, size[1] / height
             return Camera(fx * sx, fy * sy, cx * sx, cy * sy)
 
-        return calibrated, f"camera from {settings.calibration}"
+        return calibrated, f"camera from {settings.calibration}; for turned pictures, turned clockwise"
     fov = DEFAULT_FOV_DEG if settings.fov_deg is None else settings.fov_deg
     camera_from_fov((2, 2), fov)  # an impossible value is reported now, not at the first frame
     origin = "assumed" if settings.fov_deg is None else "as given"

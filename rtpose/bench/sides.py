@@ -1,7 +1,7 @@
 """The sides that are compared: each is a process of its own, started once, and they take turns.
 
-A worker reads one JSON line for each pass over a clip, and answers with one. Processor time and memory are looked
-at from outside, alike for every side.
+A worker reads one JSON line for each pass over a clip, and answers with one. Processor time and memory are measured
+from outside, in the same way for every side.
 """
 
 from __future__ import annotations
