@@ -11,6 +11,7 @@ import typer
 from rtpose import __version__
 from rtpose.cli import terminal
 from rtpose.cli.bench import bench, bench_worker
+from rtpose.cli.calibrate import calibrate
 from rtpose.cli.convert import convert
 from rtpose.cli.data import data_app
 from rtpose.cli.demo import demo
@@ -38,6 +39,7 @@ app.command()(webcam)
 app.command()(video)
 app.command()(view)
 app.command()(convert)
+app.command()(calibrate)
 app.command()(recover)
 app.command("eval")(evaluate)
 app.command()(reproduce)
