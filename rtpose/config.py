@@ -68,6 +68,8 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """root: only the root's place in the room is smoothed. auto: root for a lifter with a memory, whose joints are
     smooth by themselves, one-euro for the others."""
     one_euro: OneEuroSettings = OneEuroSettings()
+    lookahead_s: NotNegative = 0.0
+    """A lifter with a memory also uses the frames of so many seconds after each: more accurate, and as much later."""
     threads: Count | None = None
 
 

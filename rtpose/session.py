@@ -164,7 +164,7 @@ class Session:
 
         pipeline = Pipeline(
             source, estimator, self.make_smoother(),
-            camera_of=camera_of_source, recorders=recorders,
+            camera_of=camera_of_source, lookahead_s=self.settings.lookahead_s, recorders=recorders,
             viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else []), *streams],
             real_time=real_time, number=number, on_result=pass_on, on_sink_error=report,
             on_status=lambda text: shown.status(number, text),

@@ -37,6 +37,13 @@ def evaluate(
         list[str] | None,
         typer.Option("--lifter", help="With --footage: a lifter. May be given several times."),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE,…",
+            help="With --footage: settings to try, such as lookahead_s=1,smooth=off. Repeatable.",
+        ),
+    ] = None,
     peer: Annotated[
         str | None,
         typer.Option(help="With --footage: mediapipe, from the truth's file; all are then judged on its frames."),
@@ -75,12 +82,12 @@ def evaluate(
 
         if lifter is not None:
             raise ConfigError(f"with --footage name lifters by --lifter {lifter}")
-        evaluate_footage(footage, network or [], lifters or [], peer, json_file, overwrite=overwrite)
+        evaluate_footage(footage, network or [], lifters or [], settings or [], peer, json_file, overwrite=overwrite)
         return
     if lifter is None:
         raise ConfigError("name a lifter, or a folder by --footage: rtpose eval --help")
-    if network or lifters or peer:
-        raise ConfigError("--network, --lifter and --peer go with --footage: leave them out")
+    if network or lifters or settings or peer:
+        raise ConfigError("--network, --lifter, --settings and --peer go with --footage: leave them out")
     import msgspec
     from rich.console import Console
     from rich.table import Table

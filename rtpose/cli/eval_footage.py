@@ -28,8 +28,9 @@ _COMPARED = ("p_mpjpe", "mpjpe", "acceleration")
 
 
 def evaluate_footage(
-    folder: Path, networks: list[str], lifters: list[str], peer: str | None, json_file: Path | None, *, overwrite: bool
-) -> None:
+    folder: Path, networks: list[str], lifters: list[str], settings: list[str], peer: str | None,
+    json_file: Path | None, *, overwrite: bool,
+) -> None:  # fmt: skip
     """Print a row for each set, camera, person and method, the means of sets, and what they are of the peer's.
 
     Errors: `InputError` for a folder without footage, `ConfigError`, those of a session.
@@ -40,7 +41,7 @@ def evaluate_footage(
     from rich.table import Table
 
     from rtpose.cli.footage_methods import method_of
-    from rtpose.config import make_settings
+    from rtpose.config import RunSettings, load_settings
     from rtpose.footage.judge import PEER, Judged, as_json, comparable, judge_set, mean_over_sets, means_by_set
     from rtpose.footage.measure import reliability
     from rtpose.footage.sets import find_sets, load_set
@@ -52,10 +53,11 @@ def evaluate_footage(
     sets = [load_set(found) for found in find_sets(folder)]
     methods = {}
     no_choice: list[str | None] = [None]
-    for network, lifter in product(networks or no_choice, lifters or no_choice):
-        name = " ".join(filter(None, (network, lifter))) or "default"
+    for network, lifter, changes in product(networks or no_choice, lifters or no_choice, settings or [""]):
+        name = " ".join(filter(None, (network, lifter, changes))) or "default"
+        given = [f"{key}={value}" for key, value in (("network", network), ("lifter", lifter)) if value is not None]
         methods[name] = method_of(
-            make_settings(network=network, lifter=lifter), on_notice=warn,
+            load_settings(RunSettings, overrides=[*given, *filter(None, changes.split(","))]), on_notice=warn,
             on_clip=lambda footage, camera: print(f"{footage.name} {camera.clip.name}", file=sys.stderr),
         )  # fmt: skip
     judged: Judged = {}

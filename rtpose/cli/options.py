@@ -103,6 +103,14 @@ Smooth = Annotated[
         show_default="one-euro; root for fusion, temporal",
     ),
 ]
+LookaheadOption = Annotated[
+    float | None,
+    typer.Option(
+        "--lookahead",
+        help="Seconds of following frames that are used for each: more accurate, and as much later.",
+        show_default="0",
+    ),
+]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="YAML file of settings; options on the command line override it.")
 ]
@@ -181,6 +189,7 @@ class RunOptions:
     calibration: Calibration = None
     networks: NetworkOptions
     smooth: Smooth = None
+    lookahead: LookaheadOption = None
     config: ConfigFile = None
 
     def settings(self) -> RunSettings:
@@ -189,7 +198,7 @@ class RunOptions:
 
         return make_settings(
             self.config, persons=self.persons, height_m=self.height, fov_deg=self.fov, calibration=self.calibration,
-            smooth=self.smooth, **self.networks.given(),
+            smooth=self.smooth, lookahead_s=self.lookahead, **self.networks.given(),
         )  # fmt: skip
 
 

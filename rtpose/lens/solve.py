@@ -58,8 +58,8 @@ def fit_lens(coverage: Coverage) -> LensFit:
     views = coverage.views
     if len(views) < _LEAST_VIEWS:
         raise InputError(
-            f"the board was found in {len(views)} different views, at least {MIN_VIEWS} are needed: show the whole board, "
-            "in all parts of the picture and tilted; check --board or --charuco"
+            f"the board was found in {len(views)} different views, at least {MIN_VIEWS} are needed: show the whole "
+            "board, in all parts of the picture and tilted; check --board or --charuco"
         )
     try:
         found = _fit(views, coverage.size)
