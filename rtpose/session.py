@@ -63,7 +63,9 @@ class Session:
         height_m, origin = self.settings.height_m, "as given"
         if height_m is None:
             height_m, origin = DEFAULT_HEIGHT_M, "assumed"
-        self.assumptions = [f"standing height {height_m:.2f} m, {origin}", camera_text]
+        self._size_text = f"standing height {height_m:.2f} m, {origin}"
+        self.assumptions = [self._size_text, camera_text]
+        """While no source is known: one that says more of its lens changes the second."""
         made = open_estimators(self.settings, count=sources, height_m=height_m, live=live, on_notice=self.notify)
         self.estimators: list[Estimator] = made.each
         """One for each source."""
@@ -145,6 +147,9 @@ class Session:
         if meta is not None:
             meta.update(self._meta(source))
         shown = board or SourceBoard([source.info], server)
+        camera_of_source, camera_text = camera_of(self.settings, source.info)
+        if server is not None and board is None:
+            server.update_hello(assumptions=[self._size_text, camera_text])
 
         def pass_on(result: Result) -> None:
             shown.size(number, result.frame.size)
@@ -159,7 +164,7 @@ class Session:
 
         pipeline = Pipeline(
             source, estimator, self.make_smoother(),
-            camera_of=self.camera_of, lookahead_s=self.settings.lookahead_s, recorders=recorders,
+            camera_of=camera_of_source, lookahead_s=self.settings.lookahead_s, recorders=recorders,
             viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else []), *streams],
             real_time=real_time, number=number, on_result=pass_on, on_sink_error=report,
             on_status=lambda text: shown.status(number, text),
@@ -218,7 +223,7 @@ class Session:
             "fps": source.info.fps,
             **self.estimators[0].describe(),
             "smoothing": smoothing,
-            "assumptions": self.assumptions,
+            "assumptions": [self._size_text, camera_of(self.settings, source.info)[1]],
             "drops": source.stats.dropped,
         }
 
@@ -340,11 +345,12 @@ def failure_text(error: Exception) -> str:
     return f"an output failed and gets nothing more ({reason}); the rest goes on"
 
 
-def camera_of(settings: RunSettings) -> tuple[Callable[[tuple[int, int]], Camera], str]:
+def camera_of(settings: RunSettings, info: SourceInfo | None = None) -> tuple[Callable[[tuple[int, int]], Camera], str]:
     """A function from image size (width, height) to camera, and the assumption behind it.
 
-    Errors: `ConfigError` for an impossible field of view or calibration; of the function: `InputError` for pictures of
-    another shape than the calibration's.
+    By the calibration, else by the field of view of the settings, else by what the source (`info`) says of its lens,
+    else by the default. Errors: `ConfigError` for an impossible field of view or calibration; of the function:
+    `InputError` for pictures of another shape than the calibration's.
     """
     if settings.calibration is not None:
         known = load_settings(CalibrationSettings, Path(settings.calibration))
@@ -365,6 +371,9 @@ def camera_of(settings: RunSettings) -> tuple[Callable[[tuple[int, int]], Camera
             return Camera(fx * sx, fy * sy, cx * sx, cy * sy)
 
         return calibrated, f"camera from {settings.calibration}; for turned pictures, turned clockwise"
+    if settings.fov_deg is None and info is not None and (known_fov := info.fov_deg) is not None:
+        text = f"focal length from {info.fov_origin} ({known_fov:.1f} degrees across the longer side)"
+        return lambda size: camera_from_fov(size, known_fov), text
     fov = DEFAULT_FOV_DEG if settings.fov_deg is None else settings.fov_deg
     camera_from_fov((2, 2), fov)  # an impossible value is reported now, not at the first frame
     origin = "assumed" if settings.fov_deg is None else "as given"

@@ -15,6 +15,7 @@ import imagesize
 import numpy as np
 from numpy.typing import NDArray
 
+from rtpose.capture.focal import fov_of_picture
 from rtpose.errors import InputError, MissingExtraError
 from rtpose.stages import stage
 from rtpose.types import Frame, Image, SourceInfo, SourceStats
@@ -159,9 +160,12 @@ class ImageFiles:
             count = len(self._paths)
             what = f"'{name}' cannot" if count == 1 else f"none of the {count} pictures of '{name}' can"
             raise InputError(f"{what} be read as a picture; check that it opens elsewhere")
+        fov_deg = self._fov(self._paths[self._ready.frame_id], self._ready.size)
         self.info = SourceInfo(
-            name=name, live=False, size=self._ready.size, fps=self._fps, frame_count=len(self._paths)
-        )
+            name=name, live=False, size=self._ready.size, fps=self._fps, frame_count=len(self._paths),
+            fov_deg=fov_deg,
+            fov_origin="the picture's EXIF" if len(self._paths) == 1 else "the first picture's EXIF",
+        )  # fmt: skip
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
         """Next picture, or None at the end. `timeout_s` is not used."""
@@ -184,6 +188,14 @@ class ImageFiles:
     def close(self) -> None:
         """End reading; no file is open between reads."""
         self._ready, self._next = None, len(self._paths)
+
+    @staticmethod
+    def _fov(path: Path, size: tuple[int, int]) -> float | None:
+        try:
+            with path.open("rb") as file:
+                return fov_of_picture(file, size)
+        except OSError:  # removed after it was read
+            return None
 
     def _read_next(self) -> Frame | None:
         while self._next < len(self._paths):

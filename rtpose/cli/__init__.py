@@ -12,6 +12,7 @@ import typer
 from rtpose import __version__
 from rtpose.cli import terminal
 from rtpose.cli.bench import bench, bench_worker
+from rtpose.cli.calibrate import calibrate
 from rtpose.cli.convert import convert
 from rtpose.cli.data import data_app
 from rtpose.cli.demo import demo
@@ -39,6 +40,7 @@ RUN, RECORDINGS, CHECK, NETWORKS, TRAINING = "Run", "Recordings", "Check", "Netw
 app.command(rich_help_panel=RUN)(demo)
 app.command(rich_help_panel=RUN)(webcam)
 app.command(rich_help_panel=RUN)(video)
+app.command(rich_help_panel=RUN)(calibrate)
 app.command(rich_help_panel=RECORDINGS)(view)
 app.command(rich_help_panel=RECORDINGS)(convert)
 app.command(rich_help_panel=RECORDINGS)(recover)

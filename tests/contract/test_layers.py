@@ -23,7 +23,7 @@ ROOMS = (
     ("api",),
     ("train",),
     ("engine_build",),
-    ("footage", "batch", "bench", "doctor"),
+    ("footage", "batch", "bench", "doctor", "lens", "report"),
     ("cli",),
     ("rtpose", "__main__"),  # the Python face, which loads everything on demand
 )
