@@ -61,7 +61,9 @@ export class Session {
         this.parts.display.show(message);
       },
       onPicture: (message) => {
-        if (this.live && !this.opened) this.parts.display.showPicture(message);
+        if (!this.live || this.opened) return;
+        this.live.pictureArrived(message);
+        this.parts.display.showPicture(message);
       },
       onGone: (reason) => this.lose(reason),
       onRefused: (reason) => this.showServed("refused", reason),

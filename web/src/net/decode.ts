@@ -66,7 +66,7 @@ function decodePoses(view: DataView, source: number, personCount: number, joints
     const id = view.getInt32(offset + PERSON_OFFSET.track_id, true);
     const root = readFloats(view, offset + PERSON_OFFSET.root, 3);
     offset += PERSON_BYTES;
-    people.push({ source, id, root, joints: readFloats(view, offset, joints * POSE_COLUMNS) });
+    people.push({ source, id, root, joints: readFloats(view, offset, joints * POSE_COLUMNS), scores: null });
     offset += 4 * joints * POSE_COLUMNS;
   }
   const captureMs = readMs(view, HEADER_OFFSET.capture_ns);

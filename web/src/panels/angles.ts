@@ -12,8 +12,8 @@ export interface AngleSample {
   timeS: number;
   /** ANGLE_COUNT angles; NaN where a joint that it needs is unknown. */
   degrees: Float32Array;
-  /** 0..1, of the least sure of the joints. */
-  confidence: Float32Array;
+  /** 1 where all the joints are sure. */
+  sure: Uint8Array;
 }
 
 const UP = new Vector3(0, 1, 0);
@@ -27,14 +27,13 @@ export class AngleMeter {
 
   measure(person: PlacedPerson, timeS: number): AngleSample {
     const degrees = new Float32Array(ANGLE_COUNT).fill(NaN);
-    const confidence = new Float32Array(ANGLE_COUNT);
+    const sure = new Uint8Array(ANGLE_COUNT);
     /** Set one angle, if all its joints are known. */
     const set = (index: number, joints: readonly string[], angle: (...points: Vector3[]) => number): void => {
       const found = joints.map((joint) => this.indexOf.get(joint) ?? -1);
-      const sure = Math.min(...found.map((joint) => (joint < 0 ? 0 : person.confidence[joint]!)));
-      if (!(sure >= LEAST_CONFIDENCE)) return;
+      if (found.some((joint) => joint < 0 || !(person.confidence[joint]! >= LEAST_CONFIDENCE))) return;
       degrees[index] = angle(...found.map((joint) => new Vector3().fromArray(person.points, 3 * joint)));
-      confidence[index] = sure;
+      sure[index] = Number(found.every((joint) => person.sure[joint]));
     };
     SIDES.forEach((side, s) => {
       const of = (joint: string): string => `${side}_${joint}`;
@@ -44,7 +43,7 @@ export class AngleMeter {
       set(6 + s, ["thorax", "root", of("shoulder"), of("elbow")], swing);
     });
     set(ANGLE_COUNT - 1, ["root", "thorax"], (root, thorax) => between(thorax!.sub(root!), UP));
-    return { timeS, degrees, confidence };
+    return { timeS, degrees, sure };
   }
 }
 

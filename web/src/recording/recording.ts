@@ -88,16 +88,18 @@ export class Recording {
   }
 
   frame(index: number): PoseFrame {
-    const { ids, roots, poses, confidence } = this.data;
+    const { ids, roots, poses, confidence, keypoints } = this.data;
     const count = this.joints.length;
     const people = this.rowsOf(index).map((row): Person => {
       const joints = new Float32Array(count * 4);
+      const scores = new Float32Array(count);
       for (let j = 0; j < count; j++) {
         const at = row * count + j;
         joints.set(poses.subarray(3 * at, 3 * at + 3), 4 * j);
         joints[4 * j + 3] = confidence[at]!;
+        scores[j] = keypoints[3 * at + 2]!;
       }
-      return { source: 0, id: ids[row]!, root: roots.subarray(3 * row, 3 * row + 3), joints };
+      return { source: 0, id: ids[row]!, root: roots.subarray(3 * row, 3 * row + 3), joints, scores };
     });
     return { source: 0, frameId: Number(this.data.frameIds[index]), timeS: this.timesS[index]!, people };
   }

@@ -75,13 +75,14 @@ export class Mannequins implements Figures {
   private addPerson(person: PlacedPerson): void {
     const wood = WOOD.clone().lerp(new Color(personColor(person)), OWN_TINT);
     const at = (joint: string): Vector3 => new Vector3().fromArray(person.points, 3 * this.indexOf.get(joint)!);
-    /** How sure the least sure of them is; 0 if one is unknown. */
-    const sure = (...joints: string[]): number => {
-      const least = Math.min(...joints.map((joint) => person.confidence[this.indexOf.get(joint)!]!));
-      return least >= LEAST_CONFIDENCE ? least : 0;
+    /** Whether all of them are sure; null if one is unknown. */
+    const sure = (...joints: string[]): boolean | null => {
+      const found = joints.map((joint) => this.indexOf.get(joint)!);
+      if (found.some((joint) => !(person.confidence[joint]! >= LEAST_CONFIDENCE))) return null;
+      return found.every((joint) => person.sure[joint]);
     };
-    const put = (batch: Batch, matrix: Matrix4, color: Color, confidence: number): void => {
-      if (confidence > 0 && Number.isFinite(matrix.determinant())) batch.add(matrix, color, confidence);
+    const put = (batch: Batch, matrix: Matrix4, color: Color, sure: boolean | null): void => {
+      if (sure !== null && Number.isFinite(matrix.determinant())) batch.add(matrix, color, sure);
     };
     const [root, spine, thorax, head] = ["root", "spine", "thorax", "head"].map(at) as [Vector3, Vector3, Vector3, Vector3];
     const across = at("left_shoulder").sub(at("right_shoulder"));
