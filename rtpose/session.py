@@ -63,6 +63,8 @@ class Session:
         height_m, origin = self.settings.height_m, "as given"
         if height_m is None:
             height_m, origin = DEFAULT_HEIGHT_M, "assumed"
+        self.height_m, self.height_from = height_m, origin
+        """The standing height that sizes and distances rest on, and where it comes from."""
         self.assumptions = [f"standing height {height_m:.2f} m, {origin}", camera_text]
         made = open_estimators(self.settings, count=sources, height_m=height_m, live=live, on_notice=self.notify)
         self.estimators: list[Estimator] = made.each
@@ -108,7 +110,8 @@ class Session:
         greeting = hello(
             server_version=__version__, skeleton=H36M17, sources=[(printable(source), (0, 0))], live=True,
             estimator=str(self.estimators[0].describe()["estimator"]), assumptions=self.assumptions,
-            server_ns=time.monotonic_ns(), can_record=on_record is not None, takes_camera=camera is not None,
+            server_ns=time.monotonic_ns(), height_m=self.height_m, height_from=self.height_from,
+            can_record=on_record is not None, takes_camera=camera is not None,
         )  # fmt: skip
         server = PoseServer(
             hello=greeting, host=host, port=port, token=token, private=private, on_drawn=on_drawn,

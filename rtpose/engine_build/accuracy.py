@@ -26,10 +26,13 @@ from rtpose.pose.lift import open_lifter
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.pose.track import NearestTracker
 from rtpose.pose.two_stage import TwoStageEstimator
+from rtpose.skeleton import H36M17
 from rtpose.types import Backend, Camera, Estimator, Float32, Person3D
 
 Inputs = Mapping[str, NDArray[np.float32]]
 
+BODY_JOINTS = len(H36M17.joints)
+"""The first joints of a person: truth and all estimators have them."""
 SURE = 0.5
 """Joints of lower confidence are not compared: both sides only guess them."""
 ROUNDS = 40
@@ -242,11 +245,11 @@ def compare_pictures(
                 differing += 1
             elif a:
                 compared += 1
-                sure = a[0].confidence >= SURE
+                sure = a[0].confidence[:BODY_JOINTS] >= SURE
                 height_px = DEFAULT_HEIGHT_M * camera.fy / float(a[0].root_3d[2])
-                flat = np.linalg.norm((a[0].keypoints_2d - b[0].keypoints_2d)[sure, :2], axis=-1)
+                flat = np.linalg.norm((a[0].keypoints_2d - b[0].keypoints_2d)[:BODY_JOINTS][sure, :2], axis=-1)
                 percent.append(100 * flat / height_px)
-                mm.append(1000 * np.linalg.norm((a[0].pose_3d - b[0].pose_3d)[sure], axis=-1))
+                mm.append(1000 * np.linalg.norm((a[0].pose_3d - b[0].pose_3d)[:BODY_JOINTS][sure], axis=-1))
                 if shot.truth is not None and sure.any():
                     true = shot.truth[_nearest(a[0], shot.truth, camera)]
                     errors.append((_error_mm(a[0], true, sure), _error_mm(b[0], true, sure)))
@@ -256,8 +259,8 @@ def compare_pictures(
 
 def _nearest(person: Person3D, truth: Float32, camera: Camera) -> int:
     """Which of the true people (P, 17, 3) is nearest in the picture."""
-    flat = np.linalg.norm(pixels_from_camera(truth, camera) - person.keypoints_2d[:, :2], axis=-1).mean(-1)
-    return int(np.argmin(flat))
+    seen = person.keypoints_2d[:BODY_JOINTS, :2]
+    return int(np.argmin(np.linalg.norm(pixels_from_camera(truth, camera) - seen, axis=-1).mean(-1)))
 
 
 def _others(a: Person3D, b: Person3D, truth: Float32, camera: Camera) -> bool:
@@ -266,7 +269,8 @@ def _others(a: Person3D, b: Person3D, truth: Float32, camera: Camera) -> bool:
 
 def _error_mm(person: Person3D, true: Float32, sure: NDArray[np.bool_]) -> float:
     """MPJPE of the joints `sure` (17,) against (17, 3)."""
-    return 1000 * float(metrics.joint_errors(person.pose_3d[None], metrics.root_relative(true[None]))[0, sure].mean())
+    pose = person.pose_3d[None, :BODY_JOINTS]
+    return 1000 * float(metrics.joint_errors(pose, metrics.root_relative(true[None]))[0, sure].mean())
 
 
 def compare_motions(source: Path, by: Substitute, count: int, threads: int | None) -> Distances:

@@ -44,6 +44,8 @@ MEASURED = 0.955
 measured one. The network's people are 1.70 m tall by that measure."""
 SEEN = 0.5
 """A joint with at least this score is in plain sight."""
+ERROR_PER_SCALE = 3.0
+"""The network's scale is that of a gamma distribution of shape 3: the mean error is three times as large."""
 OWN_ERROR_M = 0.02
 """Scale of the error that a visible joint has at least."""
 HIPS = [JOINTS.index("left_hip"), JOINTS.index("right_hip")]
@@ -129,13 +131,15 @@ class FusionLifter:
             self._people[track_id] = _Person(t_s, camera_poses[row], out["next_hidden"][row])
         factor = np.float32(MEASURED * self.height_m / TYPICAL_HEIGHT_M)
         roots = place(out["pose"] * factor, plane, np.where(known, scores + np.float32(0.05), 0))
+        scale_m = np.exp(out["log_error"]) * np.float32(self._error_factor) * factor
         down = out["down"] / np.maximum(np.linalg.norm(out["down"], axis=-1, keepdims=True), 1e-6)
         return Lifted(
             poses=(camera_poses * factor).astype(np.float32),
             roots=np.einsum("pij,pj->pi", views, roots).astype(np.float32),
-            confidence=_confidence(np.exp(out["log_error"]) * np.float32(self._error_factor) * factor, scores),
+            confidence=_confidence(scale_m, scores),
             keypoints_2d=given.keypoints,
             down=np.einsum("pij,pj->pi", views, down).astype(np.float32),
+            error_m=(ERROR_PER_SCALE * scale_m).astype(np.float32),
         )
 
     def _recall(self, track_ids: Sequence[int], views: Float32, t_s: float) -> tuple[Float32, Float32, Float32]:
