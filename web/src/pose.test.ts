@@ -16,6 +16,6 @@ test("where nobody told the picture's score, the probability decides", () => {
 
 test("a joint without a place is not sure", () => {
   const joints = Float32Array.from([NaN, 0, 0, 0.9, 0, 0, 0, 0.9]);
-  const placed = placePerson({ source: 0, id: 1, root: [0, 0, 3], joints, scores: Float32Array.from([1, 1]) });
+  const placed = placePerson({ source: 0, id: 1, root: [0, 0, 3], joints, scores: Float32Array.from([1, 1]), body: null });
   expect(Array.from(placed.sure)).toEqual([0, 1]);
 });

@@ -7,6 +7,14 @@ export interface Who {
   id: number;
 }
 
+/** One person as a kinematic skeleton. */
+export interface Body {
+  /** Quaternion w x y z of each bone, relative to its parent; of the hips relative to camera space. */
+  rotations: Float32Array;
+  /** 0..1 that left heel, left toe, right heel and right toe stand on something. */
+  contacts: Float32Array;
+}
+
 /** One person as measured: metres, camera axes. */
 export interface Person extends Who {
   /** x y z of the root joint, camera space. */
@@ -15,6 +23,8 @@ export interface Person extends Who {
   joints: Float32Array;
   /** 0..1 of each joint in the picture; null while that is not known. */
   scores: Float32Array | null;
+  /** null where no body was fitted. */
+  body: Body | null;
 }
 
 /** All people of one frame. */
@@ -23,6 +33,8 @@ export interface PoseFrame {
   frameId: number;
   /** When the frame was captured, seconds on the source's clock. */
   timeS: number;
+  /** 4x4 by rows: from camera space to a space of metres, y up, the floor at 0. null until gravity and floor are known. */
+  world: Float32Array | null;
   people: Person[];
 }
 
@@ -40,6 +52,7 @@ export interface PlacedPerson extends Who {
   confidence: Float32Array;
   /** 1 for each joint that is drawn in full, 0 for those that are drawn faint or not at all. */
   sure: Uint8Array;
+  body: Body | null;
 }
 
 /** Below this a joint is not drawn: nothing is known about it. */
@@ -72,7 +85,7 @@ export function placePerson(person: Person): PlacedPerson {
     confidence[j] = known ? person.joints[4 * j + 3]! || 0 : 0;
     sure[j] = Number(isSure(confidence[j]!, person.scores?.[j]));
   }
-  return { source: person.source, id: person.id, points, confidence, sure };
+  return { source: person.source, id: person.id, points, confidence, sure, body: person.body };
 }
 
 /** Hex colours of people. None is the blue or the orange that tells left from right. */

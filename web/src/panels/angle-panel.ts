@@ -103,7 +103,7 @@ function drawPlot(canvas: HTMLCanvasElement, { samples, fromS, toS, nowS }: Angl
   const left = AXIS_PX * ratio;
   const edge = 0.65 * AXIS_FONT_PX * ratio; // half a number's height, over and under the plot
   const x = (timeS: number): number => left + ((timeS - fromS) / (toS - fromS)) * (width - left);
-  const y = (degrees: number): number => height - edge - (Math.min(degrees, most) / most) * (height - 2 * edge);
+  const y = (degrees: number): number => height - edge - (Math.min(Math.max(degrees, 0), most) / most) * (height - 2 * edge);
   context.clearRect(0, 0, width, height);
   context.strokeStyle = style.getPropertyValue("--line");
   context.lineWidth = ratio;
