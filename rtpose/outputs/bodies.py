@@ -98,7 +98,7 @@ def build_people(persons: Sequence[Person3D], floor_m: float, skeleton: Skeleton
     placed = [_placed(person) for person in persons]
     points = np.stack([where for where, _, _ in placed]) - np.array([0, floor_m, 0], np.float32)  # (P, J, 3)
     confidence = np.stack([known for _, known, _ in placed])  # (P, J)
-    sure = np.stack([full for _, _, full in placed])  # (P, J)
+    sure: NDArray[np.bool_] = np.stack([full for _, _, full in placed])  # (P, J)
     sides = np.stack([linear_from_hex(color) for color in skeleton.colors])  # (J, 3)
     own = np.stack([person_color(person.track_id) for person in persons])  # (P, 3)
     bone_radii, ball_radii = np.array([_radii(joint) for joint in skeleton.joints]).T
