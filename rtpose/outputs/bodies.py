@@ -118,7 +118,7 @@ def build_people(persons: Sequence[Person3D], floor_m: float, skeleton: Skeleton
     corners = np.concatenate([tubes.reshape(-1, 3), balls.reshape(-1, 3)]).astype(np.float32)
     colors = np.concatenate(
         [
-            _lit(tube_normals, tube_colors, ~sure[:, ends].all(-1)[who, bone]),
+            _lit(tube_normals, tube_colors, ~sure[:, ends].min(-1)[who, bone]),
             _lit(ball_normals, sides[joint], ~sure[of, joint]),
         ]
     )
