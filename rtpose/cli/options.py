@@ -85,8 +85,8 @@ NetworkOption = Annotated[
     typer.Option(
         "--network",
         rich_help_panel=NETWORKS,
-        help="BlazePose's landmark network: lite, full, heavy, or auto: live the best that keeps 30 frames a second "
-        "here, for files heavy.",
+        help="BlazePose's landmark network: lite, full, heavy, both (mean of heavy and full, the most accurate), or "
+        "auto: live the best that keeps 30 frames a second here, for files heavy.",
         show_default="full",
     ),
 ]
