@@ -4,7 +4,7 @@
         --clips CLIP ...
 
 --earlier: the trainings that it began with, the first one first. --chosen-on: the training's validation people; refuses if
-the shipped network is better on these. --single, --group: rendered test people who choose nothing. Refuses, too, what was
+the shipped network is better on these. --single, --group: rendered people to test on. Also refuses what was
 not trained by configs/train/cascaded_small.yaml, from there on by cascaded_small_more.yaml and from there on by
 cascaded_small_most.yaml, or by the first one or two of these.
 """
