@@ -87,6 +87,7 @@ def test_backends_agree_on_a_temporal_lifter(tmp_path: Path) -> None:
     assert any(np.abs(values).max() > 0 for values in states["torch"].values())
 
 
+@pytest.mark.slow
 def test_backends_agree_on_a_network_for_pictures(tmp_path: Path) -> None:
     """With one another, and with the module that was written; batches of one and of several."""
     path = write_cascaded(tmp_path)

@@ -13,6 +13,8 @@ from recording import Recording
 
 from rtpose.assets import sample_clip
 
+pytestmark = pytest.mark.slow
+
 TINY = ("width=16", "batch_size=16", "steps=4", "validate_every=2")
 
 

@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from command import rtpose, rtpose_process
 from posenet_files import write_coco
 from stick_people import StickPeople, write_rendered
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rtpose.networks.backends import load_backend
+
+pytestmark = pytest.mark.slow
 
 TINY = (
     "network.input_px=64", "network.depth_channels=16", "network.trunk=resnet18", "network.trunk_width=0.125",

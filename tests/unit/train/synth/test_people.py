@@ -165,6 +165,7 @@ def test_held_out_subjects_are_never_in_train(people: RenderedPeople) -> None:
     test.close()
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(people: RenderedPeople, tmp_path: Path) -> None:
     script = (
         "import sys\nfrom pathlib import Path\nfrom rtpose.train.synth.people import PeopleSettings\n"
