@@ -64,6 +64,7 @@ def test_a_crowd_is_really_followed(short_clip: Path, tmp_path: Path) -> None:
     assert (side.name, side.people) == ("persons=2", pytest.approx(2, abs=0.2))
 
 
+@pytest.mark.slow
 def test_pages_receive_every_pose(short_clip: Path, tmp_path: Path) -> None:
     """Also beside some that never read and some that send rubbish."""
     row, crowd = bench(short_clip, "--rounds", "1", "--clients", "2,24", "--hostile", "6", cwd=tmp_path).live
@@ -104,6 +105,7 @@ def test_a_frame_is_drawn_by_a_browser(chromium: str, short_clip: Path, tmp_path
     assert 0 < row.drawn_frames <= 30
 
 
+@pytest.mark.slow
 def test_memory_over_a_while(short_clip: Path, tmp_path: Path) -> None:
     memory = bench(short_clip, "--minutes", "0.02", cwd=tmp_path).memory
     assert memory is not None

@@ -108,7 +108,6 @@ def small(picture: Picture) -> np.ndarray:
     return cv2.resize(picture, (160, 120), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-@pytest.mark.slow
 def test_a_pages_camera_gives_the_poses_of_the_clip(
     open_page: OpenPage, sample_poses: Path, sample_pictures: list[Picture], tmp_path: Path
 ) -> None:

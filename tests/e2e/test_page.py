@@ -21,7 +21,6 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-@pytest.mark.slow
 def test_live_and_a_server_that_restarts(open_page: OpenPage, keep: Keep, tmp_path: Path) -> None:
     demo = ("demo", "--loop", "--no-browser", "--port", free_port())
     with running(*demo, cwd=tmp_path) as command:
@@ -62,7 +61,6 @@ def test_video_with_the_page_on_a_phone(open_page: OpenPage, keep: Keep, long_cl
             keep(page, "ended-phone")
 
 
-@pytest.mark.slow
 def test_recording_of_the_command(open_page: OpenPage, keep: Keep, sample_poses: Path, tmp_path: Path) -> None:
     with running("view", sample_poses / "poses.npz", "--no-browser", "--port", "0", cwd=tmp_path) as command:
         page = open_page(command.page())

@@ -68,7 +68,6 @@ def number(page: Page) -> int:
     return int(page.input_value("#scrub"))
 
 
-@pytest.mark.slow
 def test_npz_on_the_live_page_and_its_time_line(open_page: OpenPage, keep: Keep, feed: Feed, npz: Path) -> None:
     page = open_page(feed.url)
     wait_for_people(page)

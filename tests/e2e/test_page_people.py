@@ -20,7 +20,7 @@ from playwright.sync_api import Page
 from rtpose.geometry import viewer_from_camera
 from rtpose.skeleton import H36M17
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 STILL = {"theme": "dark", "trails": False, "scale": False, "follow": False, "angles": False}
 """Nothing in the scene but people and the ground, and the camera stands."""

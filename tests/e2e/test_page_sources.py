@@ -13,7 +13,6 @@ from playwright.sync_api import Page
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.slow
 def test_sources_stand_in_lanes_and_are_kept_apart(open_page: OpenPage, keep: Keep) -> None:
     with feeding(("clips/front.mp4", "clips/side.mp4"), people=2) as feed:
         sent: dict[int, list[int]] = defaultdict(list)

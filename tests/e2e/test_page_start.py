@@ -85,7 +85,6 @@ def test_panels_on_a_phone_leave_the_feet_free(open_page: OpenPage, keep: Keep) 
         keep(page, "feet-phone")
 
 
-@pytest.mark.slow
 def test_follow_brings_the_chosen_person_back(open_page: OpenPage) -> None:
     with feeding(people=2) as feed:
         page = open_page(feed.url, settings={"trails": False})

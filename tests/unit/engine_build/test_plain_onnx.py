@@ -11,6 +11,7 @@ onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 
 
+@pytest.mark.slow
 def test_another_program_runs_it(tmp_path: Path) -> None:
     """With its facts, weights as float32, and the same results as the file that it was made of."""
     source = write_lifter(tmp_path / "lifter.onnx", width=64)

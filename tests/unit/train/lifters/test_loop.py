@@ -292,6 +292,7 @@ def test_the_learning_rate_decays() -> None:
     assert cosine_learning_rate(100, settings) == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_the_exported_network_knows_itself_and_runs(name: str, pack: MotionPack, tmp_path: Path) -> None:
     trained = run(name, pack, tmp_path, steps=1)

@@ -77,6 +77,7 @@ def pictures(people: RenderedPeople) -> list[RenderedPicture]:
     return [people[i] for i in range(24)]
 
 
+@pytest.mark.slow
 def test_labels_project_onto_the_picture(pictures: list[RenderedPicture]) -> None:
     for picture in pictures:
         assert picture.image.shape == (96, 96, 3)
@@ -109,6 +110,7 @@ def test_people_have_the_size_and_sides_of_people(pictures: list[RenderedPicture
     assert np.mean([p.people[0].visible.mean() for p in pictures]) > 0.5
 
 
+@pytest.mark.slow
 def test_the_same_index_is_the_same_picture_in_any_process_and_order(people: RenderedPeople) -> None:
     def digest(picture: RenderedPicture) -> str:
         joints = b"".join(q.joints_m.tobytes() for q in picture.people)
