@@ -61,7 +61,7 @@ def test_pictures_with_2d_labels_are_mixed_in(tmp_path: Path) -> None:
     assert "val/mpjpe_mm" in events.Tags()["scalars"]
 
 
-def test_missing_pictures_are_told(tmp_path: Path) -> None:
+def test_missing_pictures_are_reported(tmp_path: Path) -> None:
     run = rtpose_process("train", "cascaded", "--data", "gone", "--validation", "gone", cwd=tmp_path)
     assert run.returncode == 2
     assert "rtpose data render" in run.stderr

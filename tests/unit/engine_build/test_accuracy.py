@@ -81,7 +81,7 @@ def test_the_two_parts_have_nothing_in_common() -> None:
     assert [i for first, i in check if first] == [30, 90, 150]
 
 
-def test_nothing_to_calibrate_on_is_told() -> None:
+def test_nothing_to_calibrate_on_is_reported() -> None:
     with pytest.raises(ConfigError, match="--rendered"):
         footage(["rendered", "clips"])
 

@@ -26,7 +26,7 @@ def test_another_program_runs_it(tmp_path: Path) -> None:
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
-def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="TFLite"):
         write_plain("pose_landmark_full", tmp_path / "x.onnx")
     with pytest.raises(ConfigError, match="no lifter 'nothing'"):

@@ -129,13 +129,13 @@ def test_a_fixed_batch_is_exported_fixed(stand_in: SimpleNamespace, tmp_path: Pa
     assert stand_in.save["arg_inputs"][0].shape == (4, 34)
 
 
-def test_an_engine_without_its_description_is_told(stand_in: SimpleNamespace, tmp_path: Path) -> None:
+def test_an_engine_without_its_description_is_reported(stand_in: SimpleNamespace, tmp_path: Path) -> None:
     (tmp_path / "engine.ep").write_bytes(b"")
     with pytest.raises(ModelError, match="build it again"):
         load_backend(tmp_path / "engine.ep", LoadOptions("tensorrt"))
 
 
-def test_int8_without_modelopt_is_told(stand_in: SimpleNamespace, tmp_path: Path) -> None:
+def test_int8_without_modelopt_is_reported(stand_in: SimpleNamespace, tmp_path: Path) -> None:
     source = write_lifter(tmp_path / "svmac.onnx", width=8)
     recipe = load_recipe("cascaded-tensorrt-int8")[1]
     with pytest.raises(MissingExtraError, match="quantising for TensorRT"):
