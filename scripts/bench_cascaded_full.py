@@ -1,9 +1,9 @@
-"""How fast `cascaded` is at the paper's size (256 x 256, 64^3, ResNet-50), and how far from this machine's limit.
+"""How fast `cascaded` is at the paper's size (256 x 256, 64^3, ResNet-50), and how close to this machine's limit.
 
     python scripts/bench_cascaded_full.py [--rounds N] [--threads N]
 
 No weights of that size are shipped, and the time does not depend on them: they are random, and INT8's ranges come from
-noise. Ways to run it take turns, one picture at a time. Needs the extras 'train', 'onnx' and 'int8'.
+noise. The ways to run it alternate, one picture at a time. Needs the extras 'train', 'onnx' and 'int8'.
 """
 
 from __future__ import annotations

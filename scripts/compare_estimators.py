@@ -1,10 +1,10 @@
-"""`cascaded` beside detector and lifter on real clips or pictures: the same frames through both.
+"""Compares `cascaded` with detector and lifter on real clips or pictures: the same frames through both.
 
     python scripts/compare_estimators.py CLIP [CLIP ...] [--cascaded FILE] [--every N] [--sheet OUT.jpg]
 
 Prints, for each clip, in how many frames each of the two sees somebody, and for the people that both see, the median of
 P-MPJPE between the two (after Procrustes alignment with scale) and of the distance of the 2D joints in percent of the
-person's height in the picture. Neither of the two is the truth. The sheet shows some frames with both skeletons and,
+person's height in the picture. Neither is ground truth. The sheet shows some frames with both skeletons and,
 beside them, both poses from the front and from the left side: detector and lifter above, `cascaded` below.
 """
 

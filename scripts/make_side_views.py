@@ -1,8 +1,8 @@
-"""docs/side_views.webp: people of several clips from the camera, from the side and from above, by two lifters.
+"""Makes docs/side_views.webp: people of several clips from the camera, from the side and from above, by two lifters.
 
     python scripts/make_side_views.py docs/side_views.webp --before temporal --after fusion CLIP…
 
-Only drawings, no picture of a clip. Of each clip three moments are drawn, the first person in them, root at 0.
+Drawings only, no picture of a clip: three moments of each clip, the first person in them, root at 0.
 What to look for: standing people whose knees bend, bodies that lean, thighs that change length.
 """
 

@@ -1,10 +1,10 @@
-"""How fast the page draws: people out of the embedded motions at 60 Hz, a headless Chromium at 1280x720.
+"""How fast the page draws: people of the embedded motions at 60 Hz in a headless Chromium at 1280x720.
 
     python scripts/page_fps.py --people 4
 
 WebGL is drawn in software (SwiftShader), as on a machine without a graphics card; `--gpu` leaves that to the browser.
-Beside the pictures per second, the processor time of each picture is told, which hardly depends on what else the
-machine does: a picture every 16.7 ms is possible where it fits into the cores that are free.
+It also prints the processor time of each picture, which hardly depends on what else the machine does: a picture every
+16.7 ms is possible where it fits into the free cores.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the processor's time of `rtpose video` goes, part by part.
+"""Where the processor time of `rtpose video` goes, part by part.
 
     python scripts/profile_hot_path.py CLIP [--persons N] [--rounds N] [--functions]
 

@@ -4,7 +4,7 @@
         --clips CLIP ...
 
 --earlier: the trainings that it began with, the first one first. --chosen-on: the training's validation people; refuses if
-the shipped network is better on these. --single, --group: rendered test people who choose nothing. Refuses, too, what was
+the shipped network is better on these. --single, --group: rendered people to test on. Also refuses what was
 not trained by configs/train/cascaded_small.yaml, from there on by cascaded_small_more.yaml and from there on by
 cascaded_small_most.yaml, or by the first one or two of these.
 """
@@ -33,10 +33,10 @@ CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
 PARTS = ("cascaded_small.yaml", "cascaded_small_more.yaml", "cascaded_small_most.yaml")
 """Each begins with the weights of the one before it."""
 LEARNED = {
-    "nothing": "their weights unchanged. They were trained on real pictures; all other layers have seen rendered people alone.",
-    "late": "trained on real pictures. The 1x1 convolutions on its smallest maps learned on from there, on rendered people, as all "
-    "other layers did from nothing; the rest of it is unchanged.",
-    "all": "trained on real pictures; they learned on from there, on rendered people, as all other layers did from nothing.",
+    "nothing": "their weights unchanged. They were trained on real pictures; all other layers were trained on rendered people only.",
+    "late": "trained on real pictures. The 1x1 convolutions on its smallest maps were then trained further on rendered people; the "
+    "rest of it is unchanged. All other layers were trained on rendered people from scratch.",
+    "all": "trained on real pictures, then further on rendered people. All other layers were trained on rendered people from scratch.",
 }
 """How the trunk was trained, by `trunk_learns`."""
 
@@ -153,11 +153,11 @@ def card(
 |---|---|---|---|---|
 {parts}
 
-- **Data**: {data["pictures"]} rendered pictures, motions without the subjects {", ".join(HELD_OUT_SUBJECTS)}; the weights were chosen on people who move as these three
+- **Data**: {data["pictures"]} rendered pictures, motions without the subjects {", ".join(HELD_OUT_SUBJECTS)}; the weights were chosen on people with the motions of these three
   (`{render_command(chosen_on)}`).
   `rtpose data prepare cmu FOLDER --angles --subjects 1,3,5,14,16,17,127,131` makes such a pack from the database's files. {data["acknowledgement"]}
 
-On rendered people of bodies, clothes and backgrounds that were neither trained nor chosen on, with the motions of subjects {", ".join(HELD_OUT_SUBJECTS)},
+On rendered people with bodies, clothes and backgrounds used neither for training nor for choosing weights, with the motions of subjects {", ".join(HELD_OUT_SUBJECTS)},
 which were not trained on; the weights were chosen on other pictures (another seed) of the same motions:
 
 ```sh
@@ -177,7 +177,7 @@ The people of the first row, by how much of them is visible (hidden by themselve
 {visible}
 
 On real clips, beside the default estimator (detector and temporal lifter; `python scripts/compare_estimators.py CLIP ...`).
-Neither is the truth; P-MPJPE is the median distance between the two:
+Neither is ground truth; P-MPJPE is the median distance between the two:
 
 | clip | frames | lifter sees | cascaded sees | both | P-MPJPE mm | 2D, % of the height |
 |---|---|---|---|---|---|---|

@@ -29,14 +29,14 @@ from rtpose.train.lifters.evaluate import evaluate_lifter
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
 LEARNED_FROM = {
     "svmac": "2D joints alone: no 3D label was used",
-    "consistency": "2D joints and a critic that compares its poses, as a crowd, with the true poses of the same frames; no distance to them is in the loss",
+    "consistency": "2D joints and a critic that compares the distribution of its poses with that of the true poses of the same frames; no distance to them is in the loss",
     "baseline": "2D joints with the depth of each",
     "temporal": "motions of 2D joints with the depth of each",
 }
 INPUTS = {
     "gt": "exact 2D joints",
     "detected": "detector-like 2D joints (hips, shoulders, jitter and outliers as in training)",
-    "detected-video": "the same noise going on from frame to frame, one body in each clip",
+    "detected-video": "the same noise, continuous over time, one body in each clip",
     "noise:10": "10 px noise on a detector's own joints, at Human3.6M's scale",
 }
 
@@ -64,7 +64,7 @@ def card(facts: dict[str, Any], figures: dict[str, dict[str, Any]], size: int) -
   ({", ".join(data["validation_subjects"])}).
 - **Data**: `{data["train"]}`, {len(data["train_subjects"])} subjects of the CMU motion capture database, seen by random cameras. {data["acknowledgement"]}
 
-Test subjects of `{figures["gt"]["pack"]}`, never trained or chosen on; {figures["gt"]["poses"]} poses from five fixed cameras
+Test subjects of `{figures["gt"]["pack"]}`, used neither for training nor for choosing weights; {figures["gt"]["poses"]} poses from five fixed cameras
 (`rtpose eval {facts["name"]} --pack cmu17_test.npz --input gt|detected|detected-video|noise:10`): {figures["gt"]["protocol"]}.
 
 | input | MPJPE mm | P-MPJPE mm | N-MPJPE mm | PCK@150 | AUC | acceleration error m/s² |

@@ -201,7 +201,7 @@ def run_sides(
     folder: Path,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[SideFigures]:
-    """All sides over their clips, in turns. Each leaves its last poses in `folder` (see `poses_of`).
+    """Run all sides over their clips, in turns. Each leaves its last poses in `folder` (see `poses_of`).
 
     Errors: `WorkerError` for one that ends early, or whose clip has no frame.
     """

@@ -97,11 +97,11 @@ def agreement_line(found: Agreement) -> str:
 
 
 def networks_table(networks: Sequence[NetworkFigures]) -> Table:
-    """Each network beside its floor."""
+    """Each network compared with its floor."""
     table = Table(
         "network", "backend", "precision", "GFLOP", "MB", "floor ms", "median ms", "times the floor",
         "of the matrix rate",
-        title="Networks, one person, beside what their operations and bytes take at this machine's own rates",
+        title="Networks, one person, compared with what their operations and bytes take at this machine's limits",
     )  # fmt: skip
     for one in networks:
         table.add_row(
@@ -116,7 +116,7 @@ def live_table(rows: Sequence[LiveFigures]) -> Table:
     table = Table(
         "pages", "fps", "of", "compute ms", "drawn after ms", "p95 / compute", "frames drawn", "sender, of a core",
         "poses/s, worst page", "lag ms, median / p99 / longest", "memory MB",
-        title="Live: from a frame's time to the page's word (median / p95)",
+        title="Live: from a frame's time to the page's report (median / p95)",
     )  # fmt: skip
     for row in rows:
         times = "" if row.drawn_ms is None else f"{row.drawn_ms.p95 / row.compute_ms.median:.2f}"

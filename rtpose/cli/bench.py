@@ -15,7 +15,9 @@ from rtpose.errors import ConfigError
 
 
 def bench(
-    clip: Annotated[Path | None, typer.Argument(help="A video.", show_default="the built-in sample")] = None,
+    clip: Annotated[
+        Path | None, typer.Argument(metavar="CLIP", help="A video.", show_default="the built-in sample")
+    ] = None,
     settings: Annotated[
         str, typer.Option(help="Settings to measure, such as lifter=baseline,backend=torch,threads=1.")
     ] = "default",

@@ -21,7 +21,9 @@ data_app.add_typer(prepare_app, name="prepare")
 
 @prepare_app.command("cmu")
 def data_prepare_cmu(
-    folder: Annotated[Path, typer.Argument(help="Folder with the ASF and AMC files, or BVH files, at any depth.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder with the ASF and AMC files, or BVH files, at any depth.")
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -71,7 +73,7 @@ def data_exercises(
 
 @data_app.command("render")
 def data_render(
-    folder: Annotated[Path, typer.Argument(help="Output folder; an interrupted run resumes there.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Output folder; an interrupted run resumes there.")],
     motions: Annotated[Path, typer.Option(help="Pack of joint angles made by `rtpose data prepare cmu --angles`.")],
     count: Annotated[int, typer.Option(help="Number of pictures, rounded up to a multiple of 256.")] = 20480,
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "256x256",
@@ -124,7 +126,7 @@ def data_render(
 
 @data_app.command("clips")
 def data_clips(
-    folder: Annotated[Path, typer.Argument(help="Output folder; an interrupted run resumes there.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Output folder; an interrupted run resumes there.")],
     motions: Annotated[Path, typer.Option(help="Pack of joint angles made by `rtpose data prepare cmu --angles`.")],
     count: Annotated[int, typer.Option(help="Number of clips, rounded up to a multiple of 16.")] = 2048,
     frames: Annotated[int, typer.Option(help="Frames in a clip, 2 to 64. Clips have 8 to 34 frames a second.")] = 24,

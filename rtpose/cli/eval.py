@@ -20,7 +20,8 @@ def evaluate(
     lifter: Annotated[
         str | None,
         typer.Argument(
-            help="A shipped lifter's name, cascaded, two-stage (pictures only), or an .onnx or .safetensors file."
+            metavar="NETWORK",
+            help="A shipped lifter's name, cascaded, two-stage (pictures only), or an .onnx or .safetensors file.",
         ),
     ] = None,
     footage: Annotated[
@@ -65,7 +66,9 @@ def evaluate(
     input_kind: Annotated[
         str,
         typer.Option(
-            "--input", help="2D joints: gt, detected, detected-video, noise:PX. Boxes for cascaded: gt, detected."
+            "--input",
+            help="2D joints: gt (exact), detected (with a detector's errors), detected-video (errors that last), "
+            "noise:PX. Boxes for cascaded: gt, detected.",
         ),
     ] = "gt",
     detector: DetectorOption = None,

@@ -16,7 +16,8 @@ from rtpose.errors import ConfigError, RtposeError
 
 def export(
     network: Annotated[
-        str | None, typer.Argument(help="A shipped lifter, cascaded or an .onnx file to write as plain ONNX.")
+        str | None,
+        typer.Argument(metavar="NETWORK", help="A shipped lifter, cascaded or an .onnx file to write as plain ONNX."),
     ] = None,
     out: Annotated[Path | None, typer.Argument(metavar="OUT.onnx", help="The plain ONNX file.")] = None,
     recipe: Annotated[

@@ -32,7 +32,10 @@ def models_list() -> None:
 @models_app.command("pull")
 def models_pull(
     detector: Annotated[
-        str, typer.Argument(help="blazepose (its networks lite and heavy, 41 MB, with npm) or rtmpose (40 MB).")
+        str,
+        typer.Argument(
+            metavar="DETECTOR", help="blazepose (its networks lite and heavy, 41 MB, with npm) or rtmpose (40 MB)."
+        ),
     ] = "blazepose",
 ) -> None:
     """Download a detector's networks now instead of on first use."""
@@ -44,7 +47,7 @@ def models_pull(
 
 @models_app.command("path")
 def models_path(
-    name: Annotated[str, typer.Argument(help="A file name from `rtpose models list`.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A file name from `rtpose models list`.")],
 ) -> None:
     """Print the path of a network file."""
     from rtpose.networks.model_files import path_of
@@ -60,7 +63,8 @@ def models_import(
     file: Annotated[
         Path,
         typer.Argument(
-            help="The npm package @mediapipe/pose (.tgz), an RTMPose zip file, or a network file extracted from either."
+            metavar="FILE",
+            help="The npm package @mediapipe/pose (.tgz), an RTMPose zip file, or a network file from either.",
         ),
     ],
 ) -> None:

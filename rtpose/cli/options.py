@@ -85,8 +85,8 @@ NetworkOption = Annotated[
     typer.Option(
         "--network",
         rich_help_panel=NETWORKS,
-        help="BlazePose's landmark network: lite, full, heavy, both (mean of heavy and full, the most accurate), or "
-        "auto: live the best that keeps 30 frames a second here, for files heavy.",
+        help="BlazePose's landmark network: lite, full, heavy, both (the mean of heavy and full), or auto (live: the "
+        "best that keeps 30 frames a second here; files: heavy).",
         show_default="full",
     ),
 ]
@@ -122,7 +122,7 @@ Smooth = Annotated[
     str | None,
     typer.Option(
         rich_help_panel=PEOPLE,
-        help="one-euro, root (smooth only the root position) or off.",
+        help="Filter against jitter: one-euro (all joints), root (only the root position) or off.",
         show_default="one-euro; root for fusion, temporal",
     ),
 ]

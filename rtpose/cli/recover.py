@@ -15,7 +15,12 @@ from rtpose.errors import OutputError
 
 def recover(
     broken: Annotated[Path, typer.Argument(metavar="BROKEN.rtpose", help="A recording that was cut off or damaged.")],
-    out: Annotated[Path | None, typer.Argument(metavar="[OUT.rtpose]", show_default="BROKEN-recovered.rtpose")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="OUT.rtpose", help="Where to write what is readable.", show_default="BROKEN-recovered.rtpose"
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Save the readable part of a damaged recording."""

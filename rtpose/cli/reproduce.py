@@ -13,7 +13,9 @@ from rtpose.cli.terminal import needing_train, progress_bar
 
 
 def reproduce(
-    table: Annotated[str, typer.Argument(help="svmac-table1 to 4, consistency-table1 to 5, cascaded-table4.")],
+    table: Annotated[
+        str, typer.Argument(metavar="TABLE", help="svmac-table1 to 4, consistency-table1 to 5, cascaded-table4.")
+    ],
     overrides: TrainOverrides = None,
     data: Annotated[
         list[Path] | None,

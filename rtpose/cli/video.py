@@ -14,6 +14,7 @@ import typer
 from rtpose.cli import terminal
 from rtpose.cli.options import (
     DEFAULT_PORT,
+    PAGE,
     Browser,
     Fps,
     Overwrite,
@@ -62,8 +63,12 @@ def video(
         Path | None,
         typer.Option(help="Also write the video with the skeleton drawn on it; a folder for several inputs."),
     ] = None,
-    view: Annotated[bool, typer.Option("--view", help="Show poses on the page while the video is processed.")] = False,
-    viewer: Annotated[Viewer | None, typer.Option(help="browser: same as --view. open3d: a native window.")] = None,
+    view: Annotated[
+        bool, typer.Option("--view", rich_help_panel=PAGE, help="Show poses on the page while the video is processed.")
+    ] = False,
+    viewer: Annotated[
+        Viewer | None, typer.Option(rich_help_panel=PAGE, help="browser: same as --view. open3d: a native window.")
+    ] = None,
     send: Send = None,
     fps: Fps = None,
     together: Annotated[bool, typer.Option("--together", help="Process all inputs at once, on one page.")] = False,

@@ -69,6 +69,7 @@ def test_backends_agree_on_fusion() -> None:
         np.testing.assert_allclose(values, outputs["onnxruntime"][name], atol=2e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_backends_agree_on_a_temporal_lifter(tmp_path: Path) -> None:
     """Depth, corrected points and state, over several frames, from each backend's own state."""
     path, _ = write_temporal_lifter(tmp_path / "temporal.onnx")
@@ -87,6 +88,7 @@ def test_backends_agree_on_a_temporal_lifter(tmp_path: Path) -> None:
     assert any(np.abs(values).max() > 0 for values in states["torch"].values())
 
 
+@pytest.mark.slow
 def test_backends_agree_on_a_network_for_pictures(tmp_path: Path) -> None:
     """With one another, and with the module that was written; batches of one and of several."""
     path = write_cascaded(tmp_path)

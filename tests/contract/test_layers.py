@@ -11,7 +11,7 @@ import package_sources as sources
 ROOMS = (
     ("wording", "printable", "installation", "child_processes"),
     ("errors",),
-    ("skeleton", "stages", "config", "interrupts"),
+    ("skeleton", "stages", "config", "interrupts", "npz_files"),
     ("types",),
     ("geometry", "rotations", "metrics", "warp"),
     ("bones", "camera"),

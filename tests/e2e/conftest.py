@@ -21,6 +21,13 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from rtpose.assets import sample_clip
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Pages are drawn in software: every test with a browser is a slow one."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.slow)
+
+
 def missing(reason: str) -> None:
     """Skip; where everything has to be there, fail."""
     if IN_CI:

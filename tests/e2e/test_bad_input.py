@@ -157,6 +157,7 @@ def test_the_folder_cannot_be_written(short_clip: Path, tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.slow
 @LINUX
 @pytest.mark.parametrize("output", ["poses.npz", "drawn.mp4"])
 def test_disk_full(output: str, short_clip: Path, tmp_path: Path) -> None:
@@ -178,6 +179,7 @@ def test_disk_full(output: str, short_clip: Path, tmp_path: Path) -> None:
     assert (tmp_path / output).read_bytes() != OLDER
 
 
+@pytest.mark.slow
 @POSIX
 def test_kill_9(long_clip: Path, short_clip: Path, tmp_path: Path) -> None:
     outputs = ("--out", "poses.npz", "--overlay", "drawn.mp4", "--overwrite")

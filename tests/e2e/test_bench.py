@@ -23,6 +23,7 @@ def bench(*args: str | Path, cwd: Path) -> BenchReport:
     return msgspec.json.decode(run.stdout, type=BenchReport)
 
 
+@pytest.mark.slow
 def test_stages_and_the_distance_from_the_limit(tmp_path: Path) -> None:
     report = bench("--rounds", "2", "--frames", "20", cwd=tmp_path)
     (side,) = report.sides
@@ -38,6 +39,7 @@ def test_stages_and_the_distance_from_the_limit(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())  # nothing is left behind
 
 
+@pytest.mark.slow
 def test_two_settings_in_turns(tmp_path: Path) -> None:
     report = bench(
         "--rounds", "1", "--frames", "12", "--no-roofline", "--compare", "lifter=baseline", "lifter=baseline,threads=1",
@@ -55,12 +57,14 @@ def test_two_settings_in_turns(tmp_path: Path) -> None:
     assert report.networks == []
 
 
+@pytest.mark.slow
 def test_a_crowd_is_really_followed(short_clip: Path, tmp_path: Path) -> None:
     report = bench(short_clip, "--rounds", "1", "--frames", "15", "--no-roofline", "--people", "2", cwd=tmp_path)
     (side,) = report.sides
     assert (side.name, side.people) == ("persons=2", pytest.approx(2, abs=0.2))
 
 
+@pytest.mark.slow
 def test_pages_receive_every_pose(short_clip: Path, tmp_path: Path) -> None:
     """Also beside some that never read and some that send rubbish."""
     row, crowd = bench(short_clip, "--rounds", "1", "--clients", "2,24", "--hostile", "6", cwd=tmp_path).live
@@ -93,6 +97,7 @@ def test_cut_off_in_the_middle_it_is_silent(short_clip: Path, tmp_path: Path) ->
         assert command.stdout + command.stderr == []
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_frame_is_drawn_by_a_browser(chromium: str, short_clip: Path, tmp_path: Path) -> None:
     (row,) = bench(short_clip, "--rounds", "1", "--page", cwd=tmp_path).live
@@ -100,6 +105,7 @@ def test_a_frame_is_drawn_by_a_browser(chromium: str, short_clip: Path, tmp_path
     assert 0 < row.drawn_frames <= 30
 
 
+@pytest.mark.slow
 def test_memory_over_a_while(short_clip: Path, tmp_path: Path) -> None:
     memory = bench(short_clip, "--minutes", "0.02", cwd=tmp_path).memory
     assert memory is not None

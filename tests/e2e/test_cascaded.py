@@ -27,6 +27,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_cascaded(tmp_path_factory.mktemp("cascaded"))
 
 
+@pytest.mark.slow
 def test_video(network: Path, sample_pictures: list[Picture], tmp_path: Path) -> None:
     """A file as of the default estimator, which names the network; and the warning that the file's facts ask for."""
     write_clip(tmp_path / "clip.mp4", sample_pictures[:6])
@@ -59,6 +60,7 @@ def test_the_shipped_network(sample_pictures: list[Picture], tmp_path: Path) -> 
     assert "estimator" in rtpose("models", "list", cwd=tmp_path).stdout
 
 
+@pytest.mark.slow
 def test_webcam(network: Path, camera: MjpegStream, tmp_path: Path) -> None:
     """Live: a page's connection gets people, and hears what they come from."""
     command_line = ("webcam", "--no-browser", "--port", "0", "--camera", camera.url)
@@ -71,6 +73,7 @@ def test_webcam(network: Path, camera: MjpegStream, tmp_path: Path) -> None:
         assert all(len(pose["persons"]) == 1 for pose in poses)
 
 
+@pytest.mark.slow
 def test_no_warning_for_a_network_of_recorded_people(sample_pictures: list[Picture], tmp_path: Path) -> None:
     file = write_cascaded(tmp_path, RECORDED)
     write_clip(tmp_path / "clip.mp4", sample_pictures[:2])
@@ -97,6 +100,7 @@ def test_mistakes_are_one_line(arguments: tuple[str, ...], said: str, short_clip
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_eval(network: Path, tmp_path: Path) -> None:
     write_rendered(tmp_path / "people", StickPeople(3))
     run = rtpose("eval", network, "--data", "rendered:people", "--json", "figures.json", cwd=tmp_path)

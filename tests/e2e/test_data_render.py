@@ -23,7 +23,7 @@ pytest.importorskip("anny", reason="the extra synth is not installed")
         (["--group", "--people", "1"], "give 2 to 4"),
         (["--count", "0"], "must be 1 or more"),
         ([], "no motion pack no.npz"),
-        (["--motions", "places.npz"], "places.npz is no pack of joint angles"),
+        (["--motions", "places.npz"], "places.npz is not a pack of joint angles"),
         (["--motions", "angles.npz", "--test"], "no clips of the test subjects 05, 17, 131"),
     ],
 )
@@ -41,7 +41,7 @@ def test_wrong_options_are_one_line(tmp_path: Path, options: list[str], expected
         (["--network", "huge"], "no network 'huge': choose one of full, heavy, lite"),
         (["--motions", "angles.npz", "--test"], "no clips of the test subjects 05, 17, 131"),
         (["--motions", "angles.npz", "--positions", "no.npz"], "no motion pack no.npz"),
-        (["--motions", "angles.npz", "--positions", "angles.npz"], "angles.npz is no pack of joint positions"),
+        (["--motions", "angles.npz", "--positions", "angles.npz"], "angles.npz is not a pack of joint positions"),
     ],
 )
 def test_wrong_options_of_clips_are_one_line(tmp_path: Path, options: list[str], expected: str) -> None:

@@ -11,6 +11,8 @@ from dataset_files import write_human36m, write_lsp, write_mpi_inf_3dhp
 from rtpose.train.data.motion_pack import load_motion_pack
 from rtpose.train.synth.motion import JointAnglePack
 
+pytestmark = pytest.mark.slow
+
 TINY = ("width=16", "batch_size=16", "steps=4", "validate_every=2", "--quiet")
 
 

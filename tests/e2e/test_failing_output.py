@@ -28,6 +28,7 @@ NOTE_TOAST = """
 """Notes when the page shows a message."""
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_terminal_and_the_page_say_so_within_a_second(open_page: OpenPage) -> None:
     breaking_stream.failed_s.clear()
@@ -62,6 +63,7 @@ def test_the_terminal_and_the_page_say_so_within_a_second(open_page: OpenPage) -
     assert shown_s - raised_s < 1
 
 
+@pytest.mark.slow
 def test_the_command_says_so_once_goes_on_and_exits_with_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,8 @@ from recording import Recording
 
 from rtpose.batch import jobs
 
+pytestmark = pytest.mark.slow
+
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals between processes")
 CLIPS, FRAMES, LONG_FRAMES = 40, 4, 60
 

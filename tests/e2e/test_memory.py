@@ -15,6 +15,8 @@ from rtpose.recordings.npz_recorder import NpzRecorder
 from rtpose.session import Session
 from rtpose.types import Result
 
+pytestmark = pytest.mark.slow
+
 STATM = Path("/proc/self/statm")
 WARM_UP, FRAMES, EVERY = 100, 400, 10
 HALF_AN_HOUR = 30 * 60 * 30

@@ -68,6 +68,7 @@ def screen(
         server.stdout.close()
 
 
+@pytest.mark.slow
 def test_a_video_in_the_window(screen: Screen, sample_pictures: list[Picture], tmp_path: Path) -> None:
     write_clip(tmp_path / "clip.mp4", sample_pictures[:90])
     with running("video", "clip.mp4", "--out", "poses.npz", "--viewer", "open3d", "--quiet", cwd=tmp_path) as command:
@@ -79,6 +80,7 @@ def test_a_video_in_the_window(screen: Screen, sample_pictures: list[Picture], t
     assert max(screen.sides()) == 0, "the window went with the video"
 
 
+@pytest.mark.slow
 def test_a_camera_in_the_window(screen: Screen, camera: MjpegStream, tmp_path: Path) -> None:
     with running("webcam", "--camera", camera.url, "--viewer", "open3d", cwd=tmp_path) as command:
         wait_until(lambda: min(screen.sides()) > 300, "a person in the window")
@@ -88,6 +90,7 @@ def test_a_camera_in_the_window(screen: Screen, camera: MjpegStream, tmp_path: P
         assert "The page" not in "".join(command.stdout)
 
 
+@pytest.mark.slow
 def test_a_recording_in_the_window(screen: Screen, sample_poses: Path, tmp_path: Path) -> None:
     with running("view", sample_poses / "poses.npz", "--viewer", "open3d", cwd=tmp_path) as command:
         wait_until(lambda: min(screen.sides()) > 300, "a person in the window")

@@ -26,6 +26,7 @@ recording = rtpose.load_recording("poses.npz")   # .npz or .rtpose; arrays by na
 """
 
 
+@pytest.mark.slow
 def test_the_lines_of_the_readme(sample_poses: Path, tmp_path: Path) -> None:
     shutil.copy(sample_clip(), tmp_path / "in.mp4")
     shutil.copy(sample_poses / "poses.npz", tmp_path / "poses.npz")

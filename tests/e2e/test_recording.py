@@ -23,6 +23,7 @@ from rtpose.types import is_guess
 WEBCAM = ("webcam", "--no-browser", "--port", "0", "--camera")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 and Ctrl-C are tried on POSIX")
 def test_killed_recovered_converted_and_seen(camera: MjpegStream, tmp_path: Path) -> None:
     files = ("--record", "session.rtpose", "--record-video", "session.mkv")
@@ -76,6 +77,7 @@ def test_switched_by_the_page(camera: MjpegStream, tmp_path: Path) -> None:
     assert rtpose("recover", path, cwd=tmp_path).stdout.endswith("nothing to recover\n")
 
 
+@pytest.mark.slow
 def test_the_samples_motion_in_a_program_for_animation(sample_poses: Path, tmp_path: Path) -> None:
     """Estimates' own bones are not rigid: the rig is close to them, and says how close."""
     done = rtpose("convert", sample_poses / "poses.npz", "sample.bvh", cwd=tmp_path)

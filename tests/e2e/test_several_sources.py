@@ -23,6 +23,7 @@ def mirrored_pictures(sample_pictures: list[Picture]) -> list[Picture]:
     return [np.ascontiguousarray(picture[::2, ::-2]) for picture in sample_pictures[90:]]
 
 
+@pytest.mark.slow
 def test_videos_together_are_as_videos_alone(
     short_clip: Path, mirrored_pictures: list[Picture], tmp_path: Path
 ) -> None:
@@ -44,6 +45,7 @@ def test_videos_together_are_as_videos_alone(
     assert not seen[0] & seen[1], "the same id for two people"
 
 
+@pytest.mark.slow
 def test_one_camera_dies_and_the_other_goes_on(
     camera: MjpegStream, mirrored_pictures: list[Picture], tmp_path: Path
 ) -> None:

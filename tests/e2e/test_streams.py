@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 import numpy as np
+import pytest
 from command import rtpose, running
 from mjpeg import MjpegStream
 from receivers import lsl_receiver, osc_receiver, udp_receiver
@@ -17,6 +18,7 @@ from rtpose.skeleton import H36M17
 BONES = 15
 
 
+@pytest.mark.slow
 def test_four_programs_receive_a_live_run(camera: MjpegStream, tmp_path: Path) -> None:
     name = f"rtpose test {uuid.uuid4()}"
     with osc_receiver() as avatar, osc_receiver() as osc, udp_receiver() as udp:

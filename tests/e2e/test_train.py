@@ -13,6 +13,8 @@ from recording import Recording
 
 from rtpose.assets import sample_clip
 
+pytestmark = pytest.mark.slow
+
 TINY = ("width=16", "batch_size=16", "steps=4", "validate_every=2")
 
 
@@ -44,7 +46,7 @@ def test_a_trained_lifter_is_evaluated_and_used(trained: Path) -> None:
 
 def test_a_temporal_lifter_is_trained_evaluated_and_used(tmp_path: Path) -> None:
     """Its joints are not smoothed a second time, and the file says so."""
-    run = rtpose("train", "temporal", *TINY, "--out", "run", "--quiet", cwd=tmp_path)
+    run = rtpose("train", "temporal", *TINY, "validate_every=4", "--out", "run", "--quiet", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     run = rtpose("eval", "run/temporal.onnx", "--input", "detected-video", "--json", "figures.json", cwd=tmp_path)
     assert run.returncode == 0, run.stderr

@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from command import rtpose, rtpose_process
 from posenet_files import write_coco
 from stick_people import StickPeople, write_rendered
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rtpose.networks.backends import load_backend
+
+pytestmark = pytest.mark.slow
 
 TINY = (
     "network.input_px=64", "network.depth_channels=16", "network.trunk=resnet18", "network.trunk_width=0.125",
@@ -58,7 +61,7 @@ def test_pictures_with_2d_labels_are_mixed_in(tmp_path: Path) -> None:
     assert "val/mpjpe_mm" in events.Tags()["scalars"]
 
 
-def test_missing_pictures_are_told(tmp_path: Path) -> None:
+def test_missing_pictures_are_reported(tmp_path: Path) -> None:
     run = rtpose_process("train", "cascaded", "--data", "gone", "--validation", "gone", cwd=tmp_path)
     assert run.returncode == 2
     assert "rtpose data render" in run.stderr

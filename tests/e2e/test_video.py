@@ -128,6 +128,7 @@ def media_poses(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLIPS)
 def test_real_clips(name: str, media_poses: Path) -> None:
     stem = Path(name).stem
@@ -172,6 +173,7 @@ def test_facing_the_camera(media_poses: Path) -> None:
     assert np.median(knee_z[foot_y <= np.quantile(foot_y, 0.25)]) < -0.15
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)])
 def test_a_signal_finishes_the_files(number: int, long_clip: Path, tmp_path: Path) -> None:

@@ -91,6 +91,11 @@ def torchrun(processes: int, *args: str | Path, cwd: Path) -> subprocess.Complet
     )  # fmt: skip
 
 
+def _heed_hangups() -> None:
+    """Also where the tests run under nohup, whose children ignore SIGHUP."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Running:
     """`rtpose ARGS` while it runs. Both outputs are read all the time, so it never waits for the reader."""
 
@@ -98,6 +103,7 @@ class Running:
         self.process = subprocess.Popen(
             [*COMMAND, *map(str, args)], cwd=cwd, env=environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+            preexec_fn=_heed_hangups if os.name == "posix" else None,
         )  # fmt: skip
         self.stdout: list[str] = []
         self.stderr: list[str] = []

@@ -88,12 +88,15 @@ class Rig:
 def rig_of(points: Array) -> Rig:
     """points: (T, 17, 3) metres, viewer's axes, NaN where unknown.
 
-    Each bone gets its median length. Errors: `InputError` if no joint is ever known.
+    Each bone gets its median length. Errors: `InputError` if no joint is ever known, or all are in one
+    place.
     """
     known = np.asarray(np.isfinite(points).all(-1))
     lengths = _median_lengths(points)
     if not known.any():
         raise InputError("no joint of the person is ever known: there is no pose to write")
+    if not lengths.any():
+        raise InputError("all joints of the person are in one place: there is no pose to write")
     filled = _filled(points, known, lengths)
     known = known.copy()
     known[:, 0] |= known.any(1)  # `_filled` has placed it
@@ -200,7 +203,8 @@ def _step(at: Array, points: Array, weights: Array, lengths: Array) -> Array:
     slope = by_joint.reshape(len(points), len(children), -1)
     slack = slope * np.repeat(1 / weights, 3, axis=1)[:, None]
     wanted = slope @ (points - at).reshape(len(points), -1, 1) + excess[..., None]
-    pull = np.linalg.solve(slack @ slope.transpose(0, 2, 1), wanted)
+    # A bone without a length has no equation of its own.
+    pull = np.linalg.solve(slack @ slope.transpose(0, 2, 1) + 1e-12 * np.eye(len(children)), wanted)
     step: Array = (slack.transpose(0, 2, 1) @ pull).reshape(points.shape)
     return step
 

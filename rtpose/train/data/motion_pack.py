@@ -7,17 +7,17 @@ Right-handed, y up; left is +x for someone who faces +z.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import InputError
+from rtpose.npz_files import read_arrays
+from rtpose.train.clip_lists import check_clips
 
 PACK_FPS = 30.0
 """Frame rate of all motion packs."""
@@ -70,28 +70,25 @@ def of_subjects(pack: MotionPack, subjects: Collection[str]) -> MotionPack:
 
 def load_motion_pack(path: Path) -> MotionPack:
     """Read a pack. Errors: `InputError` naming the file and what was expected of it."""
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            missing = {"joints", "root", "seg", "meta", "joint_names"} - set(data.files)
-            if missing:
-                raise InputError(
-                    f"{path} is not a motion pack: it lacks {', '.join(sorted(missing))} (expected a file such as "
-                    "cmu17_train.npz)"
-                )
-            names = tuple(str(n) for n in data["joint_names"])
-            joints, root, seg = data["joints"], data["root"], data["seg"]
-            clips = json.loads(str(data["meta"]))
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: give a motion pack such as cmu17_train.npz") from None
-    except (BadZipFile, ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path} cannot be read as a motion pack: {error}") from None
+    keys = ("joints", "root", "seg", "meta", "joint_names")
+    data = read_arrays(path, keys, "a motion pack such as cmu17_train.npz")
+    if missing := set(keys) - set(data):
+        raise InputError(
+            f"{path} is not a motion pack: it lacks {', '.join(sorted(missing))} (expected a file such as "
+            "cmu17_train.npz)"
+        )
+    names = tuple(str(n) for n in data["joint_names"].ravel())
     if names != PACK_JOINTS:
         raise InputError(f"{path} has the joints {' '.join(names)}; expected {' '.join(PACK_JOINTS)}")
+    joints, root = data["joints"], data["root"]
+    if joints.dtype != np.int16 or joints.shape[1:] != (17, 3) or root.shape != (len(joints), 3):
+        raise InputError(f"{path} is damaged: its joints are not whole numbers of shape (N, 17, 3) with a root each")
+    clips = check_clips(path, data["seg"], data["meta"], len(joints))
     return MotionPack(
         path=path,
         poses_m=joints.astype(np.float32) * np.float32(1e-4),
         roots_m=root.astype(np.float32) * np.float32(1e-3),
-        starts=seg.astype(np.int64),
+        starts=data["seg"].astype(np.int64),
         clips=clips,
     )
 

@@ -7,15 +7,14 @@ rotated as little as possible from its parent, and the head faces in the directi
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import InputError
+from rtpose.npz_files import read_arrays
+from rtpose.train.clip_lists import check_clips
 from rtpose.train.synth.motion import Array, JointAngleMotion
 
 _UP = np.array([0.0, 1.0, 0.0])
@@ -49,24 +48,23 @@ class JointPositionPack:
 
     def __init__(self, path: Path) -> None:
         """Errors: `InputError` for a file that is missing, of another kind, or without the ends of feet and hands."""
+        if not path.is_file():
+            raise InputError(f"no motion pack {path}: name the folder that holds {path.name}")
+        kind = "a pack of joint positions with feet and hands, such as cmu17_train.npz"
+        file = read_arrays(path, ("joint_names", "extra_names", "joints", "extras", "root", "seg", "meta"), kind)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                names = [str(name) for name in file["joint_names"]]
-                extras = [str(name) for name in file["extra_names"]]
-                if missing := set(_JOINTS) - set(names):
-                    raise InputError(f"{path} lacks the joints {', '.join(sorted(missing))}: give another pack")
-                self._names = (*names, *_ENDS)
-                wanted = [extras.index(f"{side}{end}_end") for end in ("foot", "hand") for side in "lr"]
-                self._positions: NDArray[np.int16] = np.concatenate([file["joints"], file["extras"][:, wanted]], axis=1)
-                self._root_mm: NDArray[np.float32] = file["root"]
-                self._starts: NDArray[np.int32] = file["seg"]
-                self.clips: list[dict[str, Any]] = json.loads(str(file["meta"]))
-        except FileNotFoundError:
-            raise InputError(f"no motion pack {path}: name the folder that holds {path.name}") from None
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise InputError(
-                f"{path} is no pack of joint positions with feet and hands, or damaged: give one like cmu17_train.npz"
-            ) from error
+            names = [str(name) for name in file["joint_names"]]
+            extras = [str(name) for name in file["extra_names"]]
+            if missing := set(_JOINTS) - set(names):
+                raise InputError(f"{path} lacks the joints {', '.join(sorted(missing))}: give another pack")
+            self._names = (*names, *_ENDS)
+            wanted = [extras.index(f"{side}{end}_end") for end in ("foot", "hand") for side in "lr"]
+            self._positions: NDArray[np.int16] = np.concatenate([file["joints"], file["extras"][:, wanted]], axis=1)
+            self._root_mm: NDArray[np.float32] = file["root"]
+            self._starts: NDArray[np.int32] = file["seg"]
+            self.clips = check_clips(path, self._starts, file["meta"], len(self._positions))
+        except (ValueError, KeyError, TypeError, IndexError):
+            raise InputError(f"{path} is not {kind}, or it is damaged") from None
 
     def motion(self, index: int, frames: slice = slice(None)) -> JointAngleMotion:
         """Clip `index`, or some of its frames."""

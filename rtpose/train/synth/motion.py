@@ -9,12 +9,13 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import InputError
+from rtpose.npz_files import read_arrays
+from rtpose.train.clip_lists import check_clips
 
 METRES_PER_UNIT = 0.0564444
 PACK_FPS = 30.0
@@ -160,18 +161,18 @@ class JointAnglePack:
         """Errors: `InputError` for a file that is missing or of another kind."""
         if not path.is_file():
             raise InputError(f"no motion pack {path}: name the folder that holds {path.name}")
+        keys = ("angles_cdeg", "root_units", "seg", "meta", "channels", "skeletons")
+        kind = "a pack of joint angles, which `rtpose data prepare cmu --angles` makes"
+        file = read_arrays(path, keys, kind)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                self._angles_cdeg: NDArray[np.int16] = file["angles_cdeg"]
-                self._root_units: NDArray[np.float32] = file["root_units"]
-                self._starts: NDArray[np.int32] = file["seg"]
-                self.clips: list[dict[str, Any]] = json.loads(str(file["meta"]))
-                self._channels: list[tuple[str, list[str]]] = json.loads(str(file["channels"]))
-                self._skeletons: dict[str, Any] = json.loads(str(file["skeletons"]))
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise InputError(
-                f"{path} is no pack of joint angles, or damaged: make one by `rtpose data prepare cmu --angles`"
-            ) from error
+            self._angles_cdeg: NDArray[np.int16] = file["angles_cdeg"]
+            self._root_units: NDArray[np.float32] = file["root_units"]
+            self._starts: NDArray[np.int32] = file["seg"]
+            self.clips = check_clips(path, self._starts, file["meta"], len(self._angles_cdeg))
+            self._channels: list[tuple[str, list[str]]] = json.loads(str(file["channels"]))
+            self._skeletons: dict[str, Any] = json.loads(str(file["skeletons"]))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise InputError(f"{path} is not {kind}, or it is damaged") from None
         self._floors: dict[int, float] = {}
         self._axes_of: dict[str, dict[str, Array]] = {}
 

@@ -106,14 +106,14 @@ class RefusingCamera(BrowserCamera):
             raise
 
 
-def test_who_does_not_get_in_is_told(server: PoseServer, capfd: pytest.CaptureFixture[str]) -> None:
+def test_who_does_not_get_in_is_reported(server: PoseServer, capfd: pytest.CaptureFixture[str]) -> None:
     server._site.token, server._site._private = "secret", True
     with pytest.raises(RuntimeError, match="1 clients could not connect"), clients(server.url.partition("?")[0], 1):
         pytest.fail("it is in")
     assert "401" in capfd.readouterr().err
 
 
-def test_an_end_before_its_time_is_told(server: PoseServer) -> None:
+def test_an_end_before_its_time_is_reported(server: PoseServer) -> None:
     with pytest.raises(RuntimeError, match="ended early"), clients(server.url, 1) as lookers:
         lookers._process.kill()
 

@@ -81,7 +81,7 @@ def test_the_two_parts_have_nothing_in_common() -> None:
     assert [i for first, i in check if first] == [30, 90, 150]
 
 
-def test_nothing_to_calibrate_on_is_told() -> None:
+def test_nothing_to_calibrate_on_is_reported() -> None:
     with pytest.raises(ConfigError, match="--rendered"):
         footage(["rendered", "clips"])
 
@@ -95,6 +95,7 @@ def test_motions_to_check_are_of_others() -> None:
     assert next(iter(motions(check=False, count=1))).first
 
 
+@pytest.mark.slow
 def test_an_engine_that_is_off_by_a_known_amount(tmp_path) -> None:  # type: ignore[no-untyped-def]
     """A lifter against itself with every depth but the root's 1 % larger: the distance is what 1 % of the depths is."""
     source = write_lifter(tmp_path / "svmac.onnx", width=8)

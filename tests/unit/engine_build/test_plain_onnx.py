@@ -11,6 +11,7 @@ onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 
 
+@pytest.mark.slow
 def test_another_program_runs_it(tmp_path: Path) -> None:
     """With its facts, weights as float32, and the same results as the file that it was made of."""
     source = write_lifter(tmp_path / "lifter.onnx", width=64)
@@ -25,7 +26,7 @@ def test_another_program_runs_it(tmp_path: Path) -> None:
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
-def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="TFLite"):
         write_plain("pose_landmark_full", tmp_path / "x.onnx")
     with pytest.raises(ConfigError, match="no lifter 'nothing'"):

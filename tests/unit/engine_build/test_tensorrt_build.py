@@ -26,6 +26,7 @@ from rtpose.networks.weights import depth_lifters, lifter_file
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch.export's own deprecations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lifter", depth_lifters())
 def test_every_lifter_exports_in_one_piece_of_known_operators(lifter: str) -> None:
     module = load_module(lifter_file(lifter)).module
@@ -35,6 +36,7 @@ def test_every_lifter_exports_in_one_piece_of_known_operators(lifter: str) -> No
     assert operators <= set(known_operators())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trunk", ["resnet18", "blazepose"])
 def test_cascaded_exports_in_one_piece_of_known_operators(trunk: str) -> None:
     module = Cascaded(
@@ -94,6 +96,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return calls
 
 
+@pytest.mark.slow
 def test_an_engine_is_built_saved_and_run(stand_in: SimpleNamespace, tmp_path: Path) -> None:
     source, _ = write_temporal_lifter(tmp_path / "temporal.onnx")
     recipe = load_recipe("temporal-tensorrt-fp16")[1]
@@ -129,13 +132,13 @@ def test_a_fixed_batch_is_exported_fixed(stand_in: SimpleNamespace, tmp_path: Pa
     assert stand_in.save["arg_inputs"][0].shape == (4, 34)
 
 
-def test_an_engine_without_its_description_is_told(stand_in: SimpleNamespace, tmp_path: Path) -> None:
+def test_an_engine_without_its_description_is_reported(stand_in: SimpleNamespace, tmp_path: Path) -> None:
     (tmp_path / "engine.ep").write_bytes(b"")
     with pytest.raises(ModelError, match="build it again"):
         load_backend(tmp_path / "engine.ep", LoadOptions("tensorrt"))
 
 
-def test_int8_without_modelopt_is_told(stand_in: SimpleNamespace, tmp_path: Path) -> None:
+def test_int8_without_modelopt_is_reported(stand_in: SimpleNamespace, tmp_path: Path) -> None:
     source = write_lifter(tmp_path / "svmac.onnx", width=8)
     recipe = load_recipe("cascaded-tensorrt-int8")[1]
     with pytest.raises(MissingExtraError, match="quantising for TensorRT"):

@@ -39,7 +39,7 @@ def test_a_recipe_of_the_user(tmp_path: Path) -> None:
         ("network = ", "no recipe"),
     ],
 )
-def test_a_wrong_recipe_is_told(tmp_path: Path, text: str, said: str) -> None:
+def test_a_wrong_recipe_is_reported(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text(text)
     with pytest.raises(ConfigError, match=said):

@@ -93,5 +93,5 @@ def test_a_missing_extra_is_one_clear_line(module: str, kind: str, extra: str) -
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
     assert f"needs the extra '{extra}': {extra_command(extra)}" in said[0]
-    assert f"'stream {kind}': 'missing'" in said[1]
+    assert f"'stream {kind}': 'optional'" in said[1]
     assert "'stream udp': 'ok'" in said[1]

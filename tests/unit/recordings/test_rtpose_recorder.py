@@ -287,7 +287,7 @@ def test_a_name_that_is_given(tmp_path: Path, make_result: MakeResult) -> None:
         switched.start(tmp_path / "session.rtpose")
 
 
-def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_is_reported(tmp_path: Path) -> None:
     told = Told()
     switched = SwitchedRecorder(tmp_path / "gone", notify=told)
     switched.switch(True)

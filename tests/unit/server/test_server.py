@@ -889,7 +889,7 @@ def test_again_on_the_same_port(make_server: MakeServer, make_result: MakeResult
         server.publish(make_result(1))  # too late, and no harm
 
 
-def test_it_closes_although_somebody_never_reads(make_server: MakeServer, make_result: MakeResult) -> None:
+def test_it_closes_beside_a_client_that_never_reads(make_server: MakeServer, make_result: MakeResult) -> None:
     server = make_server()
     with raw_socket(server, receive_buffer=4096):
         wait_until(lambda: server.client_count == 1)

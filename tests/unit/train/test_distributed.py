@@ -61,7 +61,7 @@ def test_all_processes_stop_early_together(both: tuple[list[dict[str, Any]], Pat
     assert [found["stopped early"] for found in both[0]] == [(6, True)] * 2
 
 
-def test_a_batch_that_cannot_be_shared_is_told(both: tuple[list[dict[str, Any]], Path]) -> None:
+def test_a_batch_that_cannot_be_shared_is_reported(both: tuple[list[dict[str, Any]], Path]) -> None:
     assert both[0][1]["indivisible"] == "batch_size=7 cannot be shared by 2 processes: choose a multiple of 2"
     assert not (both[1] / "indivisible").exists()
 
@@ -76,7 +76,7 @@ def test_rows_are_shared_out_in_each_batch(monkeypatch: pytest.MonkeyPatch) -> N
     assert torch.equal(rand_rows(torch.zeros(4, 2), batches=2), everyone[[2, 3, 8, 9]])
 
 
-def test_more_processes_than_gpus_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_processes_than_gpus_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(ConfigError, match="--nproc-per-node=2"):

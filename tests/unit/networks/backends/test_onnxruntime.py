@@ -16,6 +16,7 @@ def lifter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_lifter(tmp_path_factory.mktemp("lifter") / "small.onnx", width=8)
 
 
+@pytest.mark.slow
 def test_it_gives_what_openvino_gives(lifter: Path) -> None:
     points = np.random.default_rng(0).normal(size=(7, 34))
     ours, other = (load_backend(lifter, LoadOptions(name, threads=1)) for name in ("onnxruntime", "openvino"))

@@ -63,6 +63,7 @@ def test_what_other_runtimes_and_wrong_files_say(file: Path, tmp_path: Path) -> 
         load_backend(broken, LoadOptions("torch"))
 
 
+@pytest.mark.slow
 def test_a_temporal_lifter_remembers_as_its_onnx_file_does(tmp_path: Path) -> None:
     """Two frames, so that the state of the first reaches the second."""
     onnx_file, network = write_temporal_lifter(tmp_path / "temporal.onnx")

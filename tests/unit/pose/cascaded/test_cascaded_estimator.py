@@ -226,6 +226,7 @@ class Answers:
         }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("height_m", [None, 1.5])
 def test_exact_answers_are_exact_people(tiny: Path, monkeypatch: pytest.MonkeyPatch, height_m: float | None) -> None:
     """In camera space, wherever in the picture and however turned; told a height, of that height and as much nearer."""

@@ -161,7 +161,7 @@ def blank() -> Image:
     return np.zeros((240, 320, 3), np.uint8)
 
 
-def test_a_box_with_nobody_in_it_takes_nobodys_place(blank: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_box_displaces_nobody(blank: Image, monkeypatch: pytest.MonkeyPatch) -> None:
     detector = RtmPose(persons=1)
     rules = Rules(detector, monkeypatch)
     rules.boxes = [np.float32((10, 30, 60, 200)), np.float32((100, 30, 170, 210))]
@@ -169,7 +169,7 @@ def test_a_box_with_nobody_in_it_takes_nobodys_place(blank: Image, monkeypatch: 
     assert len(detector.detect(frame(blank))) == 1
 
 
-def test_a_second_box_of_somebody_tracked_takes_nobodys_place(blank: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_box_of_a_tracked_person_displaces_nobody(blank: Image, monkeypatch: pytest.MonkeyPatch) -> None:
     detector = RtmPose(persons=2)
     rules = Rules(detector, monkeypatch)
     rules.boxes = [np.float32((10, 30, 60, 200)), np.float32((12, 30, 90, 200)), np.float32((200, 30, 270, 210))]

@@ -150,6 +150,7 @@ def _alone(path: Path, frames: np.ndarray) -> np.ndarray:
     return np.stack([lifter.lift(frame[None], CAMERA, [7], t / 30)[0][0] for t, frame in enumerate(frames)])
 
 
+@pytest.mark.slow
 def test_who_is_remembered_is_known_by_the_id(temporal_path: Path) -> None:
     """Two people in changing order, one of them away for a while, are lifted as if each were alone."""
     a, b = _frames(12, 1), _frames(12, 2)

@@ -76,6 +76,7 @@ def answer(
     monkeypatch.setattr(CascadedNetwork, "look", look)
 
 
+@pytest.mark.slow
 def test_figures_by_hand(tiny: Path, one_and_two: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first person's right wrist (the last joint) is 170 mm off, the second stands 200 mm further away, the third
     is right but nobody finds that it is them."""

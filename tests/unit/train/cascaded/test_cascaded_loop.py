@@ -69,7 +69,7 @@ class KilledError(Exception):
 
 
 @pytest.mark.slow
-def test_four_pictures_are_learned_by_heart() -> None:
+def test_four_pictures_are_overfitted() -> None:
     """Overfit the whole architecture to four pictures, at a small size, in both stages, without augmentation."""
     network_settings = msgspec.structs.replace(NETWORK, trunk_width=0.25, width=24, lift_width=64)
     settings = tiny(network=network_settings, early_lifting=False)
@@ -405,7 +405,7 @@ def test_validation_people_are_spread_over_the_pictures(tmp_path: Path, monkeypa
     assert min(asked) <= 2
 
 
-def test_a_training_that_diverges_is_told(tmp_path: Path) -> None:
+def test_a_training_that_diverges_is_reported(tmp_path: Path) -> None:
     mad = StageSettings(1, 2, 1e30)
     with pytest.raises(ConfigError, match="diverged"):
         run(tmp_path / "run", tiny(stage_one=mad, stage_two=StageSettings(1, 1)))

@@ -138,7 +138,7 @@ def test_clips_end_where_frames_lack_and_actions_change() -> None:
     assert np.isnan(result.accel_error_m_s2[:6]).tolist() == [True, False, True, True, True, True]
 
 
-def test_joints_that_lack_are_told(tmp_path: Path) -> None:
+def test_missing_joints_are_reported(tmp_path: Path) -> None:
     """The hourglass's neck is put half-way; a frame without a knee is left out, and said to be."""
     poses = sequence()
     assert poses.joints_px is not None

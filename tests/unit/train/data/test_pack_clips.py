@@ -69,7 +69,7 @@ def test_frames_between_those_of_the_pack_lie_on_a_smooth_path() -> None:
     torch.testing.assert_close(between[3:-2, :2], torch.stack([rows[0], rows[0] ** 2], -1)[3:-2])
 
 
-def test_a_pack_of_short_motions_is_told(pack: MotionPack) -> None:
+def test_a_pack_of_short_motions_is_reported(pack: MotionPack) -> None:
     short = dataclasses.replace(pack, poses_m=pack.poses_m[:20], starts=np.array([0, 10, 20]), clips=pack.clips[:2])
     with pytest.raises(InputError, match="no motion of 15 frames"):
         PackClips(short, DepthCodec(), msgspec.structs.replace(SETTINGS, strides=(1, 2)))
@@ -93,6 +93,6 @@ def test_a_given_trunk_stays_as_it_is(pack: MotionPack) -> None:
         ({"noise": NoiseSettings(gap_share=0.1)}, "gap_share"),
     ],
 )
-def test_what_cannot_be_trained_is_told(pack: MotionPack, change: dict[str, object], words: str) -> None:
+def test_what_cannot_be_trained_is_reported(pack: MotionPack, change: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         Temporal(msgspec.structs.replace(SETTINGS, **change), PackTrainingSet(pack))

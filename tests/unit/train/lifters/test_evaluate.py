@@ -118,6 +118,7 @@ def _short() -> PackEvaluationSet:
     return PackEvaluationSet(pack)
 
 
+@pytest.mark.slow
 def test_flip_averaging_of_a_temporal_file_is_refused(tmp_path: Path) -> None:
     path, _ = write_temporal_lifter(tmp_path / "temporal.onnx")
     with pytest.raises(ConfigError, match="leave it out"):

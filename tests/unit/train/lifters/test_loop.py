@@ -267,7 +267,7 @@ def test_a_used_folder_is_not_clobbered(pack: MotionPack, tmp_path: Path) -> Non
         run("baseline", pack, tmp_path / "file" / "run", steps=1)
 
 
-def test_other_data_and_damaged_checkpoints_are_told(pack: MotionPack, tmp_path: Path) -> None:
+def test_other_data_and_damaged_checkpoints_are_reported(pack: MotionPack, tmp_path: Path) -> None:
     run("baseline", pack, tmp_path, steps=1)
     other = dataclasses.replace(pack, poses_m=pack.poses_m[:50], starts=np.array([0, 50]))
     with pytest.raises(ConfigError, match="other data"):
@@ -292,6 +292,7 @@ def test_the_learning_rate_decays() -> None:
     assert cosine_learning_rate(100, settings) == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_the_exported_network_knows_itself_and_runs(name: str, pack: MotionPack, tmp_path: Path) -> None:
     trained = run(name, pack, tmp_path, steps=1)

@@ -64,6 +64,7 @@ def motions() -> FewMotions:
     return FewMotions()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, table in TABLES.items() if not table.needs])
 def test_a_table_is_trained_resumed_and_written(
     name: str, motions: FewMotions, tmp_path: Path, request: pytest.FixtureRequest

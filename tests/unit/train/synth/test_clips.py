@@ -67,6 +67,7 @@ def shape(model: BodyModel) -> Shape:
     return model.shape({"gender": 0.5, "age": 0.67, "height": 0.4})
 
 
+@pytest.mark.slow
 def test_a_clip_is_what_its_truth_says(some: list[RenderedClip]) -> None:
     for clip in some:
         truth = clip.truth

@@ -96,7 +96,7 @@ def test_other_files_are_no_packs(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"tail\.npz lacks the joints lknee"):
         JointPositionPack(tmp_path / "tail.npz")
     np.savez(tmp_path / "other.npz", joints=np.zeros(3))
-    with pytest.raises(InputError, match=r"other\.npz is no pack of joint positions"):
+    with pytest.raises(InputError, match=r"other\.npz is not a pack of joint positions"):
         JointPositionPack(tmp_path / "other.npz")
 
 

@@ -77,6 +77,7 @@ def pictures(people: RenderedPeople) -> list[RenderedPicture]:
     return [people[i] for i in range(24)]
 
 
+@pytest.mark.slow
 def test_labels_project_onto_the_picture(pictures: list[RenderedPicture]) -> None:
     for picture in pictures:
         assert picture.image.shape == (96, 96, 3)
@@ -109,6 +110,7 @@ def test_people_have_the_size_and_sides_of_people(pictures: list[RenderedPicture
     assert np.mean([p.people[0].visible.mean() for p in pictures]) > 0.5
 
 
+@pytest.mark.slow
 def test_the_same_index_is_the_same_picture_in_any_process_and_order(people: RenderedPeople) -> None:
     def digest(picture: RenderedPicture) -> str:
         joints = b"".join(q.joints_m.tobytes() for q in picture.people)
@@ -165,6 +167,7 @@ def test_held_out_subjects_are_never_in_train(people: RenderedPeople) -> None:
     test.close()
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(people: RenderedPeople, tmp_path: Path) -> None:
     script = (
         "import sys\nfrom pathlib import Path\nfrom rtpose.train.synth.people import PeopleSettings\n"

@@ -53,7 +53,7 @@ def test_other_files_are_no_packs(tmp_path: Path) -> None:
     np.savez(tmp_path / "places.npz", joints=np.zeros(3))
     (tmp_path / "text.npz").write_text("no archive")
     for name in ("places.npz", "text.npz"):
-        with pytest.raises(InputError, match=rf"{name} is no pack of joint angles"):
+        with pytest.raises(InputError, match=rf"{name} is not a pack of joint angles"):
             JointAnglePack(tmp_path / name)
 
 

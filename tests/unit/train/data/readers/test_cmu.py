@@ -292,7 +292,7 @@ def test_damaged_amc_files_are_named(folder: Path, frames: list[dict[str, str]],
     ("name lfemur", "name wing", "no complete ASF"),
     ("  length 0.45", "  length much", "no complete ASF"),
     ("angle deg", "angle rad", "different angles"),
-    ("dof ry", "dof ly", "other axes"),
+    ("dof ry", "dof ly", "axes other than"),
     ("    root lhipjoint", "    wing lhipjoint", "wing is not joined to the root"),
     ("  length 0.45", "  length 0.00045", "unit is damaged"),
 ])  # fmt: skip

@@ -124,8 +124,8 @@ def test_wrong_folders_and_cameras_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("changes", "message"), [
     ({"annot3": None}, "has no annot3"),
     ({"annot2": cells([np.zeros((6, 34))] * 14)}, "rows of 34 numbers for a camera, not 56"),
-    ({"annot2": cells([np.random.default_rng(0).uniform(0, 2048, (6, 56))] * 14)}, "no projection of annot3"),
-    ({"annot3": cells([np.zeros((6, 84))] * 14)}, "at no distance from the camera"),
+    ({"annot2": cells([np.random.default_rng(0).uniform(0, 2048, (6, 56))] * 14)}, "not projections of annot3"),
+    ({"annot3": cells([np.zeros((6, 84))] * 14)}, "at distance 0 from the camera"),
 ])  # fmt: skip
 def test_other_versions_of_the_training_set_are_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     write_train(tmp_path, "S1/Seq1", **changes)

@@ -54,6 +54,7 @@ def test_a_folder_with_a_training_is_not_overwritten(tmp_path: Path) -> None:
         train_fusion(SMALL, PACKS, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_file_says_what_the_network_says(tmp_path: Path) -> None:
     network = train_fusion(SMALL, PACKS, tmp_path / "run")
     file = tmp_path / "fusion.onnx"
