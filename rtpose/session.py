@@ -105,10 +105,10 @@ class Session:
         begun or ended; None: pages may not. token, private, on_drawn, camera, tls: see `PoseServer`."""
         from rtpose.server.protocol import hello
         from rtpose.server.server import PoseServer
-        from rtpose.skeleton import H36M17
+        from rtpose.skeleton import RTPOSE28
 
         greeting = hello(
-            server_version=__version__, skeleton=H36M17, sources=[(printable(source), (0, 0))], live=True,
+            server_version=__version__, skeleton=RTPOSE28, sources=[(printable(source), (0, 0))], live=True,
             estimator=str(self.estimators[0].describe()["estimator"]), assumptions=self.assumptions,
             server_ns=time.monotonic_ns(), height_m=self.height_m, height_from=self.height_from,
             can_record=on_record is not None, takes_camera=camera is not None,
