@@ -139,7 +139,7 @@ class FusionLifter:
             confidence=_confidence(scale_m, scores),
             keypoints_2d=given.keypoints,
             down=np.einsum("pij,pj->pi", views, down).astype(np.float32),
-            error_m=(ERROR_PER_SCALE * scale_m).astype(np.float32),
+            error_m=_errors(scale_m),
         )
 
     def _recall(self, track_ids: Sequence[int], views: Float32, t_s: float) -> tuple[Float32, Float32, Float32]:
@@ -188,6 +188,13 @@ class _Given:
         self.own[row] = recipe @ np.nan_to_num(evidence.world_m)
         self.visible[row] = least(recipe, np.nan_to_num(evidence.visibility))
         self.own_known[row] = 1
+
+
+def _errors(scale_m: Float32) -> Float32:
+    """(P, 28) metres: the mean errors that the scales stand for; the root is where it is by definition."""
+    errors = (ERROR_PER_SCALE * scale_m).astype(np.float32)
+    errors[:, ROOT] = 0
+    return errors
 
 
 def _confidence(scale_m: Float32, scores: Float32) -> Float32:
