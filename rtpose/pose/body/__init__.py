@@ -1,0 +1,1 @@
+"""The kinematic body: constant bones, rotations, contacts, gravity and floor."""
