@@ -8,24 +8,30 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.bones import CONTACT_JOINTS, Float64, wxyz_from_rotations
+from rtpose.bones import BONES, Float64, wxyz_from_rotations
 from rtpose.pose.body import limits
-from rtpose.pose.body.fit import Evidence3D, fit, turn_matrices
+from rtpose.pose.body.contacts import ContactEstimator
+from rtpose.pose.body.evidence import errors_of, evidence_of
+from rtpose.pose.body.fit import Evidence3D, Fitted, fit
 from rtpose.pose.body.lengths import LengthEstimator
 from rtpose.pose.body.planted import FEET, PlantedFeet
 from rtpose.pose.body.start import rotations_from_joints
-from rtpose.skeleton import RTPOSE28
-from rtpose.types import BodyPose, Camera, Float32, Person3D
+from rtpose.pose.body.world import World
+from rtpose.types import BodyPose, Camera, Person3D
 
 MAX_GAP_S = 0.5
 """Someone who was not seen for longer is posed anew; the lengths are kept …"""
 FORGET_S = 60.0
 """… unless it was this long."""
+STEPS, FIRST_STEPS = 2, 8
+"""Of the fit, from the last pose and from a first guess."""
+SMOOTHNESS = 0.05
+"""Weight of the last pose: higher is smoother and later."""
 
 
 @dataclass(frozen=True, slots=True)
 class BodyOptions:
-    """What the fit does; each correction can be switched off by itself, to measure it."""
+    """Corrections, each of which can be switched off by itself."""
 
     planted: bool = True
     """Feet in contact are held where they stand."""
@@ -33,148 +39,121 @@ class BodyOptions:
     """Joints are drawn to where the picture shows them."""
     smooth: bool = True
     """The last pose counts."""
-    limits: bool = True
-    """Hinges, rest and natural directions count."""
+    sizes: bool = True
+    """People who share a floor are scaled so that all of them stand on it."""
 
 
 @dataclass(slots=True)
 class _Body:
+    """What is remembered of a person."""
+
     t_s: float
     lengths: LengthEstimator = field(default_factory=LengthEstimator)
     feet: PlantedFeet = field(default_factory=PlantedFeet)
     rotations: Float64 | None = None
-    """(B, 3, 3) of the last frame."""
-    turns: Float64 | None = None
-    """(B, 3) rad/s of the last frame."""
+    """(B, 3, 3) relative, of the last frame; None: there is none."""
     root: Float64 | None = None
-    joints: Float64 | None = None
-    """(28, 3) of the last frame, camera space."""
-
-
-STEPS, FIRST_STEPS = 2, 8
-ERROR_TO_DEVIATION = 0.4
-LEAST_ERROR_M = 0.02
-RAY_M = 0.03
-ROOT_ACROSS_M, ROOT_DEPTH_M = 0.02, 0.10
-SMOOTHNESS = 0.05
-KEEP_SPEED = 0.0
-DERIVED = RTPOSE28.indices("spine", "neck_base")
+    shown_feet: Float64 | None = None
+    """(4, 3) metres, camera space, of the last frame."""
 
 
 class Bodies:
     """See `rtpose.types.BodyFitter`. Not for use from several threads at once."""
 
-    def __init__(self, options: BodyOptions | None = None, contacts=None, world=None) -> None:
+    def __init__(self, options: BodyOptions | None = None, world: World | None = None) -> None:
+        """world: gravity and floor, where something is given; None: both are learned."""
         self._options = options or BodyOptions()
-        self._contacts = contacts
-        self._world = world
-        self.reset()
+        self._contacts = ContactEstimator()
+        self._world = world or World()
+        self._people: dict[int, _Body] = {}
+
+    @property
+    def world(self) -> World:
+        """Gravity, floor and sizes as known so far."""
+        return self._world
 
     def reset(self) -> None:
-        """Forget everybody and the floor: another source, or a jump in time."""
-        self._people: dict[int, _Body] = {}
-        for part in (self._contacts, self._world):
-            if part is not None:
-                part.reset()
+        """See `rtpose.types.BodyFitter`."""
+        self._people = {}
+        self._contacts.reset()
+        self._world.reset()
 
     def fit(
         self, persons: Sequence[Person3D], camera: Camera, t_s: float
     ) -> tuple[list[Person3D], NDArray[np.float64] | None]:
         """See `rtpose.types.BodyFitter`."""
-        self._people = {i: b for i, b in self._people.items() if 0 <= t_s - b.t_s <= FORGET_S}
-        fitted = self._fit_all(persons, camera, t_s) if persons else []
-        return fitted, None if self._world is None else self._world.world_from_camera
+        self._people = {i: body for i, body in self._people.items() if 0 <= t_s - body.t_s <= FORGET_S}
+        contacts = [
+            self._contacts.update(
+                person.track_id, person.pose_3d + person.root_3d, person.confidence, self._world.gravity, t_s,
+                self._world.floor_m,
+            )
+            for person in persons
+        ]  # fmt: skip
+        self._world.observe(persons, contacts, t_s)
+        fitted = self._fit(persons, contacts, camera, t_s) if persons else []
+        return fitted, self._world.world_from_camera
 
-    def _fit_all(self, persons: Sequence[Person3D], camera: Camera, t_s: float) -> list[Person3D]:
+    def _fit(
+        self, persons: Sequence[Person3D], contacts: Sequence[NDArray[np.float32]], camera: Camera, t_s: float
+    ) -> list[Person3D]:
+        scales = [self._world.scale_of(person.track_id) if self._options.sizes else 1.0 for person in persons]
+        sized = [_scaled(person, scale) for person, scale in zip(persons, scales, strict=True)]
+        given = evidence_of(sized, camera, rays=self._options.rays)
         count = len(persons)
-        bodies, contacts = [], np.zeros((count, 4), np.float32)
-        down = None if self._world is None else self._world.gravity
-        for row, person in enumerate(persons):
-            if self._contacts is not None:
-                floor_m = None if self._world is None else self._world.floor_m
-                contacts[row] = self._contacts.update(
-                    person.track_id, person.pose_3d + person.root_3d, person.confidence, down, t_s, floor_m
-                )
-        if self._world is not None:
-            self._world.observe(persons, list(contacts), t_s)
-        given = _evidence(persons, camera, self._options)
-        lengths = np.empty((count, limits.COUNT))
-        start, roots = np.empty((count, limits.COUNT, 3, 3)), given.roots.copy()
-        fresh = False
+        start, lengths = np.empty((count, len(BONES), 3, 3)), np.empty((count, len(BONES)))
+        roots, steps = given.roots.copy(), STEPS
+        bodies = []
         for row, person in enumerate(persons):
             body = self._people.get(person.track_id)
-            dt_s = 0.0 if body is None else t_s - body.t_s
             if body is None:
                 body = self._people[person.track_id] = _Body(t_s)
+            dt_s, body.t_s = t_s - body.t_s, t_s
             bodies.append(body)
-            body.t_s = t_s
-            if dt_s > MAX_GAP_S or body.rotations is None:
-                body.rotations = body.joints = None
-            errors = _errors(person)
-            lengths[row] = body.lengths.update(np.asarray(person.pose_3d, np.float64), errors, min(dt_s, MAX_GAP_S))
-            if body.rotations is None:
-                start[row] = rotations_from_joints(np.asarray(person.pose_3d[None], np.float64))[0]
-                given.last[row] = start[row]
-                fresh = True
+            joints = np.asarray(person.pose_3d, np.float64)
+            lengths[row] = scales[row] * body.lengths.update(joints, errors_of(person), min(dt_s, MAX_GAP_S))
+            if body.rotations is None or body.root is None or dt_s > MAX_GAP_S:
+                body.shown_feet = None
+                start[row], steps = rotations_from_joints(joints[None])[0], FIRST_STEPS
             else:
-                start[row] = body.rotations
-                given.last[row] = turn_matrices(body.turns * (KEEP_SPEED * dt_s)) @ body.rotations
-                if self._options.smooth:
-                    given.last_weights[row] = SMOOTHNESS / (limits.SPEED * max(dt_s, 1e-3)) ** 2
-                roots[row] = body.root
+                start[row], roots[row] = body.rotations, body.root
+                self._remember(row, body.rotations, dt_s, given)
             if self._options.planted:
-                seen = person.pose_3d[FEET] + given.roots[row]
-                shown = None if body.joints is None else body.joints[FEET]
-                given.held[row, FEET], given.held_weights[row, FEET] = body.feet.update(contacts[row], seen, shown, dt_s)
-        found = fit(start, roots, lengths, given, FIRST_STEPS if fresh else STEPS)
-        quaternions = wxyz_from_rotations(found.rotations)
-        out = []
-        for row, (person, body) in enumerate(zip(persons, bodies, strict=True)):
-            if body.rotations is not None:
-                pass
-            body.turns = np.zeros((limits.COUNT, 3))
-            body.rotations, body.root = found.rotations[row], found.roots[row]
-            body.joints = found.joints[row] + found.roots[row]
-            pose = BodyPose(
-                quaternions[row].astype(np.float32), lengths[row].astype(np.float32), contacts[row].astype(np.float32)
-            )
-            out.append(
-                replace(
-                    person, pose_3d=found.joints[row].astype(np.float32), root_3d=found.roots[row].astype(np.float32),
-                    body=pose,
-                )
-            )  # fmt: skip
-        return out
+                seen = sized[row].pose_3d[FEET] + given.roots[row]
+                held, weights = body.feet.update(contacts[row], seen, body.shown_feet, dt_s)
+                given.held[row, FEET], given.held_weights[row, FEET] = held, weights
+        found = fit(start, roots, lengths, given, steps)
+        return _people_of(persons, bodies, found, lengths, contacts)
+
+    def _remember(self, row: int, rotations: Float64, dt_s: float, given: Evidence3D) -> None:
+        given.last[row] = rotations
+        if self._options.smooth:
+            given.last_weights[row] = SMOOTHNESS / (limits.SPEED * max(dt_s, 1e-3)) ** 2
 
 
-def _errors(person: Person3D) -> Float64:
-    """(28,) metres: how wrong each joint may be."""
-    if person.error_m is not None:
-        return np.maximum(np.asarray(person.error_m, np.float64), LEAST_ERROR_M)
-    return 0.05 + 0.15 * (1 - np.clip(np.nan_to_num(person.confidence.astype(np.float64)), 0, 1))
+def _scaled(person: Person3D, scale: float) -> Person3D:
+    if scale == 1.0:
+        return person
+    factor = np.float32(scale)
+    return replace(
+        person,
+        pose_3d=person.pose_3d * factor,
+        root_3d=person.root_3d * factor,
+        error_m=None if person.error_m is None else person.error_m * factor,
+    )
 
 
-def _evidence(persons: Sequence[Person3D], camera: Camera, options: BodyOptions) -> Evidence3D:
-    poses = np.stack([p.pose_3d for p in persons]).astype(np.float64)
-    count = len(poses)
-    roots = np.stack([p.root_3d for p in persons]).astype(np.float64)
-    errors = np.stack([_errors(p) for p in persons])
-    known = np.isfinite(poses).all(-1)
-    weights = np.where(known, 1 / (ERROR_TO_DEVIATION * errors) ** 2, 0.0)
-    weights[:, DERIVED] *= 0.1
-    pixels = np.stack([p.keypoints_2d for p in persons]).astype(np.float64)
-    seen = np.isfinite(pixels).all(-1) & (pixels[..., 2] > 0.1)
-    rays = (pixels[..., :2] - [camera.cx, camera.cy]) / [camera.fx, camera.fy]
-    ray_weights = np.where(seen, (np.nan_to_num(pixels[..., 2]) / RAY_M) ** 2, 0.0)
-    ray_weights[:, RTPOSE28.indices("root", "thorax", "head", "spine", "neck_base")] = 0.0
-    if not options.rays:
-        ray_weights[:] = 0
-    direction = roots / np.maximum(np.linalg.norm(roots, axis=-1, keepdims=True), 1e-6)
-    along = direction[:, :, None] * direction[:, None, :]
-    root_weights = (np.eye(3) - along) / ROOT_ACROSS_M**2 + along / ROOT_DEPTH_M**2
-    bones = limits.COUNT
-    return Evidence3D(
-        np.where(known[..., None], poses, 0.0), weights, np.where(seen[..., None], rays, 0.0), ray_weights,
-        np.zeros((count, 28, 3)), np.zeros((count, 28)), roots, root_weights,
-        np.tile(np.eye(3), (count, bones, 1, 1)), np.zeros((count, bones)),
-    )  # fmt: skip
+def _people_of(
+    persons: Sequence[Person3D], bodies: Sequence[_Body], found: Fitted, lengths: Float64,
+    contacts: Sequence[NDArray[np.float32]],
+) -> list[Person3D]:  # fmt: skip
+    """The people with their bodies, which are remembered."""
+    quaternions = wxyz_from_rotations(found.rotations).astype(np.float32)
+    out = []
+    for row, (person, body) in enumerate(zip(persons, bodies, strict=True)):
+        body.rotations, body.root = found.rotations[row], found.roots[row]
+        body.shown_feet = found.joints[row, FEET] + found.roots[row]
+        pose = BodyPose(quaternions[row], lengths[row].astype(np.float32), np.asarray(contacts[row], np.float32))
+        joints, root = found.joints[row].astype(np.float32), found.roots[row].astype(np.float32)
+        out.append(replace(person, pose_3d=joints, root_3d=root, body=pose))
+    return out
