@@ -67,8 +67,8 @@ CONTACT_JOINTS = ("left_heel", "left_toe", "right_heel", "right_toe")
 
 # joint -> (bone whose frame it is fixed in, place in that frame in lengths of that bone, from the bone's base).
 # "spine", "thorax", "neck_base" and "head" are the ends of bones; so the lengths between joints are constant. Places of
-# the others are medians over what the lifter `fusion` makes of people in real clips: its joints are the detector's, whose
-# knuckles and toes lie nearer to wrist and ankle than those of the body model anny (scripts/make_body_shapes.py).
+# the others are medians over what the lifter `fusion` makes of people in real clips: its joints are the detector's,
+# whose knuckles and toes lie nearer to wrist and ankle than those of a body model (scripts/make_body_shapes.py).
 _ATTACHED: dict[str, tuple[str, tuple[float, float, float]]] = {
     "root": ("hips", (0, 0, 0)),
     "left_hip": ("hips", (0.5, 0, 0)),

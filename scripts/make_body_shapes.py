@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rtpose.geometry import standing_height
 from rtpose.pose.body.lengths import FREE_BONES, SHAPES_FILE
 from rtpose.skeleton import H36M17, RTPOSE28
-from rtpose.train.synth.body import BodyModel, Shape
+from rtpose.train.synth.body import BodyModel, Pose, Shape
 from rtpose.train.synth.sampling import random_phenotype
 
 PEOPLE = 600
@@ -29,8 +29,6 @@ Array = NDArray[np.float64]
 def joints_of(model: BodyModel, shape: Shape) -> dict[str, Array]:
     """Joint of rtpose28 -> (3,) metres at rest; x left, y up, z forwards."""
     still = np.tile(np.eye(3), (len(model.bones), 1, 1))
-    from rtpose.train.synth.body import Pose
-
     joints = model.joints28(shape, Pose(still, np.zeros((len(model.bones), 3))))
     return dict(zip(RTPOSE28.joints, joints, strict=True))
 
@@ -99,9 +97,10 @@ def main() -> None:
     _, spread, components = np.linalg.svd(shares - mean, full_matrices=False)
     deviations = spread[:COMPONENTS] / np.sqrt(PEOPLE - 1)
     rest = shares - mean - (shares - mean) @ components[:COMPONENTS].T @ components[:COMPONENTS]
+    scaled = components[:COMPONENTS] * deviations[:, None]
     np.savez_compressed(
-        Path(SHAPES_FILE), bones=np.array(FREE_BONES), mean=mean, components=components[:COMPONENTS] * deviations[:, None],
-        rest=rest.std(0), notice=np.array(NOTICE),
+        Path(SHAPES_FILE), bones=np.array(FREE_BONES), mean=mean, components=scaled, rest=rest.std(0),
+        notice=np.array(NOTICE),
     )  # fmt: skip
     for bone, share, deviation in zip(FREE_BONES, np.exp(mean), shares.std(0), strict=True):
         print(f"{bone:10} {share:.3f} of the size, {100 * deviation:.1f} % standard deviation")

@@ -25,7 +25,7 @@ _DERIVED = RTPOSE28.indices("spine", "neck_base")
 _DERIVED_2D = RTPOSE28.indices("root", "thorax", "head", "spine", "neck_base")
 
 
-def errors_of(person: Person3D) -> Float64:
+def expected_errors(person: Person3D) -> Float64:
     """(28,) metres: how far off each joint is expected to be, relative to the root."""
     if person.error_m is not None:
         return np.maximum(np.asarray(person.error_m, np.float64), LEAST_ERROR_M)
@@ -39,8 +39,8 @@ def evidence_of(persons: Sequence[Person3D], camera: Camera, *, rays: bool) -> E
     poses = np.stack([person.pose_3d for person in persons]).astype(np.float64)
     roots = np.stack([person.root_3d for person in persons]).astype(np.float64)
     count, joints = poses.shape[:2]
-    known = np.isfinite(poses).all(-1)
-    errors = np.stack([errors_of(person) for person in persons])
+    known = np.asarray(np.isfinite(poses).all(-1))
+    errors = np.stack([expected_errors(person) for person in persons])
     weights = np.where(known, 1 / (DEVIATION_PER_ERROR * errors) ** 2, 0.0)
     weights[:, _DERIVED] *= 0.1
     pixels = np.stack([person.keypoints_2d for person in persons]).astype(np.float64)
@@ -52,7 +52,7 @@ def evidence_of(persons: Sequence[Person3D], camera: Camera, *, rays: bool) -> E
     along = sight[:, :, None] * sight[:, None, :]
     return Evidence3D(
         joints=np.where(known[..., None], poses, 0.0), joint_weights=weights,
-        rays=np.where(seen[..., None], directions, 0.0), ray_weights=ray_weights,
+        rays=np.where(np.asarray(seen)[..., None], directions, 0.0), ray_weights=ray_weights,
         held=np.zeros((count, joints, 3)), held_weights=np.zeros((count, joints)),
         roots=roots, root_weights=(np.eye(3) - along) / ACROSS_M**2 + along / DEPTH_M**2,
         last=np.tile(np.eye(3), (count, len(BONES), 1, 1)), last_weights=np.zeros((count, len(BONES))),

@@ -1,7 +1,7 @@
 """Bone lengths of a person: learned from noisy joints over time, with a prior from the proportions of adults.
 
-Left and right are alike. The lengths' logarithms are estimated by a Kalman filter whose prior is `shapes.npz`: means and
-a few shape numbers of adults (made by `scripts/make_body_shapes.py` from the body model anny, CC0). The prior says
+Left and right are alike. The lengths' logarithms are estimated by a Kalman filter whose prior is `shapes.npz`: means
+and a few shape numbers of adults (made by `scripts/make_body_shapes.py` from the body model anny, CC0). The prior says
 nothing about the size: joints give it.
 """
 
@@ -16,7 +16,8 @@ from rtpose.bones import BONE_NAMES, Float64
 from rtpose.skeleton import RTPOSE28
 
 FREE_BONES = (
-    "hips", "spine", "chest", "neck", "head", "Shoulder", "UpperArm", "LowerArm", "Hand", "UpperLeg", "LowerLeg", "Foot",
+    "hips", "spine", "chest", "neck", "head",
+    "Shoulder", "UpperArm", "LowerArm", "Hand", "UpperLeg", "LowerLeg", "Foot",
 )  # fmt: skip
 """Bones whose lengths are free; those of limbs stand for both sides."""
 SHAPES_FILE = Path(__file__).parent / "shapes.npz"
@@ -81,6 +82,11 @@ class LengthEstimator:
         self._shown: Float64 | None = None
         self._seen_s = 0.0
 
+    @property
+    def best(self) -> Float64:
+        """(B,) metres: the lengths as far as they are known, without the delay of what `update` gives."""
+        return bone_lengths(np.exp(self._logs))
+
     def update(self, joints: Float64, error_m: Float64, dt_s: float) -> Float64:
         """Lengths (B,) metres after another frame; they change by under 1 % a frame, and hardly once settled.
 
@@ -91,9 +97,10 @@ class LengthEstimator:
         relative = COMMON * np.hypot(error_m[_ONE], error_m[_OTHER]) * _SHARE / np.where(known, apart, 1.0)
         independent = 1.0 if self._shown is None else min(dt_s / MEMORY_S, 1.0)
         information = np.where(known, 1 / (relative**2 + 0.02**2), 0.0) * independent
-        total = np.bincount(_BONE, information, len(FREE_BONES))
+        total = np.bincount(_BONE, information, len(FREE_BONES)).astype(np.float64)
         logs = np.log(np.where(known, apart, 1.0))
-        measured = np.bincount(_BONE, information * logs, len(FREE_BONES)) / np.maximum(total, 1e-12)
+        sums = np.bincount(_BONE, information * logs, len(FREE_BONES)).astype(np.float64)
+        measured = sums / np.maximum(total, 1e-12)
         self._correct(measured, total, dt_s)
         return self._follow(dt_s)
 
@@ -124,6 +131,4 @@ def lengths_of_recording(joints: Float64, error_m: Float64) -> Float64:
     estimator = LengthEstimator()
     for frame, errors in zip(joints, error_m, strict=True):
         estimator.update(frame, errors, 1 / 30)
-    return bone_lengths(np.exp(estimator._logs))
-
-
+    return estimator.best
