@@ -121,7 +121,7 @@ def build_people(persons: Sequence[Person3D], world_from_camera: NDArray[np.floa
     placed = [_placed(person, world_from_camera) for person in persons]
     points = np.stack([where for where, _, _ in placed])  # (P, J, 3)
     confidence = np.stack([known for _, known, _ in placed])  # (P, J)
-    sure = np.stack([full for _, _, full in placed])  # (P, J)
+    sure: NDArray[np.bool_] = np.stack([full for _, _, full in placed])  # (P, J)
     sides = np.stack([linear_from_hex(color) for color in skeleton.colors])  # (J, 3)
     own = np.stack([person_color(person.track_id) for person in persons])  # (P, 3)
     bone_radii, ball_radii = np.array([_radii(joint) for joint in skeleton.joints]).T
@@ -141,7 +141,7 @@ def build_people(persons: Sequence[Person3D], world_from_camera: NDArray[np.floa
     corners = np.concatenate([tubes.reshape(-1, 3), balls.reshape(-1, 3)]).astype(np.float32)
     colors = np.concatenate(
         [
-            _lit(tube_normals, tube_colors, ~sure[:, ends].all(-1)[who, bone]),
+            _lit(tube_normals, tube_colors, ~sure[:, ends].min(-1)[who, bone]),
             _lit(ball_normals, sides[joint], ~sure[of, joint]),
         ]
     )
