@@ -13,7 +13,7 @@ from rtpose.bones import BONES, Float64, wxyz_from_rotations
 from rtpose.config import CorrectionSettings
 from rtpose.pose.body import limits
 from rtpose.pose.body.contacts import ContactEstimator
-from rtpose.pose.body.evidence import expected_errors, evidence_of
+from rtpose.pose.body.evidence import evidence_of, expected_errors
 from rtpose.pose.body.fit import Evidence3D, Fitted, fit
 from rtpose.pose.body.lengths import LengthEstimator
 from rtpose.pose.body.planted import FEET, PlantedFeet
