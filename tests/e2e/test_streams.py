@@ -62,7 +62,7 @@ def test_four_programs_receive_a_live_run(camera: MjpegStream, tmp_path: Path) -
     assert np.median(nearest) < 1e-5, "samples are poses of the run"
 
     firsts = [i for i, bundle in enumerate(avatar.bundles) if bundle[0][0] == "/VMC/Ext/OK"]
-    poses = [sum(avatar.bundles[a:b], []) for a, b in pairwise(firsts)]
+    poses = [[message for bundle in avatar.bundles[a:b] for message in bundle] for a, b in pairwise(firsts)]
     tracked = [pose for pose in poses if pose[0][-1] == 1]
     assert len(tracked) >= 20
     sizes = [len(pose) for pose in tracked]
