@@ -13,7 +13,7 @@ from rtpose.bones import BONES, Float64, wxyz_from_rotations
 from rtpose.config import CorrectionSettings
 from rtpose.pose.body import limits
 from rtpose.pose.body.contacts import ContactEstimator
-from rtpose.pose.body.evidence import expected_errors, evidence_of
+from rtpose.pose.body.evidence import SteadyRays, evidence_of, expected_errors, scaled
 from rtpose.pose.body.fit import Evidence3D, Fitted, fit
 from rtpose.pose.body.lengths import LengthEstimator
 from rtpose.pose.body.planted import FEET, PlantedFeet
@@ -39,6 +39,7 @@ class _Body:
 
     t_s: float
     lengths: LengthEstimator = field(default_factory=LengthEstimator)
+    rays: SteadyRays = field(default_factory=SteadyRays)
     feet: PlantedFeet = field(default_factory=PlantedFeet)
     rotations: Float64 | None = None
     """(B, 3, 3) relative, of the last frame; None: there is none."""
@@ -93,7 +94,7 @@ class Bodies:
         self, persons: Sequence[Person3D], contacts: Sequence[NDArray[np.float32]], camera: Camera, t_s: float
     ) -> list[Person3D]:
         scales = [self._world.scale_of(person.track_id) if self._corrections.sizes else 1.0 for person in persons]
-        sized = [_scaled(person, scale) for person, scale in zip(persons, scales, strict=True)]
+        sized = [scaled(person, scale) for person, scale in zip(persons, scales, strict=True)]
         given = evidence_of(sized, camera, rays=self._corrections.rays)
         count = len(persons)
         start, lengths = np.empty((count, len(BONES), 3, 3)), np.empty((count, len(BONES)))
@@ -109,12 +110,17 @@ class Bodies:
             lengths[row] = scales[row] * body.lengths.update(joints, expected_errors(person), min(dt_s, MAX_GAP_S))
             if body.rotations is None or dt_s > MAX_GAP_S:
                 body.shown_feet, body.root_offset = None, np.zeros(3)
+                body.rays.reset()
                 start[row], steps = rotations_from_joints(joints[None])[0], FIRST_STEPS
             else:
                 start[row] = body.rotations
                 self._remember(row, body.rotations, dt_s, given)
             given.roots[row] += body.root_offset * math.exp(-dt_s / OFFSET_S)
             roots[row] = given.roots[row]
+            if self._corrections.rays:
+                given.rays[row], given.ray_weights[row] = body.rays.update(
+                    given.rays[row], given.ray_weights[row], given.joints[row] + given.roots[row], dt_s
+                )
             if self._planted:
                 seen = sized[row].pose_3d[FEET] + given.roots[row]
                 held, weights = body.feet.update(contacts[row], seen, body.shown_feet, dt_s)
@@ -128,18 +134,6 @@ class Bodies:
         given.last[row] = rotations
         if self._corrections.last_pose:
             given.last_weights[row] = SMOOTHNESS / (limits.SPEED * max(dt_s, 1e-3)) ** 2
-
-
-def _scaled(person: Person3D, scale: float) -> Person3D:
-    if scale == 1.0:
-        return person
-    factor = np.float32(scale)
-    return replace(
-        person,
-        pose_3d=person.pose_3d * factor,
-        root_3d=person.root_3d * factor,
-        error_m=None if person.error_m is None else person.error_m * factor,
-    )
 
 
 def _people_of(
