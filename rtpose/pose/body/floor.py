@@ -41,10 +41,12 @@ DEPTH_SPREAD = 0.05
 POINT_SPREAD_M = 0.03
 GRAVITY_SPREAD = math.radians(3.0)
 """Of gravity as learned from postures."""
-HEIGHT_SPREAD = 0.07
+HEIGHT_SPREAD = 0.10
 """Of people's heights, as a share."""
 UNKNOWN_SPREAD = 0.5
 """The same where the height of the camera says how tall they are."""
+MOST_INDEPENDENT = 6
+"""All places of a person share the errors of one posture: together they count as so many at most."""
 ONE_FLOOR_M = 3 * POINT_SPREAD_M
 """Points count less where they are farther than this from the plane."""
 
@@ -125,6 +127,7 @@ class FloorPlane:
         age = np.array([self._now_s - place.at_s for i in ids for place in self._places[i].values()])
         count = np.array([place.count for i in ids for place in self._places[i].values()])
         trust = np.exp(-age / FORGET_S) * np.minimum(count, 5) / 5
+        trust *= np.minimum(1, MOST_INDEPENDENT / np.bincount(owner, weights=trust)[owner])
         across, along = _tangents(gravity)
         # Unknowns: two tilts, logarithms of the sizes, the floor's depth.
         unknowns = np.zeros(3 + len(ids))

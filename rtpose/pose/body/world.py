@@ -121,6 +121,8 @@ class World:
             known = [f"{name} {value:g} degrees" for name, value in
                      (("pitch", self._pitch_deg), ("roll", self._roll_deg)) if value is not None]  # fmt: skip
             gravity = "from somebody who stood upright" if self._level else f"camera {' and '.join(known)}, as given"
+        elif self._estimate.is_assumed:
+            gravity = "unknown, the camera is assumed to be level"
         else:
             gravity = "learned from how people stand and move"
         lines = [f"gravity: {gravity}"]
