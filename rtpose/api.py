@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from rtpose.config import make_settings
-from rtpose.errors import InputError
+from rtpose.errors import ConfigError, InputError
 from rtpose.recordings.recording import Recording
 from rtpose.session import Session
 from rtpose.types import Frame, FrameSource, Image, Person3D, SourceInfo, SourceStats
@@ -69,6 +69,9 @@ class PoseEstimator:
     """Pictures -> people, one source at a time and in order: it remembers people between frames. Not thread-safe."""
 
     def __init__(self, session: Session) -> None:
+        """Errors: `ConfigError` for a session that looks ahead: it needs the pictures that follow."""
+        if session.settings.lookahead_s > 0:
+            raise ConfigError("an estimator of single pictures cannot look ahead: use rtpose.Session, or lookahead_s=0")
         self._session = session
         self._estimator = session.estimators[0]
         self._smoother = session.make_smoother()

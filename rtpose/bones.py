@@ -8,10 +8,12 @@ relative to camera space: somebody who stands upright and faces the camera has `
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rtpose.rotations import quaternions
 from rtpose.skeleton import RTPOSE28
 
 Float64 = NDArray[np.float64]
@@ -136,3 +138,20 @@ def joints_of_bones(rotations: Float64, lengths: Float64) -> Float64:
     places = JOINT_PLACES * np.asarray(lengths)[..., JOINT_BONES, None]
     joints: Float64 = bases[..., JOINT_BONES, :] + np.einsum("...ij,...j->...i", turned[..., JOINT_BONES, :, :], places)
     return joints
+
+
+def rotations_from_wxyz(wxyz: NDArray[np.floating[Any]]) -> Float64:
+    """(..., 4) quaternions w x y z of any length, as bodies store them -> (..., 3, 3) rotation matrices."""
+    q = np.asarray(wxyz, np.float64)
+    w, x, y, z = np.moveaxis(q / np.linalg.norm(q, axis=-1, keepdims=True), -1, 0)
+    rows = [
+        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+    ]  # fmt: skip
+    return np.stack(rows, axis=-1).reshape(*q.shape[:-1], 3, 3)
+
+
+def wxyz_from_rotations(rotations: Float64) -> Float64:
+    """(..., 3, 3) rotation matrices -> (..., 4) unit quaternions w x y z with w >= 0."""
+    return np.roll(quaternions(rotations), 1, axis=-1)

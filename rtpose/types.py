@@ -86,6 +86,10 @@ class SourceInfo:
     """Nominal rate; None if the source does not say."""
     frame_count: int | None
     """How many frames are expected, for the progress bar only; None if unknown."""
+    fov_deg: float | None = None
+    """Field of view across the longer side, by the source's own metadata; None if it does not say."""
+    fov_origin: str = ""
+    """Which metadata: "the picture's EXIF"."""
 
 
 @dataclass(slots=True)

@@ -34,8 +34,7 @@ class OneEuroFilter:
         if self._points is None or self._velocity is None:
             self._points, self._velocity = points, np.zeros_like(points)
             return points
-        unknown = ~np.isfinite(self._points).all(-1)
-        self._points = np.where(unknown[:, None], points, self._points)
+        self._points = np.where(np.isfinite(self._points), self._points, points)
         velocity = np.nan_to_num((points - self._points) / np.float32(dt_s))
         self._velocity = self._velocity + _share(self._speed_cutoff_hz, dt_s) * (velocity - self._velocity)
         speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True)
