@@ -23,6 +23,7 @@ from rtpose.errors import InputError, RtposeError
 from rtpose.geometry import DEFAULT_HEIGHT_M
 from rtpose.interrupts import on_signals
 from rtpose.pipeline import Pipeline, Summary
+from rtpose.pose.body.world import World
 from rtpose.pose.estimators import open_estimators
 from rtpose.pose.smooth import NoSmoother, OneEuroSmoother
 from rtpose.printable import printable
@@ -64,10 +65,12 @@ class Session:
         height_m, origin = self.settings.height_m, "as given"
         if height_m is None:
             height_m, origin = DEFAULT_HEIGHT_M, "assumed"
+            if self.settings.camera_height_m is not None:
+                origin = "assumed until people stand on the floor, then from the height of the camera"
         self.height_m, self.height_from = height_m, origin
         """The standing height that sizes and distances rest on, and where it comes from."""
-        self._size_text = f"standing height {height_m:.2f} m, {origin}"
-        self.assumptions = [self._size_text, camera_text]
+        self._ground_texts = self.make_world().describe()
+        self.assumptions = self._assumptions(camera_text)
         """While no source is known: one that says more of its lens changes the second."""
         made = open_estimators(self.settings, count=sources, height_m=height_m, live=live, on_notice=self.notify)
         self.estimators: list[Estimator] = made.each
@@ -96,6 +99,17 @@ class Session:
         if self.smooth == "off":
             return NoSmoother()
         return OneEuroSmoother(self.settings.one_euro, joints=self.smooth == "one-euro")
+
+    def make_world(self) -> World:
+        """Gravity and floor, for one source: what the settings give, the rest is learned.
+
+        Errors: `ConfigError` for what no camera has.
+        """
+        s = self.settings
+        return World(s.pitch_deg, s.roll_deg, s.camera_height_m, s.level, height_is_given=s.height_m is not None)
+
+    def _assumptions(self, camera_text: str) -> list[str]:
+        return [f"standing height {self.height_m:.2f} m, {self.height_from}", camera_text, *self._ground_texts]
 
     @contextmanager
     def serve(
@@ -153,7 +167,7 @@ class Session:
         shown = board or SourceBoard([source.info], server)
         camera_of_source, camera_text = camera_of(self.settings, source.info)
         if server is not None and board is None:
-            server.update_hello(assumptions=[self._size_text, camera_text])
+            server.update_hello(assumptions=self._assumptions(camera_text))
 
         def pass_on(result: Result) -> None:
             shown.size(number, result.frame.size)
@@ -227,7 +241,7 @@ class Session:
             "fps": source.info.fps,
             **self.estimators[0].describe(),
             "smoothing": smoothing,
-            "assumptions": [self._size_text, camera_of(self.settings, source.info)[1]],
+            "assumptions": self._assumptions(camera_of(self.settings, source.info)[1]),
             "drops": source.stats.dropped,
         }
 

@@ -132,3 +132,10 @@ def test_reset_forgets() -> None:
     assert world.gravity is None
     assert world.world_from_camera is None
     assert world.scale_of(0) == 1
+
+
+def test_a_given_height_goes_before_the_height_of_the_camera() -> None:
+    camera = camera_over_floor(15, 0, 2.0)
+    world = World(camera_height_m=2.0, height_is_given=True)
+    watch(world, [[person(camera, (0, -3), 1.05)]], seconds=12)
+    assert world.scale_of(0) == pytest.approx(1, abs=0.03)
