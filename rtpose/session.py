@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import ssl
 
     from rtpose.outputs.open3d_window import Open3DWindow
+    from rtpose.pose.body.bodies import Bodies
     from rtpose.server.camera import CameraFeed
     from rtpose.server.server import PoseServer
 
@@ -108,8 +109,18 @@ class Session:
         s = self.settings
         return World(s.pitch_deg, s.roll_deg, s.camera_height_m, s.level, height_is_given=s.height_m is not None)
 
-    def _assumptions(self, camera_text: str) -> list[str]:
-        return [f"standing height {self.height_m:.2f} m, {self.height_from}", camera_text, *self._ground_texts]
+    def _assumptions(self, camera_text: str, ground_texts: Sequence[str] | None = None) -> list[str]:
+        """ground_texts: of the world of a run; None: as settings say."""
+        ground = self._ground_texts if ground_texts is None else ground_texts
+        return [f"standing height {self.height_m:.2f} m, {self.height_from}", camera_text, *ground]
+
+    def make_body(self) -> Bodies | None:
+        """What makes bodies of people, new, for one source; None with `body=off`."""
+        if self.settings.body == "off":
+            return None
+        from rtpose.pose.body.bodies import Bodies
+
+        return Bodies(self.settings.corrections, planted=self.settings.feet == "planted", world=self.make_world())
 
     @contextmanager
     def serve(
@@ -169,10 +180,14 @@ class Session:
         if server is not None and board is None:
             server.update_hello(assumptions=self._assumptions(camera_text))
 
+        body = self.make_body()
+
         def pass_on(result: Result) -> None:
             shown.size(number, result.frame.size)
             if source.info.live:
                 self._pass_notes_on(source)
+            if meta is not None and body is not None:  # a recorder reads it at its end
+                meta["assumptions"] = self._assumptions(camera_text, body.world.describe())
             on_result(result)
 
         def report(error: Exception) -> None:
@@ -181,7 +196,7 @@ class Session:
             self.notify(line)
 
         pipeline = Pipeline(
-            source, estimator, self.make_smoother(),
+            source, estimator, self.make_smoother(), body=body,
             camera_of=camera_of_source, lookahead_s=self.settings.lookahead_s, recorders=recorders,
             viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else []), *streams],
             real_time=real_time, number=number, on_result=pass_on, on_sink_error=report,
@@ -242,6 +257,8 @@ class Session:
             **self.estimators[0].describe(),
             "smoothing": smoothing,
             "assumptions": self._assumptions(camera_of(self.settings, source.info)[1]),
+            "body": self.settings.body,
+            "feet": self.settings.feet,
             "drops": source.stats.dropped,
         }
 

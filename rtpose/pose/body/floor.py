@@ -39,13 +39,13 @@ LEAST_POINTS = 4
 DEPTH_SPREAD = 0.05
 """Of a contact point's distance, as a share."""
 POINT_SPREAD_M = 0.03
-GRAVITY_SPREAD = math.radians(3.0)
+GRAVITY_SPREAD = math.radians(2.0)
 """Of gravity as learned from postures."""
 HEIGHT_SPREAD = 0.10
 """Of people's heights, as a share."""
 UNKNOWN_SPREAD, GIVEN_SPREAD = 0.5, 0.02
 """The same where the height of the camera says how tall they are, and where both are given."""
-MOST_INDEPENDENT = 6
+MOST_INDEPENDENT = 2
 """All places of a person share the errors of one posture: together they count as so many at most."""
 ONE_FLOOR_M = 3 * POINT_SPREAD_M
 """Points count less where they are farther than this from the plane."""

@@ -25,7 +25,7 @@ ASSUME_S = 3.0
 """After so long without a contact point the floor is assumed to be where people would stand."""
 HIP_SHARE = 0.53
 """Height of the hips of somebody who stands, as a share of the standing height."""
-SETTLE_S = 2.0
+SETTLE_S = 4.0
 """How long the estimate may move freely; then it moves by no more than these a second."""
 TURN_DEG_S, SINK_M_S = 2.0, 0.10
 SIZE_PER_S = 0.04

@@ -52,7 +52,8 @@ def test_a_group_becomes_its_options_in_their_place() -> None:
 def test_webcam_and_video_share_their_options() -> None:
     shared = [
         "persons", "height", "fov", "calibration", "pitch", "roll", "camera_height", "level", "estimator",
-        "detector", "network", "lifter", "cascaded", "backend", "precision", "device", "smooth", "lookahead", "config",
+        "detector", "network", "lifter", "cascaded", "backend", "precision", "device", "smooth", "body", "feet",
+        "lookahead", "config",
     ]  # fmt: skip
     for command in (webcam, video):
         names = list(inspect.signature(command).parameters)
