@@ -22,10 +22,12 @@ from rtpose.errors import InputError, RtposeError
 from rtpose.geometry import DEFAULT_FOV_DEG, DEFAULT_HEIGHT_M, camera_from_fov
 from rtpose.interrupts import on_signals
 from rtpose.pipeline import Pipeline, Summary
-from rtpose.pose.estimators import open_estimators
+from rtpose.pose.estimators import Estimators, open_estimators
+from rtpose.pose.replaceable import ReplaceableEstimator
 from rtpose.pose.smooth import NoSmoother, OneEuroSmoother
 from rtpose.printable import printable
-from rtpose.types import Camera, Estimator, FrameSource, Result, Sink, Smoother, SourceInfo
+from rtpose.source_board import SourceBoard
+from rtpose.types import Camera, FrameSource, Result, Sink, Smoother
 
 if TYPE_CHECKING:
     import ssl
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from rtpose.outputs.open3d_window import Open3DWindow
     from rtpose.server.camera import CameraFeed
     from rtpose.server.server import PoseServer
+    from rtpose.server.upload import VideoFeed
 
 
 class Session:
@@ -58,21 +61,36 @@ class Session:
         self._notices: set[str] = set()
         self._notices_lock = threading.Lock()
         self._pipelines: dict[int, Pipeline] = {}
-        self.camera_of, camera_text = camera_of(self.settings)
-        """Image size (width, height) -> camera. Errors: `InputError` where a calibration is for another shape."""
-        height_m, origin = self.settings.height_m, "as given"
-        if height_m is None:
-            height_m, origin = DEFAULT_HEIGHT_M, "assumed"
-        self.height_m, self.height_from = height_m, origin
-        """The standing height that sizes and distances rest on, and where it comes from."""
-        self.assumptions = [f"standing height {height_m:.2f} m, {origin}", camera_text]
-        made = open_estimators(self.settings, count=sources, height_m=height_m, live=live, on_notice=self.notify)
-        self.estimators: list[Estimator] = made.each
+        self._count, self._live = sources, live
+        made = self._open(self.settings)
+        self.estimators = [ReplaceableEstimator(estimator) for estimator in made.each]
         """One for each source."""
         self.smooth = self.settings.smooth
         """What is smoothed; never auto."""
         if self.smooth == "auto":
             self.smooth = "root" if made.smooth_joints else "one-euro"
+
+    def _open(self, settings: RunSettings) -> Estimators:
+        self.camera_of, camera_text = camera_of(settings)
+        """Image size (width, height) -> camera. Errors: `InputError` where a calibration is for another shape."""
+        height_m, origin = settings.height_m, "as given"
+        if height_m is None:
+            height_m, origin = DEFAULT_HEIGHT_M, "assumed"
+        self.height_m, self.height_from = height_m, origin
+        """The standing height that sizes and distances rest on, and where it comes from."""
+        self.assumptions = [f"standing height {height_m:.2f} m, {origin}", camera_text]
+        return open_estimators(settings, count=self._count, height_m=height_m, live=self._live, on_notice=self.notify)
+
+    def change(self, **given: Any) -> None:
+        """Change settings while sources run: their next frames are estimated with them. Smoothing stays as it is.
+
+        Errors: as of the constructor; the settings then stay as they were, but for height and camera.
+        """
+        settings = msgspec.structs.replace(self.settings, **given)
+        made = self._open(settings)
+        self.settings = settings
+        for estimator, new in zip(self.estimators, made.each, strict=True):
+            estimator.replace(new)
 
     def stop(self) -> None:
         """End the running sources after their current frames; outputs are finished. Any thread, and signal handlers."""
@@ -99,24 +117,30 @@ class Session:
         self, *, source: str, port: int, host: str = "127.0.0.1", token: str | None = None,
         private: bool = False,
         on_drawn: Callable[[int], None] = lambda frame_id: None, on_record: Callable[[bool], None] | None = None,
-        camera: CameraFeed | None = None, tls: ssl.SSLContext | None = None,
+        changeable: bool = False, camera: CameraFeed | None = None, video: VideoFeed | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> Iterator[PoseServer]:  # fmt: skip
         """The page, while the block lasts. source: the name to show. on_record: called when a page wants a recording
-        begun or ended; None: pages may not. token, private, on_drawn, camera, tls: see `PoseServer`."""
+        begun or ended; None: pages may not. changeable: whether pages may change height, field of view, people and
+        network. token, private, on_drawn, camera, video, tls: see `PoseServer`."""
+        from rtpose.assets import sample_clip
+        from rtpose.live_settings import SettingsChanger, hello_fields
         from rtpose.server.protocol import hello
         from rtpose.server.server import PoseServer
         from rtpose.skeleton import RTPOSE28
 
         greeting = hello(
             server_version=__version__, skeleton=RTPOSE28, sources=[(printable(source), (0, 0))], live=True,
-            estimator=str(self.estimators[0].describe()["estimator"]), assumptions=self.assumptions,
-            server_ns=time.monotonic_ns(), height_m=self.height_m, height_from=self.height_from,
-            can_record=on_record is not None, takes_camera=camera is not None,
+            server_ns=time.monotonic_ns(), can_record=on_record is not None, takes_camera=camera is not None,
+            takes_video=video is not None, **hello_fields(self, changeable=changeable),
         )  # fmt: skip
+        changer = SettingsChanger(self, on_notice=self.notify)
         server = PoseServer(
             hello=greeting, host=host, port=port, token=token, private=private, on_drawn=on_drawn,
-            on_record=on_record, camera=camera, tls=tls,
+            on_record=on_record, on_settings=changer.request if changeable else None, camera=camera, video=video,
+            sample=sample_clip() if video is not None else None, tls=tls,
         )  # fmt: skip
+        changer.show_on(server)
         with started(server):
             yield server
 
@@ -162,7 +186,7 @@ class Session:
 
         pipeline = Pipeline(
             source, estimator, self.make_smoother(),
-            camera_of=self.camera_of, recorders=recorders,
+            camera_of=lambda size: self.camera_of(size), recorders=recorders,
             viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else []), *streams],
             real_time=real_time, number=number, on_result=pass_on, on_sink_error=report,
             on_status=lambda text: shown.status(number, text),
@@ -224,80 +248,6 @@ class Session:
             "assumptions": self.assumptions,
             "drops": source.stats.dropped,
         }
-
-
-class SourceBoard:
-    """The state of a run for page and terminal: names and sizes of the sources, one text for all that are in trouble,
-    and the outputs that failed. Methods may be called from any thread."""
-
-    def __init__(
-        self,
-        infos: Sequence[SourceInfo],
-        server: PoseServer | None,
-        on_trouble: Callable[[str], None] = lambda text: None,
-    ) -> None:
-        """on_trouble: gets a line when a source gets into trouble."""
-        self._names = [printable(info.name) for info in infos]
-        self._sizes = [info.size for info in infos]
-        self._states = ["ok"] * len(infos)
-        self._failures: list[str] = []
-        self._ended: set[int] = set()
-        self._server = server
-        self._on_trouble = on_trouble
-        self._lock = threading.Lock()
-        self._send_sources()
-        if server is not None:
-            server.set_status("ok")
-
-    def size(self, number: int, size: tuple[int, int]) -> None:
-        """The size of a source's newest picture: a phone was turned, or a camera only now has one."""
-        with self._lock:
-            if size != self._sizes[number]:
-                self._sizes[number] = size
-                self._send_sources()
-
-    def status(self, number: int, text: str) -> None:
-        """The state of a source, `FrameSource.status`; nothing happens unless it is new."""
-        with self._lock:
-            if text == self._states[number]:
-                return
-            self._states[number] = text
-            if text != "ok":
-                self._on_trouble(self._with_name(number, text))
-            self._send_status()
-
-    def output_failed(self, text: str) -> None:
-        """An output has failed, for good. text: what happened."""
-        with self._lock:
-            if text not in self._failures:
-                self._failures.append(text)
-                self._send_status()
-
-    def end(self, number: int, text: str = "ok") -> None:
-        """A source has ended. text: why, if not at its end."""
-        with self._lock:
-            self._states[number] = text
-            self._ended.add(number)
-            self._send_status()
-
-    def _with_name(self, number: int, text: str) -> str:
-        return f"{self._names[number]}: {text}" if len(self._names) > 1 else text
-
-    def _send_sources(self) -> None:
-        from rtpose.server.protocol import Source
-
-        if self._server is not None:
-            sources = [Source(name, list(size)) for name, size in zip(self._names, self._sizes, strict=True)]
-            self._server.update_hello(sources=sources)
-
-    def _send_status(self) -> None:
-        if self._server is None:
-            return
-        well = "ok"
-        if ended := len(self._ended) == len(self._names):
-            well = "the source has ended" if len(self._names) == 1 else "the sources have ended"
-        troubles = [self._with_name(number, text) for number, text in enumerate(self._states) if text != "ok"]
-        self._server.set_status("; ".join(troubles) or well, ended=ended, failures=self._failures)
 
 
 def run_together(

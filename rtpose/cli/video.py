@@ -156,7 +156,8 @@ def _together(
     from rtpose.batch.jobs import made_folders
     from rtpose.capture import open_source
     from rtpose.outputs.send import open_streams
-    from rtpose.session import Session, SourceBoard, check_all, run_together
+    from rtpose.session import Session, check_all, run_together
+    from rtpose.source_board import SourceBoard
 
     with ExitStack() as stack:
         streams = stack.enter_context(open_streams(send, warn, sources=len(jobs)))

@@ -18,7 +18,7 @@ ROOMS = (
     ("networks",),
     ("capture", "recordings"),
     ("pose", "server"),
-    ("outputs", "pipeline"),
+    ("outputs", "pipeline", "source_board", "live_settings"),
     ("session",),
     ("api",),
     ("train",),

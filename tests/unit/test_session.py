@@ -12,7 +12,8 @@ import pytest
 from rtpose.config import RunSettings
 from rtpose.errors import InputError, OutputError
 from rtpose.pipeline import Summary
-from rtpose.session import SourceBoard, camera_of, check_all, failure_text, run_together
+from rtpose.session import camera_of, check_all, failure_text, run_together
+from rtpose.source_board import SourceBoard
 from rtpose.types import Camera, SourceInfo
 
 
