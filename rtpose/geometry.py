@@ -58,6 +58,23 @@ def camera_from_fov(size: tuple[int, int], fov_deg: float = DEFAULT_FOV_DEG) -> 
     return Camera(fx=focal, fy=focal, cx=width / 2, cy=height / 2)
 
 
+FILM_DIAGONAL_MM = math.hypot(36.0, 24.0)
+
+
+def fov_from_focal(size: tuple[int, int], focal_px: float) -> float:
+    """Field of view in degrees across the longer side. size: (width, height) px. Inverse of `camera_from_fov`."""
+    return math.degrees(2 * math.atan(0.5 * max(size) / focal_px))
+
+
+def fov_from_35mm(size: tuple[int, int], focal_35mm: float) -> float:
+    """Field of view in degrees across the longer side, by the focal length in mm that is equivalent on 35 mm film.
+
+    Equivalent means: the same field of view along the diagonal (CIPA DCG-001), which for pictures of other shapes than
+    film's 3:2 is not the same along the sides. size: (width, height) px.
+    """
+    return fov_from_focal(size, focal_35mm / FILM_DIAGONAL_MM * math.hypot(*size))
+
+
 def rays_from_pixels(points: Float32, camera: Camera) -> Float32:
     """(..., 2) px -> (..., 3) directions with z = 1."""
     out = np.ones((*points.shape[:-1], 3), dtype=np.float32)

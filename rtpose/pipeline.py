@@ -11,6 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -34,10 +35,14 @@ DECODE_AHEAD = 4
 """Frames of a file that wait for the estimator."""
 BEGUN_AHEAD = 1
 """Frames whose estimate is begun before that of the last one is finished: one, so that a live picture never waits."""
+MOST_HELD = 150
+"""Frames that wait for those after them, however far a lookahead reaches: they are kept in memory."""
 RECORDER_QUEUE = 8
 """Results that wait for a recorder before the estimator waits for it."""
 
 Item = TypeVar("Item")
+Begun = tuple[Frame, Camera, Callable[[], list[Person3D]]]
+"""A frame whose estimate is begun, and what finishes it."""
 
 
 @dataclass
@@ -117,6 +122,7 @@ class Pipeline:
         *,
         camera_of: Callable[[tuple[int, int]], Camera],
         body: BodyFitter | None = None,
+        lookahead_s: float = 0.0,
         recorders: Sequence[Sink] = (),
         viewers: Sequence[Sink] = (),
         real_time: bool = False,
@@ -125,7 +131,8 @@ class Pipeline:
         on_status: Callable[[str], None] = lambda status: None,
         on_sink_error: Callable[[Exception], None] = lambda error: None,
     ) -> None:
-        """camera_of: image size -> camera. body: None leaves the joints as they are. real_time: show a file's frames at
+        """camera_of: image size -> camera. body: None leaves the joints as they are. lookahead_s: a
+        frame is finished when those of so many seconds after it have been begun. real_time: show a file's frames at
         their own times, not as fast as possible. number: which of several sources it is, `Frame.source`. on_result:
         called in the pipeline's thread; on_status: in one of its threads; on_sink_error: in the thread of the sink that
         failed, once for each."""
@@ -134,6 +141,7 @@ class Pipeline:
         self._smoother = smoother
         self._camera_of = camera_of
         self._body = body
+        self._lookahead_s = lookahead_s
         self._recorders = recorders
         self._viewers = viewers
         self._real_time = real_time
@@ -154,6 +162,8 @@ class Pipeline:
         sinks += [SinkThread(s, lossless=False, on_error=self._on_sink_error) for s in self._viewers]
         started = time.monotonic()
         begun = _ahead(self._begin_all(started), BEGUN_AHEAD, self._stop)
+        if self._lookahead_s > 0:
+            begun = _held_back(begun, self._lookahead_s)
         try:
             for frame, camera, finish in begun:
                 result = self._finish(frame, camera, finish)
@@ -175,7 +185,7 @@ class Pipeline:
         summary.sink_errors = [sink.error for sink in sinks if sink.error]
         return summary
 
-    def _begin_all(self, started_s: float) -> Generator[tuple[Frame, Camera, Callable[[], list[Person3D]]], None, None]:
+    def _begin_all(self, started_s: float) -> Generator[Begun, None, None]:
         """Frames with their estimates begun, and what finishes them."""
         live = self._source.info.live
         frames = (
@@ -229,6 +239,19 @@ def _file_frames(source: FrameSource) -> Generator[Frame, None, None]:
         frame = source.read()
         if frame is not None:
             yield frame
+
+
+def _held_back(begun: Generator[Begun, None, None], lookahead_s: float) -> Generator[Begun, None, None]:
+    """The same, each when one that is `lookahead_s` later has been begun, or none will be."""
+    held: deque[Begun] = deque()
+    try:
+        for item in begun:
+            held.append(item)
+            while item[0].pts_s - held[0][0].pts_s >= lookahead_s or len(held) > MOST_HELD:
+                yield held.popleft()
+        yield from held
+    finally:
+        begun.close()
 
 
 def _ahead(items: Generator[Item, None, None], room: int, stop: threading.Event) -> Generator[Item, None, None]:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rtpose import __version__
-from rtpose.config import CalibrationSettings, RunSettings, load_settings
+from rtpose.camera import camera_of
+from rtpose.config import RunSettings
 from rtpose.errors import InputError, RtposeError
-from rtpose.geometry import DEFAULT_FOV_DEG, DEFAULT_HEIGHT_M, camera_from_fov
+from rtpose.geometry import DEFAULT_HEIGHT_M
 from rtpose.interrupts import on_signals
 from rtpose.pipeline import Pipeline, Summary
 from rtpose.pose.estimators import Estimators, open_estimators
@@ -27,7 +28,7 @@ from rtpose.pose.replaceable import ReplaceableEstimator
 from rtpose.pose.smooth import NoSmoother, OneEuroSmoother
 from rtpose.printable import printable
 from rtpose.source_board import SourceBoard
-from rtpose.types import Camera, FrameSource, Result, Sink, Smoother
+from rtpose.types import BodyFitter, Camera, FrameSource, Result, Sink, Smoother
 
 if TYPE_CHECKING:
     import ssl
@@ -78,7 +79,9 @@ class Session:
             height_m, origin = DEFAULT_HEIGHT_M, "assumed"
         self.height_m, self.height_from = height_m, origin
         """The standing height that sizes and distances rest on, and where it comes from."""
-        self.assumptions = [f"standing height {height_m:.2f} m, {origin}", camera_text]
+        self._size_text = f"standing height {height_m:.2f} m, {origin}"
+        self.assumptions = [self._size_text, camera_text]
+        """While no source is known: one that says more of its lens changes the second."""
         return open_estimators(settings, count=self._count, height_m=height_m, live=self._live, on_notice=self.notify)
 
     def change(self, **given: Any) -> None:
@@ -111,6 +114,14 @@ class Session:
         if self.smooth == "off":
             return NoSmoother()
         return OneEuroSmoother(self.settings.one_euro, joints=self.smooth == "one-euro")
+
+    def make_body(self) -> BodyFitter | None:
+        """What makes bodies of people, new, for one source; None with `body=off`."""
+        if self.settings.body == "off":
+            return None
+        from rtpose.pose.body.bodies import Bodies
+
+        return Bodies(self.settings.corrections, planted=self.settings.feet == "planted")
 
     @contextmanager
     def serve(
@@ -172,6 +183,17 @@ class Session:
         if meta is not None:
             meta.update(self._meta(source))
         shown = board or SourceBoard([source.info], server)
+        camera_of_source, camera_text = camera_of(self.settings, source.info)
+        known = self.settings
+        if server is not None and board is None:
+            server.update_hello(assumptions=[self._size_text, camera_text])
+
+        def camera_now(size: tuple[int, int]) -> Camera:
+            nonlocal known, camera_of_source
+            if known is not self.settings:  # a page has changed them
+                known = self.settings
+                camera_of_source, _ = camera_of(known, source.info)
+            return camera_of_source(size)
 
         def pass_on(result: Result) -> None:
             shown.size(number, result.frame.size)
@@ -185,8 +207,8 @@ class Session:
             self.notify(line)
 
         pipeline = Pipeline(
-            source, estimator, self.make_smoother(),
-            camera_of=lambda size: self.camera_of(size), recorders=recorders,
+            source, estimator, self.make_smoother(), body=self.make_body(),
+            camera_of=camera_now, lookahead_s=self.settings.lookahead_s, recorders=recorders,
             viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else []), *streams],
             real_time=real_time, number=number, on_result=pass_on, on_sink_error=report,
             on_status=lambda text: shown.status(number, text),
@@ -245,7 +267,9 @@ class Session:
             "fps": source.info.fps,
             **self.estimators[0].describe(),
             "smoothing": smoothing,
-            "assumptions": self.assumptions,
+            "body": self.settings.body,
+            "feet": self.settings.feet,
+            "assumptions": [self._size_text, camera_of(self.settings, source.info)[1]],
             "drops": source.stats.dropped,
         }
 
@@ -291,37 +315,6 @@ def failure_text(error: Exception) -> str:
         return str(error)
     reason = error.strerror if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}"
     return f"an output failed and gets nothing more ({reason}); the rest goes on"
-
-
-def camera_of(settings: RunSettings) -> tuple[Callable[[tuple[int, int]], Camera], str]:
-    """A function from image size (width, height) to camera, and the assumption behind it.
-
-    Errors: `ConfigError` for an impossible field of view or calibration; of the function: `InputError` for pictures of
-    another shape than the calibration's.
-    """
-    if settings.calibration is not None:
-        known = load_settings(CalibrationSettings, Path(settings.calibration))
-        fx, fy, cx, cy = known.camera
-        width, height = known.image_size
-
-        def calibrated(size: tuple[int, int]) -> Camera:
-            if abs(size[0] * height - size[1] * width) > 0.02 * size[0] * height:
-                if abs(size[0] * width - size[1] * height) <= 0.02 * size[0] * width:  # the camera was turned
-                    # Either way round: the size does not say which, so the axis is put in the middle.
-                    return Camera(fy * size[0] / height, fx * size[1] / width, size[0] / 2, size[1] / 2)
-                raise InputError(
-                    f"{settings.calibration} is for pictures of {width}x{height}, these are {size[0]}x{size[1]}: "
-                    "another shape, so another camera or setting"
-                )
-            sx, sy = size[0] / width, size[1] / height
-            return Camera(fx * sx, fy * sy, cx * sx, cy * sy)
-
-        return calibrated, f"camera from {settings.calibration}"
-    fov = DEFAULT_FOV_DEG if settings.fov_deg is None else settings.fov_deg
-    camera_from_fov((2, 2), fov)  # an impossible value is reported now, not at the first frame
-    origin = "assumed" if settings.fov_deg is None else "as given"
-    text = f"field of view {fov:g} degrees across the longer side, {origin}"
-    return lambda size: camera_from_fov(size, fov), text
 
 
 @contextmanager

@@ -86,6 +86,10 @@ class SourceInfo:
     """Nominal rate; None if the source does not say."""
     frame_count: int | None
     """How many frames are expected, for the progress bar only; None if unknown."""
+    fov_deg: float | None = None
+    """Field of view across the longer side, by the source's own metadata; None if it does not say."""
+    fov_origin: str = ""
+    """Which metadata: "the picture's EXIF"."""
 
 
 @dataclass(slots=True)
@@ -229,9 +233,9 @@ class Person3D:
 
     def joint(self, name: str) -> Float32:
         """Where a joint is: (3,) metres, camera space. Errors: `ConfigError` for a joint that the skeleton lacks."""
-        from rtpose.skeleton import H36M17
+        from rtpose.skeleton import skeleton_of_person
 
-        (index,) = H36M17.indices(name)
+        (index,) = skeleton_of_person(len(self.pose_3d)).indices(name)
         place: Float32 = self.pose_3d[index] + self.root_3d
         return place
 

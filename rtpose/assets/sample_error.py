@@ -29,7 +29,7 @@ class SampleError:
             return f"error against the ground truth: nobody was found in {self.frames} frames"
         return (
             f"error against the ground truth: MPJPE {self.mpjpe_mm:.0f} mm, P-MPJPE {self.p_mpjpe_mm:.0f} mm, "
-            f"place in the room {100 * self.root_m:.0f} cm, 2D {self.pixel_error:.1f} % of the person's height; "
+            f"root position {100 * self.root_m:.0f} cm, 2D {self.pixel_error:.1f} % of the person's height; "
             f"found in {self.found} of {self.frames} frames"
         )
 

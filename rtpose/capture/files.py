@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from rtpose.capture.decoding import ToPicture, find_video, is_unfinished_mp4, open_container, why
+from rtpose.capture.focal import fov_of_video
 from rtpose.capture.images import check_size
 from rtpose.errors import InputError
 from rtpose.stages import stage, staged
@@ -134,6 +135,8 @@ class VideoFile:
                 size=self._ready.size,
                 fps=rate or fps,
                 frame_count=_expected_frames(self._container, stream, rate),
+                fov_deg=fov_of_video(self._path, {**self._container.metadata, **stream.metadata}, self._ready.size),
+                fov_origin="the video's metadata",
             )
         except BaseException:
             self._container.close()

@@ -15,6 +15,7 @@ import imagesize
 import numpy as np
 from numpy.typing import NDArray
 
+from rtpose.capture.focal import fov_of_picture
 from rtpose.errors import InputError, MissingExtraError
 from rtpose.stages import stage
 from rtpose.types import Frame, Image, SourceInfo, SourceStats
@@ -27,6 +28,8 @@ MAX_SIDE = 32_000
 """OpenCV's warps count pixels of a side in 16 bits."""
 DEFAULT_FPS = 30.0
 _HEADER_BYTES = 1 << 18
+_VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mts", ".ts", ".mpg", ".wmv", ".3gp")
+"""Of files that a folder is likely to hold, where pictures were expected."""
 
 
 def natural_key(name: str) -> tuple[list[int | str], str]:
@@ -52,6 +55,9 @@ def find_images(path: Path) -> list[Path]:
         raise InputError(f"no such file or folder: '{path}'; check the path")
     images = [p for p in found if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and p.is_file()]
     if not images:
+        if is_folder and (videos := [p.suffix for p in found if p.suffix.lower() in _VIDEO_SUFFIXES]):
+            pattern = path / f"*{max(set(videos), key=videos.count)}"
+            raise InputError(f"the folder '{path}' holds videos, not pictures; give them as a pattern: '{pattern}'")
         where = "in the folder" if is_folder else "for the pattern"
         raise InputError(f"no pictures found {where} '{path}'; looked for {', '.join(IMAGE_SUFFIXES)}")
     return sorted(images, key=lambda p: natural_key(str(p)))
@@ -146,6 +152,7 @@ class ImageFiles:
         self._paths = list(paths)
         self._next = 0
         self._fps = fps or DEFAULT_FPS
+        self._odd: dict[str, list[str]] = {}
         if fps is None and len(self._paths) > 1:
             self.stats.note(f"'{name}': {DEFAULT_FPS:g} pictures a second assumed; --fps sets it")
         self._ready = self._read_next()
@@ -153,9 +160,12 @@ class ImageFiles:
             count = len(self._paths)
             what = f"'{name}' cannot" if count == 1 else f"none of the {count} pictures of '{name}' can"
             raise InputError(f"{what} be read as a picture; check that it opens elsewhere")
+        fov_deg = self._fov(self._paths[self._ready.frame_id], self._ready.size)
         self.info = SourceInfo(
-            name=name, live=False, size=self._ready.size, fps=self._fps, frame_count=len(self._paths)
-        )
+            name=name, live=False, size=self._ready.size, fps=self._fps, frame_count=len(self._paths),
+            fov_deg=fov_deg,
+            fov_origin="the picture's EXIF" if len(self._paths) == 1 else "the first picture's EXIF",
+        )  # fmt: skip
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
         """Next picture, or None at the end. `timeout_s` is not used."""
@@ -179,6 +189,14 @@ class ImageFiles:
         """End reading; no file is open between reads."""
         self._ready, self._next = None, len(self._paths)
 
+    @staticmethod
+    def _fov(path: Path, size: tuple[int, int]) -> float | None:
+        try:
+            with path.open("rb") as file:
+                return fov_of_picture(file, size)
+        except OSError:  # removed after it was read
+            return None
+
     def _read_next(self) -> Frame | None:
         while self._next < len(self._paths):
             index, path = self._next, self._paths[self._next]
@@ -187,15 +205,29 @@ class ImageFiles:
                 with stage("decode"):
                     image = read_image(path)
                 if image is not None and is_animated(path):
-                    self.stats.note(f"'{path}' is animated: only its first picture is read; convert it to mp4 for all")
+                    self._note_odd(
+                        "animated", f"'{path}' is animated: only its first picture is read; convert it to mp4"
+                    )
             except OSError:  # removed or locked after the folder was listed
                 image = None
             except InputError as error:
                 if len(self._paths) == 1:
                     raise
-                self.stats.note(str(error))
+                self._note_odd("refused", str(error))
                 image = None
             if image is not None:
                 return Frame(image, index, time.monotonic_ns(), index / self._fps)
             self.stats.drop("damaged")
         return None
+
+    def _note_odd(self, kind: str, line: str) -> None:
+        """One line for all pictures of a kind: the first one's, and how many more there are."""
+        lines = self._odd.setdefault(kind, [])
+        if lines:
+            self.stats.notes.remove(_summed_up(lines))
+        lines.append(line)
+        self.stats.note(_summed_up(lines))
+
+
+def _summed_up(lines: Sequence[str]) -> str:
+    return lines[0] if len(lines) == 1 else f"{lines[0]} (and {len(lines) - 1} more like it)"

@@ -26,7 +26,7 @@ def evaluate(
     footage: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of real people with measured 3D truth (docs/footage.md): the whole program is run over it."
+            help="Folder of real people with measured 3D truth (docs/footage.md); runs the whole program over it."
         ),
     ] = None,
     network: Annotated[
@@ -37,11 +37,23 @@ def evaluate(
         list[str] | None,
         typer.Option("--lifter", help="With --footage: a lifter. May be given several times."),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE,…",
+            help="With --footage: settings to try, such as lookahead_s=1,smooth=off. Repeatable.",
+        ),
+    ] = None,
     peer: Annotated[
         str | None,
-        typer.Option(help="With --footage: mediapipe, from the truth's file; all are then judged on its frames."),
+        typer.Option(
+            help="With --footage: mediapipe, from the truth's file, or run here; all are then judged on its frames."
+        ),
     ] = None,
-    pack: Annotated[Path | None, typer.Option(help="Motion pack.", show_default="the built-in validation pack")] = None,
+    pack: Annotated[
+        Path | None,
+        typer.Option(help="Motion pack: an .npz file of motions.", show_default="the built-in validation pack"),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -69,18 +81,18 @@ def evaluate(
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write all figures to this JSON file.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Measure errors on a motion pack, a test set or real footage (needs the extra 'train')."""
+    """Measure errors on a motion pack (a file of motions), a test set or real footage (needs the extra 'train')."""
     if footage is not None:
         from rtpose.cli.eval_footage import evaluate_footage
 
         if lifter is not None:
             raise ConfigError(f"with --footage name lifters by --lifter {lifter}")
-        evaluate_footage(footage, network or [], lifters or [], peer, json_file, overwrite=overwrite)
+        evaluate_footage(footage, network or [], lifters or [], settings or [], peer, json_file, overwrite=overwrite)
         return
     if lifter is None:
         raise ConfigError("name a lifter, or a folder by --footage: rtpose eval --help")
-    if network or lifters or peer:
-        raise ConfigError("--network, --lifter and --peer go with --footage: leave them out")
+    if network or lifters or settings or peer:
+        raise ConfigError("--network, --lifter, --settings and --peer go with --footage: leave them out")
     import msgspec
     from rich.console import Console
     from rich.table import Table

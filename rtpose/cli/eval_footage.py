@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from rtpose.footage.measure import Errors
+    from rtpose.footage.sets import FootageSet, TruthCamera
 
 # Heading, field of `Errors`, digits, factor.
 _COLUMNS = (
@@ -28,8 +29,9 @@ _COMPARED = ("p_mpjpe", "mpjpe", "acceleration")
 
 
 def evaluate_footage(
-    folder: Path, networks: list[str], lifters: list[str], peer: str | None, json_file: Path | None, *, overwrite: bool
-) -> None:
+    folder: Path, networks: list[str], lifters: list[str], settings: list[str], peer: str | None,
+    json_file: Path | None, *, overwrite: bool,
+) -> None:  # fmt: skip
     """Print a row for each set, camera, person and method, the means of sets, and what they are of the peer's.
 
     Errors: `InputError` for a folder without footage, `ConfigError`, those of a session.
@@ -39,8 +41,8 @@ def evaluate_footage(
     from rich.console import Console
     from rich.table import Table
 
-    from rtpose.cli.footage_methods import method_of
-    from rtpose.config import make_settings
+    from rtpose.cli.footage_methods import method_of, peer_method
+    from rtpose.config import RunSettings, load_settings
     from rtpose.footage.judge import PEER, Judged, as_json, comparable, judge_set, mean_over_sets, means_by_set
     from rtpose.footage.measure import reliability
     from rtpose.footage.sets import find_sets, load_set
@@ -50,16 +52,22 @@ def evaluate_footage(
         raise ConfigError(f"no peer '{peer}': the only one is {PEER}")
     output = OutputFile(json_file, overwrite=overwrite) if json_file else None
     sets = [load_set(found) for found in find_sets(folder)]
+
+    def announce(footage: FootageSet, camera: TruthCamera) -> None:
+        print(f"{footage.name} {camera.clip.name}", file=sys.stderr)
+
     methods = {}
     no_choice: list[str | None] = [None]
-    for network, lifter in product(networks or no_choice, lifters or no_choice):
-        name = " ".join(filter(None, (network, lifter))) or "default"
+    for network, lifter, changes in product(networks or no_choice, lifters or no_choice, settings or [""]):
+        name = " ".join(filter(None, (network, lifter, changes))) or "default"
+        given = [f"{key}={value}" for key, value in (("network", network), ("lifter", lifter)) if value is not None]
         methods[name] = method_of(
-            make_settings(network=network, lifter=lifter), on_notice=warn,
-            on_clip=lambda footage, camera: print(f"{footage.name} {camera.clip.name}", file=sys.stderr),
+            load_settings(RunSettings, overrides=[*given, *filter(None, changes.split(","))]), on_notice=warn,
+            on_clip=announce,
         )  # fmt: skip
     judged: Judged = {}
-    rows = [row for footage in sets for row in judge_set(footage, methods, peer=peer is not None, judged=judged)]
+    other = peer_method(announce) if peer else None
+    rows = [row for footage in sets for row in judge_set(footage, methods, peer=other, judged=judged)]
     table = _table("set", "camera", "person", "method")
     for row in rows:
         table.add_row(row.set, str(row.camera), str(row.person), row.method, *_figures(row.errors))

@@ -34,7 +34,7 @@ Inputs = Mapping[str, NDArray[np.float32]]
 BODY_JOINTS = len(H36M17.joints)
 """The first joints of a person: truth and all estimators have them."""
 SURE = 0.5
-"""Joints of lower confidence are not compared: both sides only guess them."""
+"""Joints of lower confidence are not compared: both networks only guess them."""
 ROUNDS = 40
 WARM_UP = 3
 
@@ -73,14 +73,14 @@ class Figures:
     """Median distance of a joint, root-relative."""
     joints_3d_p95_mm: float
     fp32_error_mm: float | None
-    """fp32's mean MPJPE against the truth; None where no truth is known."""
+    """Mean MPJPE of fp32 against the ground truth; None without ground truth."""
     engine_error_mm: float | None
     people_percent: float
     """Percentage of pictures in which only one of the two finds a person, or they find different people."""
     compared: int
     """People compared."""
     fp32_ms: float
-    """Median time of one run of the network alone, both interleaved."""
+    """Median time of one run of the network alone; the two alternate."""
     engine_ms: float
 
     @property
@@ -102,7 +102,7 @@ class Figures:
         }
 
     def refusal(self, limits: Limits) -> str | None:
-        """Why an engine with these figures is not kept; None if it is."""
+        """Why an engine with these figures is refused; None if it is kept."""
         wrong = []
         if self.compared == 0:
             wrong.append("no person was found to compare")
@@ -111,14 +111,16 @@ class Figures:
             ("3D joints are {} mm from fp32's", self.joints_3d_mm, limits.joints_3d_mm),
             ("the 3D error is {} mm larger than fp32's", self.error_rise_mm, limits.error_3d_mm),
         ):
-            if limit is not None and value is not None and not value <= limit:  # written so that NaN is refused
+            if (
+                limit is not None and value is not None and not value <= limit
+            ):  # written so that NaN counts as beyond the limit
                 wrong.append(f"{what.format(f'{value:.2f}')}, limit {limit:g}")
         if self.people_percent > limits.people_percent:
             wrong.append(
                 f"different people in {self.people_percent:.1f} % of the pictures, limit {limits.people_percent:g}"
             )
         if self.speedup < limits.speedup:
-            wrong.append(f"{self.speedup:.2f} x as fast as fp32, at least {limits.speedup:g} wanted")
+            wrong.append(f"{self.speedup:.2f} x as fast as fp32, at least {limits.speedup:g} needed")
         return "; ".join(wrong) or None
 
     def __str__(self) -> str:
@@ -133,12 +135,12 @@ class Figures:
 
 
 def is_for_pictures(source: Path) -> bool:
-    """Whether a network looks at pictures; the others are lifters."""
+    """Whether a network takes pictures; the others are lifters."""
     return source.suffix == ".tflite" or "image" in load_backend(source).input_shapes
 
 
 def picture_estimator(source: Path, by: Substitute | None, threads: int | None) -> Estimator:
-    """The estimator that uses a network for pictures. by: what runs in the network's place."""
+    """The estimator that uses a network for pictures. by: what runs in place of the network."""
     options, pool = LoadOptions(threads=threads), NetworkPool()
     if by is not None:
         pool.substitute(source, by)
@@ -157,7 +159,7 @@ def picture_estimator(source: Path, by: Substitute | None, threads: int | None) 
 def record_pictures(
     source: Path, places: Sequence[Footage], count: int, threads: int | None, step: Callable[[int, int], None]
 ) -> Recorder:
-    """The inputs that a network gets in its estimator, over the calibration part of all footage."""
+    """The inputs that a network receives in its estimator on the calibration part of all footage."""
     recorders: list[Recorder] = []
 
     def record(load: Callable[[], Backend]) -> Backend:
@@ -189,7 +191,7 @@ def _lifter(source: Path, by: Substitute | None, threads: int | None) -> Network
 
 
 def record_motions(source: Path, count: int, threads: int | None) -> Recorder:
-    """The inputs that a lifter gets, over the built-in motions."""
+    """The inputs that a lifter receives on the built-in motions."""
     recorders: list[Recorder] = []
 
     def record(load: Callable[[], Backend]) -> Backend:
@@ -206,12 +208,12 @@ def record_motions(source: Path, count: int, threads: int | None) -> Recorder:
 
 @dataclass(frozen=True)
 class Distances:
-    """Distances between the results of two networks, for every joint that both are sure of."""
+    """Distances between the results of two networks, for every joint in which both are confident."""
 
     mm: NDArray[np.float32]
     percent: NDArray[np.float32] | None
     errors_mm: NDArray[np.float32]
-    """(N, 2): MPJPE of both networks' sure joints against the truth, for each person whose truth is known."""
+    """(N, 2): MPJPE of both networks against the ground truth, over confident joints, for each person who has one."""
     pictures: int
     differing: int
     """Pictures in which the two did not find the same people."""
@@ -226,7 +228,7 @@ def compare_pictures(
     threads: int | None,
     step: Callable[[int, int], None],
 ) -> Distances:
-    """Both estimators over the checking part of all footage, as in a run: each tracks people by itself."""
+    """Run both estimators on the checking part of all footage; each tracks people on its own, as in a run."""
     ours, theirs = picture_estimator(source, None, threads), picture_estimator(source, by, threads)
     mm, percent = [np.zeros(0)], [np.zeros(0)]
     errors: list[tuple[float, float]] = []
@@ -258,7 +260,7 @@ def compare_pictures(
 
 
 def _nearest(person: Person3D, truth: Float32, camera: Camera) -> int:
-    """Which of the true people (P, 17, 3) is nearest in the picture."""
+    """Index of the true person (P, 17, 3) who is nearest in the picture."""
     seen = person.keypoints_2d[:BODY_JOINTS, :2]
     return int(np.argmin(np.linalg.norm(pixels_from_camera(truth, camera) - seen, axis=-1).mean(-1)))
 
@@ -274,7 +276,7 @@ def _error_mm(person: Person3D, true: Float32, sure: NDArray[np.bool_]) -> float
 
 
 def compare_motions(source: Path, by: Substitute, count: int, threads: int | None) -> Distances:
-    """Both lifters over the built-in motions of people who are not in the calibration part."""
+    """Run both lifters on the built-in motions of people who are not in the calibration part."""
     ours, theirs = _lifter(source, None, threads), _lifter(source, by, threads)
     mm = []
     for frame in motions(check=True, count=count):

@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from rtpose.config import RunSettings
+from rtpose.errors import ConfigError
 from rtpose.geometry import DEFAULT_HEIGHT_M
 from rtpose.networks.choose import choose_backend
 from rtpose.networks.downloads import ensure
@@ -86,21 +87,29 @@ def _two_stage(
     on_notice: Callable[[str], None],
 ) -> tuple[Estimator, bool]:
     from rtpose.pose.lift import open_lifter
+    from rtpose.pose.lift.lookahead import Lookahead
     from rtpose.pose.two_stage import TwoStageEstimator
 
     backend, precision, reason = _runtime(settings, lifter_file(settings.lifter))
     # A few people's joints are too little work for two threads: the second costs more than it saves.
     options = LoadOptions(backend, precision, settings.device, settings.threads or 1)
-    lifter = open_lifter(
-        settings.lifter, height_m=DEFAULT_HEIGHT_M if height_m is None else height_m, options=options, pool=pool
-    )
+    height_m = DEFAULT_HEIGHT_M if height_m is None else height_m
+    lifter = open_lifter(settings.lifter, height_m=height_m, options=options, pool=pool)
+    backwards = None
+    if settings.lookahead_s > 0:
+        if not lifter.remembers:
+            raise ConfigError(
+                f"the lifter {settings.lifter} has no memory, so it cannot look ahead: leave --lookahead out"
+            )
+        backwards = open_lifter(settings.lifter, height_m=height_m, options=options, pool=pool)
     precision = _announced_precision(settings, reason, on_notice)
     options = LoadOptions(precision=precision, threads=settings.threads)
     detector = open_detector(
         settings.detector, persons=settings.persons, network=settings.network, options=options, pool=pool
     )
     name = settings.detector if settings.network is None else f"{settings.detector} {settings.network}"
-    return TwoStageEstimator(name, detector, tracker, lifter), lifter.remembers
+    lookahead = None if backwards is None else Lookahead(lifter, backwards, detector.skeleton, settings.lookahead_s)
+    return TwoStageEstimator(name, detector, tracker, lifter, lookahead), lifter.remembers
 
 
 def _cascaded(

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from rtpose.pose.lift.lookahead import Lookahead, Moment
 from rtpose.skeleton import H36M17, as_rtpose28, h36m17_from, keypoints_as_rtpose28
 from rtpose.stages import stage
 from rtpose.types import Camera, Detector, Frame, Lifter, Person2D, Person3D, Tracker
@@ -18,32 +19,46 @@ _NO_BOXES = np.zeros((0, 4), np.float32)
 class TwoStageEstimator:
     """2D joints of everyone by a detector, lifted in one batch."""
 
-    def __init__(self, name: str, detector: Detector, tracker: Tracker, lifter: Lifter) -> None:
-        """name: the detector's, for the files' `meta`."""
+    def __init__(
+        self, name: str, detector: Detector, tracker: Tracker, lifter: Lifter, lookahead: Lookahead | None = None
+    ) -> None:
+        """name: the detector's, for the files' `meta`. lookahead: lifts instead of `lifter`, with the frames that were
+        begun meanwhile."""
         self._name = name
         self._detector = detector
         self._tracker = tracker
         self._lifter = lifter
+        self._lookahead = lookahead
 
     def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
-        """See `rtpose.types.Estimator`: the detector, which remembers where people are."""
+        """See `rtpose.types.Estimator`: the detector, which remembers where people are, and the tracker."""
         with stage("detect"):
             seen = self._detector.detect(frame)
-        return partial(self._lift, seen, frame, camera)
+        with stage("track"):
+            moment = Moment(seen, self._track(seen, frame.pts_s), camera, frame.pts_s)
+        if self._lookahead is not None:
+            self._lookahead.announce(moment)
+        return partial(self._lift, moment)
 
     def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
         """See `rtpose.types.Estimator`."""
         return self.begin(frame, camera)()
 
-    def _lift(self, seen: list[Person2D], frame: Frame, camera: Camera) -> list[Person3D]:
+    def _track(self, seen: list[Person2D], t_s: float) -> list[int]:
         if not seen:
-            self._tracker.update(_NO_JOINTS, _NO_BOXES, frame.pts_s)  # counts as missed by everybody
-            return []
+            return self._tracker.update(_NO_JOINTS, _NO_BOXES, t_s)  # counts as missed by everybody
         keypoints = h36m17_from(self._detector.skeleton, np.stack([person.keypoints for person in seen]))
-        with stage("track"):
-            track_ids = self._tracker.update(keypoints, np.stack([person.bbox for person in seen]), frame.pts_s)
+        return self._tracker.update(keypoints, np.stack([person.bbox for person in seen]), t_s)
+
+    def _lift(self, moment: Moment) -> list[Person3D]:
+        people, track_ids = moment.people, moment.track_ids
+        if not people:
+            return []
         with stage("lift"):
-            lifted = self._lifter.lift_people(seen, self._detector.skeleton, camera, track_ids, frame.pts_s)
+            if self._lookahead is not None:
+                lifted = self._lookahead.lift(moment)
+            else:
+                lifted = self._lifter.lift_people(people, self._detector.skeleton, moment.camera, track_ids, moment.t_s)
         poses, confidence = as_rtpose28(lifted.poses), as_rtpose28(lifted.confidence[..., None], 0)[..., 0]
         pixels = keypoints_as_rtpose28(lifted.keypoints_2d)
         error_m, down = lifted.error_m, lifted.down
@@ -53,7 +68,7 @@ class TwoStageEstimator:
                 root_3d=lifted.roots[i], confidence=confidence[i],
                 error_m=None if error_m is None else error_m[i], down=None if down is None else down[i],
             )
-            for i, person in enumerate(seen)
+            for i, person in enumerate(people)
         ]  # fmt: skip
 
     def reset(self) -> None:
@@ -61,6 +76,8 @@ class TwoStageEstimator:
         self._detector.reset()
         self._tracker.reset()
         self._lifter.reset()
+        if self._lookahead is not None:
+            self._lookahead.reset()
 
     def describe(self) -> dict[str, object]:
         """For the files' `meta`."""

@@ -13,7 +13,8 @@ ROOMS = (
     ("errors",),
     ("skeleton", "stages", "config", "interrupts"),
     ("types",),
-    ("geometry", "rotations", "metrics", "warp", "bones"),
+    ("geometry", "rotations", "metrics", "warp"),
+    ("bones", "camera"),
     ("assets", "modules"),
     ("networks",),
     ("capture", "recordings"),
@@ -23,7 +24,7 @@ ROOMS = (
     ("api",),
     ("train",),
     ("engine_build",),
-    ("footage", "batch", "bench", "doctor"),
+    ("footage", "batch", "bench", "doctor", "lens", "report"),
     ("cli",),
     ("rtpose", "__main__"),  # the Python face, which loads everything on demand
 )

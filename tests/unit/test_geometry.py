@@ -10,6 +10,8 @@ from rtpose.geometry import (
     camera_from_fov,
     camera_from_viewer,
     camera_from_virtual,
+    fov_from_35mm,
+    fov_from_focal,
     pixels_from_camera,
     rays_from_pixels,
     standing_height,
@@ -92,3 +94,15 @@ def test_unseen_legs_do_not_count() -> None:
     weights[legs] = 0
     assert standing_height(pose, weights) == pytest.approx(1.7, rel=0.02)
     assert standing_height(pose) > 2
+
+
+def test_a_35mm_equivalent_is_by_the_diagonal() -> None:
+    assert fov_from_35mm((6000, 4000), 50) == pytest.approx(39.6, abs=0.05)  # 36 mm across: film's own shape
+    assert fov_from_35mm((4000, 6000), 50) == pytest.approx(fov_from_35mm((6000, 4000), 50))  # held upright
+    # 26 mm, as phones have: 79.5 degrees along the diagonal, of which a 4:3 picture's width is 0.8.
+    assert fov_from_35mm((4032, 3024), 26) == pytest.approx(67.3, abs=0.05)
+
+
+@given(st.floats(5, 150), st.sampled_from([(640, 480), (720, 1280), (500, 500)]))
+def test_field_of_view_and_focal_length_are_inverse(fov_deg: float, size: tuple[int, int]) -> None:
+    assert fov_from_focal(size, camera_from_fov(size, fov_deg).fx) == pytest.approx(fov_deg)

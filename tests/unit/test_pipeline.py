@@ -266,3 +266,25 @@ def test_no_thread_is_left_behind() -> None:
     pipeline(Source(10_000), recorders=[Collect(fail_at=0)]).run()
     pipeline(Source(5)).run()
     assert threading.active_count() == before
+
+
+def test_a_frame_waits_for_those_that_a_lookahead_needs() -> None:
+    """100 frames a second, 0.05 s ahead: when a frame is finished, the five after it have been begun."""
+    begun: list[int] = []
+    reach: dict[int, int] = {}
+
+    class Watching(Estimator):
+        def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
+            begun.append(frame.frame_id)
+
+            def finish() -> list[Person3D]:
+                reach[frame.frame_id] = max(begun)
+                return self.people(frame)
+
+            return finish
+
+    recorder = Collect()
+    camera_of = camera_from_fov
+    Pipeline(Source(30), Watching(), Pass(), camera_of=camera_of, lookahead_s=0.05, recorders=[recorder]).run()
+    assert recorder.frames == list(range(30))
+    assert all(reach[n] >= min(n + 5, 29) for n in range(30))

@@ -4,17 +4,15 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rtpose.config import RunSettings
 from rtpose.errors import InputError, OutputError
 from rtpose.pipeline import Summary
-from rtpose.session import camera_of, check_all, failure_text, run_together
+from rtpose.session import check_all, failure_text, run_together
 from rtpose.source_board import SourceBoard
-from rtpose.types import Camera, SourceInfo
+from rtpose.types import SourceInfo
 
 
 class Page:
@@ -134,13 +132,3 @@ def test_failed_outputs_are_shown_beside_the_state_of_the_source() -> None:
 )
 def test_what_is_said_of_a_failed_output(error: Exception, text: str) -> None:
     assert failure_text(error).startswith(text)
-
-
-def test_a_calibration_turns_with_the_phone(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("image_size: [640, 480]\ncamera: [600, 610, 330, 250]\n")
-    camera, _ = camera_of(RunSettings(calibration=str(tmp_path / "a.yaml")))
-    assert camera((640, 480)) == Camera(600, 610, 330, 250)
-    assert camera((480, 640)) == Camera(610, 600, 240, 320)
-    assert camera((960, 1280)) == Camera(1220, 1200, 480, 640)
-    with pytest.raises(InputError, match="another shape"):
-        camera((640, 640))
