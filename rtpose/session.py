@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rtpose import __version__
-from rtpose.board import SourceBoard
 from rtpose.camera import camera_of
 from rtpose.config import RunSettings
 from rtpose.errors import InputError, RtposeError
@@ -25,10 +24,12 @@ from rtpose.geometry import DEFAULT_HEIGHT_M
 from rtpose.interrupts import on_signals
 from rtpose.pipeline import Pipeline, Summary
 from rtpose.pose.body.world import World
-from rtpose.pose.estimators import open_estimators
+from rtpose.pose.estimators import Estimators, open_estimators
+from rtpose.pose.replaceable import ReplaceableEstimator
 from rtpose.pose.smooth import NoSmoother, OneEuroSmoother
 from rtpose.printable import printable
-from rtpose.types import Estimator, FrameSource, Result, Sink, Smoother
+from rtpose.source_board import SourceBoard
+from rtpose.types import Camera, FrameSource, Result, Sink, Smoother
 
 if TYPE_CHECKING:
     import ssl
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from rtpose.pose.body.second_pass import SecondPass
     from rtpose.server.camera import CameraFeed
     from rtpose.server.server import PoseServer
+    from rtpose.server.upload import VideoFeed
 
 
 class Session:
@@ -63,9 +65,19 @@ class Session:
         self._notices: set[str] = set()
         self._notices_lock = threading.Lock()
         self._pipelines: dict[int, Pipeline] = {}
-        self.camera_of, camera_text = camera_of(self.settings)
+        self._count, self._live = sources, live
+        made = self._open(self.settings)
+        self.estimators = [ReplaceableEstimator(estimator) for estimator in made.each]
+        """One for each source."""
+        self.smooth = self.settings.smooth
+        """What is smoothed; never auto."""
+        if self.smooth == "auto":
+            self.smooth = "root" if made.smooth_joints else "one-euro"
+
+    def _open(self, settings: RunSettings) -> Estimators:
+        self.camera_of, camera_text = camera_of(settings)
         """Image size (width, height) -> camera. Errors: `InputError` where a calibration is for another shape."""
-        height_m, origin = self.settings.height_m, "as given"
+        height_m, origin = settings.height_m, "as given"
         if height_m is None:
             height_m, origin = DEFAULT_HEIGHT_M, "assumed"
             if self.settings.camera_height_m is not None:
@@ -75,13 +87,18 @@ class Session:
         self._ground_texts = self.make_world().describe()
         self.assumptions = self._assumptions(camera_text)
         """While no source is known: one that says more of its lens changes the second."""
-        made = open_estimators(self.settings, count=sources, height_m=height_m, live=live, on_notice=self.notify)
-        self.estimators: list[Estimator] = made.each
-        """One for each source."""
-        self.smooth = self.settings.smooth
-        """What is smoothed; never auto."""
-        if self.smooth == "auto":
-            self.smooth = "root" if made.smooth_joints else "one-euro"
+        return open_estimators(settings, count=self._count, height_m=height_m, live=self._live, on_notice=self.notify)
+
+    def change(self, **given: Any) -> None:
+        """Change settings while sources run: their next frames are estimated with them. Smoothing stays as it is.
+
+        Errors: as of the constructor; the settings then stay as they were, but for height and camera.
+        """
+        settings = msgspec.structs.replace(self.settings, **given)
+        made = self._open(settings)
+        self.settings = settings
+        for estimator, new in zip(self.estimators, made.each, strict=True):
+            estimator.replace(new)
 
     def stop(self) -> None:
         """End the running sources after their current frames; outputs are finished. Any thread, and signal handlers."""
@@ -133,24 +150,30 @@ class Session:
         self, *, source: str, port: int, host: str = "127.0.0.1", token: str | None = None,
         private: bool = False,
         on_drawn: Callable[[int], None] = lambda frame_id: None, on_record: Callable[[bool], None] | None = None,
-        camera: CameraFeed | None = None, tls: ssl.SSLContext | None = None,
+        changeable: bool = False, camera: CameraFeed | None = None, video: VideoFeed | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> Iterator[PoseServer]:  # fmt: skip
         """The page, while the block lasts. source: the name to show. on_record: called when a page wants a recording
-        begun or ended; None: pages may not. token, private, on_drawn, camera, tls: see `PoseServer`."""
+        begun or ended; None: pages may not. changeable: whether pages may change height, field of view, people and
+        network. token, private, on_drawn, camera, video, tls: see `PoseServer`."""
+        from rtpose.assets import sample_clip
+        from rtpose.live_settings import SettingsChanger, hello_fields
         from rtpose.server.protocol import hello
         from rtpose.server.server import PoseServer
         from rtpose.skeleton import RTPOSE28
 
         greeting = hello(
             server_version=__version__, skeleton=RTPOSE28, sources=[(printable(source), (0, 0))], live=True,
-            estimator=str(self.estimators[0].describe()["estimator"]), assumptions=self.assumptions,
-            server_ns=time.monotonic_ns(), height_m=self.height_m, height_from=self.height_from,
-            can_record=on_record is not None, takes_camera=camera is not None,
+            server_ns=time.monotonic_ns(), can_record=on_record is not None, takes_camera=camera is not None,
+            takes_video=video is not None, **hello_fields(self, changeable=changeable),
         )  # fmt: skip
+        changer = SettingsChanger(self, on_notice=self.notify)
         server = PoseServer(
             hello=greeting, host=host, port=port, token=token, private=private, on_drawn=on_drawn,
-            on_record=on_record, camera=camera, tls=tls,
+            on_record=on_record, on_settings=changer.request if changeable else None, camera=camera, video=video,
+            sample=sample_clip() if video is not None else None, tls=tls,
         )  # fmt: skip
+        changer.show_on(server)
         with started(server):
             yield server
 
@@ -185,10 +208,18 @@ class Session:
             meta.update(self._meta(source))
         shown = board or SourceBoard([source.info], server)
         camera_of_source, camera_text = camera_of(self.settings, source.info)
+        known = self.settings
         if server is not None and board is None:
             server.update_hello(assumptions=self._assumptions(camera_text))
 
         body = body or self.make_body()
+
+        def camera_now(size: tuple[int, int]) -> Camera:
+            nonlocal known, camera_of_source
+            if known is not self.settings:  # a page has changed them
+                known = self.settings
+                camera_of_source, _ = camera_of(known, source.info)
+            return camera_of_source(size)
 
         def pass_on(result: Result) -> None:
             shown.size(number, result.frame.size)
@@ -205,7 +236,7 @@ class Session:
 
         pipeline = Pipeline(
             source, estimator, self.make_smoother(), body=body,
-            camera_of=camera_of_source, lookahead_s=self.settings.lookahead_s, recorders=recorders,
+            camera_of=camera_now, lookahead_s=self.settings.lookahead_s, recorders=recorders,
             viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else []), *streams],
             real_time=real_time, number=number, on_result=pass_on, on_sink_error=report,
             on_status=lambda text: shown.status(number, text),

@@ -33,6 +33,9 @@ class LiveRecording:
         self.sinks: list[list[Sink]] = []
         """The sinks of each source."""
         self._on_notice = on_notice
+        self._folder = folder
+        self._newest: Path | None = None
+        """The file that was begun last."""
         self._server: PoseServer | None = None
         kind = record.suffix.lower() if record else None
         if kind not in (None, ".rtpose", ".npz"):
@@ -76,9 +79,13 @@ class LiveRecording:
 
     def _report(self, file: str | None, text: str) -> None:
         """file: the file a source is writing; None after its recording ends."""
+        if file is not None:
+            named = [given for given in self.files if given is not None and given.name == file]
+            self._newest = named[0] if named else self._folder / file
         if self._server is not None:
             files = dict.fromkeys([*self._running, *([file] if file else [])])
-            self._server.set_recording(", ".join(files) or None, text)
+            written = self._newest if file is None else None
+            self._server.set_recording(", ".join(files) or None, text, written)
         if text:
             self._on_notice(text)
 

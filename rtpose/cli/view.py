@@ -24,6 +24,10 @@ VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpe
 
 def view(
     poses: Annotated[Path, typer.Argument(metavar="RECORDING", help="A poses.npz or a .rtpose recording.")],
+    video: Annotated[
+        Path | None,
+        typer.Option(help="The video it was made of, shown beside it.", show_default="the source, if it lies beside"),
+    ] = None,
     port: Port = DEFAULT_PORT,
     host: Host = "127.0.0.1",
     private: Private = False,
@@ -38,6 +42,8 @@ def view(
     from rtpose.session import started
 
     recording = _read(poses)
+    if video is not None and not video.is_file():
+        raise InputError(f"there is no file {video}: give the video that the recording was made of")
     if viewer == Viewer.OPEN3D:
         _play_in_window(recording, poses.name)
         return
@@ -47,14 +53,18 @@ def view(
             served = Path(folder) / "recording.npz"
             with served.open("wb") as file:
                 write_npz(file, recording)
+        files = {"/recording.npz": served}
+        shown = video or _video_of(recording, poses)
+        if shown is not None:
+            files["/video"] = shown
         server = PoseServer(
             hello=hello(
                 server_version=__version__, skeleton=recording.skeleton, sources=[(poses.name, recording.image_size)],
                 live=False, estimator=str(recording.meta.get("estimator") or "unknown"),
                 assumptions=[str(text) for text in recording.meta.get("assumptions") or []],
-                server_ns=time.monotonic_ns(), recording="/recording.npz",
+                server_ns=time.monotonic_ns(), recording="/recording.npz", video="/video" if shown else None,
             ),
-            host=host, port=port, private=private, recording=served,
+            host=host, port=port, private=private, files=files,
         )  # fmt: skip
         stop = threading.Event()
         with on_signals(stop.set), started(server):
@@ -62,6 +72,16 @@ def view(
             print("Press Ctrl-C to stop.")
             while not stop.wait(0.2):  # a wait without a time limit would not see Ctrl-C on Windows
                 pass
+
+
+def _video_of(recording: Recording, poses: Path) -> Path | None:
+    """The file beside the recording that has the name of its source. A stranger's recording may name any place, so no
+    other is looked at."""
+    source = recording.meta.get("source")
+    if not isinstance(source, str) or "://" in source or Path(source).suffix.lower() not in VIDEO_SUFFIXES:
+        return None
+    place = poses.parent / Path(source).name
+    return place if place.is_file() else None
 
 
 def _read(file: Path) -> Recording:

@@ -72,10 +72,11 @@ def webcam(
     browser: Browser = True,
 ) -> None:
     """Show the camera's poses live, in the browser or in a window."""
-    from rtpose.board import SourceBoard
-    from rtpose.capture.browser import BrowserCamera
+    from rtpose.capture import open_source
+    from rtpose.capture.page_source import PageSource
     from rtpose.outputs.send import open_streams
     from rtpose.session import Session, check_all, run_together
+    from rtpose.source_board import SourceBoard
 
     settings = run.settings()
     cameras = camera or ["0"]
@@ -88,7 +89,7 @@ def webcam(
     recording = LiveRecording(
         record, record_video, record_folder, sources=count, overwrite=overwrite, on_notice=line.warn
     )
-    feed = BrowserCamera() if "browser" in cameras else None
+    feed = PageSource(open_source) if "browser" in cameras else None
     names = ", ".join(map(shown, cameras))
     with ExitStack() as stack:
         stack.callback(recording.close)
@@ -103,7 +104,8 @@ def webcam(
             server = stack.enter_context(
                 session.serve(
                     source=names, port=port, host=host, token=token, private=private,
-                    on_record=recording.switch, camera=feed, tls=https(tls, tls_cert, tls_key),
+                    on_record=recording.switch, changeable=True, camera=feed, video=feed,
+                    tls=https(tls, tls_cert, tls_key),
                 )
             )  # fmt: skip
             recording.show_on(server)

@@ -18,6 +18,7 @@ from websockets.protocol import Event, State
 from rtpose.errors import InputError
 from rtpose.server import limits
 from rtpose.server.camera import CameraPage
+from rtpose.server.changes import Changes
 from rtpose.server.door import Visitor
 from rtpose.server.protocol import (
     MAX_CAMERA_MESSAGE_BYTES,
@@ -26,8 +27,9 @@ from rtpose.server.protocol import (
     decode_client_message,
     encode_json,
 )
+from rtpose.server.upload import Upload
 
-POLICY_VIOLATION = 1008
+NORMAL_CLOSURE, POLICY_VIOLATION = 1000, 1008
 
 Kind = Literal["hello", "status", "recording", "pose", "picture"]
 Slot = tuple[Kind, int]
@@ -55,8 +57,10 @@ class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
     """Set once the socket is open."""
     camera: CameraPage | None = None
     """Set while this page is the camera."""
+    upload: Upload | None = None
+    """Set while this page uploads a video."""
     last_picture_s = 0.0
-    """When the camera last sent a picture, on the loop's clock."""
+    """When the camera last sent a picture, or the page a part of its video, on the loop's clock."""
 
     visitor: Visitor
     """Set before anything is received."""
@@ -66,6 +70,8 @@ class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
         self._all_connections = all_connections
         self._window_start_s = 0.0
         self._window_frames = 0
+        self._chunks = 0
+        """Parts of a video so far."""
         self._fragments: list[bytes] = []
         """Of the message being received."""
         self._received = bytearray(limits.RECEIVE_BYTES)
@@ -99,7 +105,7 @@ class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
 
     def _receive(self, frame: Frame) -> None:
         # The size limit of a message does not limit its number of empty fragments.
-        unexpected = Opcode.BINARY if self.camera is None else Opcode.TEXT
+        unexpected = Opcode.BINARY if self.camera is None and self.upload is None else Opcode.TEXT
         if frame.opcode is unexpected or len(self._fragments) == limits.MAX_FRAGMENTS:
             self.end(POLICY_VIOLATION, "only short text messages are accepted")
             return
@@ -110,6 +116,9 @@ class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
         if self.camera is not None:
             self._receive_picture(self.camera, data)
             return
+        if self.upload is not None:
+            self._receive_video(self.upload, data)
+            return
         try:
             message = decode_client_message(data)
         except InputError:
@@ -119,18 +128,43 @@ class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
             return
         if isinstance(message, Ack):
             self.subscriber.acknowledge(message.source, message.ack)
-        elif self.subscriber.on_record is None:
+        elif self.subscriber.changes is None:
             self.end(POLICY_VIOLATION, "recording needs the token: open the address that rtpose printed")
         else:
-            self.subscriber.on_record(message.record)
+            try:
+                self.subscriber.changes.apply(message)
+            except InputError as error:
+                self.end(POLICY_VIOLATION, str(error))
 
     def accept_pictures(self, camera: CameraPage) -> None:
         """Receive pictures from now on. They may be longer than the messages of other pages."""
         self.camera = camera
+        self._accept_binary(MAX_CAMERA_MESSAGE_BYTES)
+
+    def accept_video(self, upload: Upload) -> None:
+        """Receive a video from now on."""
+        self.upload = upload
+        self._accept_binary(limits.MAX_CHUNK_BYTES)
+
+    def _accept_binary(self, most_bytes: int) -> None:
         self.last_picture_s = self.loop.time()
         for name in ("max_size", "max_message_size"):  # websockets up to 15, and later
-            setattr(self.protocol, name, MAX_CAMERA_MESSAGE_BYTES)
+            setattr(self.protocol, name, most_bytes)
         self._acknowledge_picture(-1)
+
+    def _receive_video(self, upload: Upload, data: bytes) -> None:
+        if self.state is not State.OPEN:
+            return
+        self.last_picture_s = self.loop.time()
+        try:
+            if upload.receive(data):
+                self.end(NORMAL_CLOSURE, "")
+                return
+        except InputError as error:
+            self.end(POLICY_VIOLATION, str(error))
+            return
+        self._acknowledge_picture(self._chunks)
+        self._chunks += 1
 
     def _receive_picture(self, camera: CameraPage, message: bytes) -> None:
         if self.state is not State.OPEN:
@@ -145,6 +179,17 @@ class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
 
     def _acknowledge_picture(self, counter: int) -> None:
         self.transport.write(to_frame(encode_json(Taken(counter))))
+
+    async def wait_while_sending(self, silence: str) -> None:
+        """Wait until the page has closed, or end it with the reason `silence` where it sends nothing for too long."""
+        while self.state is State.OPEN:
+            left_s = self.last_picture_s + limits.CAMERA_SILENCE_S - self.loop.time()
+            if left_s <= 0:
+                self.end(POLICY_VIOLATION, silence)
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self.wait_closed()
 
     def get_buffer(self, sizehint: int) -> bytearray:
         # asyncio's own buffer maps and unmaps 256 KiB for each acknowledgement, which takes longer than reading it.
@@ -196,12 +241,12 @@ class Subscriber:
         connection: ClientConnection,
         as_json: bool,
         on_drawn: Callable[[int], None],
-        on_record: Callable[[bool], None] | None,
+        changes: Changes | None,
     ) -> None:
-        """on_drawn: called with the id of each frame that the client acknowledges. on_record: called when the client
-        asks to start (True) or stop a recording; None: it may not, nor be the camera."""
+        """on_drawn: called with the id of each frame that the client acknowledges. changes: what the client may change;
+        None: it may look only."""
         self.as_json = as_json
-        self.on_record = on_record
+        self.changes = changes
         self._connection = connection
         self._on_drawn = on_drawn
         # Replacing a waiting message keeps its place in the queue, so no kind starves another.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hmac
 import ipaddress
 import re
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 from importlib import resources
@@ -17,6 +18,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from websockets.http11 import Request, Response
 
+from rtpose.errors import ServerError
 from rtpose.server import limits
 from rtpose.server.connection import ClientConnection
 
@@ -42,12 +44,13 @@ class HttpSite:
         token: str | None,
         private: bool,
         takes_changes: bool,
-        recording: Path | None,
+        files: Mapping[str, Path],
         takes_camera: bool,
+        takes_video: bool,
         is_full: Callable[[], bool],
         stall_timeout_s: float,
     ) -> None:
-        """host, port, token, private, recording: see `PoseServer`. secure: https. takes_changes: whether pages may
+        """host, port, token, private, files: see `PoseServer`. secure: https. takes_changes: whether pages may
         change anything. is_full: whether to refuse more clients."""
         # "localhost" may resolve to two addresses, and with port 0 they would get two ports.
         self.host = "127.0.0.1" if host == "localhost" else host
@@ -58,8 +61,10 @@ class HttpSite:
         """Whether the token is needed to see anything."""
         self.token = token or (secrets.token_urlsafe(16) if self._private or takes_changes else None)
         self._scheme = "https" if secure else "http"
-        self._recording = recording
-        self._takes_camera = takes_camera
+        self._files = dict(files)
+        self.recorded: Path | None = None
+        """The newest recording; for clients that may change something."""
+        self._feeds = {path for path, taken in (("/camera", takes_camera), ("/upload", takes_video)) if taken}
         self._is_full = is_full
         self._stall_timeout_s = stall_timeout_s
 
@@ -86,10 +91,10 @@ class HttpSite:
         if not self.may_change(request):
             if "token" in requested_query(request):
                 return connection.respond(HTTPStatus.FORBIDDEN, "This is not the token of this server.\n")
-            if self._private or path == "/camera":
+            if self._private or path in ("/camera", "/upload", "/recorded"):
                 return connection.respond(HTTPStatus.UNAUTHORIZED, "Add ?token=... as rtpose printed it.\n")
         connection.visitor.admit()
-        if path == "/socket" or (path == "/camera" and self._takes_camera):
+        if path == "/socket" or path in self._feeds:
             origins = request.headers.get_all("Origin")
             if origins and [_netloc(origin) for origin in origins] != [hosts[0].lower()]:
                 return connection.respond(HTTPStatus.FORBIDDEN, "The socket is for this server's own page.\n")
@@ -97,8 +102,10 @@ class HttpSite:
         if path == "/":
             await self._send_page(connection, hosts[0])
             return None
-        if path == "/recording.npz" and self._recording is not None:
-            return await self._send_recording(connection, self._recording)
+        if path == "/recorded" and self.recorded is not None:
+            return await self._send_file(connection, self.recorded)
+        if path in self._files:
+            return await self._send_file(connection, self._files[path])
         return connection.respond(HTTPStatus.NOT_FOUND, "Not found.\n")
 
     def may_change(self, request: Request | None) -> bool:
@@ -123,7 +130,7 @@ class HttpSite:
             body = NOT_BUILT.encode()
         policy = (
             "default-src 'none'; script-src 'unsafe-inline' blob:; style-src 'unsafe-inline'; "
-            "img-src 'self' blob: data:; font-src data:; worker-src blob:; "
+            "img-src 'self' blob: data:; media-src blob:; font-src data:; worker-src blob:; "
             "base-uri 'none'; form-action 'none'; "
             f"frame-ancestors 'self'; connect-src 'self' blob: data: ws://{host} wss://{host}"
         )
@@ -135,11 +142,11 @@ class HttpSite:
         chunks = (body[i : i + limits.CHUNK_BYTES] for i in range(0, len(body), limits.CHUNK_BYTES))
         await self._send(connection, headers, len(body), chunks)
 
-    async def _send_recording(self, connection: ClientConnection, recording: Path) -> Response | None:
+    async def _send_file(self, connection: ClientConnection, path: Path) -> Response | None:
         try:
-            file = recording.open("rb")
+            file = path.open("rb")
         except OSError:
-            return connection.respond(HTTPStatus.NOT_FOUND, "The recording no longer exists.\n")
+            return connection.respond(HTTPStatus.NOT_FOUND, "The file no longer exists.\n")
         with file:
             size = file.seek(0, 2)
             file.seek(0)
@@ -183,6 +190,17 @@ class HttpSite:
             pass
         transport.abort()
         await connection.wait_closed()
+
+
+def bind_error(error: OSError, host: str, port: int) -> ServerError:
+    """What to tell the user whose server cannot listen."""
+    if error.errno == errno.EADDRINUSE:
+        return ServerError(f"port {port} is in use: choose another with --port, or --port 0 for any free one")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return ServerError(f"port {port} is not allowed: choose one above 1023 with --port")
+    return ServerError(
+        f"cannot listen on {host}:{port} ({error.strerror or error}): give an address of this machine, or 127.0.0.1"
+    )
 
 
 def is_loopback(host: str) -> bool:

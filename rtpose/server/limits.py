@@ -28,6 +28,10 @@ MAX_STRANGERS = 256
 """Connections without an allowed request. For another one, the oldest of the busiest address is closed."""
 MAX_STRANGERS_PER_ADDRESS = 64
 """For another one, the oldest of the address is closed."""
+MAX_VIDEO_BYTES = 1024 * 1024 * 1024
+"""Of a video that a page uploads."""
+MAX_CHUNK_BYTES = 1024 * 1024
+"""Of its messages."""
 RECORD_PAUSE_S = 1.0
 """Recordings are started or stopped by pages once in this time."""
 REPORT_PAUSE_S = 60.0

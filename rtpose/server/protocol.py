@@ -11,12 +11,18 @@
    - KIND_PICTURE: `person_count` persons, each an int32 id and joint_count rows of float32 `x y score` (px of
      the picture as shown), then the preview as JPEG bytes to the end of the message.
 3. The client sends JSON text: `{"ack": frame_id, "source": 0}` after it has drawn a frame of a source, and
-   `{"record": true}` or `false` to start or stop a recording, if the hello has `can_record`.
+   `{"record": true}` or `false` to start or stop a recording, if the hello has `can_record`. If it has `settings`,
+   `{"settings": {"height_m": 1.8}}` changes them: what is left out stays. If it has `takes_video`, `{"play": "sample"}`
+   shows the built-in clip, `{"play": ""}` ends a video, and from a page on the same computer any path shows that video.
+   The newest recording is at `/recorded`, for pages with the token.
 4. States are JSON text: of the run `{"type": "status", "text": "ok", …}`, of the recording
    `{"type": "recording", "file": "name or null", "text": ""}`.
 5. If the hello has `takes_camera`, one page at a time may be the camera, over a socket of its own, `/camera`. The
    server sends `{"type": "taken", "counter": -1}`. The page then sends a picture, a binary message of the CAMERA header
    and a JPEG, and waits for `taken` with the picture's counter before it sends the next: only one is ever in flight.
+6. If the hello has `takes_video`, a page may upload a video over a socket of its own, `/upload?size=BYTES&name=NAME`.
+   The server sends `taken` with -1, and the page binary messages of at most MAX_CHUNK_BYTES, each after the `taken` of
+   the one before, which counts them from 0. After the last one the server closes the socket and shows the video.
 
 With `?format=json`, poses are sent as JSON text with the same fields, null for what is NaN, and there are no pictures.
 
@@ -31,7 +37,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -101,6 +107,18 @@ CAMERA_TAKEN = 4409
 """Close code of the camera's socket: another page is the camera."""
 
 
+Network = Literal["lite", "full", "heavy"]
+
+
+class LiveSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """What a page can change while it runs; None: stays as it is."""
+
+    height_m: Annotated[float, msgspec.Meta(ge=0.5, le=2.6)] | None = None
+    fov_deg: Annotated[float, msgspec.Meta(ge=10, le=150)] | None = None
+    persons: Annotated[int, msgspec.Meta(ge=1, le=16)] | None = None
+    network: Network | None = None
+
+
 class Source(msgspec.Struct):
     """One camera or video."""
 
@@ -150,10 +168,16 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello"):
     """Where `height_m` comes from: "assumed", "as given", …"""
     recording: str | None = None
     """Path on this server of a poses.npz to play, for `rtpose view`."""
+    video: str | None = None
+    """Path on this server of the video that the recording was made of."""
     can_record: bool = False
     """Whether the page may start and stop recordings. They are written on the machine that runs rtpose."""
     takes_camera: bool = False
     """Whether a page may be the camera."""
+    takes_video: bool = False
+    """Whether a page may show a video."""
+    settings: LiveSettings | None = None
+    """The settings of the run that a page may change; None: it may not."""
 
 
 class RunStatus(msgspec.Struct, tag_field="type", tag="status"):
@@ -196,7 +220,22 @@ class Record(msgspec.Struct):
     record: bool
 
 
-ClientMessage = Ack | Record
+class ChangeSettings(msgspec.Struct):
+    """The client asks for other settings."""
+
+    settings: LiveSettings
+
+
+class PlayVideo(msgspec.Struct):
+    """The client asks for a video: "sample", a path on the server's computer, or "" for none."""
+
+    play: Annotated[str, msgspec.Meta(max_length=2000)]
+
+
+ClientMessage = Ack | Record | ChangeSettings | PlayVideo
+_BY_WORD: tuple[tuple[bytes, type[ClientMessage]], ...] = (
+    (b'"play"', PlayVideo), (b'"settings"', ChangeSettings), (b'"record"', Record),
+)  # fmt: skip
 
 
 def hello(
@@ -211,8 +250,11 @@ def hello(
     height_m: float | None = None,
     height_from: str = "",
     recording: str | None = None,
+    video: str | None = None,
     can_record: bool = False,
     takes_camera: bool = False,
+    takes_video: bool = False,
+    settings: LiveSettings | None = None,
 ) -> Hello:
     """The `hello` for `rtpose28`, or a part of it. sources: name and (width, height) of each; server_ns:
     `time.monotonic_ns()`."""
@@ -241,8 +283,11 @@ def hello(
         height_m=height_m,
         height_from=height_from,
         recording=recording,
+        video=video,
         can_record=can_record,
         takes_camera=takes_camera,
+        takes_video=takes_video,
+        settings=settings,
     )
 
 
@@ -319,9 +364,9 @@ def encode_poses_json(result: Result, send_ns: int) -> str:
 def decode_client_message(text: str | bytes) -> ClientMessage:
     """A client's message. Errors: `InputError` for anything else."""
     try:
-        if b"record" in (text.encode() if isinstance(text, str) else text):
-            return msgspec.json.decode(text, type=Record)
-        return msgspec.json.decode(text, type=Ack)
+        data = text.encode() if isinstance(text, str) else text
+        kind: type[ClientMessage] = next((kind for word, kind in _BY_WORD if word in data), Ack)
+        return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError, RecursionError) as error:
         raise InputError(f"a client sent an unknown message: {error}") from None
 

@@ -7,31 +7,30 @@ one slot in the inbox and one for each client, and the newest message wins.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from websockets.asyncio.server import Server, serve
-from websockets.protocol import State
 
-from rtpose.errors import ConfigError, ServerError
+from rtpose.errors import ConfigError, InputError
 from rtpose.server import limits
 from rtpose.server.camera import CameraFeed, CameraPage
+from rtpose.server.changes import Changes
 from rtpose.server.connection import POLICY_VIOLATION, ClientConnection, Kind, Pack, Slot, Subscriber, to_frame
 from rtpose.server.door import Door, Visitor
-from rtpose.server.http import HttpSite, is_loopback, requested_path, requested_query
+from rtpose.server.http import HttpSite, bind_error, is_loopback, requested_path, requested_query
 from rtpose.server.protocol import (
     CAMERA_TAKEN,
     MAX_CLIENT_MESSAGE_BYTES,
     Hello,
+    LiveSettings,
     RecordingState,
     RunStatus,
     encode_json,
@@ -40,6 +39,7 @@ from rtpose.server.protocol import (
     encode_poses_json,
 )
 from rtpose.server.recording_switch import RecordingSwitch
+from rtpose.server.upload import Upload, VideoFeed
 from rtpose.stages import stage
 from rtpose.types import Result
 
@@ -61,11 +61,13 @@ class PoseServer:
         loopback, with `private`, and where pages can record or be the camera. On the loopback it is then needed only
         for these: other users of the machine may look, not change anything.
     private: whether the token is needed to see anything on the loopback, too.
-    recording: a poses.npz to serve as /recording.npz.
+    files: what is served beside the page: path of the address -> file.
     on_drawn: called in the server's thread for each frame that a client has drawn.
     on_record: called in the server's thread when a client asks to start (True) or stop a recording; at most once a
         second, the newest request wins. None: nothing is recorded.
+    on_settings: called in the server's thread when a client asks for other settings; None: they cannot be changed.
     camera: receives the pictures of a page's camera; None: no page can be the camera.
+    video: shows the videos that pages upload or name; None: none are taken. sample: the built-in clip.
     tls: for https, see `rtpose.server.tls`.
     """
 
@@ -77,12 +79,15 @@ class PoseServer:
         port: int = DEFAULT_PORT,
         token: str | None = None,
         private: bool = False,
-        recording: Path | None = None,
+        files: Mapping[str, Path] | None = None,
         max_clients: int = limits.MAX_CLIENTS,
         stall_timeout_s: float = limits.STALL_TIMEOUT_S,
         on_drawn: Callable[[int], None] = lambda frame_id: None,
         on_record: Callable[[bool], None] | None = None,
+        on_settings: Callable[[LiveSettings], None] | None = None,
         camera: CameraFeed | None = None,
+        video: VideoFeed | None = None,
+        sample: Path | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """Errors: `ConfigError` for an invalid port."""
@@ -94,16 +99,19 @@ class PoseServer:
             secure=tls is not None,
             token=token,
             private=private,
-            takes_changes=hello.can_record or on_record is not None or camera is not None,
-            recording=recording,
+            takes_changes=hello.can_record or any(part is not None for part in (on_record, on_settings, camera, video)),
+            files=files or {},
             takes_camera=camera is not None,
+            takes_video=video is not None,
             is_full=lambda: len(self._door.admitted) >= max_clients,
             stall_timeout_s=stall_timeout_s,
         )
         self._door = Door(tls)
         self._stall_timeout_s = stall_timeout_s
         self._on_drawn = on_drawn
-        self._recordings = RecordingSwitch(on_record or (lambda wanted: None))
+        recordings = RecordingSwitch(on_record or (lambda wanted: None))
+        self._changes = Changes(recordings.request, on_settings, video, sample, self._site.loopback)
+        self._uploading = False
         self._feed = camera
         self._tls = tls
 
@@ -215,8 +223,10 @@ class PoseServer:
         frame = to_frame(encode_json(RunStatus(text=text, ended=ended, failures=list(failures))))
         self._post("status", None, lambda as_json: frame)
 
-    def set_recording(self, file: str | None, text: str = "") -> None:
-        """Send the state of the recording: see `RecordingState`."""
+    def set_recording(self, file: str | None, text: str = "", written: Path | None = None) -> None:
+        """Send the state of the recording: see `RecordingState`. written: what pages with the token may fetch."""
+        if written is not None:
+            self._site.recorded = written
         frame = to_frame(encode_json(RecordingState(file, text)))
         self._post("recording", None, lambda as_json: frame)
 
@@ -236,7 +246,8 @@ class PoseServer:
         with self._lock:
             hello = self._hello
         now_ns = time.monotonic_ns()
-        looking = msgspec.structs.replace(hello, server_ns=now_ns, can_record=False, takes_camera=False)
+        nothing = {"can_record": False, "takes_camera": False, "takes_video": False, "settings": None}
+        looking = msgspec.structs.replace(hello, server_ns=now_ns, **nothing)
         return to_frame(encode_json(looking))
 
     def _post(self, kind: Kind, result: Result | None, pack: Pack) -> None:
@@ -284,7 +295,7 @@ class PoseServer:
                 logger=_quiet,
             )
         except OSError as error:
-            raise self._bind_error(error) from None
+            raise bind_error(error, self._site.host, self._site.port) from None
         with self._lock:
             self._loop = asyncio.get_running_loop()
         self._deliver()
@@ -302,16 +313,6 @@ class PoseServer:
             for connection in self._connections.copy():
                 connection.transport.abort()
             await server.wait_closed()
-
-    def _bind_error(self, error: OSError) -> ServerError:
-        host, port = self._site.host, self._site.port
-        if error.errno == errno.EADDRINUSE:
-            return ServerError(f"port {port} is in use: choose another with --port, or --port 0 for any free one")
-        if error.errno in (errno.EACCES, errno.EPERM):
-            return ServerError(f"port {port} is not allowed: choose one above 1023 with --port")
-        return ServerError(
-            f"cannot listen on {host}:{port} ({error.strerror or error}): give an address of this machine, or 127.0.0.1"
-        )
 
     def _deliver(self) -> None:
         with self._lock:
@@ -333,23 +334,23 @@ class PoseServer:
 
     def _greet(self, subscriber: Subscriber) -> None:
         """Send the hello, then the latest messages: a hello makes the page start afresh."""
-        pack_hello = self._pack_hello_to_look if subscriber.on_record is None else self._pack_hello
+        pack_hello = self._pack_hello_to_look if subscriber.changes is None else self._pack_hello
         subscriber.put(("hello", 0), -1, pack_hello)
         for slot, (frame_id, _, pack) in self._latest.items():
             if slot[0] != "hello" and not (slot[0] == "picture" and self._picture_is_old(slot[1])):
                 subscriber.put(slot, frame_id, pack)
 
     async def _handle(self, connection: ClientConnection) -> None:
-        if (
-            self._feed is not None
-            and connection.request is not None
-            and requested_path(connection.request) == "/camera"
-        ):
+        path = requested_path(connection.request)
+        if self._feed is not None and path == "/camera":
             await self._receive_camera(connection, self._feed)
             return
+        if self._changes.video is not None and path == "/upload":
+            await self._receive_video(connection, self._changes.video)
+            return
         as_json = requested_query(connection.request).get("format") == "json"
-        on_record = self._recordings.request if self._site.may_change(connection.request) else None
-        subscriber = connection.subscriber = Subscriber(connection, as_json, self._on_drawn, on_record)
+        changes = self._changes if self._site.may_change(connection.request) else None
+        subscriber = connection.subscriber = Subscriber(connection, as_json, self._on_drawn, changes)
         self._subscribers.add(subscriber)  # before the hello: a client that has read it is counted
         self._greet(subscriber)
         subscriber.flush()
@@ -367,17 +368,29 @@ class PoseServer:
         self._camera = CameraPage(feed, "this computer" if is_loopback(address) else address)
         connection.accept_pictures(self._camera)
         try:
-            while connection.state is State.OPEN:
-                left_s = connection.last_picture_s + limits.CAMERA_SILENCE_S - connection.loop.time()
-                if left_s <= 0:
-                    connection.end(POLICY_VIOLATION, "no picture received")
-                    break
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(left_s):
-                        await connection.wait_closed()
+            await connection.wait_while_sending("no picture received")
         finally:
             self._camera = None
             feed.end()
+
+    async def _receive_video(self, connection: ClientConnection, feed: VideoFeed) -> None:
+        """Let the page upload a video; one at a time."""
+        if self._uploading:
+            connection.end(CAMERA_TAKEN, "another page uploads a video now")
+            return
+        query = requested_query(connection.request)
+        try:
+            upload = Upload(feed, query.get("size", ""), query.get("name", ""))
+        except (InputError, OSError) as error:
+            connection.end(POLICY_VIOLATION, str(error))
+            return
+        self._uploading = True
+        connection.accept_video(upload)
+        try:
+            await connection.wait_while_sending("the video stopped coming")
+        finally:
+            self._uploading = False
+            upload.abort()
 
     def _picture_is_old(self, source: int) -> bool:
         """Pictures are made only while a client shows them; the latest may be old."""

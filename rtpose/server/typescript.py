@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Annotated, Any, Literal, get_origin
 
 import msgspec
 
 from rtpose.bones import CONTACT_JOINTS
+from rtpose.server.limits import MAX_CHUNK_BYTES, MAX_VIDEO_BYTES
 from rtpose.server.protocol import (
     BONE_COLUMNS,
     CAMERA,
@@ -25,6 +26,7 @@ from rtpose.server.protocol import (
     PROTOCOL_VERSION,
     WORLD_FLOATS,
     Hello,
+    LiveSettings,
     RecordingState,
     RunStatus,
     Source,
@@ -35,9 +37,13 @@ _TYPESCRIPT_TYPES = {"str": "string", "int": "number", "float": "number", "bool"
 
 
 def _typescript_type(annotation: Any) -> str:
-    origin = getattr(annotation, "__origin__", None)
+    origin = get_origin(annotation)
     if origin is list:
         return _typescript_type(annotation.__args__[0]) + "[]"
+    if origin is Annotated:
+        return _typescript_type(annotation.__origin__)
+    if origin is Literal:
+        return " | ".join(f'"{value}"' for value in annotation.__args__)
     if hasattr(annotation, "__args__"):
         return " | ".join(_typescript_type(a) for a in annotation.__args__)
     if annotation is type(None):
@@ -69,6 +75,8 @@ def typescript() -> str:
         f"export const BONE_COLUMNS = {len(BONE_COLUMNS)};",
         f"export const CONTACT_COUNT = {len(CONTACT_JOINTS)};",
         f"export const PICTURE_COLUMNS = {len(PICTURE_COLUMNS)};",
+        f"export const MAX_VIDEO_BYTES = {MAX_VIDEO_BYTES};",
+        f"export const MAX_CHUNK_BYTES = {MAX_CHUNK_BYTES};",
         "",
     ]
     tables = (("HEADER_OFFSET", HEADER_FIELDS), ("PERSON_OFFSET", PERSON_FIELDS), ("CAMERA_OFFSET", CAMERA_FIELDS))
@@ -80,7 +88,7 @@ def typescript() -> str:
             lines.append(f"  {name}: {offset},")
             offset += struct.calcsize("<" + code)
         lines += ["} as const;", ""]
-    for struct_type in (Source, Hello, RunStatus, RecordingState, Taken):
+    for struct_type in (LiveSettings, Source, Hello, RunStatus, RecordingState, Taken):
         config = struct_type.__struct_config__
         lines.append(f"export interface {interface_name(struct_type)} {{")
         if config.tag is not None:

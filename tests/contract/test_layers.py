@@ -19,7 +19,7 @@ ROOMS = (
     ("networks",),
     ("capture", "recordings"),
     ("pose", "server"),
-    ("outputs", "pipeline", "board"),
+    ("outputs", "pipeline", "source_board", "live_settings"),
     ("session",),
     ("api",),
     ("train",),

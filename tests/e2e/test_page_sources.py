@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
-from moving_people import feeding
+from moving_people import feeding, result_at
 from pages import Keep, OpenPage, wait_for, wait_for_people
 from playwright.sync_api import Page
+from rtpose_file import rtpose_file
 
 pytestmark = pytest.mark.browser
 
@@ -55,7 +60,17 @@ def note(text: str | bytes, sent: dict[int, list[int]]) -> None:
         sent[int(match[2])].append(int(match[1]))
 
 
-def test_recording_is_begun_and_ended_from_the_page(open_page: OpenPage, keep: Keep) -> None:
+def get(page: str, path: str, *, token: bool) -> int:
+    """The status of a request, with the page's token or without."""
+    address = urlsplit(page)
+    try:
+        with urlopen(f"http://{address.netloc}/{path}?{address.query if token else ''}") as response:
+            return int(response.status)
+    except HTTPError as error:
+        return error.code
+
+
+def test_recording_is_begun_and_ended_from_the_page(open_page: OpenPage, keep: Keep, tmp_path: Path) -> None:
     wishes: list[bool] = []
     with feeding(can_record=True, on_record=wishes.append) as feed:
         page = open_page(feed.url)
@@ -68,20 +83,36 @@ def test_recording_is_begun_and_ended_from_the_page(open_page: OpenPage, keep: K
         assert button.get_attribute("aria-pressed") == "false", "it says so only when the server does"
         feed.server.set_recording("session.rtpose")
         wait_for(page, "document.getElementById('record').ariaPressed === 'true'")
-        assert page.inner_text("#toast") == "Recording to session.rtpose"
+        assert page.inner_text("#toast") == "Recording to session.rtpose: every frame from now on, also without people"
         assert re.fullmatch(r"0:0\d", page.inner_text("#record-text"))
         assert "session.rtpose" in str(page.get_attribute("#record", "title"))
         keep(page, "recording-button-desktop")
         page.keyboard.press("r")
         page.wait_for_timeout(300)
         assert wishes == [True, False]
-        feed.server.set_recording(None, "session.rtpose: 42 frames")
+        written = tmp_path / "session.rtpose"
+        written.write_bytes(rtpose_file([result_at(i) for i in range(42)]))
+        feed.server.set_recording(None, "session.rtpose: 42 frames", written)
         wait_for(page, "document.getElementById('record').ariaPressed === 'false'")
         assert page.inner_text("#toast").startswith("session.rtpose: 42 frames")
-        # The file is where rtpose runs: the toast offers what to type there.
+        # The file is where rtpose runs: the toast fetches it, or offers what to type there.
         offers = page.locator("#toast button")
-        assert offers.all_inner_texts() == ["Copy the view command", "Copy the convert command"]
+        assert offers.all_inner_texts() == ["Open", "Download", "Copy the convert command"]
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        offers.nth(0).click()
-        wait_for(page, "document.getElementById('toast').textContent === 'Copied: rtpose view session.rtpose'")
-        assert page.evaluate("navigator.clipboard.readText()") == "rtpose view session.rtpose"
+        offers.nth(2).click()
+        command = "rtpose convert session.rtpose session.bvh"
+        wait_for(page, f"document.getElementById('toast').textContent === 'Copied: {command}'")
+        assert page.evaluate("navigator.clipboard.readText()") == command
+        feed.server.set_recording("session.rtpose")
+        wait_for(page, "document.getElementById('record').ariaPressed === 'true'")
+        feed.server.set_recording(None, "session.rtpose: 42 frames", written)
+        with page.expect_download() as got:
+            page.get_by_role("button", name="Download").click()
+        assert Path(got.value.path()).read_bytes() == written.read_bytes()
+        feed.server.set_recording("session.rtpose")
+        wait_for(page, "document.getElementById('record').ariaPressed === 'true'")
+        feed.server.set_recording(None, "session.rtpose: 42 frames")
+        page.get_by_role("button", name="Open", exact=True).click()
+        wait_for(page, "body.state === 'recording'")
+        assert page.get_attribute("#scrub", "max") == "41"
+        assert get(feed.url, "recorded", token=False) in (401, 403)

@@ -42,6 +42,7 @@ export function makeActions({ stage, labels, view, display, session }: ActionPar
     screenshot: () => void save(() => takeScreenshot(stage, labels.shown), "png"),
     motion: () => void save(motion, "glb"),
     help: () => element<HTMLDialogElement>("help").showModal(),
+    sample: () => session.playOnServer("sample"),
     close: () => session.closeFile(),
   };
 }
@@ -66,7 +67,7 @@ export function makeShortcuts(parts: ActionParts, actions: Readonly<Record<strin
     key("V", "Collapse or expand the picture", () => settings.toggle("picture")),
     key("I", "Collapse or expand the stats", () => settings.toggle("figures")),
     key("D", "Dark or light theme", () => switchTheme(settings)),
-    key("O", "Open a recording", actions["open"]!),
+    key("O", "Open a video or a recording", actions["open"]!),
     key("S", "Save a screenshot (PNG)", actions["screenshot"]!),
     key("G", "Save the motion (glTF)", actions["motion"]!),
     key("R", "Start or stop recording", () => element("record").click(), () => !element("record").hidden),

@@ -42,6 +42,8 @@ export const EMPTY: Programme = {
 };
 
 export class Display {
+  /** Called with the height of what is shown, see `Programme`. */
+  onHeight: (height: string) => void = () => {};
   private readonly anglePanel = new AnglePanel();
   private programme = EMPTY;
   /** Who is in the newest frame of each source. */
@@ -104,7 +106,15 @@ export class Display {
     this.pictures.reset(skeleton, sources);
     element("picture-title").textContent = mode === "recording" ? "2D joints" : this.several ? "Pictures" : "Picture";
     this.showWho();
-    showSource(names, estimator, assumptions, height);
+    showSource(names, estimator, assumptions);
+    this.onHeight(height);
+  }
+
+  /** The same programme goes on with other facts. */
+  restate({ estimator, assumptions, height }: Pick<Programme, "estimator" | "assumptions" | "height">): void {
+    this.programme = { ...this.programme, estimator, assumptions, height };
+    showSource(this.programme.sources.map((source) => source.name), estimator, assumptions);
+    this.onHeight(height);
   }
 
   show(frame: PoseFrame): void {
@@ -115,6 +125,11 @@ export class Display {
 
   showPicture(message: PictureMessage): void {
     this.pictures.showPicture(message);
+  }
+
+  showVideo(source: number, video: HTMLVideoElement, people: readonly Person2D[]): void {
+    element("picture-title").textContent = "Picture";
+    this.pictures.showVideo(source, video, people);
   }
 
   showPeople2D(source: number, people: readonly Person2D[]): void {

@@ -48,6 +48,7 @@ function start(stage: Stage, card: StateCard): void {
   settings.on("trails", (on) => (view.trails = on));
   settings.on("scale", (on) => (view.scaleShown = on));
   settings.on("style", (style) => (view.style = style));
+  settings.on("mirror", (on) => element("pictures").classList.toggle("mirrored", on));
   settings.on("names", (on) => {
     labels.all = on;
     stage.draw();

@@ -4,17 +4,20 @@ import { element } from "./dom";
 import { Live } from "./live";
 import { Link } from "./net/link";
 import { onServer, socketUrl } from "./net/server-address";
+import { uploadVideo } from "./net/video-upload";
 import type { Hello } from "./net/protocol.generated";
 import { RecordedAngles } from "./panels/angle-source";
 import type { CameraButton } from "./panels/camera-button";
 import type { Player } from "./panels/player";
 import { RecordButton } from "./panels/record-button";
+import { Setup } from "./panels/setup";
 import type { State, StateCard } from "./panels/state-card";
 import { showLiveStats, showRecordingStats } from "./panels/stats-panel";
-import { showToast } from "./panels/toast";
+import { hideToast, showToast } from "./panels/toast";
 import type { PoseFrame } from "./pose";
 import type { Recording } from "./recording/recording";
 import { readRecording } from "./recording/recording-file";
+import { RecordingVideo } from "./recording/recording-video";
 import { makeSkeleton, type Skeleton } from "./skeleton";
 
 /** A recording that is shown. */
@@ -23,6 +26,12 @@ interface Opened {
   /** Whether the user gave it to the page; else the server did. */
   own: boolean;
 }
+
+/** Files that are sent to the server, whatever the browser calls their type. */
+const VIDEO_NAME = /\.(mp4|mov|mkv|webm|avi|m4v|mpg|mpeg|ts|3gp|gif)$/i;
+
+/** Times of a frame in a recording and in its video differ by less than this: they are rounded. */
+const SAME_S = 0.004;
 
 export interface SessionParts {
   display: Display;
@@ -44,6 +53,7 @@ export class Session {
   private lost: string | null = null;
   private readonly link: Link;
   private readonly recordButton: RecordButton;
+  private readonly setup: Setup;
 
   constructor(private readonly parts: SessionParts) {
     this.link = new Link(socketUrl("socket"), {
@@ -68,7 +78,16 @@ export class Session {
       onGone: (reason) => this.lose(reason),
       onRefused: (reason) => this.showServed("refused", reason),
     });
-    this.recordButton = new RecordButton((wanted) => this.link.record(wanted));
+    this.recordButton = new RecordButton((wanted) => this.link.record(wanted), (file) => void this.openFile(file));
+    this.setup = new Setup((settings) => this.link.change(settings));
+    parts.display.onHeight = (height) => this.setup.show(this.opened?.own ? null : this.hello, height);
+    parts.card.onStart = (starts) => this.setup.place(starts);
+    element("video-stop").addEventListener("click", () => this.playOnServer(""));
+    element("start-path").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const path = element<HTMLInputElement>("video-path").value.trim();
+      if (path) this.playOnServer(path);
+    });
   }
 
   connect(): void {
@@ -87,13 +106,56 @@ export class Session {
     return Array.from({ length: recording.length }, (_, i) => recording.frame(i));
   }
 
+  /** Have the server show a video: "sample", a path on its computer, or "" for none. */
+  playOnServer(video: string): void {
+    this.link.play(video);
+    this.showVideoAsked(video !== "");
+  }
+
   /** Show a file of the user's; an error is shown as a toast. */
   async openFile(file: File): Promise<void> {
+    if (VIDEO_NAME.test(file.name) || file.type.startsWith("video/")) {
+      await this.openVideo(file);
+      return;
+    }
     try {
       this.open(readRecording(await file.arrayBuffer()), file.name, true);
     } catch (error) {
       showToast(`Cannot open ${file.name}: ${(error as Error).message}.`, { error: true });
     }
+  }
+
+  /** Show a video beside the recording that is open: it was made of it. */
+  private attachVideo(content: Blob, name: string): void {
+    const { recording } = this.opened!;
+    const show = (video: HTMLVideoElement, timeS: number): void => this.showFrame(recording.indexAt(timeS + SAME_S), video);
+    const fail = (): void => showToast(`This browser cannot play ${name}.`, { error: true });
+    this.parts.player.attach(new RecordingVideo(content, show, fail));
+  }
+
+  /** Find the people in a video of the user's, or show it beside the recording that is open. */
+  private async openVideo(file: File): Promise<void> {
+    if (this.opened) {
+      this.attachVideo(file, file.name);
+      return;
+    }
+    if (!this.hello?.takes_video) {
+      showToast(`This rtpose takes no videos. Start it with: rtpose webcam --camera browser`, { error: true });
+      return;
+    }
+    try {
+      showToast(`Uploading ${file.name} …`);
+      await uploadVideo(file, (share) => showToast(`Uploading ${file.name} … ${Math.round(100 * share)} %`));
+      hideToast();
+      this.showVideoAsked(true);
+    } catch (error) {
+      showToast(`${file.name} was not taken: ${(error as Error).message}.`, { error: true });
+    }
+  }
+
+  /** Whether this page has the server show a video, which it can then stop. */
+  private showVideoAsked(asked: boolean): void {
+    document.body.dataset["video"] = asked ? "asked" : "";
   }
 
   /** Close the user's file: show what the server has. */
@@ -128,14 +190,16 @@ export class Session {
     if (this.lost !== null) this.lose(this.lost);
   }
 
-  /** The player has reached a frame of the recording. */
-  showFrame(index: number): void {
+  /** The player has reached a frame of the recording. video: shows its picture, if the recording has one. */
+  showFrame(index: number, video: HTMLVideoElement | null = null): void {
     if (!this.opened) return;
     const { display } = this.parts;
+    document.body.dataset["frame"] = String(index);
     const { recording } = this.opened;
     const frame = recording.frame(index);
     display.show(frame);
-    display.showPeople2D(0, recording.people2D(index));
+    if (video) display.showVideo(0, video, recording.people2D(index));
+    else display.showPeople2D(0, recording.people2D(index));
     display.countFrame();
     showRecordingStats(recording.length, recording.fps, recording.dropped, frame.people.length);
   }
@@ -145,8 +209,9 @@ export class Session {
     const { display, card } = this.parts;
     for (const message of this.live?.drawn() ?? []) {
       this.link.acknowledge(message.source, message.frameId);
-      if (display.countFrame() > 1) continue;
-      card.hasPeople = true;
+      if (display.countFrame() > 1 && this.served.state === "live") continue;
+      // Of a source that waits for a page, what came last is over.
+      card.hasPeople = !this.hello?.takes_camera || this.live?.status.text === "ok";
       this.showStatus();
     }
   }
@@ -159,12 +224,20 @@ export class Session {
   }
 
   private greet(hello: Hello): void {
+    if (this.lost !== null) this.showVideoAsked(false);
+    const goesOn = this.lost === null && this.hello !== null && isSameStream(hello, this.hello);
     this.hello = hello;
     this.lost = null;
+    if (goesOn) {
+      const { estimator, assumptions } = hello;
+      if (!this.hasOwnFile) this.parts.display.restate({ estimator, assumptions, height: heightText(hello) });
+      return;
+    }
     document.body.dataset["protocol"] = String(hello.protocol);
     this.recordButton.greet(hello);
     this.parts.camera.offer(hello.takes_camera);
     this.parts.card.offersCamera = hello.takes_camera;
+    this.parts.card.offersVideo = hello.takes_video;
     if (this.hasOwnFile) this.parts.card.disconnected = false;
     else this.closeFile();
   }
@@ -185,8 +258,12 @@ export class Session {
   private showStatus(): void {
     if (!this.live) return;
     const { text, ended } = this.live.status;
+    // What was to be seen is over: the card that starts everything comes back.
+    if (this.hello?.takes_camera && text !== "ok" && !ended) this.parts.card.hasPeople = false;
     if (ended) this.showServed("ended", text === "ok" ? "" : text);
-    else if (text.startsWith("waiting")) this.showServed("waiting", text);
+    else if (text.startsWith("waiting")) {
+      this.showServed("waiting", text);
+    }
     else if (text !== "ok") this.showServed("problem", text);
     else this.showServed(this.parts.display.frameCount > 0 ? "live" : "waiting");
   }
@@ -227,7 +304,12 @@ export class Session {
       const response = await fetch(onServer(path));
       if (!response.ok) throw new Error(`the server answered ${response.status}`);
       const recording = readRecording(await response.arrayBuffer());
-      if (generation === this.generation) this.open(recording, name, false);
+      if (generation !== this.generation) return;
+      this.open(recording, name, false);
+      const { video } = this.hello!;
+      if (video === null) return;
+      const content = await (await fetch(onServer(video))).blob();
+      if (generation === this.generation) this.attachVideo(content, name);
     } catch (error) {
       if (generation === this.generation) this.showServed("unreadable", `${name}: ${(error as Error).message}.`);
     }
@@ -237,6 +319,13 @@ export class Session {
     const { hello } = this;
     return makeSkeleton(joints, parents, new Map(hello?.joints.map((joint, i) => [joint, hello.colors[i]!])), bones);
   }
+}
+
+/** Whether only settings have changed, and what is shown goes on. */
+function isSameStream(a: Hello, b: Hello): boolean {
+  const lasting = ({ sources, joints, live, recording, can_record, takes_camera, takes_video }: Hello): string =>
+    JSON.stringify({ sources, joints, live, recording, can_record, takes_camera, takes_video });
+  return a.recording === null && lasting(a) === lasting(b);
 }
 
 function heightText({ height_m: height, height_from: from }: Hello): string {

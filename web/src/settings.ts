@@ -14,6 +14,8 @@ export interface Values {
   names: boolean;
   /** A rod and a bar in metres beside the people. */
   scale: boolean;
+  /** The picture as in a mirror. */
+  mirror: boolean;
   /** The panels that are open. */
   angles: boolean;
   picture: boolean;
@@ -36,7 +38,7 @@ export class Settings {
     // On a phone the stats are collapsed at first.
     const roomy = !matchMedia("(max-width: 640px)").matches;
     this.values = {
-      style: "capsules", theme: "auto", follow: true, trails: true, names: false, scale: true,
+      style: "capsules", theme: "auto", follow: true, trails: true, names: false, scale: true, mirror: false,
       angles: roomy, picture: true, figures: roomy, speed: 1, loop: true,
     };
     for (const [name, value] of Object.entries(read())) {

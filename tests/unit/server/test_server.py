@@ -532,7 +532,7 @@ def test_someone_who_never_reads_is_let_go_and_holds_up_nobody(
             frame_id += 1
             server.publish(make_result(frame_id))
             server.publish_picture(make_result(frame_id), picture)
-            while HEADER.unpack_from(good.recv(WAIT_S))[5] != frame_id:
+            while HEADER.unpack_from(good.recv(WAIT_S))[7] != frame_id:
                 pass
             unsent = [c.transport.get_write_buffer_size() for c in server._connections.copy()]
             most_unsent = max(most_unsent, *unsent)
@@ -781,7 +781,7 @@ def test_only_get(make_server: MakeServer) -> None:
 def test_the_recording(make_server: MakeServer, make_result: MakeResult, tmp_path: Path) -> None:
     recording = tmp_path / "poses.npz"
     recording.write_bytes(bytes(range(256)) * 40_000)  # 10 MB: more than any buffer on the way
-    server = make_server(recording=recording)
+    server = make_server(files={"/recording.npz": recording})
     response = get(server, "/recording.npz")
     assert response.status == 200
     assert response.body == recording.read_bytes()  # type: ignore[attr-defined]
@@ -793,7 +793,7 @@ def test_the_recording(make_server: MakeServer, make_result: MakeResult, tmp_pat
 def test_a_download_that_nobody_reads_is_given_up(make_server: MakeServer, tmp_path: Path) -> None:
     recording = tmp_path / "poses.npz"
     recording.write_bytes(bytes(10_000_000))
-    server = make_server(recording=recording, stall_timeout_s=0.2)
+    server = make_server(files={"/recording.npz": recording}, stall_timeout_s=0.2)
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect(("127.0.0.1", server.port))
@@ -834,7 +834,7 @@ def test_the_socket_is_for_its_own_page(make_server: MakeServer) -> None:
 def test_the_token(make_server: MakeServer, tmp_path: Path) -> None:
     recording = tmp_path / "poses.npz"
     recording.write_bytes(b"npz")
-    server = make_server(token="s3cret/&", recording=recording)
+    server = make_server(token="s3cret/&", files={"/recording.npz": recording})
     assert server.url == f"http://127.0.0.1:{server.port}/?token=s3cret%2F%26"
     for path in ("/", "/recording.npz", "/socket", "/nothing"):
         assert get(server, path).status == 401

@@ -1,6 +1,6 @@
 // The connection to the server: opens, reads, acknowledges, and reconnects by itself.
 import { decodeBinary, decodeText, type PictureMessage, type PoseMessage } from "./decode";
-import { PROTOCOL_VERSION, type Hello, type Recording, type Status } from "./protocol.generated";
+import { PROTOCOL_VERSION, type Hello, type LiveSettings, type Recording, type Status } from "./protocol.generated";
 
 export interface LinkEvents {
   /** A new session: what was known before no longer counts. */
@@ -60,6 +60,16 @@ export class Link {
   /** Ask the server to begin or end a recording. */
   record(wanted: boolean): void {
     this.send({ record: wanted });
+  }
+
+  /** Ask the server for other settings; what is left out stays. */
+  change(settings: Partial<LiveSettings>): void {
+    this.send({ settings });
+  }
+
+  /** Ask the server for a video: "sample", a path on its computer, or "" for none. */
+  play(video: string): void {
+    this.send({ play: video });
   }
 
   private send(message: object): void {

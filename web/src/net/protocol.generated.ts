@@ -13,6 +13,8 @@ export const POSE_COLUMNS = 4;
 export const BONE_COLUMNS = 5;
 export const CONTACT_COUNT = 4;
 export const PICTURE_COLUMNS = 3;
+export const MAX_VIDEO_BYTES = 1073741824;
+export const MAX_CHUNK_BYTES = 1048576;
 
 export const HEADER_OFFSET = {
   /** protocol version */
@@ -63,6 +65,13 @@ export const CAMERA_OFFSET = {
   sent_ms: 16,
 } as const;
 
+export interface LiveSettings {
+  height_m: number | null;
+  fov_deg: number | null;
+  persons: number | null;
+  network: "lite" | "full" | "heavy" | null;
+}
+
 export interface Source {
   name: string;
   image_size: number[];
@@ -93,8 +102,11 @@ export interface Hello {
   height_m: number | null;
   height_from: string;
   recording: string | null;
+  video: string | null;
   can_record: boolean;
   takes_camera: boolean;
+  takes_video: boolean;
+  settings: LiveSettings | null;
 }
 
 export interface Status {

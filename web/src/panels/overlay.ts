@@ -5,7 +5,7 @@ import type { Skeleton } from "../skeleton";
 
 export class Overlay {
   private readonly context: CanvasRenderingContext2D;
-  private picture: ImageBitmap | null = null;
+  private picture: ImageBitmap | HTMLVideoElement | null = null;
   private people: readonly Person2D[] = [];
   private decoding = false;
   private closed = false;
@@ -37,8 +37,22 @@ export class Overlay {
     this.closed = true;
     this.next = null;
     this.sizes.disconnect();
-    this.picture?.close();
+    this.drop();
     this.picture = null;
+  }
+
+  private drop(): void {
+    if (this.picture instanceof ImageBitmap) this.picture.close();
+  }
+
+  /** The picture that a video shows now, and its joints. */
+  showVideo(video: HTMLVideoElement, people: readonly Person2D[]): void {
+    this.drop();
+    this.picture = video;
+    this.people = people;
+    if (this.size[0] === 0) this.setSize([video.videoWidth, video.videoHeight]);
+    this.draw();
+    this.onPicture();
   }
 
   /** Joints without a picture. */
@@ -59,7 +73,7 @@ export class Overlay {
       const picture = await createImageBitmap(jpeg).catch(() => null);
       if (!picture) continue;
       if (this.closed) return picture.close();
-      this.picture?.close();
+      this.drop();
       this.picture = picture;
       this.people = people;
       if (this.size[0] === 0) this.setSize([picture.width, picture.height]);

@@ -42,6 +42,11 @@ export class Pictures {
     void this.overlays[source]?.showPicture(jpeg, people);
   }
 
+  /** The picture that a video shows now, and its joints. */
+  showVideo(source: number, video: HTMLVideoElement, people: readonly Person2D[]): void {
+    this.overlays[source]?.showVideo(video, people);
+  }
+
   /** Joints without a picture. */
   showPeople(source: number, people: readonly Person2D[]): void {
     this.overlays[source]?.showPeople(people);

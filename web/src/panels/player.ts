@@ -1,6 +1,7 @@
 // The timeline of a recording: buttons, keys and track.
 import { Playback } from "../recording/playback";
 import type { Recording } from "../recording/recording";
+import type { RecordingVideo } from "../recording/recording-video";
 import { SPEEDS, type Settings } from "../settings";
 import type { Shortcut } from "./shortcuts";
 import { element } from "../dom";
@@ -17,6 +18,7 @@ export class Player {
   private playback: Playback | null = null;
   private recording: Recording | null = null;
   private shown = -1;
+  private video: RecordingVideo | null = null;
   /** When time last passed; null while paused. */
   private lastMs: number | null = null;
   private readonly playButton = element<HTMLButtonElement>("play");
@@ -65,7 +67,16 @@ export class Player {
     this.change(() => {});
   }
 
+  /** Show this video's pictures from now on: whoever attaches it shows each with the frame of its time. */
+  attach(video: RecordingVideo): void {
+    this.video?.close();
+    this.video = video;
+    this.change(() => {});
+  }
+
   close(): void {
+    this.video?.close();
+    this.video = null;
     this.playback = null;
     this.recording = null;
     element("player").hidden = true;
@@ -104,9 +115,10 @@ export class Player {
     playback.advance(Math.min((nowMs - (this.lastMs ?? nowMs)) / 1000, LONGEST_STEP_S));
     this.lastMs = playback.playing ? nowMs : null;
     const { index } = playback;
+    this.video?.follow(playback.playing, playback.speed, playback.timeS);
     if (index !== this.shown) {
       this.shown = index;
-      this.showFrame(index);
+      if (!this.video) this.showFrame(index);
       const start = recording.timesS[0]!;
       const now = clock(recording.timesS[index]! - start);
       const end = clock(recording.timesS[recording.length - 1]! - start);

@@ -1,6 +1,8 @@
 // The record button. rtpose writes the file where it runs; the page only says when to start and stop.
 import { element } from "../dom";
 import type { Hello, Recording } from "../net/protocol.generated";
+import { onServer } from "../net/server-address";
+import { download } from "./files";
 import { showToast, type ToastAction } from "./toast";
 
 export class RecordButton {
@@ -10,8 +12,11 @@ export class RecordButton {
   private startedMs = 0;
   private timer: number | undefined;
 
-  /** request: ask the server to start (true) or stop recording. */
-  constructor(request: (wanted: boolean) => void) {
+  /** request: ask the server to start (true) or stop recording. open: show a file. */
+  constructor(
+    request: (wanted: boolean) => void,
+    private readonly open: (file: File) => void,
+  ) {
     this.button.addEventListener("click", () => request(this.file === null));
   }
 
@@ -24,8 +29,8 @@ export class RecordButton {
   show({ file, text }: Recording): void {
     const before = this.file;
     this.set(file);
-    if (text) showToast(text, { actions: before !== null && file === null ? commandsFor(before) : [] });
-    else if (file !== null && file !== before) showToast(`Recording to ${file}`);
+    if (text) showToast(text, { actions: before !== null && file === null ? actionsFor(before, this.open) : [] });
+    else if (file !== null && file !== before) showToast(`Recording to ${file}: every frame from now on, also without people`);
   }
 
   /** The server is gone: it may or may not still record. */
@@ -58,19 +63,25 @@ export class RecordButton {
   }
 }
 
-/** The file is not on this page's computer: what to type there. Nothing for several files, or names a shell would read otherwise. */
-function commandsFor(file: string): ToastAction[] {
-  if (!/^[\w.-]+$/.test(file) || !navigator.clipboard) return [];
-  const copy = (name: string, command: string): ToastAction => ({
-    name,
-    act: () =>
-      void navigator.clipboard.writeText(command).then(
-        () => showToast(`Copied: ${command}`),
-        () => showToast(command),
-      ),
-  });
-  return [
-    copy("Copy the view command", `rtpose view ${file}`),
-    copy("Copy the convert command", `rtpose convert ${file} ${file.replace(/\.\w+$/, "")}.bvh`),
+/** What can be done with a file that rtpose has written: where it runs, which may be another computer. */
+function actionsFor(file: string, open: (file: File) => void): ToastAction[] {
+  const fetched = async (use: (content: File) => void): Promise<void> => {
+    try {
+      const response = await fetch(onServer("recorded"));
+      if (!response.ok) throw new Error(`the server answered ${response.status}`);
+      use(new File([await response.blob()], file));
+    } catch (error) {
+      showToast(`${file} cannot be fetched: ${(error as Error).message}.`, { error: true });
+    }
+  };
+  const command = `rtpose convert ${file} ${file.replace(/\.\w+$/, "")}.bvh`;
+  const copy = (): void =>
+    void navigator.clipboard.writeText(command).then(() => showToast(`Copied: ${command}`), () => showToast(command));
+  const actions: ToastAction[] = [
+    { name: "Open", act: () => void fetched(open) },
+    { name: "Download", act: () => void fetched((content) => download(content, file)) },
   ];
+  // Not for several files, and names that a shell would read otherwise.
+  if (/^[\w.-]+$/.test(file) && navigator.clipboard) actions.push({ name: "Copy the convert command", act: copy });
+  return actions;
 }

@@ -47,6 +47,6 @@ function isPlainKey(event: KeyboardEvent): boolean {
   const { target } = event;
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return false;
   if (!(target instanceof HTMLElement)) return true;
-  if (target.matches("select, [type=text]") || target.closest("dialog")) return false;
+  if (target.matches("select, [type=text], [type=number]") || target.closest("dialog")) return false;
   return !(event.key === " " && target.matches("button:not(#play)"));
 }

@@ -53,8 +53,12 @@ export class StateCard {
   private filled = false;
   /** Whether the server waits for a page's camera. */
   private takesCamera = false;
+  /** Whether the server takes videos of a page. */
+  private takesVideo = false;
   private camera = false;
   private offline = false;
+  /** Called with whether the start card is shown. */
+  onStart: (starts: boolean) => void = () => {};
 
   constructor() {
     element("notice-action").addEventListener("click", () => location.reload());
@@ -79,6 +83,11 @@ export class StateCard {
     this.draw();
   }
 
+  set offersVideo(offers: boolean) {
+    this.takesVideo = offers;
+    this.draw();
+  }
+
   /** Whether this page's camera is on. */
   set cameraOn(on: boolean) {
     this.camera = on;
@@ -98,8 +107,9 @@ export class StateCard {
     body.classList.toggle("filled", filled);
     body.classList.toggle("offline", this.offline);
     element("state-text").textContent = this.offline ? `${WORDS[state]} · disconnected` : WORDS[state];
-    const starts = !filled && state === "waiting" && this.takesCamera;
+    const starts = !filled && (state === "waiting" || state === "problem") && this.takesCamera;
     this.placeCamera(starts);
+    this.onStart(starts);
     const card = starts && !this.camera ? START : CARDS[state];
     const box = element("notice");
     box.hidden = !card;
@@ -113,6 +123,8 @@ export class StateCard {
     element("start").hidden = !starts || this.camera;
     // A phone reaches the page at the same address, unless that means "this computer".
     const local = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+    element("start-sample").hidden = !this.takesVideo;
+    element("start-path").hidden = !(local && this.takesVideo);
     element("start-phone").hidden = local;
     element("start-address").textContent = local ? "" : location.href;
   }

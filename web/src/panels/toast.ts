@@ -31,6 +31,7 @@ export function showToast(text: string, { error = false, actions = [] }: { error
   timer = setTimeout(hideToast, error || actions.length > 0 ? LONG_MS : SHORT_MS);
 }
 
-function hideToast(): void {
+/** Take the message away. */
+export function hideToast(): void {
   element("toast").replaceChildren();
 }

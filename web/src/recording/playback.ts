@@ -5,7 +5,8 @@ export class Playback {
   playing = true;
   speed = 1;
   loop = true;
-  private timeS: number;
+  /** Seconds, on the recording's clock. */
+  timeS: number;
 
   constructor(private readonly recording: Recording) {
     this.timeS = recording.timesS[0]!;
