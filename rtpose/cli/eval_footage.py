@@ -53,9 +53,12 @@ def evaluate_footage(
     methods = {}
     no_choice: list[str | None] = [None]
     for network, lifter in product(networks or no_choice, lifters or no_choice):
-        name = " ".join(filter(None, (network, lifter))) or "default"
+        given = (lifter,) if "estimator" in _parts(network, lifter) else (network, lifter)
+        name = " ".join(filter(None, given)) or "default"
+        if name in methods:
+            continue
         methods[name] = method_of(
-            make_settings(network=network, lifter=lifter), on_notice=warn,
+            make_settings(**_parts(network, lifter)), on_notice=warn,
             on_clip=lambda footage, camera: print(f"{footage.name} {camera.clip.name}", file=sys.stderr),
         )  # fmt: skip
     judged: Judged = {}
@@ -98,6 +101,15 @@ def evaluate_footage(
         with output.writing():
             output.part.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(rows)), indent=2))
         output.commit()
+
+
+def _parts(network: str | None, lifter: str | None) -> dict[str, str | None]:
+    """The settings of a method. `cascaded` or `cascaded:FILE` in the place of a lifter is that estimator, which has no
+    2D network."""
+    name, _, file = (lifter or "").partition(":")
+    if name != "cascaded":
+        return {"network": network, "lifter": lifter}
+    return {"estimator": name, **({"cascaded": file} if file else {})}
 
 
 def _table(*first: str) -> Table:
