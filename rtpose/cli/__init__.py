@@ -20,6 +20,7 @@ from rtpose.cli.eval import evaluate
 from rtpose.cli.export import export
 from rtpose.cli.models import models_app
 from rtpose.cli.recover import recover
+from rtpose.cli.report import report
 from rtpose.cli.reproduce import reproduce
 from rtpose.cli.train import train_app
 from rtpose.cli.video import video
@@ -41,6 +42,7 @@ app.command()(view)
 app.command()(convert)
 app.command()(calibrate)
 app.command()(recover)
+app.command()(report)
 app.command("eval")(evaluate)
 app.command()(reproduce)
 app.command()(export)
