@@ -107,6 +107,8 @@ class PersonAngles:
     """(T,) 0..1, of the least sure joint that the angle is measured from; 0 where it is not seen."""
     from_body: bool
     """By the rotations of a body; else from the places of joints, which do not show turns about a bone."""
+    gravity_known: bool
+    """Else trunk angles take the camera to be level."""
 
     @property
     def kinds(self) -> list[AngleKind]:
@@ -120,7 +122,8 @@ def angles_of(recording: Recording, track_id: int) -> PersonAngles:
     frames = len(recording)
     stored = _bodies(recording, rows, columns)
     rotations = stored if stored is not None else _rotations_of_joints(recording.poses_3d[rows, columns])
-    found = joint_angles(rotations, _down(recording)[rows])
+    down, gravity_known = _down(recording)
+    found = joint_angles(rotations, down[rows])
     degrees, confidence = {}, {}
     sure = _confidence(recording, rows, columns)
     names = recording.joint_names
@@ -140,7 +143,9 @@ def angles_of(recording: Recording, track_id: int) -> PersonAngles:
             degrees[name][rows] = values
             confidence[name] = np.zeros(frames)
             confidence[name][rows] = np.where(np.isfinite(values), sure[:, known].min(1), 0.0)
-    return PersonAngles(track_id, recording.timestamps_s, degrees, confidence, stored is not None)
+    return PersonAngles(
+        track_id, recording.timestamps_s, degrees, confidence, stored is not None, bool(gravity_known[rows].any())
+    )
 
 
 def _bodies(recording: Recording, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Float64 | None:
@@ -151,14 +156,16 @@ def _bodies(recording: Recording, rows: NDArray[np.intp], columns: NDArray[np.in
     return np.asarray(rotations[rows, columns], np.float64)
 
 
-def _down(recording: Recording) -> Float64:
-    """(T, 3) where gravity points, camera axes: by the recording's floor, else of a level camera."""
-    down = np.tile(np.array(CAMERA_DOWN), (len(recording), 1))
+def _down(recording: Recording) -> tuple[Float64, NDArray[np.bool_]]:
+    """(T, 3) where gravity points, camera axes, and (T,) where it is known. Before it is, the first known direction
+    counts, as the camera stands still; without any, the camera is taken to be level."""
     world = getattr(recording, "world_from_camera", None)
-    if world is not None:
-        known = np.isfinite(world).all((1, 2))
-        down[known] = -world[known, 1, :3]
-    return down
+    known = np.zeros(len(recording), bool) if world is None else np.isfinite(world).all((1, 2))
+    if world is None or not known.any():
+        return np.tile(np.array(CAMERA_DOWN), (len(recording), 1)), known
+    # Row 1 of the rotation is world y, up, in camera axes.
+    latest = np.maximum.accumulate(np.where(known, np.arange(len(known)), np.flatnonzero(known)[0]))
+    return -np.asarray(world[latest, 1, :3], np.float64), known
 
 
 def _confidence(recording: Recording, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Float64:

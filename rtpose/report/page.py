@@ -96,11 +96,24 @@ def _person(body: Element, part: PersonPart, head: ReportHead, *, several: bool)
     section = SubElement(body, "section", {"class": "person"})
     if several:
         _say(section, "h2", f"Person {part.angles.track_id}", "name")
+    start, end = _seen(part.angles)
+    times = part.angles.times_s
+    if (start, end) != (0, len(times) - 1):
+        _say(section, "p", f"Seen from {times[start]:.1f} s to {times[end]:.1f} s.", "small")
     if part.pictures:
         _strip(section, part.pictures)
     _repetitions(section, part.counts, part.angles)
     _ranges(section, part.angles, head.least_sure)
     _charts(section, part, head.least_sure)
+
+
+def _seen(person: PersonAngles) -> tuple[int, int]:
+    """The first and the last row in which anything is known."""
+    known = np.zeros(len(person.times_s), bool)
+    for values in person.degrees.values():
+        known |= np.isfinite(values)
+    rows = np.flatnonzero(known)
+    return (int(rows[0]), int(rows[-1])) if len(rows) else (0, len(known) - 1)
 
 
 def _strip(section: Element, pictures: Sequence[tuple[float, bytes]]) -> None:
@@ -129,7 +142,7 @@ def _repetitions(section: Element, counts: Sequence[RepetitionCount], person: Pe
             _say(card, "div", "the last is cut off by the end of the recording", "small")
         if done:
             each_s = float(np.mean([rep.end_s - rep.start_s for rep in done if rep.end_s is not None]))
-            _say(card, "div", f"{each_s:.1f} s each on average", "small")
+            _say(card, "div", f"{each_s:.1f} s" + (" each on average" if len(done) > 1 else ""), "small")
     for count in counts:
         if count.repetitions:
             _repetition_table(cards, count, person, show_title=len(counts) > 1)
@@ -240,6 +253,8 @@ def _charts(section: Element, part: PersonPart, least: float) -> None:
     mark.tail = f" faint: unsure (confidence below {least:.0%}), left out of all numbers"
     grid = SubElement(section, "div", {"class": "charts"})
     person = part.angles
+    start, end = _seen(person)
+    rows = slice(start, end + 1)
     for kind in person.kinds:
         names = [name for name in kind.columns if name in person.degrees]
         if not names:
@@ -250,13 +265,15 @@ def _charts(section: Element, part: PersonPart, least: float) -> None:
         _say(caption, "span", f"{kind.plane}; {kind.meaning}", "small")
         lines = [
             ChartLine(
-                name.split("_")[0] if kind.sides else "middle", person.degrees[name], is_sure(person, name, least)
+                name.split("_")[0] if kind.sides else "middle",
+                person.degrees[name][rows],
+                is_sure(person, name, least)[rows],
             )
             for name in names
         ]
         counts = [count for count in part.counts if count.kind == kind]
         marks = [(rep.peak_s, rep.peak_deg) for rep in counts[0].repetitions] if len(counts) == 1 else []
-        figure.append(angle_chart(person.times_s, lines, marks, f"{kind.title} in degrees over time in seconds"))
+        figure.append(angle_chart(person.times_s[rows], lines, marks, f"{kind.title} in degrees over time in seconds"))
 
 
 def _how_to_read(body: Element, head: ReportHead, people: Sequence[PersonPart]) -> None:
@@ -279,6 +296,8 @@ def _how_to_read(body: Element, head: ReportHead, people: Sequence[PersonPart]) 
             "This recording has joints only, no bodies: turns of a bone about itself (hip rotation) are unknown, and a "
             "straight knee or elbow reads some degrees above 0."
         )
+    if any(not part.angles.gravity_known for part in people):
+        notes.append("The direction of gravity is not known: trunk angles take the camera to be level.")
     lines = SubElement(footer, "ul")
     for note in notes:
         _say(lines, "li", note)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+
 import numpy as np
 import pytest
 from exercise_recordings import make_recording, squatting, standing, turn
 
 from rtpose.bones import BONE_INDEX
 from rtpose.pose.body.angles import ANGLE_NAMES
+from rtpose.recordings.recording import Recording
 from rtpose.report.angles import KIND_OF, KINDS, angles_of
+from rtpose.rotations import quaternions
 
 TIMES = np.arange(0, 6, 0.1)
 
@@ -41,6 +45,40 @@ def test_each_angle_has_its_sign(bone: str, axis: str, degrees: float, name: str
     rotations[:, BONE_INDEX[bone]] = turn(axis, degrees)
     person = angles_of(make_recording(np.arange(8) / 10, [rotations]), 0)
     assert person.degrees[name] == pytest.approx(expected, abs=0.5)
+
+
+@dataclass(frozen=True)
+class RecordingWithBodies(Recording):
+    """A recording that has rotations and a floor."""
+
+    rotations: np.ndarray
+    world_from_camera: np.ndarray
+
+
+def test_bodies_give_the_angles_of_their_bones_against_the_known_gravity() -> None:
+    bones = squatting(TIMES, 3)
+    bones[:, BONE_INDEX["leftUpperLeg"]] = turn("x", -20) @ turn("y", -15)
+    bones[:, BONE_INDEX["rightFoot"]] = turn("x", -12)
+    pitched = turn("x", 30)  # the camera looks down: its picture of somebody upright leans
+    bones[:, BONE_INDEX["hips"]] = pitched @ bones[:, BONE_INDEX["hips"]]
+    recording = make_recording(TIMES, [bones])
+    rotations = np.roll(quaternions(bones), 1, axis=-1)[:, None]
+    rotations[7] = np.nan
+    world = np.full((len(TIMES), 4, 4), np.nan)
+    world[20:] = np.eye(4)
+    world[20:, :3, :3] = np.diag([1, -1, -1]) @ pitched.T
+    given = {field.name: getattr(recording, field.name) for field in fields(recording)}
+    person = angles_of(RecordingWithBodies(**{**given, "rotations": rotations, "world_from_camera": world}), 0)
+    assert person.from_body
+    assert person.gravity_known
+    seen = np.arange(len(TIMES)) != 7
+    assert np.isnan(person.degrees["left_hip_rotation"][7])
+    assert person.degrees["left_hip_rotation"][seen] == pytest.approx(15, abs=0.1)
+    assert person.degrees["right_ankle_dorsiflexion"][seen] == pytest.approx(12, abs=0.1)
+    assert person.degrees["trunk_lean"][seen] == pytest.approx(0, abs=0.1)
+    level = angles_of(recording, 0)
+    assert not level.gravity_known
+    assert abs(level.degrees["trunk_lean"][0]) == pytest.approx(30, abs=0.5)
 
 
 def test_what_joints_do_not_show_is_left_out() -> None:

@@ -124,3 +124,10 @@ def test_the_tables_have_the_same_numbers(tmp_path: Path) -> None:
     knees = [row for row in summary if row[1:2] == ["knee_flexion"] and len(row) == 8][:2]
     assert [float(row[5]) for row in knees] == pytest.approx([90, 60], abs=1)
     assert len(summary[summary.index([]) + 2 :]) == 3
+
+
+def test_a_person_is_shown_while_they_are_seen() -> None:
+    people = [standing(len(TIMES)), squatting(TIMES[:60], 3)]
+    page = Reader(report_html(ReportHead("A", [], [], 0.25), [part_of(people, 1)]))
+    assert "Seen from 0.0 s to 5.9 s." in page.texts
+    assert "6" not in page.texts  # no tick of the time axis
