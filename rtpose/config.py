@@ -34,7 +34,7 @@ class OneEuroSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     speed_cutoff_hz: Positive = 2.0
     """Cut-off frequency of the speed itself."""
     root_min_cutoff_hz: Positive = 1.0
-    """The same for the root's place in the room, whose depth is less sure."""
+    """The same for the root position, whose depth is less certain."""
     root_beta_per_m: NotNegative = 1.0
 
 
@@ -65,7 +65,7 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibration: str | None = None
     """A YAML file with `image_size: [width, height]` and `camera: [fx, fy, cx, cy]`, px; wins over `fov_deg`."""
     smooth: Literal["auto", "one-euro", "root", "off"] = "auto"
-    """root: only the root's place in the room is smoothed. auto: root for a lifter with a memory, whose joints are
+    """root: only the root position is smoothed. auto: root for a lifter with a memory, whose joints are
     smooth by themselves, one-euro for the others."""
     one_euro: OneEuroSettings = OneEuroSettings()
     lookahead_s: NotNegative = 0.0

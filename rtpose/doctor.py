@@ -1,6 +1,6 @@
-"""`rtpose doctor`: checks an installation and says what works, what is missing, and what to do about it.
+"""`rtpose doctor`: checks an installation and says what works, what is wrong, what is optional, and what to do.
 
-Nothing is installed, downloaded or changed. A part that is missing or broken is a line like any other.
+Nothing is installed, downloaded or changed. A part that is broken is a line like any other.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from rtpose.networks import model_files
 from rtpose.networks.backends import REGISTRY
 from rtpose.outputs.send import REGISTRY as STREAMS
 from rtpose.types import Result
+from rtpose.wording import counted
 
-FORMAT = 1
+FORMAT = 2
 BENCHMARK_S = 5.0
-State = Literal["ok", "missing", "problem"]
-MARKS = {"ok": "green", "missing": "yellow", "problem": "red"}
+State = Literal["ok", "optional", "problem"]
+MARKS = {"ok": "green", "optional": "dim", "problem": "red"}
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -38,7 +39,7 @@ class Line(msgspec.Struct, frozen=True):
 
     what: str
     state: State
-    """missing: rtpose works except for what needs this part. problem: the part is present but does not work."""
+    """optional: not there, which is fine unless you want what needs it. problem: something to mend."""
     found: str
     do: str = ""
     """What to do about it; empty if ok."""
@@ -108,7 +109,7 @@ def check_cameras() -> Iterator[Line]:
     cameras = list_cameras()
     if not cameras:
         yield Line(
-            "cameras", "missing", "none found",
+            "cameras", "optional", "none found",
             "plug one in, or allow its use in the system's privacy settings; videos and streams need none",
         )  # fmt: skip
     for number, name in cameras.items():
@@ -132,7 +133,7 @@ def check_backends() -> Iterator[Line]:
             probe = DEVICES_OF.get(name)
             yield Line(what, "ok", probe() if probe else "there")
         except MissingExtraError as error:
-            yield Line(what, "missing", "not installed", str(error).partition(": ")[2])
+            yield Line(what, "optional", "not installed", str(error).partition(": ")[2])
         except RtposeError as error:
             yield Line(what, "problem", str(error), "follow the message")
         except Exception as error:  # a broken installation or driver fails in its own ways
@@ -147,7 +148,7 @@ def check_streams() -> Iterator[Line]:
             module = import_module(place.partition(":")[0])
             yield Line(what, "ok", module.library() if name == "lsl" else "there")
         except MissingExtraError as error:
-            yield Line(what, "missing", "not installed", str(error).partition(": ")[2])
+            yield Line(what, "optional", "not installed", str(error).partition(": ")[2])
         except RtposeError as error:
             found, _, do = str(error).partition(": ")
             yield Line(what, "problem", found, do)
@@ -184,14 +185,14 @@ def check_model_files() -> Iterator[Line]:
             if status.state == "ready":
                 yield Line(status.file.name, "ok", status.file.purpose)
             else:
-                missing = status.state == "missing" and status.file.archive is not None
+                absent = status.state == "missing" and status.file.archive is not None
                 do = f"run `rtpose models pull {detector}`" + (
-                    " (or just use it: the first use downloads it)" if missing else ""
+                    " (or just use it: the first use downloads it)" if absent else ""
                 )
                 yield Line(
                     status.file.name,
-                    "missing" if missing else "problem",
-                    f"{status.state} ({status.file.purpose})",
+                    "optional" if absent else "problem",
+                    f"{'not downloaded' if absent else status.state} ({status.file.purpose})",
                     "reinstall rtpose" if status.file.archive is None else do,
                 )
     for name, shipped in (
@@ -211,7 +212,7 @@ def check_engines() -> Iterator[Line]:
     folder = engines_dir()
     reports = sorted(folder.glob("*.json")) if folder.is_dir() else []
     if not reports:
-        yield Line("engines", "missing", "none built: networks run in fp32", "build some: `rtpose export --all`")
+        yield Line("engines", "optional", "none built: networks run in fp32", "build some: `rtpose export --all`")
     for file in reports:
         what = f"engine {file.stem}"
         try:
@@ -245,7 +246,7 @@ def check_page() -> Iterator[Line]:
         yield Line("page", "ok", "built in")
     else:
         yield Line(
-            "page", "missing", "not built into this installation", "in a checkout: cd web && npm ci && npm run build"
+            "page", "problem", "not built into this installation", "in a checkout: cd web && npm ci && npm run build"
         )
 
 
@@ -254,7 +255,7 @@ def check_browser() -> Iterator[Line]:
     try:
         webbrowser.get()
     except webbrowser.Error:
-        yield Line("browser", "missing", "cannot be opened from here", "open the printed address yourself")
+        yield Line("browser", "optional", "cannot be opened from here", "open the printed address yourself")
     else:
         yield Line("browser", "ok", "can be opened")
 
@@ -267,10 +268,10 @@ def check_window() -> Iterator[Line]:
         open3d = import_open3d()
         check_display()
     except MissingExtraError as error:
-        yield Line("open3d window", "missing", "not installed", str(error).partition(": ")[2])
+        yield Line("open3d window", "optional", "not installed", str(error).partition(": ")[2])
     except RtposeError as error:
         found, _, do = str(error).partition(": ")
-        yield Line("open3d window", "problem" if "lacks" in found else "missing", found, do)
+        yield Line("open3d window", "problem" if "lacks" in found else "optional", found, do)
     else:
         yield Line("open3d window", "ok", f"Open3D {open3d.__version__}")
 
@@ -309,10 +310,20 @@ def run_sample(seconds: float) -> Speed:
     return Speed(frames, time.monotonic() - begin, time.process_time() - begin_cpu)
 
 
+def verdict(lines: Iterable[Line]) -> str:
+    """One line that sums the checks up."""
+    states = [line.state for line in lines]
+    problems, optional = states.count("problem"), states.count("optional")
+    found = counted(problems, "problem") if problems else "No problems"
+    if not optional:
+        return f"{found}."
+    return f"{found}. {counted(optional, 'optional part')} not in use: rtpose runs without."
+
+
 def health_table(lines: Iterable[Line]) -> Table:
-    """The checks as a table."""
+    """The checks as a table: what works and what is wrong first, then what is optional."""
     shown = Table("what", "state", "found", "what to do")
-    for line in lines:
+    for line in sorted(lines, key=lambda line: line.state == "optional"):
         # As Text: findings may contain brackets, which rich would read as markup.
         shown.add_row(Text(line.what), Text(line.state, MARKS[line.state]), Text(line.found), Text(line.do))
     return shown
@@ -338,7 +349,11 @@ def _onnxruntime_devices() -> str:
 
 
 def _tensorrt_devices() -> str:
-    return f"{import_module('torch_tensorrt').__version__}: {_torch_devices()}"
+    try:
+        runtime = import_module("torch_tensorrt")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("tensorrt", "the backend 'tensorrt'") from error
+    return f"{runtime.__version__}: {_torch_devices()}"
 
 
 DEVICES_OF: dict[str, Callable[[], str]] = {

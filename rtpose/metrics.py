@@ -1,4 +1,4 @@
-"""Errors of 3D poses, as the field reports them. numpy only.
+"""Error measures of 3D poses as used in the literature. numpy only.
 
 Poses are (N, J, 3). All functions return one number per pose, (N,), in the unit of the input, unless stated otherwise.
 """

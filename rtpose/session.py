@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rtpose import __version__
-from rtpose.config import CalibrationSettings, RunSettings, load_settings
+from rtpose.camera import camera_of
+from rtpose.config import RunSettings
 from rtpose.errors import InputError, RtposeError
-from rtpose.geometry import DEFAULT_FOV_DEG, DEFAULT_HEIGHT_M, camera_from_fov
+from rtpose.geometry import DEFAULT_HEIGHT_M
 from rtpose.interrupts import on_signals
 from rtpose.pipeline import Pipeline, Summary
 from rtpose.pose.estimators import open_estimators
 from rtpose.pose.smooth import NoSmoother, OneEuroSmoother
 from rtpose.printable import printable
-from rtpose.types import Camera, Estimator, FrameSource, Result, Sink, Smoother, SourceInfo
+from rtpose.types import Estimator, FrameSource, Result, Sink, Smoother, SourceInfo
 
 if TYPE_CHECKING:
     import ssl
@@ -63,6 +64,8 @@ class Session:
         height_m, origin = self.settings.height_m, "as given"
         if height_m is None:
             height_m, origin = DEFAULT_HEIGHT_M, "assumed"
+        self.height_m, self.height_from = height_m, origin
+        """The standing height that sizes and distances rest on, and where it comes from."""
         self._size_text = f"standing height {height_m:.2f} m, {origin}"
         self.assumptions = [self._size_text, camera_text]
         """While no source is known: one that says more of its lens changes the second."""
@@ -105,12 +108,13 @@ class Session:
         begun or ended; None: pages may not. token, private, on_drawn, camera, tls: see `PoseServer`."""
         from rtpose.server.protocol import hello
         from rtpose.server.server import PoseServer
-        from rtpose.skeleton import H36M17
+        from rtpose.skeleton import RTPOSE28
 
         greeting = hello(
-            server_version=__version__, skeleton=H36M17, sources=[(printable(source), (0, 0))], live=True,
+            server_version=__version__, skeleton=RTPOSE28, sources=[(printable(source), (0, 0))], live=True,
             estimator=str(self.estimators[0].describe()["estimator"]), assumptions=self.assumptions,
-            server_ns=time.monotonic_ns(), can_record=on_record is not None, takes_camera=camera is not None,
+            server_ns=time.monotonic_ns(), height_m=self.height_m, height_from=self.height_from,
+            can_record=on_record is not None, takes_camera=camera is not None,
         )  # fmt: skip
         server = PoseServer(
             hello=greeting, host=host, port=port, token=token, private=private, on_drawn=on_drawn,
@@ -343,41 +347,6 @@ def failure_text(error: Exception) -> str:
         return str(error)
     reason = error.strerror if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}"
     return f"an output failed and gets nothing more ({reason}); the rest goes on"
-
-
-def camera_of(settings: RunSettings, info: SourceInfo | None = None) -> tuple[Callable[[tuple[int, int]], Camera], str]:
-    """A function from image size (width, height) to camera, and the assumption behind it.
-
-    By the calibration, else by the field of view of the settings, else by what the source (`info`) says of its lens,
-    else by the default. Errors: `ConfigError` for an impossible field of view or calibration; of the function:
-    `InputError` for pictures of another shape than the calibration's.
-    """
-    if settings.calibration is not None:
-        known = load_settings(CalibrationSettings, Path(settings.calibration))
-        fx, fy, cx, cy = known.camera
-        width, height = known.image_size
-
-        def calibrated(size: tuple[int, int]) -> Camera:
-            if abs(size[0] * height - size[1] * width) > 0.02 * size[0] * height:
-                if abs(size[0] * width - size[1] * height) <= 0.02 * size[0] * width:  # the camera was turned
-                    # Either way round: the size does not say which, so the axis is put in the middle.
-                    return Camera(fy * size[0] / height, fx * size[1] / width, size[0] / 2, size[1] / 2)
-                raise InputError(
-                    f"{settings.calibration} is for pictures of {width}x{height}, these are {size[0]}x{size[1]}: "
-                    "another shape, so another camera or setting"
-                )
-            sx, sy = size[0] / width, size[1] / height
-            return Camera(fx * sx, fy * sy, cx * sx, cy * sy)
-
-        return calibrated, f"camera from {settings.calibration}"
-    if settings.fov_deg is None and info is not None and (known_fov := info.fov_deg) is not None:
-        text = f"focal length from {info.fov_origin} ({known_fov:.1f} degrees across the longer side)"
-        return lambda size: camera_from_fov(size, known_fov), text
-    fov = DEFAULT_FOV_DEG if settings.fov_deg is None else settings.fov_deg
-    camera_from_fov((2, 2), fov)  # an impossible value is reported now, not at the first frame
-    origin = "assumed" if settings.fov_deg is None else "as given"
-    text = f"field of view {fov:g} degrees across the longer side, {origin}"
-    return lambda size: camera_from_fov(size, fov), text
 
 
 @contextmanager

@@ -132,6 +132,23 @@ RTPOSE28 = Skeleton(
 )  # fmt: skip
 """`h36m17` with the ends of head, feet and hands. Index and pinky are the knuckles of these fingers."""
 
+
+def as_rtpose28(joints: NDArray[np.float32], missing: float = np.nan) -> NDArray[np.float32]:
+    """(..., 17 or 28, N) numbers of joints -> (..., 28, N): those that `h36m17` lacks are `missing`."""
+    lacking = len(RTPOSE28.joints) - joints.shape[-2]
+    if lacking == 0:
+        return joints
+    shape = (*joints.shape[:-2], lacking, joints.shape[-1])
+    return np.concatenate([joints, np.full(shape, missing, joints.dtype)], axis=-2)
+
+
+def keypoints_as_rtpose28(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(..., 17 or 28, 3) x, y, score -> (..., 28, 3): those that `h36m17` lacks are NaN with a score of 0."""
+    out = as_rtpose28(keypoints)
+    out[..., keypoints.shape[-2] :, 2] = 0
+    return out
+
+
 BLAZEPOSE33 = Skeleton(
     name="blazepose33",
     joints=(

@@ -209,7 +209,8 @@ class BodyPose:
 
 @dataclass(frozen=True, slots=True)
 class Person3D:
-    """One person of a result. J joints: those of `rtpose28`, or of `h36m17` while no lifter gives more."""
+    """One person of a result. J joints: those of `rtpose28`, or of `h36m17` in old recordings. A joint that nothing
+    gives is NaN, with confidence and score 0."""
 
     track_id: int
     """Stays with the person."""

@@ -57,11 +57,12 @@ def main() -> None:
             for frame in islice(frames_of(clip), options.frames):
                 total += 1
                 ours = detector.detect(frame)
-                reference = theirs.landmarks(frame.image)
-                if reference is None or not ours:
-                    only_ours += bool(ours) and reference is None
-                    only_theirs += reference is not None and not ours
+                found = theirs.landmarks(frame.image)
+                if found is None or not ours:
+                    only_ours += bool(ours) and found is None
+                    only_theirs += found is not None and not ours
                     continue
+                reference, _ = found
                 height = float(np.ptp(reference[:, 1]))
                 offset = ours[0].keypoints[LIMBS, :2] - reference[LIMBS, :2]
                 distances.append(100 * np.linalg.norm(offset, axis=1) / height)

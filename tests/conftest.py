@@ -1,10 +1,14 @@
 """What all tests share: helpers on the path, skips for extras that are not installed, and the real clips."""
 
+import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+# Two test processes on few cores: more threads in each would mostly wait for each other. Read when torch is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 

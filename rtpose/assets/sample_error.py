@@ -29,7 +29,7 @@ class SampleError:
             return f"error against the ground truth: nobody was found in {self.frames} frames"
         return (
             f"error against the ground truth: MPJPE {self.mpjpe_mm:.0f} mm, P-MPJPE {self.p_mpjpe_mm:.0f} mm, "
-            f"place in the room {100 * self.root_m:.0f} cm, 2D {self.pixel_error:.1f} % of the person's height; "
+            f"root position {100 * self.root_m:.0f} cm, 2D {self.pixel_error:.1f} % of the person's height; "
             f"found in {self.found} of {self.frames} frames"
         )
 
@@ -44,9 +44,10 @@ def sample_error(found: Mapping[int, Sequence[Person3D]], joints_3d: Float32, jo
         return SampleError(len(found), 0, np.nan, np.nan, np.nan, np.nan)
     rows, persons = list(first), list(first.values())
     truth, truth_2d = joints_3d[rows], joints_2d[rows]
-    poses = np.stack([p.pose_3d for p in persons])
+    joints = truth.shape[1]  # of people, these come first
+    poses = np.stack([p.pose_3d[:joints] for p in persons])
     true_poses = metrics.root_relative(truth)
-    pixels = metrics.joint_errors(np.stack([p.keypoints_2d[:, :2] for p in persons]), truth_2d)
+    pixels = metrics.joint_errors(np.stack([p.keypoints_2d[:joints, :2] for p in persons]), truth_2d)
     extent = truth_2d[..., 1].max(1) - truth_2d[..., 1].min(1)
     return SampleError(
         frames=len(found),

@@ -1,4 +1,4 @@
-"""How far the joints of two sides lie apart."""
+"""How far apart the joints of two sides are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Joints = tuple[Float32, Float32 | None]
 
 
 def read_joints(file: Path) -> Joints | None:
-    """What a side left behind; None if it followed several people, or never saw one."""
+    """The poses that a side wrote; None if it followed several people, or never saw one."""
     with np.load(file) as arrays:
         if "landmarks" in arrays:
             landmarks = arrays["landmarks"] * np.array([*arrays["image_size"], 1], np.float32)
@@ -30,7 +30,7 @@ def read_joints(file: Path) -> Joints | None:
 
 
 def agreement(side: str, joints: Joints | None, than: str, others: Joints | None) -> Agreement | None:
-    """Distances over the frames in which both see the person; None if there is none."""
+    """Distances over the frames in which both see the person; None without such a frame."""
     if joints is None or others is None:
         return None
     count = min(len(joints[0]), len(others[0]))
@@ -47,7 +47,7 @@ def agreement(side: str, joints: Joints | None, than: str, others: Joints | None
 
 
 def agreements(sides: Sequence[SideFigures], folder: Path) -> list[Agreement]:
-    """The first side's joints beside each other side's, where both follow one person. folder: see `poses_of`."""
+    """Compare the first side's joints with each other side's, where both follow one person. folder: see `poses_of`."""
     if len({side.clip for side in sides}) > 1:
         return []
     joints = [read_joints(poses_of(folder, index)) for index in range(len(sides))]

@@ -1,9 +1,10 @@
 """Clients that behave like pages, in a process of their own: `python -m rtpose.bench.clients PAGES SILENT RUDE`.
 
 The first line of stdin is the page's address, which may hold a token. Pages acknowledge every pose at once; silent
-clients never read. Rude ones send rubbish, or a picture that repeats its scans as the camera, and come back after they
-were thrown out; each also has `HALF_OPEN` connections that never send a whole request. Prints "ready" when all are
-connected, runs until stdin ends, then prints a `Received` as JSON. It does little work, as it runs beside the program.
+clients never read. Rude ones send garbage, or a picture that repeats its scans as the camera, and reconnect after they
+were disconnected; each also has `HALF_OPEN` connections that never send a whole request. Prints "ready" when all are
+connected, runs until stdin ends, then prints a `Received` as JSON. It does little work itself, because it runs beside
+the program that is measured.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _PICTURE = b"\xff\xd8" + _FRAME_HEADER + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" * 4
 
 
 class Received(msgspec.Struct, frozen=True):
-    """By the pages, from "ready" on."""
+    """Received by the pages, from "ready" on."""
 
     seconds: float
     poses: list[int]

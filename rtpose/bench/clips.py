@@ -1,4 +1,4 @@
-"""Clips made for measuring: larger pictures, more people."""
+"""Makes clips to measure with: larger pictures, more people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rtpose.types import Float32, SourceInfo
 
 HEIGHT, WIDTH = 1080, 1920
 MOST_PEOPLE = 4
-"""That a clip can be made of: places of 2 x 2."""
+"""A made clip has 2 x 2 places."""
 BOX_MARGIN = 0.1
 """Of the longer side."""
 
@@ -26,7 +26,7 @@ def clip_info(clip: Path) -> SourceInfo:
 
 
 def make_1080p(clip: Path, target: Path) -> None:
-    """`clip` scaled to fill 1920x1080 as far as its shape allows, black beside it, as H.264."""
+    """`clip` scaled to fit 1920x1080, with black bars, as H.264."""
     with av.open(str(clip)) as source, av.open(str(target), "w") as sink:
         stream = source.streams.video[0]
         scale = min(WIDTH / stream.width, HEIGHT / stream.height)
@@ -53,7 +53,7 @@ def make_1080p(clip: Path, target: Path) -> None:
 
 
 def copied_box(joints_px: Float32, image_size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """(x0, y0, x1, y1) px, all even, that holds the joints (T, J, 2) of all frames and a margin. NaN is nobody.
+    """(x0, y0, x1, y1) px, all even, that contains the joints (T, J, 2) of all frames, with a margin. NaN: nobody.
 
     image_size: width and height of the picture, which the box does not leave.
     """

@@ -13,7 +13,7 @@ from rtpose.errors import ConfigError, InputError
 def crowds(settings: str, clip: Path, people: str, folder: Path) -> list[tuple[str, Path]]:
     """Settings and clip, written to `folder`, for each number of people. people: "3" or "1..4".
 
-    Errors: `ConfigError` for another text or number, `InputError` for a clip in which nobody is seen.
+    Errors: `ConfigError` for another text or number, `InputError` for a clip without a person.
     """
     first, dots, last = people.partition("..")
     if not first.isdecimal() or (dots and not last.isdecimal()):

@@ -1,7 +1,7 @@
 """Capture-to-page latency: a clip played at its own speed, with pages connected.
 
-A frame is on its way from the moment that it is taken (for a clip: its own time) to the moment at which the page's
-word that it is drawn reaches the server. Both are read from one clock, and the way back counts, too.
+Latency counts from the moment a frame is taken (for a clip: its own time) until the page's report that it was drawn
+reaches the server. Both are read from one clock, and the way back counts, too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SENDERS = ("rtpose-server", "WebSocketSink")
 """The names of the threads that feed pages."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 BROWSER_FLAGS = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-"""WebGL without a graphics card, as headless browsers have none."""
+"""WebGL in software: headless browsers have no graphics card."""
 CPU_SAMPLE_S = 0.5
 
 
@@ -48,7 +48,7 @@ class Drawn:
         self._times: dict[int, int] = {}
 
     def __call__(self, frame_id: int) -> None:
-        """For the server, which calls it in its own thread. The first page's word counts."""
+        """Called by the server in its own thread. The first page's report counts."""
         self._times.setdefault(frame_id, time.monotonic_ns())
 
     def take(self) -> dict[int, int]:
@@ -58,14 +58,14 @@ class Drawn:
 
 
 class SenderClock:
-    """Processor time of the threads that feed pages, read while they live."""
+    """Processor time of the threads that feed pages, read while they run."""
 
     def __init__(self) -> None:
         self._samples: list[tuple[float, float]] = []
         self._sampled_s = -CPU_SAMPLE_S
 
     def sample(self) -> bool:
-        """Read, unless that was done just now (then False)."""
+        """Take a sample, unless one was taken just now (then False)."""
         now_s = time.monotonic()
         if now_s - self._sampled_s < CPU_SAMPLE_S:
             return False
@@ -73,14 +73,14 @@ class SenderClock:
         wanted = {thread.native_id for thread in threading.enumerate() if thread.name in SENDERS}
         try:
             times = [t.user_time + t.system_time for t in psutil.Process().threads() if t.id in wanted]
-        except psutil.Error:  # macOS wants rights for it
+        except psutil.Error:  # macOS requires permission for it
             return True
-        if len(times) == len(SENDERS):  # elsewhere their numbers may be others
+        if len(times) == len(SENDERS):  # elsewhere thread numbers may differ
             self._samples.append((now_s, sum(times)))
         return True
 
     def share(self) -> float | None:
-        """Of one core, between the first sample and the last; None without two."""
+        """Share of one core between the first and the last sample; None with fewer than two."""
         if len(self._samples) < 2:
             return None
         (start_s, before), (end_s, after) = self._samples[0], self._samples[-1]
@@ -164,7 +164,7 @@ def measure_live(
             last_frame = max(taken, default=-1)
             shares.append(clock.share())
             time.sleep(0.2)  # for the last page's report
-            # The clip starts with the frame on which the last pass ended: only what comes after its taking is meant.
+            # The clip starts with the frame on which the last pass ended: only reports after it was taken count.
             drawn_s += [(t - taken[i]) / 1e9 for i, t in drawn.take().items() if i in taken and t > taken[i]]
     known = [share for share in shares if share is not None]
     return LiveFigures(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -21,8 +22,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 REQUIREMENT = "mediapipe==0.10.21"
+COMPLEXITIES = {"mediapipe": 1, "mediapipe-heavy": 2}
+"""Name of the peer -> its `model_complexity`: 1 runs the network `full`, 2 `heavy`."""
 HEADER = struct.Struct("<II")
 LANDMARKS = 33
+COLUMNS = 6
+"""Of a landmark: x, y, visibility in the picture, and x, y, z in metres."""
 
 
 def environment(python: Path | None) -> Path:
@@ -52,30 +57,53 @@ def environment(python: Path | None) -> Path:
     return own
 
 
-class Reference:
-    """mediapipe's Pose, frame by frame, in another process."""
+def add_heavy_network(python: Path) -> None:
+    """Put the network of complexity 2 where mediapipe looks for it: it comes without, and fetches it from the web.
 
-    def __init__(self, python: Path) -> None:
+    Errors: `ConfigError` if that environment has no mediapipe; those of `rtpose models pull`.
+    """
+    from rtpose.errors import ConfigError
+    from rtpose.networks.downloads import ensure
+
+    where = "import mediapipe.modules.pose_landmark as m; print(list(m.__path__)[0])"
+    done = subprocess.run([python, "-I", "-c", where], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise ConfigError(f"{python} has no mediapipe: install {REQUIREMENT} there")
+    name = "pose_landmark_heavy.tflite"
+    target = Path(done.stdout.strip().splitlines()[-1]) / name
+    if not target.exists():
+        shutil.copy(ensure(name), target)
+
+
+class Reference:
+    """mediapipe's Pose, complexity 1, frame by frame, in another process."""
+
+    def __init__(self, python: Path, *, smooth: bool = False) -> None:
+        """smooth: mediapipe's own filter over time, which is on by default there."""
         self._process = subprocess.Popen(
-            [python, "-I", __file__, "serve"],
+            [python, "-I", __file__, "serve", "smooth" if smooth else "plain"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
 
-    def landmarks(self, image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
-        """(H, W, 3) RGB uint8 -> (33, 3) x px, y px, visibility; None if nobody is seen."""
+    def landmarks(self, image: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
+        """(H, W, 3) RGB uint8 -> (33, 3) x px, y px, visibility, and (33, 3) its own 3D, metres, camera axes, relative
+        to the middle of the hips; None if nobody is seen."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         height, width = image.shape[:2]
         self._process.stdin.write(HEADER.pack(width, height))
         self._process.stdin.write(np.ascontiguousarray(image).data)
         self._process.stdin.flush()
-        answer = self._process.stdout.read(LANDMARKS * 3 * 4)
-        if len(answer) != LANDMARKS * 3 * 4:
+        size = LANDMARKS * COLUMNS * 4
+        answer = self._process.stdout.read(size)
+        if len(answer) != size:
             sys.exit("mediapipe's process ended: is mediapipe 0.10.21 installed there?")
-        values = np.frombuffer(answer, "<f4").reshape(LANDMARKS, 3)
-        return None if np.isnan(values).any() else values * np.array([width, height, 1], np.float32)
+        values = np.frombuffer(answer, "<f4").reshape(LANDMARKS, COLUMNS)
+        if np.isnan(values).any():
+            return None
+        return values[:, :3] * np.array([width, height, 1], np.float32), values[:, 3:]
 
     def close(self) -> None:
         """End the process."""
@@ -87,9 +115,9 @@ class Reference:
 
 
 @contextmanager
-def reference(python: Path) -> Iterator[Reference]:
+def reference(python: Path, *, smooth: bool = False) -> Iterator[Reference]:
     """A `Reference` that is closed at the end."""
-    worker = Reference(python)
+    worker = Reference(python, smooth=smooth)
     try:
         yield worker
     finally:
@@ -99,10 +127,10 @@ def reference(python: Path) -> Iterator[Reference]:
 # The worker's side.
 
 
-def _pose(**settings: Any) -> Any:
+def _pose(complexity: int = 1, **settings: Any) -> Any:
     import mediapipe
 
-    return mediapipe.solutions.pose.Pose(model_complexity=1, static_image_mode=False, **settings)
+    return mediapipe.solutions.pose.Pose(model_complexity=complexity, static_image_mode=False, **settings)
 
 
 def _row(result: Any) -> np.ndarray[Any, Any]:
@@ -112,23 +140,31 @@ def _row(result: Any) -> np.ndarray[Any, Any]:
     return np.array([(p.x, p.y, p.visibility) for p in result.pose_landmarks.landmark], np.float32)
 
 
-def _serve(source: BinaryIO, sink: BinaryIO) -> None:
-    with _pose(smooth_landmarks=False) as pose:
+def _row_with_3d(result: Any) -> np.ndarray[Any, Any]:
+    """(33, 6) float32: as `_row`, and metres, x right, y down, z away."""
+    world = np.full((LANDMARKS, 3), np.nan, np.float32)
+    if result.pose_world_landmarks is not None:
+        world = np.array([(p.x, p.y, p.z) for p in result.pose_world_landmarks.landmark], np.float32)
+    return np.concatenate([_row(result), world], axis=1)
+
+
+def _serve(source: BinaryIO, sink: BinaryIO, smooth: bool) -> None:
+    with _pose(smooth_landmarks=smooth) as pose:
         while len(header := source.read(HEADER.size)) == HEADER.size:
             width, height = HEADER.unpack(header)
             image = np.frombuffer(source.read(width * height * 3), np.uint8).reshape(height, width, 3)
-            sink.write(_row(pose.process(image)).tobytes())
+            sink.write(_row_with_3d(pose.process(image)).tobytes())
             sink.flush()
 
 
-def _bench(source: BinaryIO, sink: BinaryIO) -> None:
+def _bench(source: BinaryIO, sink: BinaryIO, complexity: int) -> None:
     """See `rtpose.bench.worker`: the same orders, the same answers."""
 
     def answer(message: dict[str, Any]) -> None:
         sink.write(json.dumps(message).encode() + b"\n")
         sink.flush()
 
-    with _pose() as pose:
+    with _pose(complexity) as pose:
         pose.process(np.zeros((256, 256, 3), np.uint8))  # loads the networks
         answer({"ready": True})
         for line in source:
@@ -172,12 +208,15 @@ def _run_order(pose: Any, order: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _main(task: str) -> None:
+def _main(task: str, choice: str) -> None:
     # mediapipe and its libraries print to stdout at times: keep the real one for the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    {"serve": _serve, "bench": _bench}[task](sys.stdin.buffer, answers)
+    if task == "serve":
+        _serve(sys.stdin.buffer, answers, choice == "smooth")
+    else:
+        _bench(sys.stdin.buffer, answers, COMPLEXITIES[choice])
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    _main(*sys.argv[1:])

@@ -25,7 +25,7 @@ class Spread(msgspec.Struct, frozen=True):
 
 
 class StageFigures(msgspec.Struct, frozen=True):
-    """One stage of a frame's way; what is inside it is counted there, not here."""
+    """One stage of a frame's way. Nested stages are counted on their own, not here."""
 
     name: str
     passes_per_frame: float
@@ -73,7 +73,7 @@ class Ratio(msgspec.Struct, frozen=True):
     """Of the rounds, each against the other side's in the same round."""
     highest: float
     cpu: float
-    """The first side's processor time for one frame as a part of the other's."""
+    """The first side's processor time for one frame as a fraction of the other's."""
 
 
 class Agreement(msgspec.Struct, frozen=True):
@@ -89,11 +89,11 @@ class Agreement(msgspec.Struct, frozen=True):
 
 
 class MachineFigures(msgspec.Struct, frozen=True):
-    """What ran, and its limits."""
+    """The machine, and its limits."""
 
     processor: str
     cores: int
-    """That this process may use."""
+    """Cores that this process may use."""
     system: str
     python: str
     load: float
@@ -105,20 +105,20 @@ class MachineFigures(msgspec.Struct, frozen=True):
 
 
 class NetworkFigures(msgspec.Struct, frozen=True):
-    """One network for one person, beside what its operations and bytes would take at the machine's own rates."""
+    """One network for one person, compared with the time that its operations and bytes take at the machine's limits."""
 
     name: str
     backend: str
     precision: str
     gflop: float
     megabytes: float
-    """Weights, inputs and outputs as float32: what has to be moved at least."""
+    """Weights, inputs and outputs as float32: the least that has to be moved."""
     floor_ms: float
     """The longer of the two times."""
     ms: float
     """Measured, median."""
     matrix_share: float
-    """Its rate of operations as a part of the machine's float32 matrix product's: more than 1 is possible in int8."""
+    """Its rate of operations as a fraction of the machine's float32 matrix product; int8 may exceed 1."""
 
 
 class MemoryFigures(msgspec.Struct, frozen=True):
@@ -131,7 +131,7 @@ class MemoryFigures(msgspec.Struct, frozen=True):
     end_mb: float
     """Median of the last fifth."""
     slope_mb_per_hour: float | None
-    """None of a single sample. Straight line through all samples after the warm-up (the first fifth of the time)."""
+    """Slope of a line through all samples after the warm-up (the first fifth of the time); None with one sample."""
 
 
 class ReceivedFigures(msgspec.Struct, frozen=True):
@@ -156,10 +156,10 @@ class LiveFigures(msgspec.Struct, frozen=True):
 
     pages: int
     browser: bool
-    """A real browser that draws; else programs that acknowledge at once."""
+    """True: a real browser that draws. False: programs that acknowledge at once."""
     frames: int
     fps: float
-    """That were estimated; the clip's own rate is the most there can be."""
+    """Estimated frames a second; at most the clip's own rate."""
     source_fps: float | None
     compute_ms: Spread
     """From a frame's time to its estimate."""
@@ -192,7 +192,7 @@ class BenchReport(msgspec.Struct):
 
 
 class Round(msgspec.Struct, frozen=True):
-    """One pass of one side over its clip, as it was measured."""
+    """One measured pass of one side over its clip."""
 
     frames: int
     wall_s: float
@@ -242,7 +242,7 @@ def side_figures(
 
 
 def ratio(side: SideFigures, than: SideFigures) -> Ratio:
-    """`side` against `than`, whose rounds were taken in turns with its own."""
+    """Compare `side` with `than`, whose rounds alternated with its own."""
     pairs = [b / a for a, b in zip(side.round_ms_per_frame, than.round_ms_per_frame, strict=True)]
     return Ratio(
         side.name, than.name, than.ms_per_frame / side.ms_per_frame, min(pairs), max(pairs),
@@ -264,7 +264,7 @@ def memory_figures(samples: Sequence[tuple[float, int]], frames: int) -> MemoryF
 
 
 def machine() -> MachineFigures:
-    """This machine as it is now, its limits not measured yet."""
+    """This machine, its limits not measured yet."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")  # on Linux `platform` knows the architecture only

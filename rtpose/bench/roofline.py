@@ -1,4 +1,4 @@
-"""The machine's limits, and how far each network is from them (the roofline model of Williams et al., 2009)."""
+"""The machine's limits, and how close each network comes to them (the roofline model of Williams et al., 2009)."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _BYTES = 4  # of a float32
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network file to look at."""
+    """A network file to measure."""
 
     name: str
     file: Path
     outputs: tuple[str, ...] | None
-    """Those that are used; what only the others need is neither run nor counted."""
+    """The outputs in use; what only other outputs need is neither run nor counted."""
     backend: str = "openvino"
     precision: str = "fp32"
     device: str | None = None
@@ -74,7 +74,7 @@ def copy_gb_s(cores: int) -> float:
 def count_work(file: Path, outputs: Sequence[str] | None = None) -> tuple[float, float]:
     """(floating-point operations, bytes) of one forward pass with a batch of one.
 
-    Operations: two for each multiplication of convolutions and matrix products; the rest is little beside them.
+    Operations: two for each multiplication of convolutions and matrix products; the rest is negligible.
     Bytes: weights, inputs and outputs as float32, each once.
     """
     network = read_network(file)
@@ -88,13 +88,13 @@ def count_work(file: Path, outputs: Sequence[str] | None = None) -> tuple[float,
             elements += prod(node.get_output_shape(0))
         elif kind in _MULTIPLICATIONS:
             flop += 2 * _MULTIPLICATIONS[kind](node)
-    # What has no size beforehand, the boxes that a detector finds, is little.
+    # What has no fixed size, such as the boxes that a detector finds, is negligible.
     ports = [port for port in (*network.inputs, *network.outputs) if not port.partial_shape.is_dynamic]
     return flop, float(_BYTES * (elements + sum(prod(port.get_shape()) for port in ports)))
 
 
 def measure_network(network: Network, machine: MachineFigures, *, threads: int | None = None) -> NetworkFigures:
-    """The network on zeros, one person, beside its floor. `machine` must have its limits.
+    """Time the network on zeros, for one person, and compare it with its floor. `machine` must have its limits.
 
     Errors: those of `NetworkPool.load`.
     """
@@ -176,7 +176,7 @@ _MULTIPLICATIONS: dict[str, Callable[[Any], float]] = {
 
 
 def _times_s(work: Callable[[], object]) -> list[float]:
-    """At least 5 times and `MEASURE_S`, after one that does not count."""
+    """Runs at least 5 times and for `MEASURE_S`, after one warm-up run."""
     work()
     times: list[float] = []
     while len(times) < 5 or sum(times) < MEASURE_S:

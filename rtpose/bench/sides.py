@@ -1,7 +1,7 @@
 """The sides that are compared: each is a process of its own, started once, and they take turns.
 
-A worker reads one JSON line for each pass over a clip, and answers with one. Processor time and memory are looked
-at from outside, alike for every side.
+A worker reads one JSON line for each pass over a clip, and answers with one. Processor time and memory are measured
+from outside, in the same way for every side.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rtpose.child_processes import PYTHON
 from rtpose.config import RunSettings, load_settings
 from rtpose.errors import ConfigError, RtposeError
 
-PEERS = ("mediapipe",)
+PEERS = tuple(peer_mediapipe.COMPLEXITIES)
 SAMPLE_S = 0.05
 WARM_UP_FRAMES = 10
 PAGE_FRAMES = 90
@@ -60,7 +60,9 @@ def make_side(text: str, clip: Path, peers: Mapping[str, Path]) -> Side:
     """
     if text in PEERS:
         python = peer_mediapipe.environment(peers.get(text))
-        return Side(text, (str(python), "-I", peer_mediapipe.__file__, "bench"), clip)
+        if peer_mediapipe.COMPLEXITIES[text] == 2:
+            peer_mediapipe.add_heavy_network(python)
+        return Side(text, (str(python), "-I", peer_mediapipe.__file__, "bench", text), clip)
     settings = json.dumps(msgspec.to_builtins(parse_settings(text)))
     return Side(text or "default", (*PYTHON, "-m", "rtpose", "bench-worker", settings), clip)
 

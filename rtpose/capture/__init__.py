@@ -53,6 +53,8 @@ def open_source(spec: str, *, fps: float | None = None, reconnect: bool = True) 
         return VideoFile(path, fps=fps)
     if not exists and _CAMERA.fullmatch(spec):
         raise InputError(f"no such file: '{spec}'; use `rtpose webcam` for cameras")
+    if (spec == "-" and not exists) or path.is_fifo():
+        raise InputError(f"'{spec}' is a pipe, and a video is read from a file: save it first, `… > clip.mp4`")
     if exists and not is_file and not path.is_dir():
         raise InputError(f"'{spec}' is neither a file nor a folder; use `rtpose webcam` for cameras")
     return ImageFiles(spec, find_images(path), fps=fps)

@@ -131,3 +131,19 @@ def is_unfinished_mp4(path: Path) -> bool:
     """Whether the file starts like an mp4 or mov: if it cannot be opened, its index is missing."""
     with path.open("rb") as file:
         return file.read(8)[4:8] in (b"ftyp", b"wide", b"mdat")
+
+
+def mp4_boxes(head: bytes) -> list[bytes]:
+    """Kinds of the boxes at the start of an mp4 or mov (`moov`: its index, `mdat`: its pictures), up to the first that
+    goes on behind `head`; empty for other files."""
+    kinds: list[bytes] = []
+    place = 0
+    while place + 8 <= len(head):
+        size, kind = int.from_bytes(head[place : place + 4]), head[place + 4 : place + 8]
+        if not kinds and kind not in (b"ftyp", b"wide", b"mdat"):
+            break
+        kinds.append(kind)
+        if size < 8:  # a 64-bit size, or up to the end of the file
+            break
+        place += size
+    return kinds

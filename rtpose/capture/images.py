@@ -28,6 +28,8 @@ MAX_SIDE = 32_000
 """OpenCV's warps count pixels of a side in 16 bits."""
 DEFAULT_FPS = 30.0
 _HEADER_BYTES = 1 << 18
+_VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mts", ".ts", ".mpg", ".wmv", ".3gp")
+"""Of files that a folder is likely to hold, where pictures were expected."""
 
 
 def natural_key(name: str) -> tuple[list[int | str], str]:
@@ -53,6 +55,9 @@ def find_images(path: Path) -> list[Path]:
         raise InputError(f"no such file or folder: '{path}'; check the path")
     images = [p for p in found if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and p.is_file()]
     if not images:
+        if is_folder and (videos := [p.suffix for p in found if p.suffix.lower() in _VIDEO_SUFFIXES]):
+            pattern = path / f"*{max(set(videos), key=videos.count)}"
+            raise InputError(f"the folder '{path}' holds videos, not pictures; give them as a pattern: '{pattern}'")
         where = "in the folder" if is_folder else "for the pattern"
         raise InputError(f"no pictures found {where} '{path}'; looked for {', '.join(IMAGE_SUFFIXES)}")
     return sorted(images, key=lambda p: natural_key(str(p)))
@@ -147,6 +152,7 @@ class ImageFiles:
         self._paths = list(paths)
         self._next = 0
         self._fps = fps or DEFAULT_FPS
+        self._odd: dict[str, list[str]] = {}
         if fps is None and len(self._paths) > 1:
             self.stats.note(f"'{name}': {DEFAULT_FPS:g} pictures a second assumed; --fps sets it")
         self._ready = self._read_next()
@@ -199,15 +205,29 @@ class ImageFiles:
                 with stage("decode"):
                     image = read_image(path)
                 if image is not None and is_animated(path):
-                    self.stats.note(f"'{path}' is animated: only its first picture is read; convert it to mp4 for all")
+                    self._note_odd(
+                        "animated", f"'{path}' is animated: only its first picture is read; convert it to mp4"
+                    )
             except OSError:  # removed or locked after the folder was listed
                 image = None
             except InputError as error:
                 if len(self._paths) == 1:
                     raise
-                self.stats.note(str(error))
+                self._note_odd("refused", str(error))
                 image = None
             if image is not None:
                 return Frame(image, index, time.monotonic_ns(), index / self._fps)
             self.stats.drop("damaged")
         return None
+
+    def _note_odd(self, kind: str, line: str) -> None:
+        """One line for all pictures of a kind: the first one's, and how many more there are."""
+        lines = self._odd.setdefault(kind, [])
+        if lines:
+            self.stats.notes.remove(_summed_up(lines))
+        lines.append(line)
+        self.stats.note(_summed_up(lines))
+
+
+def _summed_up(lines: Sequence[str]) -> str:
+    return lines[0] if len(lines) == 1 else f"{lines[0]} (and {len(lines) - 1} more like it)"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
+from http import HTTPStatus
 from http.client import HTTPException
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import av
 import av.error
@@ -15,7 +16,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from rtpose.capture.decoding import ToPicture, find_video, open_container, why
+from rtpose.capture.decoding import ToPicture, find_video, mp4_boxes, open_container, why
 from rtpose.capture.files import VideoFile
 from rtpose.capture.live import PAUSES_S, ConnectionLost, LiveSource, MakePicture
 from rtpose.errors import InputError
@@ -30,6 +31,7 @@ _OPTIONS = {
     "analyzeduration": "2000000",  # microseconds; the default of 5 s delays the start
     "rtsp_flags": "prefer_tcp",  # lost UDP packets would smear the picture until the next key frame
 }
+_HEAD_BYTES = 4096
 _PICTURES = "mjpeg"
 """Cheap cameras send JPEGs without the boundaries that HTTP asks for: read by the pictures' own markers, they are a
 frame late, as the next one has to begin first."""
@@ -61,7 +63,14 @@ def open_url(
             return VideoFile(name, fps=fps, container=container)
         return live(None, container)
     except InputError as error:
-        if not _is_web(url) or not isinstance(error.__cause__, av.error.InvalidDataError | ConnectionLost):
+        if not _is_web(url):
+            raise
+        if _has_its_index_last(url):
+            raise InputError(
+                f"cannot open '{name}': its index is at its end, and the server does not let a reader skip to it; "
+                "download it first, or write it anew with `ffmpeg -i IN.mp4 -c copy -movflags +faststart OUT.mp4`"
+            ) from None
+        if not isinstance(error.__cause__, av.error.InvalidDataError | ConnectionLost):
             raise
         try:
             return live(_PICTURES, _open(url, name, _PICTURES))
@@ -129,6 +138,17 @@ def _has_length(url: str) -> bool:
         with urlopen(url, timeout=_OPEN_TIMEOUT_S) as answer:
             kind = answer.headers.get_content_maintype()
             return kind != "multipart" and int(answer.headers.get("Content-Length") or 0) > 0
+    except (OSError, ValueError, HTTPException):
+        return False
+
+
+def _has_its_index_last(url: str) -> bool:
+    """Whether it is an mp4 or mov with its index after its pictures, on a server that answers no request for a part."""
+    request = Request(url, headers={"Range": f"bytes=0-{_HEAD_BYTES - 1}"})
+    try:
+        with urlopen(request, timeout=_OPEN_TIMEOUT_S) as answer:
+            boxes = mp4_boxes(answer.read(_HEAD_BYTES))
+            return answer.status != HTTPStatus.PARTIAL_CONTENT and b"mdat" in boxes and b"moov" not in boxes
     except (OSError, ValueError, HTTPException):
         return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -35,31 +36,36 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(demo)
-app.command()(webcam)
-app.command()(video)
-app.command()(view)
-app.command()(convert)
-app.command()(calibrate)
-app.command()(recover)
-app.command()(report)
-app.command("eval")(evaluate)
-app.command()(reproduce)
-app.command()(export)
-app.command()(bench)
-app.command()(doctor)
+RUN, RECORDINGS, CHECK, NETWORKS, TRAINING = "Run", "Recordings", "Check", "Networks", "Training"
+
+app.command(rich_help_panel=RUN)(demo)
+app.command(rich_help_panel=RUN)(webcam)
+app.command(rich_help_panel=RUN)(video)
+app.command(rich_help_panel=RUN)(calibrate)
+app.command(rich_help_panel=RECORDINGS)(view)
+app.command(rich_help_panel=RECORDINGS)(convert)
+app.command(rich_help_panel=RECORDINGS)(report)
+app.command(rich_help_panel=RECORDINGS)(recover)
+app.command(rich_help_panel=CHECK)(doctor)
+app.command(rich_help_panel=CHECK)(bench)
+app.add_typer(models_app, name="models", rich_help_panel=NETWORKS)
+app.command(rich_help_panel=NETWORKS)(export)
+app.add_typer(train_app, name="train", rich_help_panel=TRAINING)
+app.add_typer(data_app, name="data", rich_help_panel=TRAINING)
+app.command("eval", rich_help_panel=TRAINING)(evaluate)
+app.command(rich_help_panel=TRAINING)(reproduce)
 app.command("bench-worker", hidden=True)(bench_worker)
-app.add_typer(models_app, name="models")
-app.add_typer(train_app, name="train")
-app.add_typer(data_app, name="data")
 
 
-def main() -> None:
-    """Entry point: a user's error is one line and exit code 2; `--debug` before the command shows the traceback."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: a user's error is one line and exit code 2; `--debug` before the command shows the traceback.
+
+    arguments: without the program's name; None: those of this process. Ends with SystemExit.
+    """
     terminal.accept_all_characters()
     try:
         # click would expand patterns on Windows, where no shell does; `rtpose video` does it everywhere, and better.
-        app(windows_expand_args=False)
+        app(None if arguments is None else [*arguments], windows_expand_args=False)
     except RtposeError as error:
         if terminal.debugging:
             raise

@@ -12,8 +12,10 @@ from rtpose.cli.options import Quiet
 from rtpose.cli.terminal import needing_train, progress_bar, warn
 from rtpose.errors import InputError
 
-data_app = typer.Typer(help="Motion data for training (needs the extra 'train').", no_args_is_help=True)
-prepare_app = typer.Typer(help="Make a motion pack from a data set's original files.", no_args_is_help=True)
+data_app = typer.Typer(help="Make or render motion data for training (needs the extra 'train').", no_args_is_help=True)
+prepare_app = typer.Typer(
+    help="Make a motion pack (one .npz file of motions) from a data set's original files.", no_args_is_help=True
+)
 data_app.add_typer(prepare_app, name="prepare")
 
 
@@ -55,10 +57,10 @@ def data_exercises(
     motions: Annotated[Path, typer.Option(help="The pack of joint angles, of `rtpose data prepare cmu --angles`.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The pack to write.")] = Path("exercises.npz"),
     clips: Annotated[int, typer.Option(help="Clips of 2.5 seconds.", min=1)] = 2000,
-    seed: Annotated[int, typer.Option(help="Other seeds give other exercises.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     quiet: Quiet = False,
 ) -> None:
-    """A pack of made-up exercises, gestures and sitting, which motion capture has little of."""
+    """Make a pack of invented exercises, gestures and sitting, which motion capture has little of."""
     with needing_train("preparing data"):
         from rtpose.train.lifters.fusion.exercise_pack import write_exercise_pack
 
@@ -122,9 +124,9 @@ def data_render(
 
 @data_app.command("clips")
 def data_clips(
-    folder: Annotated[Path, typer.Argument(help="Where the clips go; a stopped run goes on there.")],
+    folder: Annotated[Path, typer.Argument(help="Output folder; an interrupted run resumes there.")],
     motions: Annotated[Path, typer.Option(help="Pack of joint angles made by `rtpose data prepare cmu --angles`.")],
-    count: Annotated[int, typer.Option(help="Clips, rounded up to whole files of 16.")] = 2048,
+    count: Annotated[int, typer.Option(help="Number of clips, rounded up to a multiple of 16.")] = 2048,
     frames: Annotated[int, typer.Option(help="Frames in a clip, 2 to 64. Clips have 8 to 34 frames a second.")] = 24,
     network: Annotated[
         list[str] | None,
@@ -138,7 +140,7 @@ def data_clips(
         typer.Option(help="A pack of joint positions, such as cmu17_train.npz, for more motions.", show_default="none"),
     ] = None,
     test: Annotated[bool, typer.Option(help="Use motions, bodies and textures reserved for testing.")] = False,
-    seed: Annotated[int, typer.Option(help="Other seeds give other clips.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     workers: Annotated[int, typer.Option(help="Number of processes.")] = max(1, os.cpu_count() or 1),
     quiet: Quiet = False,
 ) -> None:

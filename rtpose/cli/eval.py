@@ -26,7 +26,7 @@ def evaluate(
     footage: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of real people with measured 3D truth (docs/footage.md): the whole program is run over it."
+            help="Folder of real people with measured 3D truth (docs/footage.md); runs the whole program over it."
         ),
     ] = None,
     network: Annotated[
@@ -46,9 +46,14 @@ def evaluate(
     ] = None,
     peer: Annotated[
         str | None,
-        typer.Option(help="With --footage: mediapipe, from the truth's file; all are then judged on its frames."),
+        typer.Option(
+            help="With --footage: mediapipe, from the truth's file, or run here; all are then judged on its frames."
+        ),
     ] = None,
-    pack: Annotated[Path | None, typer.Option(help="Motion pack.", show_default="the built-in validation pack")] = None,
+    pack: Annotated[
+        Path | None,
+        typer.Option(help="Motion pack: an .npz file of motions.", show_default="the built-in validation pack"),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -76,7 +81,7 @@ def evaluate(
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write all figures to this JSON file.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Measure errors on a motion pack, a test set or real footage (needs the extra 'train')."""
+    """Measure errors on a motion pack (a file of motions), a test set or real footage (needs the extra 'train')."""
     if footage is not None:
         from rtpose.cli.eval_footage import evaluate_footage
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from rtpose.footage.measure import Errors
+    from rtpose.footage.sets import FootageSet, TruthCamera
 
 # Heading, field of `Errors`, digits, factor.
 _COLUMNS = (
@@ -40,7 +41,7 @@ def evaluate_footage(
     from rich.console import Console
     from rich.table import Table
 
-    from rtpose.cli.footage_methods import method_of
+    from rtpose.cli.footage_methods import method_of, peer_method
     from rtpose.config import RunSettings, load_settings
     from rtpose.footage.judge import PEER, Judged, as_json, comparable, judge_set, mean_over_sets, means_by_set
     from rtpose.footage.measure import reliability
@@ -51,6 +52,10 @@ def evaluate_footage(
         raise ConfigError(f"no peer '{peer}': the only one is {PEER}")
     output = OutputFile(json_file, overwrite=overwrite) if json_file else None
     sets = [load_set(found) for found in find_sets(folder)]
+
+    def announce(footage: FootageSet, camera: TruthCamera) -> None:
+        print(f"{footage.name} {camera.clip.name}", file=sys.stderr)
+
     methods = {}
     no_choice: list[str | None] = [None]
     for network, lifter, changes in product(networks or no_choice, lifters or no_choice, settings or [""]):
@@ -58,10 +63,11 @@ def evaluate_footage(
         given = [f"{key}={value}" for key, value in (("network", network), ("lifter", lifter)) if value is not None]
         methods[name] = method_of(
             load_settings(RunSettings, overrides=[*given, *filter(None, changes.split(","))]), on_notice=warn,
-            on_clip=lambda footage, camera: print(f"{footage.name} {camera.clip.name}", file=sys.stderr),
+            on_clip=announce,
         )  # fmt: skip
     judged: Judged = {}
-    rows = [row for footage in sets for row in judge_set(footage, methods, peer=peer is not None, judged=judged)]
+    other = peer_method(announce) if peer else None
+    rows = [row for footage in sets for row in judge_set(footage, methods, peer=other, judged=judged)]
     table = _table("set", "camera", "person", "method")
     for row in rows:
         table.add_row(row.set, str(row.camera), str(row.person), row.method, *_figures(row.errors))

@@ -20,7 +20,7 @@ def export(
     ] = None,
     out: Annotated[Path | None, typer.Argument(metavar="OUT.onnx", help="The plain ONNX file.")] = None,
     recipe: Annotated[
-        list[str] | None, typer.Option(help="Build this recipe's engine: a name or a .toml file.")
+        list[str] | None, typer.Option(help="Build the engine of this recipe: a name from --list, or a .toml file.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Build every recipe that this machine can build.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the recipes and the state of their engines.")] = False,
@@ -38,7 +38,11 @@ def export(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Build engines from recipes (INT8, bf16, TensorRT), or write a network as plain ONNX. See docs/engines.md."""
+    """Build engines (networks made faster for this machine: INT8, bf16, TensorRT), or write a network as plain ONNX.
+
+    A recipe is a file that says how an engine is built; each engine's accuracy is checked before it is used. See
+    docs/engines.md.
+    """
     from rtpose.networks.recipes import recipe_names
 
     if listed:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from rtpose.config import RunSettings
 
 
+PEOPLE, NETWORKS, PAGE = "People and camera", "Networks", "Page"
+"""Panels of a command's help."""
+
+
 class Viewer(StrEnum):
     """Where poses are shown."""
 
@@ -30,19 +34,29 @@ class Viewer(StrEnum):
     OPEN3D = "open3d"
 
 
-Persons = Annotated[int | None, typer.Option(help="Most people to follow at once.", show_default="1")]
+Persons = Annotated[
+    int | None, typer.Option(rich_help_panel=PEOPLE, help="Most people to follow at once.", show_default="1")
+]
 Height = Annotated[
-    float | None, typer.Option(help="Standing height of the person in metres.", show_default="1.70, assumed")
+    float | None,
+    typer.Option(rich_help_panel=PEOPLE, help="Standing height of the person in metres.", show_default="1.70, assumed"),
 ]
 Fov = Annotated[
     float | None,
-    typer.Option(help="Field of view in degrees across the picture's longer side.", show_default="60, assumed"),
+    typer.Option(
+        rich_help_panel=PEOPLE,
+        help="Field of view in degrees across the picture's longer side.",
+        show_default="60, assumed",
+    ),
 ]
-Calibration = Annotated[Path | None, typer.Option(help="Camera calibration file (YAML); overrides --fov.")]
+Calibration = Annotated[
+    Path | None, typer.Option(rich_help_panel=PEOPLE, help="Camera calibration file (YAML); overrides --fov.")
+]
 LifterOption = Annotated[
     str | None,
     typer.Option(
         "--lifter",
+        rich_help_panel=NETWORKS,
         help="2D to 3D network: fusion, temporal, baseline, consistency, svmac or an .onnx file.",
         show_default="fusion",
     ),
@@ -51,7 +65,9 @@ EstimatorOption = Annotated[
     str | None,
     typer.Option(
         "--estimator",
-        help="two-stage (2D joints, then a lifter) or cascaded (picture to 3D).",
+        rich_help_panel=NETWORKS,
+        help="two-stage (2D joints, then a lifter), cascaded (picture straight to 3D), or an .onnx file that "
+        "`rtpose train cascaded` wrote.",
         show_default="two-stage",
     ),
 ]
@@ -59,6 +75,7 @@ DetectorOption = Annotated[
     str | None,
     typer.Option(
         "--detector",
+        rich_help_panel=NETWORKS,
         help="Finds people and their 2D joints: blazepose or rtmpose. cascaded uses only its boxes.",
         show_default="blazepose",
     ),
@@ -67,6 +84,7 @@ NetworkOption = Annotated[
     str | None,
     typer.Option(
         "--network",
+        rich_help_panel=NETWORKS,
         help="BlazePose's landmark network: lite, full, heavy, or auto: live the best that keeps 30 frames a second "
         "here, for files heavy.",
         show_default="full",
@@ -74,12 +92,13 @@ NetworkOption = Annotated[
 ]
 CascadedOption = Annotated[
     str | None,
-    typer.Option("--cascaded", help="The .onnx file of --estimator cascaded.", show_default="the shipped one"),
+    typer.Option("--cascaded", hidden=True, help="Older word for --estimator FILE.onnx."),
 ]
 BackendOption = Annotated[
     str | None,
     typer.Option(
         "--backend",
+        rich_help_panel=NETWORKS,
         help="Runtime of the lifter or of cascaded: openvino, onnxruntime, torch, tensorrt, or auto.",
         show_default="openvino",
     ),
@@ -88,17 +107,21 @@ PrecisionOption = Annotated[
     str | None,
     typer.Option(
         "--precision",
-        help="fp32, bf16, fp16, int8 (engines of `rtpose export`), or auto: the fastest accepted engines.",
+        rich_help_panel=NETWORKS,
+        help="fp32, or what `rtpose export` has built here: bf16, fp16, int8, or auto, the fastest that is accurate.",
         show_default="fp32; auto with --backend auto",
     ),
 ]
 DeviceOption = Annotated[
     str | None,
-    typer.Option("--device", help="Where the backend runs: cpu, gpu, npu, cuda …", show_default="cpu"),
+    typer.Option(
+        "--device", rich_help_panel=NETWORKS, help="Where the backend runs: cpu, gpu, npu, cuda …", show_default="cpu"
+    ),
 ]
 Smooth = Annotated[
     str | None,
     typer.Option(
+        rich_help_panel=PEOPLE,
         help="one-euro, root (smooth only the root position) or off.",
         show_default="one-euro; root for fusion, temporal",
     ),
@@ -118,27 +141,47 @@ TrainOverrides = Annotated[
     list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. steps=2000 noise.sigma=0.02.")
 ]
 DataJoints = Annotated[str, typer.Option("--joints", help="2D joints of Human3.6M: gt, sh or cpn.")]
-Port = Annotated[int, typer.Option(help="Port of the page; 0 picks a free one.")]
-Host = Annotated[str, typer.Option(help="Address to listen on. Any other than this machine's own requires a token.")]
-ViewerOption = Annotated[Viewer, typer.Option("--viewer", help="browser: the page. open3d: a native window.")]
-Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")]
+Port = Annotated[int, typer.Option(rich_help_panel=PAGE, help="Port of the page; 0 picks a free one.")]
+Host = Annotated[
+    str,
+    typer.Option(
+        rich_help_panel=PAGE, help="Address to listen on. Any other than this machine's own requires a token."
+    ),
+]
+ViewerOption = Annotated[
+    Viewer, typer.Option("--viewer", rich_help_panel=PAGE, help="browser: the page. open3d: a native window.")
+]
+Browser = Annotated[
+    bool, typer.Option("--browser/--no-browser", rich_help_panel=PAGE, help="Open the page in a browser.")
+]
 Token = Annotated[
     str | None,
     typer.Option(
+        rich_help_panel=PAGE,
         envvar="RTPOSE_TOKEN",
         help="Secret that a page needs to connect. Other users can read command lines: the variable is safer.",
     ),
 ]
 Private = Annotated[
-    bool, typer.Option("--private", help="Require a token on this machine, too, where other users could look on.")
+    bool,
+    typer.Option(
+        "--private", rich_help_panel=PAGE, help="Require a token on this machine, too, where other users could look on."
+    ),
 ]
 Tls = Annotated[
     bool,
-    typer.Option("--tls", help="Serve https with a self-signed certificate; phones need it to share their camera."),
+    typer.Option(
+        "--tls",
+        rich_help_panel=PAGE,
+        help="Serve https with a self-signed certificate; phones need it to share their camera.",
+    ),
 ]
-TlsCert = Annotated[Path | None, typer.Option("--tls-cert", help="Serve https with this certificate (PEM).")]
+TlsCert = Annotated[
+    Path | None, typer.Option("--tls-cert", rich_help_panel=PAGE, help="Serve https with this certificate (PEM).")
+]
 TlsKey = Annotated[
-    Path | None, typer.Option("--tls-key", help="Private key of --tls-cert, if it is in a separate file.")
+    Path | None,
+    typer.Option("--tls-key", rich_help_panel=PAGE, help="Private key of --tls-cert, if it is in a separate file."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output files.")]
 Send = Annotated[
@@ -175,8 +218,11 @@ class NetworkOptions:
     device: DeviceOption = None
 
     def given(self) -> dict[str, Any]:
-        """By their names in `RunSettings`; None: not given."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """By their names in `RunSettings`; None: not given. A file as estimator is one of cascaded's."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.cascaded is None and self.estimator is not None and self.estimator.endswith(".onnx"):
+            given |= {"estimator": "cascaded", "cascaded": self.estimator}
+        return given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

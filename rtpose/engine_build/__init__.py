@@ -1,1 +1,1 @@
-"""Building engines by recipes: calibrate, quantise or compile, compare with fp32. See docs/engines.md."""
+"""Builds engines from recipes: calibrate, quantise or compile, compare with fp32. See docs/engines.md."""

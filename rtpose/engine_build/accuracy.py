@@ -26,12 +26,15 @@ from rtpose.pose.lift import open_lifter
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.pose.track import NearestTracker
 from rtpose.pose.two_stage import TwoStageEstimator
+from rtpose.skeleton import H36M17
 from rtpose.types import Backend, Camera, Estimator, Float32, Person3D
 
 Inputs = Mapping[str, NDArray[np.float32]]
 
+BODY_JOINTS = len(H36M17.joints)
+"""The first joints of a person: truth and all estimators have them."""
 SURE = 0.5
-"""Joints of lower confidence are not compared: both sides only guess them."""
+"""Joints of lower confidence are not compared: both networks only guess them."""
 ROUNDS = 40
 WARM_UP = 3
 
@@ -70,14 +73,14 @@ class Figures:
     """Median distance of a joint, root-relative."""
     joints_3d_p95_mm: float
     fp32_error_mm: float | None
-    """fp32's mean MPJPE against the truth; None where no truth is known."""
+    """Mean MPJPE of fp32 against the ground truth; None without ground truth."""
     engine_error_mm: float | None
     people_percent: float
     """Percentage of pictures in which only one of the two finds a person, or they find different people."""
     compared: int
     """People compared."""
     fp32_ms: float
-    """Median time of one run of the network alone, both interleaved."""
+    """Median time of one run of the network alone; the two alternate."""
     engine_ms: float
 
     @property
@@ -99,7 +102,7 @@ class Figures:
         }
 
     def refusal(self, limits: Limits) -> str | None:
-        """Why an engine with these figures is not kept; None if it is."""
+        """Why an engine with these figures is refused; None if it is kept."""
         wrong = []
         if self.compared == 0:
             wrong.append("no person was found to compare")
@@ -108,14 +111,16 @@ class Figures:
             ("3D joints are {} mm from fp32's", self.joints_3d_mm, limits.joints_3d_mm),
             ("the 3D error is {} mm larger than fp32's", self.error_rise_mm, limits.error_3d_mm),
         ):
-            if limit is not None and value is not None and not value <= limit:  # written so that NaN is refused
+            if (
+                limit is not None and value is not None and not value <= limit
+            ):  # written so that NaN counts as beyond the limit
                 wrong.append(f"{what.format(f'{value:.2f}')}, limit {limit:g}")
         if self.people_percent > limits.people_percent:
             wrong.append(
                 f"different people in {self.people_percent:.1f} % of the pictures, limit {limits.people_percent:g}"
             )
         if self.speedup < limits.speedup:
-            wrong.append(f"{self.speedup:.2f} x as fast as fp32, at least {limits.speedup:g} wanted")
+            wrong.append(f"{self.speedup:.2f} x as fast as fp32, at least {limits.speedup:g} needed")
         return "; ".join(wrong) or None
 
     def __str__(self) -> str:
@@ -130,12 +135,12 @@ class Figures:
 
 
 def is_for_pictures(source: Path) -> bool:
-    """Whether a network looks at pictures; the others are lifters."""
+    """Whether a network takes pictures; the others are lifters."""
     return source.suffix == ".tflite" or "image" in load_backend(source).input_shapes
 
 
 def picture_estimator(source: Path, by: Substitute | None, threads: int | None) -> Estimator:
-    """The estimator that uses a network for pictures. by: what runs in the network's place."""
+    """The estimator that uses a network for pictures. by: what runs in place of the network."""
     options, pool = LoadOptions(threads=threads), NetworkPool()
     if by is not None:
         pool.substitute(source, by)
@@ -154,7 +159,7 @@ def picture_estimator(source: Path, by: Substitute | None, threads: int | None) 
 def record_pictures(
     source: Path, places: Sequence[Footage], count: int, threads: int | None, step: Callable[[int, int], None]
 ) -> Recorder:
-    """The inputs that a network gets in its estimator, over the calibration part of all footage."""
+    """The inputs that a network receives in its estimator on the calibration part of all footage."""
     recorders: list[Recorder] = []
 
     def record(load: Callable[[], Backend]) -> Backend:
@@ -186,7 +191,7 @@ def _lifter(source: Path, by: Substitute | None, threads: int | None) -> Network
 
 
 def record_motions(source: Path, count: int, threads: int | None) -> Recorder:
-    """The inputs that a lifter gets, over the built-in motions."""
+    """The inputs that a lifter receives on the built-in motions."""
     recorders: list[Recorder] = []
 
     def record(load: Callable[[], Backend]) -> Backend:
@@ -203,12 +208,12 @@ def record_motions(source: Path, count: int, threads: int | None) -> Recorder:
 
 @dataclass(frozen=True)
 class Distances:
-    """Distances between the results of two networks, for every joint that both are sure of."""
+    """Distances between the results of two networks, for every joint in which both are confident."""
 
     mm: NDArray[np.float32]
     percent: NDArray[np.float32] | None
     errors_mm: NDArray[np.float32]
-    """(N, 2): MPJPE of both networks' sure joints against the truth, for each person whose truth is known."""
+    """(N, 2): MPJPE of both networks against the ground truth, over confident joints, for each person who has one."""
     pictures: int
     differing: int
     """Pictures in which the two did not find the same people."""
@@ -223,7 +228,7 @@ def compare_pictures(
     threads: int | None,
     step: Callable[[int, int], None],
 ) -> Distances:
-    """Both estimators over the checking part of all footage, as in a run: each tracks people by itself."""
+    """Run both estimators on the checking part of all footage; each tracks people on its own, as in a run."""
     ours, theirs = picture_estimator(source, None, threads), picture_estimator(source, by, threads)
     mm, percent = [np.zeros(0)], [np.zeros(0)]
     errors: list[tuple[float, float]] = []
@@ -242,11 +247,11 @@ def compare_pictures(
                 differing += 1
             elif a:
                 compared += 1
-                sure = a[0].confidence >= SURE
+                sure = a[0].confidence[:BODY_JOINTS] >= SURE
                 height_px = DEFAULT_HEIGHT_M * camera.fy / float(a[0].root_3d[2])
-                flat = np.linalg.norm((a[0].keypoints_2d - b[0].keypoints_2d)[sure, :2], axis=-1)
+                flat = np.linalg.norm((a[0].keypoints_2d - b[0].keypoints_2d)[:BODY_JOINTS][sure, :2], axis=-1)
                 percent.append(100 * flat / height_px)
-                mm.append(1000 * np.linalg.norm((a[0].pose_3d - b[0].pose_3d)[sure], axis=-1))
+                mm.append(1000 * np.linalg.norm((a[0].pose_3d - b[0].pose_3d)[:BODY_JOINTS][sure], axis=-1))
                 if shot.truth is not None and sure.any():
                     true = shot.truth[_nearest(a[0], shot.truth, camera)]
                     errors.append((_error_mm(a[0], true, sure), _error_mm(b[0], true, sure)))
@@ -255,9 +260,9 @@ def compare_pictures(
 
 
 def _nearest(person: Person3D, truth: Float32, camera: Camera) -> int:
-    """Which of the true people (P, 17, 3) is nearest in the picture."""
-    flat = np.linalg.norm(pixels_from_camera(truth, camera) - person.keypoints_2d[:, :2], axis=-1).mean(-1)
-    return int(np.argmin(flat))
+    """Index of the true person (P, 17, 3) who is nearest in the picture."""
+    seen = person.keypoints_2d[:BODY_JOINTS, :2]
+    return int(np.argmin(np.linalg.norm(pixels_from_camera(truth, camera) - seen, axis=-1).mean(-1)))
 
 
 def _others(a: Person3D, b: Person3D, truth: Float32, camera: Camera) -> bool:
@@ -266,11 +271,12 @@ def _others(a: Person3D, b: Person3D, truth: Float32, camera: Camera) -> bool:
 
 def _error_mm(person: Person3D, true: Float32, sure: NDArray[np.bool_]) -> float:
     """MPJPE of the joints `sure` (17,) against (17, 3)."""
-    return 1000 * float(metrics.joint_errors(person.pose_3d[None], metrics.root_relative(true[None]))[0, sure].mean())
+    pose = person.pose_3d[None, :BODY_JOINTS]
+    return 1000 * float(metrics.joint_errors(pose, metrics.root_relative(true[None]))[0, sure].mean())
 
 
 def compare_motions(source: Path, by: Substitute, count: int, threads: int | None) -> Distances:
-    """Both lifters over the built-in motions of people who are not in the calibration part."""
+    """Run both lifters on the built-in motions of people who are not in the calibration part."""
     ours, theirs = _lifter(source, None, threads), _lifter(source, by, threads)
     mm = []
     for frame in motions(check=True, count=count):

@@ -1,4 +1,4 @@
-"""Builds an engine from its recipe: calibrate, quantise or compile, check, keep or refuse."""
+"""Builds an engine from its recipe: calibrate, quantise or compile, check, then keep or refuse it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from rtpose.networks.recipes import Recipe
 from rtpose.types import Backend
 
 Report = Callable[[str, int, int], None]
-"""Called with the current step, its amount done and its total; 0 and 0 if unknown."""
+"""Called with the current step, how much of it is done and its total; 0 and 0 if unknown."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ def build_engine(
     """Build a recipe's engine into `engines_dir()`, with its report and log beside it.
 
     An engine of the same weights, version, recipe and calibration is left as it is, unless `force`. Other engines of
-    the same network, backend, device and precision are removed. Of a refused engine only the report and log stay.
-    source: another file than the recipe's network.
+    the same network, backend, device and precision are removed. A refused engine leaves only its report and log.
+    source: a file to use instead of the recipe's network.
     Errors: those of the backend if it, its device or an extra is missing; `ModelError`, `InputError`; `OutputError`.
     """
     if recipe.backend == "openvino":
@@ -98,7 +98,7 @@ def build_engine(
 
 
 class _Build:
-    """One build, from the network's file to the figures."""
+    """One build, from the network's file to the accuracy figures."""
 
     def __init__(
         self,
@@ -212,7 +212,7 @@ def _as_json(value: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Log:
-    """Writes a build's log file, and passes the steps on to `report`."""
+    """Writes the log file of a build and passes its steps on to `report`."""
 
     def __init__(self, file: Path, report: Report) -> None:
         self._file, self._report, self._now = file, report, ""

@@ -22,7 +22,7 @@ from rtpose.types import Camera, Float32, Frame
 BLOCK = 30
 """Consecutive frames of a clip that go into the same part."""
 MOTION_FRAMES = 60
-"""At most, of each motion."""
+"""Most frames taken from each motion."""
 MOTION_NOISE_PX = 2.0
 DISTANCE_M = 4.0
 
@@ -47,7 +47,7 @@ class Footage:
     shots: Callable[[], Iterator[Shot]]
 
     def part(self, *, check: bool, count: int) -> Iterator[tuple[bool, Shot]]:
-        """At most `count` frames of one part; the parts take turns block by block. True where a block begins."""
+        """Up to `count` frames of one part; the parts alternate block by block. True where a block begins."""
         taken = 0
         for i, shot in enumerate(self.shots()):
             if taken == count:
@@ -128,7 +128,7 @@ class MotionFrame:
 
 
 def motions(*, check: bool, count: int) -> Iterator[MotionFrame]:
-    """2D joints of the built-in motions with a detector's noise; to check, those of other people than to calibrate."""
+    """2D joints of the built-in motions with detector noise. Calibration and checking use different people."""
     pack = load_motion_pack(small_val_pack() if check else small_pack())
     rng = np.random.default_rng(int(check))
     camera = camera_from_fov((1280, 720))

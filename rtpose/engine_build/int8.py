@@ -1,4 +1,4 @@
-"""INT8 by NNCF: post-training quantisation of OpenVINO networks, from recorded inputs."""
+"""INT8 with NNCF: post-training quantisation of OpenVINO networks from recorded inputs."""
 
 from __future__ import annotations
 

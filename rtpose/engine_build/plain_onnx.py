@@ -1,8 +1,7 @@
-"""Networks as plain ONNX files that run in any other program."""
+"""Writes networks as plain ONNX files, which other programs can run."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,14 @@ from onnx import TensorProto, numpy_helper
 from rtpose.errors import ConfigError, ModelError, OutputError
 from rtpose.networks import model_files
 from rtpose.networks.weights import cascaded_file, lifter_file
+from rtpose.recordings.output_file import OutputFile
 
 
 def write_plain(network: str, out: Path, *, overwrite: bool = False) -> str:
-    """Write a shipped lifter, `cascaded` or an .onnx file of rtpose's with its weights as float32, checked.
+    """Write a shipped lifter, `cascaded` or an .onnx file of rtpose's with float32 weights, and check the result.
 
     The shipped files store large weights as halves followed by a cast, which some programs do not fold. The metadata
-    is kept: it says how inputs are normalised and what the outputs mean. Returns one line for people.
+    is kept: it says how inputs are normalised and what the outputs mean. Returns a one-line summary.
     Errors: `ConfigError` for BlazePose, which is TFLite, and other unknown names; `ModelError`; `OutputError`.
     """
     if network.removesuffix(".tflite") + ".tflite" in model_files.FILES:
@@ -31,20 +31,16 @@ def write_plain(network: str, out: Path, *, overwrite: bool = False) -> str:
         raise ConfigError(f"{source} is not an ONNX file: name the .onnx beside it")
     if out.suffix != ".onnx":
         raise OutputError(f"{out}: give a name that ends in .onnx")
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists: choose another name, or add --overwrite")
+    output = OutputFile(out, overwrite=overwrite)
     try:
         model = onnx.load(str(source))
     except Exception as error:  # protobuf's own kinds
         raise ModelError(f"{source} cannot be read as an ONNX file: {error}") from None
     _with_whole_weights(model)
     onnx.checker.check_model(model, full_check=True)
-    part = out.with_name(out.name + ".part")
-    try:
-        onnx.save(model, part)
-        os.replace(part, out)
-    except OSError as error:
-        raise OutputError(f"cannot write {out}: {error.strerror or error}") from error
+    with output.writing():
+        output.part.write_bytes(model.SerializeToString())
+    output.commit()
     graph = model.graph
     inputs = ", ".join(_interface(value) for value in graph.input)
     outputs = ", ".join(_interface(value) for value in graph.output)

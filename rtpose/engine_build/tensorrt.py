@@ -1,6 +1,6 @@
 """Builds TensorRT engines with torch_tensorrt's dynamo front end.
 
-Written after the documentation of torch_tensorrt 2.12 and NVIDIA ModelOpt, and not yet run on a GPU. The tests check
+Written from the documentation of torch_tensorrt 2.12 and NVIDIA ModelOpt; not yet run on a GPU. The tests check
 what needs none: every network exports without graph breaks, and `tensorrt_operators.toml` lists how each of its
 operators is handled.
 """
@@ -28,7 +28,7 @@ def build_tensorrt(
     engine: Path,
     say: Callable[[str], None],
 ) -> None:
-    """Write the engine of a network's file for this machine's GPU.
+    """Build the engine of a network file for this machine's GPU and write it.
 
     inputs: what an int8 engine is calibrated on. say: called at every step; TensorRT itself prints nothing for minutes.
     Errors: `MissingExtraError`, `ConfigError` without a GPU, `ModelError` if it cannot be built.

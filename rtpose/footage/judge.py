@@ -25,8 +25,8 @@ Estimate = Callable[[FootageSet, TruthCamera], People]
 """What a method sees in one clip."""
 
 
-def peer_people(camera: TruthCamera) -> People:
-    """mediapipe's rows of the truth file: complexity 1, one person."""
+def peer_people(footage: FootageSet, camera: TruthCamera) -> People:
+    """mediapipe's rows of the truth file: complexity 1, one person. Nobody where the file has none."""
     there = np.isfinite(camera.peer_world).all((1, 2))
     return People(camera.peer_world[:, None], camera.peer_2d[:, None], np.where(there, 0, -1)[:, None])
 
@@ -36,20 +36,25 @@ Judged = dict[str, list[tuple[Array, Array]]]
 
 
 def judge_set(
-    footage: FootageSet, methods: Mapping[str, Estimate], *, peer: bool = True, judged: Judged | None = None
+    footage: FootageSet,
+    methods: Mapping[str, Estimate],
+    *,
+    peer: Estimate | None = peer_people,
+    judged: Judged | None = None,
 ) -> Iterator[FootageRow]:
     """One row for each camera, person and method, the peer's first.
 
     judged: collects the joints of methods that have a confidence.
 
-    peer: judge the methods and mediapipe only on frames that all of them have, so that nobody gains by leaving out
-    the hard ones. A method's `found` is its own all the same. Where the peer has nobody, it takes no part.
+    peer: mediapipe. The methods and it are judged only on frames that all of them have, so that nobody gains by leaving
+    out the hard ones. None: without it. A method's `found` is its own all the same. Where the peer has nobody, it takes
+    no part.
     """
     for camera in footage.cameras:
         truth = camera.joints(footage.world)
         seen = {name: estimate(footage, camera) for name, estimate in methods.items()}
-        if peer:
-            seen = {PEER: peer_people(camera), **seen}
+        if peer is not None:
+            seen = {PEER: peer(footage, camera), **seen}
         columns = {name: follow(people, camera, truth, footage.valid) for name, people in seen.items()}
         for person in range(footage.people):
             ok = footage.valid[:, person] & camera.seen[:, person, None]

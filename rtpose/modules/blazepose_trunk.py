@@ -1,6 +1,6 @@
 """The first layers of BlazePose's landmark network as a trainable trunk.
 
-A picture's features, learned on real pictures of people and free to use (Apache 2.0), where the paper takes ImageNet's.
+Its features were learned on real pictures of people and are free to use (Apache 2.0); the paper uses ImageNet's.
 Inverted residual blocks as in MobileNetV2 (Sandler et al. 2018), batch normalisation folded into the convolutions.
 """
 
@@ -78,7 +78,7 @@ class BlazePoseTrunk(nn.Module):
     """A picture -> features at an eighth of its size.
 
     BlazePose was trained on squares of 256 px around a person. Pictures of 128 px are enlarged to that, and the last
-    halving is left out: the filters behind it are dilated instead and see the same.
+    halving is left out: the filters after it are dilated instead and cover the same area.
     """
 
     channels = 144
@@ -104,7 +104,7 @@ class BlazePoseTrunk(nn.Module):
             inputs = outputs
         self.blocks = nn.Sequential(*blocks)
         self.normalisation = nn.BatchNorm2d(self.channels)
-        # BlazePose wants 0 .. 1, the codec gives ImageNet's normalisation.
+        # BlazePose expects 0 .. 1, the codec normalises as for ImageNet.
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None], persistent=False)
@@ -132,7 +132,7 @@ class BlazePoseTrunk(nn.Module):
         """Fill the convolutions in order with BlazePose's (weight, bias); there may be more than needed. The blocks
         then pass on an eighth of BlazePose's values.
 
-        Errors: `ModelError` where the shapes are others: another network or version.
+        Errors: `ModelError` if the shapes differ: another network or version.
         """
         layers = [module for module in self.modules() if isinstance(module, nn.Conv2d)]
         for layer, (weight, bias) in zip(layers, weights, strict=False):

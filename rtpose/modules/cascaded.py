@@ -1,7 +1,7 @@
 """The network of "Deep Monocular 3D Human Pose Estimation via Cascaded Dimension-Lifting" (Zhang et al., AAAI 2021).
 
 Letters in shapes: N pictures, S the input's side, H = S / 4 the heatmaps' side, W the branches' width, J joints,
-B bones, C depth channels. The paper's size is S = 256, H = C = 64. What the paper does not print (widths of the
+B bones, C depth channels. The paper's size is S = 256, H = C = 64. What the paper leaves open (widths of the
 branches, kernel sizes, dilations) is chosen here and said at each block.
 """
 
@@ -201,9 +201,9 @@ class Cascaded(nn.Module):
         """The defaults are the paper's size. trunk: a ResNet, or "blazepose". trunk_width: factor on
         the ResNet's channels. scale_branch: the pose is
         of the size at which neck to knee is 1.077 m, and a branch says how much larger the person is (Eq. 10).
-        ordinal: False for a network that is only run.
+        ordinal: False for a network that is not trained.
 
-        Errors: `ModelError` for a variant, trunk or input size that there is not.
+        Errors: `ModelError` for an unknown variant or trunk, or an invalid input size.
         """
         super().__init__()
         if variant not in VARIANTS:

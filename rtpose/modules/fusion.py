@@ -88,7 +88,7 @@ class FusionNet(nn.Module):
     def step(
         self, pose: Tensor, log_error: Tensor, glance: Tensor, gravity: Tensor, dt: Tensor, last: Tensor, hidden: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The part that remembers. The first four are from `look`; dt: (N, 1) seconds since the last frame, 0 for a
+        """The part with memory. The first four are from `look`; dt: (N, 1) seconds since the last frame, 0 for a
         person never seen; last: (N, 28, 3) the last pose in this frame's axes; hidden: (N, memory).
 
         Returns pose, log of the error, gravity and hidden state.
@@ -108,7 +108,7 @@ class FusionNet(nn.Module):
     def sequence(
         self, x: Tensor, turn: Tensor, *, trunk_is_given: bool = False
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Whole pieces. x: (N, T, features); turn: (N, T, 3, 3) axes of a frame = this @ axes of the one before.
+        """Whole sequences. x: (N, T, features); turn: (N, T, 3, 3) axes of a frame = this @ axes of the one before.
         trunk_is_given: `frame` is not trained.
 
         Returns poses (N, T, 28, 3), log errors (N, T, 28), gravity (N, T, 3), and each frame's own pose.
@@ -131,7 +131,7 @@ class FusionNet(nn.Module):
 
 
 class FusionLifterNet(nn.Module):
-    """One frame of everybody, as it runs: the mean of the frame and of its mirror image. The state is each person's
+    """One frame of all people, as it runs: the mean of the frame and of its mirror image. The state is each person's
     last pose and two hidden states."""
 
     mirror: Tensor

@@ -125,7 +125,7 @@ def load_imagenet(trunk: ResNet, file: Path) -> None:
     """Fill the trunk with torchvision's weights from a `.pth` or `.safetensors` file; `fc` is left out where the trunk
     has none.
 
-    Errors: `InputError` for a file that cannot be read; `ModelError` where names or shapes are not the trunk's.
+    Errors: `InputError` for a file that cannot be read; `ModelError` if names or shapes do not match the trunk's.
     """
     found = _read(file)
     wanted = trunk.state_dict()

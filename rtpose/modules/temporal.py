@@ -82,7 +82,7 @@ class TemporalLifter(nn.Module):
         return 1 + sum(self.memories)
 
     def new_state(self, count: int) -> list[Tensor]:
-        """The state of people never seen before: (count, C, memory) for each block, and (count, 3 J + 1, receptive
+        """The state of newly seen people: (count, C, memory) for each block, and (count, 3 J + 1, receptive
         field - 1) for what the filters look at."""
         state = [torch.zeros(count, self.channels, memory) for memory in self.memories]
         return [*state, torch.zeros(count, 3 * self.joint_count + 1, self.receptive_field - 1)]

@@ -19,10 +19,12 @@ from rtpose.errors import ConfigError
 from rtpose.networks.model_files import cache_dir, sha256_of
 from rtpose.networks.options import AUTO, DEFAULT_OPTIONS, PRECISIONS, LoadOptions
 from rtpose.networks.recipes import ROOT, recipe_for
+from rtpose.networks.weights import FOLDER
 
 ENGINES_DIR_VARIABLE = "RTPOSE_ENGINES_DIR"
 SUFFIXES = {"openvino": ".xml", "tensorrt": ".ep"}
 """Suffix of an engine's main file, by backend. Other backends run the network's own file in every precision."""
+SHIPPED_FOLDER = FOLDER / "engines"
 FORMAT = 2
 """Of the reports. Engines of an older format are not used: since 2 the landmark networks have a fourth output."""
 
@@ -75,6 +77,15 @@ class EngineKey:
         found: dict[str, Any] = report
         return found
 
+    def shipped(self) -> tuple[Path, dict[str, Any]] | None:
+        """An engine of exactly these weights that comes with rtpose, and its report. OpenVINO reads files that older
+        versions of it wrote."""
+        file = SHIPPED_FOLDER / f"{self.network}-{self.precision}.xml"
+        if (self.backend, self.device) != ("openvino", "cpu") or not file.is_file():
+            return None
+        report: dict[str, Any] = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        return (file, report) if report["sha256"] == self.sha256 else None
+
     def stale(self) -> list[Path]:
         """Files of the same engine, built of other weights or by another version."""
         name = re.escape(self.network) + r"-[0-9a-f]{8}-" + re.escape(self.backend) + r"[^-]*-"
@@ -110,8 +121,9 @@ class Choice:
 def choose_engine(source: Path, options: LoadOptions = DEFAULT_OPTIONS) -> Choice:
     """The file to run for a network's file, and in which precision.
 
-    The precision `auto` takes the fastest engine that was accepted, else fp32. Any other but fp32 takes that engine; if
-    it was built and refused, or no recipe builds one, fp32.
+    The precision `auto` takes the fastest engine that was built here and accepted, else one that is shipped, else fp32.
+    Any other but fp32 takes that engine, built here or shipped; if it was built and refused, or no recipe builds one,
+    fp32.
     Errors: `ConfigError` for an unknown precision, or if there is no engine: it names the command that builds it.
     """
     backend, precision = options.backend, options.precision
@@ -127,6 +139,8 @@ def choose_engine(source: Path, options: LoadOptions = DEFAULT_OPTIONS) -> Choic
         return _fastest(source, backend, device) or plain
     key = key_of(source, backend, device, precision)
     report = key.report()
+    if report is None and (shipped := key.shipped()) is not None:
+        return _as_shipped(key, *shipped)
     if report is None:
         if backend == "openvino" and recipe_for(key.network, backend, device, precision) is None:
             return Choice(source, "fp32", f"{source.stem}: fp32, no recipe builds a {precision} engine of it")
@@ -138,14 +152,23 @@ def choose_engine(source: Path, options: LoadOptions = DEFAULT_OPTIONS) -> Choic
 
 def _fastest(source: Path, backend: str, device: str) -> Choice | None:
     keys = [key_of(source, backend, device, precision) for precision in PRECISIONS]
-    found = [(key, report) for key in keys if (report := key.report()) is not None and report["accepted"]]
-    if not found:
-        return None
-    return _accepted(*max(found, key=lambda pair: float(pair[1]["figures"]["speedup"])))
+    found = [(key, report) for key in keys if (report := key.report()) is not None]
+    accepted = [(key, report) for key, report in found if report["accepted"]]
+    if accepted:
+        return _accepted(*max(accepted, key=lambda pair: float(pair[1]["figures"]["speedup"])))
+    refused = {key.precision for key, _ in found}
+    for key in keys:
+        if key.precision not in refused and (shipped := key.shipped()) is not None:
+            return _as_shipped(key, *shipped)
+    return None
 
 
 def _accepted(key: EngineKey, report: dict[str, Any]) -> Choice:
     return Choice(key.file, key.precision, f"{key.network}: {key.precision} engine, {report['reason']}")
+
+
+def _as_shipped(key: EngineKey, file: Path, report: dict[str, Any]) -> Choice:
+    return Choice(file, key.precision, f"{key.network}: {key.precision} engine as shipped, {report['reason']}")
 
 
 def _how_to_build(key: EngineKey) -> str:

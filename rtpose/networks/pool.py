@@ -1,4 +1,4 @@
-"""Loading networks, so that those who ask for the same one share it."""
+"""Loads networks once, and shares each among all who ask for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 from rtpose.types import Backend
 
 Substitute = Callable[[Callable[[], Backend]], Backend]
-"""Given the function that loads a network as usual, returns what to run in its place."""
+"""Takes the function that would load a network, and returns what to run instead."""
 
 
 class NetworkPool:

@@ -30,7 +30,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How far an engine's results may be from fp32's, on material that it was not calibrated on."""
+    """How far an engine's results may be from fp32's, on data that it was not calibrated on."""
 
     joints_2d_percent: Positive | None = None
     """Median distance of 2D joints, as a percentage of the person's height in the picture."""

@@ -16,8 +16,8 @@ from rtpose.geometry import viewer_from_camera
 from rtpose.skeleton import H36M17, Skeleton
 from rtpose.types import LEAST_CONFIDENCE, Float32, Person3D
 
-SURE_CONFIDENCE = 0.5
-"""Joints below it are drawn faint."""
+SEEN_SCORE, SEEN_CONFIDENCE = 0.5, 0.15
+"""Joints with a lower score in the picture are hidden; they are drawn faint, as those of lower confidence are."""
 BACKGROUND = "#0b0e15"
 GROUND, GROUND_LINES = "#1b2438", "#41517a"
 PERSON_COLORS = ("#3fe0bd", "#b18cff", "#ffd452", "#ff7eb6", "#9be564", "#6fd3f7", "#ffb3a1", "#c9b6e4")
@@ -72,10 +72,7 @@ class Floor:
         """Add the people of a frame; feet of high confidence count for `MEMORY_S`."""
         feet = H36M17.indices("left_foot", "right_foot")
         heights = [
-            float(points[joint, 1])
-            for points, confidence in map(_placed, persons)
-            for joint in feet
-            if confidence[joint] >= SURE_CONFIDENCE
+            float(points[joint, 1]) for points, _, sure in map(_placed, persons) for joint in feet if sure[joint]
         ]
         if heights:
             last_s, last = self._lowest[-1] if self._lowest else (-np.inf, 0.0)
@@ -99,17 +96,18 @@ def build_people(persons: Sequence[Person3D], floor_m: float, skeleton: Skeleton
     if not persons:
         return ColoredMesh(np.empty((0, 3), np.float32), np.empty((0, 3), np.float32), np.empty((0, 3), np.int32))
     placed = [_placed(person) for person in persons]
-    points = np.stack([where for where, _ in placed]) - np.array([0, floor_m, 0], np.float32)  # (P, J, 3)
-    confidence = np.stack([sure for _, sure in placed])  # (P, J)
+    points = np.stack([where for where, _, _ in placed]) - np.array([0, floor_m, 0], np.float32)  # (P, J, 3)
+    confidence = np.stack([known for _, known, _ in placed])  # (P, J)
+    sure: NDArray[np.bool_] = np.stack([full for _, _, full in placed])  # (P, J)
     sides = np.stack([linear_from_hex(color) for color in skeleton.colors])  # (J, 3)
     own = np.stack([person_color(person.track_id) for person in persons])  # (P, 3)
     bone_radii, ball_radii = np.array([_radii(joint) for joint in skeleton.joints]).T
 
     ends = np.array([skeleton.indices(child, parent) for child, parent in skeleton.bones])
     child, parent = ends.T
-    sure = confidence[:, ends].min(-1)  # (P, B)
+    drawn = confidence[:, ends].min(-1) >= LEAST_CONFIDENCE  # (P, B)
     long = np.linalg.norm(points[:, child] - points[:, parent], axis=-1) > 1e-4
-    who, bone = np.nonzero((sure >= LEAST_CONFIDENCE) & long)
+    who, bone = np.nonzero(drawn & long)
     tubes, tube_normals = _tubes(points[who, parent[bone]], points[who, child[bone]], bone_radii[child[bone]])
     tube_colors = own[who] + _SIDE_TINT * (sides[child[bone]] - own[who])
 
@@ -120,8 +118,8 @@ def build_people(persons: Sequence[Person3D], floor_m: float, skeleton: Skeleton
     corners = np.concatenate([tubes.reshape(-1, 3), balls.reshape(-1, 3)]).astype(np.float32)
     colors = np.concatenate(
         [
-            _lit(tube_normals, tube_colors, sure[who, bone] < SURE_CONFIDENCE),
-            _lit(ball_normals, sides[joint], confidence[of, joint] < SURE_CONFIDENCE),
+            _lit(tube_normals, tube_colors, ~sure[:, ends].min(-1)[who, bone]),
+            _lit(ball_normals, sides[joint], ~sure[of, joint]),
         ]
     )
     triangles = np.concatenate(
@@ -177,11 +175,14 @@ def srgb_from_linear(values: Float32) -> Float32:
     return np.where(values <= 0.0031308, 12.92 * values, 1.055 * values ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
-def _placed(person: Person3D) -> tuple[Float32, Float32]:
-    """(17, 3) joints in the viewer's axes and (17,) confidence; both 0 where a joint is unknown."""
+def _placed(person: Person3D) -> tuple[Float32, Float32, NDArray[np.bool_]]:
+    """(J, 3) joints in the viewer's axes and (J,) confidence, both 0 where a joint is unknown; (J,) whether it is drawn
+    in full."""
     points = viewer_from_camera(person.pose_3d + person.root_3d)
     known = np.isfinite(points.sum(axis=-1))
-    return np.where(known[:, None], points, 0).astype(np.float32), np.where(known, person.confidence, 0)
+    confidence = np.where(known, person.confidence, 0)
+    sure = (person.keypoints_2d[:, 2] >= SEEN_SCORE) & (confidence >= SEEN_CONFIDENCE)
+    return np.where(known[:, None], points, 0).astype(np.float32), confidence, sure
 
 
 def _radii(joint: str) -> tuple[float, float]:

@@ -17,7 +17,10 @@ MAX_GAP_S = 0.5
 
 
 class OneEuroFilter:
-    """Points (N, 3) that move; the speed is that of the whole point, so that all axes are smoothed alike."""
+    """Points (N, 3) that move; the speed is that of the whole point, so that all axes are smoothed alike.
+
+    A point that is not known is NaN; it starts anew where it is known again.
+    """
 
     def __init__(self, min_cutoff_hz: float, beta_per_m: float, speed_cutoff_hz: float) -> None:
         self._min_cutoff_hz = min_cutoff_hz
@@ -31,7 +34,8 @@ class OneEuroFilter:
         if self._points is None or self._velocity is None:
             self._points, self._velocity = points, np.zeros_like(points)
             return points
-        velocity = (points - self._points) / np.float32(dt_s)
+        self._points = np.where(np.isfinite(self._points), self._points, points)
+        velocity = np.nan_to_num((points - self._points) / np.float32(dt_s))
         self._velocity = self._velocity + _share(self._speed_cutoff_hz, dt_s) * (velocity - self._velocity)
         speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True)
         share = _share(self._min_cutoff_hz + self._beta_per_m * speed, dt_s)

@@ -8,12 +8,11 @@ from functools import partial
 import numpy as np
 
 from rtpose.pose.lift.lookahead import Lookahead, Moment
-from rtpose.skeleton import H36M17, h36m17_from
+from rtpose.skeleton import H36M17, as_rtpose28, h36m17_from, keypoints_as_rtpose28
 from rtpose.stages import stage
 from rtpose.types import Camera, Detector, Frame, Lifter, Person2D, Person3D, Tracker
 
-_JOINTS = len(H36M17.joints)
-_NO_JOINTS = np.zeros((0, _JOINTS, 3), np.float32)
+_NO_JOINTS = np.zeros((0, len(H36M17.joints), 3), np.float32)
 _NO_BOXES = np.zeros((0, 4), np.float32)
 
 
@@ -53,15 +52,21 @@ class TwoStageEstimator:
 
     def _lift(self, moment: Moment) -> list[Person3D]:
         people, track_ids = moment.people, moment.track_ids
+        if not people:
+            return []
         with stage("lift"):
             if self._lookahead is not None:
                 lifted = self._lookahead.lift(moment)
-            elif people:
+            else:
                 lifted = self._lifter.lift_people(people, self._detector.skeleton, moment.camera, track_ids, moment.t_s)
+        poses, confidence = as_rtpose28(lifted.poses), as_rtpose28(lifted.confidence[..., None], 0)[..., 0]
+        pixels = keypoints_as_rtpose28(lifted.keypoints_2d)
+        error_m, down = lifted.error_m, lifted.down
         return [
             Person3D(
-                track_id=track_ids[i], bbox=person.bbox, keypoints_2d=lifted.keypoints_2d[i, :_JOINTS],
-                pose_3d=lifted.poses[i, :_JOINTS], root_3d=lifted.roots[i], confidence=lifted.confidence[i, :_JOINTS],
+                track_id=track_ids[i], bbox=person.bbox, keypoints_2d=pixels[i], pose_3d=poses[i],
+                root_3d=lifted.roots[i], confidence=confidence[i],
+                error_m=None if error_m is None else error_m[i], down=None if down is None else down[i],
             )
             for i, person in enumerate(people)
         ]  # fmt: skip

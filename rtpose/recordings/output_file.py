@@ -29,14 +29,17 @@ class OutputFile:
     that writes to the same name.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool) -> None:
-        """Check the path before any work. Errors: `OutputError` if `path` exists and `overwrite` is not set, or if its
-        folder is missing or not writable."""
+    def __init__(self, path: Path, *, overwrite: bool, mode: int = 0o666) -> None:
+        """Check the path before any work. mode: who may read and write the file, as in `os.open`.
+
+        Errors: `OutputError` if `path` exists and `overwrite` is not set, or if its folder is missing or not writable.
+        """
         self.path = path
         if not path.name:
             raise OutputError(f"{path} is a folder: give the name of a file")
         self.part = path.with_name(f"{_shortened(path.name)}.{secrets.token_hex(8)}.part")
         self._overwrite = overwrite
+        self._mode = mode
         self._created = False
         """Whether `part` is this object's own."""
         self._lock: int | None = None
@@ -57,7 +60,7 @@ class OutputFile:
         if not self.path.parent.is_dir():
             problem = "is a file" if self.path.parent.exists() else "does not exist"
             raise OutputError(f"the folder {self.path.parent} {problem}: make it first, or choose another place")
-        os.close(create(self.part))
+        os.close(create(self.part, self._mode))
         self.part.unlink()
 
     @contextmanager
@@ -69,7 +72,7 @@ class OutputFile:
         try:
             if not self._created:
                 self._remove_leftovers()
-                self._lock = create(self.part)
+                self._lock = create(self.part, self._mode)
                 self._created = True
                 _try_lock(self._lock)
             yield
@@ -167,9 +170,9 @@ def _shortened(name: str) -> str:
     return name
 
 
-def create(path: Path) -> int:
+def create(path: Path, mode: int = 0o666) -> int:
     """Create a file; a link or an existing file of this name is an error. Returns its descriptor."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode)
 
 
 def _try_lock(descriptor: int) -> bool:

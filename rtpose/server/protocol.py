@@ -2,9 +2,12 @@
 
 1. The server's first message is JSON text, `hello`. It is sent again when something in it changes; the latest messages
    follow it.
-2. Then binary messages, little-endian. Each starts with the 40-byte HEADER; `kind` says what follows:
-   - KIND_POSES: `person_count` persons, each PERSON (id, bounding box, root) and joint_count rows of float32
-     `x y z confidence`: metres, camera axes, relative to the root joint.
+2. Then binary messages, little-endian. Each starts with the 44-byte HEADER; `kind` says what follows:
+   - KIND_POSES: `world_from_camera`, 16 float32 by rows, NaN until gravity and floor are known. Then `person_count`
+     persons, each: PERSON (id, bounding box, root); joint_count rows of float32 `x y z confidence`: metres, camera
+     axes, relative to the root joint, NaN where nothing is known; bone_count rows of float32 `w x y z length`: the
+     bone's rotation relative to its parent (of the hips: to camera space) and metres; 4 float32 `contacts`, 0..1, of
+     CONTACT_JOINTS. Bones and contacts are NaN for a person without a body.
    - KIND_PICTURE: `person_count` persons, each an int32 id and joint_count rows of float32 `x y score` (px of
      the picture as shown), then the preview as JPEG bytes to the end of the message.
 3. The client sends JSON text: `{"ack": frame_id, "source": 0}` after it has drawn a frame of a source, and
@@ -15,7 +18,12 @@
    server sends `{"type": "taken", "counter": -1}`. The page then sends a picture, a binary message of the CAMERA header
    and a JPEG, and waits for `taken` with the picture's counter before it sends the next: only one is ever in flight.
 
-With `?format=json`, poses are sent as JSON text with the same fields, and there are no pictures.
+With `?format=json`, poses are sent as JSON text with the same fields, null for what is NaN, and there are no pictures.
+
+The joints follow from the bones (forward kinematics), and the hello has all that a client needs for it. A bone begins
+at `bone_bases[b]` x its parent's length in the frame of its parent, the hips at the root. A joint is at
+`joint_places[j]` x the length of its bone `joint_bones[j]`, in the frame of that bone, from where it begins.
+
 The page's TypeScript types are generated from the tables in this file: see `typescript`.
 """
 
@@ -27,12 +35,22 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from rtpose.bones import (
+    BONE_NAMES,
+    BONE_PARENTS,
+    BONES,
+    CONTACT_JOINTS,
+    JOINT_BONES,
+    JOINT_PLACES,
+    bone_offsets,
+)
 from rtpose.errors import InputError
-from rtpose.skeleton import Skeleton
-from rtpose.types import Result
+from rtpose.skeleton import RTPOSE28, Skeleton
+from rtpose.types import Person3D, Result
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 KIND_POSES = 1
 KIND_PICTURE = 2
 KIND_CAMERA = 3
@@ -43,7 +61,9 @@ HEADER_FIELDS: tuple[tuple[str, str, str], ...] = (
     ("kind", "B", "KIND_POSES or KIND_PICTURE"),
     ("person_count", "H", "persons in this message"),
     ("joint_count", "H", "joints of each person"),
+    ("bone_count", "H", "bones of each person; 0 in a KIND_PICTURE"),
     ("source", "H", "index into the hello's sources"),
+    ("reserved", "H", "0"),
     ("frame_id", "q", "frame of the source"),
     ("capture_ns", "q", "server's monotonic clock when the frame was captured"),
     ("estimate_ns", "q", "the same when the estimate was done"),
@@ -66,6 +86,9 @@ HEADER = struct.Struct("<" + "".join(code for _, code, _ in HEADER_FIELDS))
 PERSON = struct.Struct("<" + "".join(code for _, code, _ in PERSON_FIELDS))
 CAMERA = struct.Struct("<" + "".join(code for _, code, _ in CAMERA_FIELDS))
 POSE_COLUMNS = ("x", "y", "z", "confidence")
+BONE_COLUMNS = ("w", "x", "y", "z", "length")
+WORLD_FLOATS = 16
+"""`world_from_camera`, behind the header of a KIND_POSES."""
 PICTURE_COLUMNS = ("x", "y", "score")
 
 MAX_CLIENT_MESSAGE_BYTES = 4096
@@ -97,6 +120,20 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello"):
     """-1 at the root."""
     colors: list[str]
     """Hex colour of each joint."""
+    bones: list[str]
+    """Names as in VRM's humanoid."""
+    bone_parents: list[int]
+    """-1 at the hips. Parents come before their children."""
+    bone_rests: list[list[float]]
+    """Unit vector of each bone from its base to its end at rest: in a T, x to the person's left, y up, z forwards."""
+    bone_bases: list[list[float]]
+    """Where each bone begins in the frame of its parent, in lengths of the parent."""
+    joint_bones: list[int]
+    """The bone that each joint is fixed to."""
+    joint_places: list[list[float]]
+    """Where, in the frame of that bone, from its base, in its lengths."""
+    contacts: list[str]
+    """The joints of `contacts`, in their order."""
     units: str
     axes: str
     sources: list[Source]
@@ -107,6 +144,10 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello"):
     assumptions: list[str]
     server_ns: int
     """The server's monotonic clock now, to relate the times in the headers to the page's clock."""
+    height_m: float | None = None
+    """The standing height that sizes and distances rest on; None: not known, as in some recordings."""
+    height_from: str = ""
+    """Where `height_m` comes from: "assumed", "as given", …"""
     recording: str | None = None
     """Path on this server of a poses.npz to play, for `rtpose view`."""
     can_record: bool = False
@@ -167,11 +208,15 @@ def hello(
     estimator: str,
     assumptions: Sequence[str],
     server_ns: int,
+    height_m: float | None = None,
+    height_from: str = "",
     recording: str | None = None,
     can_record: bool = False,
     takes_camera: bool = False,
 ) -> Hello:
-    """The `hello` for a skeleton. sources: name and (width, height) of each; server_ns: `time.monotonic_ns()`."""
+    """The `hello` for `rtpose28`, or a part of it. sources: name and (width, height) of each; server_ns:
+    `time.monotonic_ns()`."""
+    joints = RTPOSE28.indices(*skeleton.joints)
     return Hello(
         protocol=PROTOCOL_VERSION,
         server_version=server_version,
@@ -179,6 +224,13 @@ def hello(
         joints=list(skeleton.joints),
         parents=[int(p) for p in skeleton.parents],
         colors=list(skeleton.colors),
+        bones=list(BONE_NAMES),
+        bone_parents=BONE_PARENTS.tolist(),
+        bone_rests=[list(bone.rest) for bone in BONES],
+        bone_bases=bone_offsets(np.ones(len(BONES))).tolist(),
+        joint_bones=JOINT_BONES[joints].tolist(),
+        joint_places=JOINT_PLACES[joints].tolist(),
+        contacts=list(CONTACT_JOINTS),
         units="metres",
         axes="camera: x right, y down, z away from the camera",
         sources=[Source(name, list(size)) for name, size in sources],
@@ -186,6 +238,8 @@ def hello(
         estimator=estimator,
         assumptions=list(assumptions),
         server_ns=server_ns,
+        height_m=height_m,
+        height_from=height_from,
         recording=recording,
         can_record=can_record,
         takes_camera=takes_camera,
@@ -199,19 +253,29 @@ def encode_json(message: Hello | RunStatus | RecordingState | Taken) -> str:
 
 def _header(result: Result, kind: int, send_ns: int) -> bytes:
     joint_count = len(result.persons[0].pose_3d) if result.persons else 0
+    bone_count = len(BONES) if kind == KIND_POSES else 0
     return HEADER.pack(
-        PROTOCOL_VERSION, kind, len(result.persons), joint_count, result.frame.source,
+        PROTOCOL_VERSION, kind, len(result.persons), joint_count, bone_count, result.frame.source, 0,
         result.frame.frame_id, result.frame.t_ns, result.t_done_ns, send_ns,
     )  # fmt: skip
 
 
+def _bone_rows(person: Person3D) -> NDArray[np.float32]:
+    """(B, 5) `BONE_COLUMNS`, NaN without a body."""
+    if person.body is None:
+        return np.full((len(BONES), len(BONE_COLUMNS)), np.nan, np.float32)
+    return np.concatenate([person.body.rotations, person.body.bone_lengths[:, None]], axis=1)
+
+
 def encode_poses(result: Result, send_ns: int) -> bytes:
     """A KIND_POSES message. send_ns: `time.monotonic_ns()`."""
-    parts = [_header(result, KIND_POSES, send_ns)]
+    world = np.full(WORLD_FLOATS, np.nan) if result.world_from_camera is None else result.world_from_camera
+    parts = [_header(result, KIND_POSES, send_ns), world.astype("<f4").tobytes()]
     for person in result.persons:
+        contacts = np.full(len(CONTACT_JOINTS), np.nan) if person.body is None else person.body.contacts
         parts.append(PERSON.pack(person.track_id, *person.bbox.tolist(), *person.root_3d.tolist()))
         rows = np.concatenate([person.pose_3d, person.confidence[:, None]], axis=1)
-        parts.append(rows.astype("<f4").tobytes())
+        parts += [part.astype("<f4").tobytes() for part in (rows, _bone_rows(person), contacts)]
     return b"".join(parts)
 
 
@@ -233,6 +297,8 @@ def encode_poses_json(result: Result, send_ns: int) -> str:
             "bbox": p.bbox.tolist(),
             "root": p.root_3d.tolist(),
             "joints": np.concatenate([p.pose_3d, p.confidence[:, None]], axis=1).tolist(),
+            "bones": None if p.body is None else _bone_rows(p).tolist(),
+            "contacts": None if p.body is None else p.body.contacts.tolist(),
         }
         for p in result.persons
     ]
@@ -244,67 +310,10 @@ def encode_poses_json(result: Result, send_ns: int) -> str:
         "capture_ns": result.frame.t_ns,
         "estimate_ns": result.t_done_ns,
         "send_ns": send_ns,
+        "world_from_camera": None if result.world_from_camera is None else result.world_from_camera.tolist(),
         "persons": persons,
     }
     return msgspec.json.encode(message).decode()
-
-
-def decode_poses(data: bytes) -> dict[str, Any]:
-    """Read a KIND_POSES message back, for clients in Python and for tests.
-
-    Returns the header's fields and `persons` with `track_id`, `bbox` (4,), `root` (3,) and `joints` (J, 4).
-    Errors: `InputError` for anything else.
-    """
-    header = _decode_header(data, KIND_POSES)
-    row_bytes = 4 * len(POSE_COLUMNS) * header["joint_count"]
-    if len(data) != HEADER.size + header["person_count"] * (PERSON.size + row_bytes):
-        raise InputError(f"a pose message of {len(data)} bytes does not hold {header['person_count']} persons")
-    offset = HEADER.size
-    persons = []
-    for _ in range(header["person_count"]):
-        track_id, *numbers = PERSON.unpack_from(data, offset)
-        offset += PERSON.size
-        rows = np.frombuffer(data, dtype="<f4", count=row_bytes // 4, offset=offset)
-        offset += row_bytes
-        persons.append(
-            {
-                "track_id": track_id,
-                "bbox": np.array(numbers[:4], dtype=np.float32),
-                "root": np.array(numbers[4:], dtype=np.float32),
-                "joints": rows.reshape(-1, len(POSE_COLUMNS)),
-            }
-        )
-    return {**header, "persons": persons}
-
-
-def decode_picture(data: bytes) -> dict[str, Any]:
-    """Read a KIND_PICTURE message back, for clients in Python and for tests.
-
-    Returns the header's fields, `persons` with `track_id` and `keypoints` (J, 3), and `jpeg` bytes.
-    Errors: `InputError` for anything else.
-    """
-    header = _decode_header(data, KIND_PICTURE)
-    person = np.dtype([("track_id", "<i4"), ("keypoints", "<f4", (header["joint_count"], len(PICTURE_COLUMNS)))])
-    jpeg_offset = HEADER.size + header["person_count"] * person.itemsize
-    if len(data) < jpeg_offset:
-        raise InputError(f"a picture message of {len(data)} bytes lacks some of its {header['person_count']} persons")
-    persons = [
-        {"track_id": int(row["track_id"]), "keypoints": row["keypoints"]}
-        for row in np.frombuffer(data[HEADER.size : jpeg_offset], dtype=person)
-    ]
-    return {**header, "persons": persons, "jpeg": data[jpeg_offset:]}
-
-
-def _decode_header(data: bytes, kind: int) -> dict[str, Any]:
-    if len(data) < HEADER.size:
-        raise InputError(f"a message of {len(data)} bytes is shorter than its header")
-    header = dict(zip((name for name, _, _ in HEADER_FIELDS), HEADER.unpack_from(data), strict=True))
-    if header["version"] != PROTOCOL_VERSION or header["kind"] != kind:
-        raise InputError(
-            f"expected a message of version {PROTOCOL_VERSION} and kind {kind}, "
-            f"got version {header['version']} and kind {header['kind']}"
-        )
-    return header
 
 
 def decode_client_message(text: str | bytes) -> ClientMessage:

@@ -7,7 +7,6 @@ once. See docs/phone.md.
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ import psutil
 
 from rtpose.errors import ConfigError, MissingExtraError, OutputError
 from rtpose.networks.model_files import cache_dir
+from rtpose.recordings.output_file import OutputFile
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, GeneralName
@@ -81,9 +81,9 @@ def own_certificate(folder: Path | None = None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         _write(file, certificate + key, mode=0o600)
         _write(folder / CERTIFICATE, certificate, mode=0o644)
-    except OSError as error:
+    except (OSError, OutputError) as error:
         raise OutputError(
-            f"the certificate for https cannot be stored in {folder} ({error.strerror or error}): "
+            f"the certificate for https cannot be stored in {folder} ({getattr(error, 'strerror', None) or error}): "
             "set RTPOSE_CACHE_DIR to another folder, or give one with --tls-cert and --tls-key"
         ) from None
     return file
@@ -157,9 +157,8 @@ def _general_name(name: str) -> GeneralName:
 
 
 def _write(file: Path, content: bytes, *, mode: int) -> None:
-    """Write under a temporary name, without access for others, then move into place."""
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
-        out.write(content)
-    os.replace(part, file)
+    """mode: who may read it, from its creation on."""
+    output = OutputFile(file, overwrite=True, mode=mode)
+    with output.writing():
+        output.part.write_bytes(content)
+    output.commit()

@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
+from rtpose.bones import CONTACT_JOINTS
 from rtpose.server.protocol import (
+    BONE_COLUMNS,
     CAMERA,
     CAMERA_FIELDS,
     CAMERA_TAKEN,
@@ -21,6 +23,7 @@ from rtpose.server.protocol import (
     PICTURE_COLUMNS,
     POSE_COLUMNS,
     PROTOCOL_VERSION,
+    WORLD_FLOATS,
     Hello,
     RecordingState,
     RunStatus,
@@ -28,7 +31,7 @@ from rtpose.server.protocol import (
     Taken,
 )
 
-_TYPESCRIPT_TYPES = {"str": "string", "int": "number", "bool": "boolean"}
+_TYPESCRIPT_TYPES = {"str": "string", "int": "number", "float": "number", "bool": "boolean"}
 
 
 def _typescript_type(annotation: Any) -> str:
@@ -61,7 +64,10 @@ def typescript() -> str:
         f"export const HEADER_BYTES = {HEADER.size};",
         f"export const PERSON_BYTES = {PERSON.size};",
         f"export const CAMERA_BYTES = {CAMERA.size};",
+        f"export const WORLD_FLOATS = {WORLD_FLOATS};",
         f"export const POSE_COLUMNS = {len(POSE_COLUMNS)};",
+        f"export const BONE_COLUMNS = {len(BONE_COLUMNS)};",
+        f"export const CONTACT_COUNT = {len(CONTACT_JOINTS)};",
         f"export const PICTURE_COLUMNS = {len(PICTURE_COLUMNS)};",
         "",
     ]

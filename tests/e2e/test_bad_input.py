@@ -15,7 +15,7 @@ import av
 import numpy as np
 import pytest
 from clips import Picture, write_clip
-from command import rtpose, running, size_of, wait_until
+from command import rtpose, rtpose_process, running, size_of, wait_until
 from lifter_files import write_lifter
 from proxies import no_web
 from recording import Recording
@@ -165,7 +165,7 @@ def test_disk_full(output: str, short_clip: Path, tmp_path: Path) -> None:
     (tmp_path / output).write_bytes(OLDER)
     outputs = ("--out", "poses.npz", *(("--overlay", output) if output != "poses.npz" else ()))
     limit = 4_000 if output == "poses.npz" else 30_000  # the other file has room
-    run = rtpose(
+    run = rtpose_process(
         "video", short_clip, *outputs, "--overwrite", cwd=tmp_path,
         before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )  # fmt: skip
@@ -415,7 +415,7 @@ def test_a_recorded_clip_is_no_camera(short_clip: Path, tmp_path: Path) -> None:
 
 
 def test_version(tmp_path: Path) -> None:
-    run = rtpose("--version", cwd=tmp_path)
+    run = rtpose_process("--version", cwd=tmp_path)
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("rtpose ")
 

@@ -11,6 +11,7 @@ import psutil
 import pytest
 from command import rtpose, running, wait_until
 
+from rtpose import doctor
 from rtpose.bench.report import BenchReport
 
 STAGES = {"capture", "decode", "detect", "landmarks", "track", "lift", "smooth", "record", "send", "preview"}
@@ -122,6 +123,12 @@ def test_what_cannot_be_measured_is_one_line(arguments: tuple[str, ...], said: s
     assert len(run.stderr.splitlines()) == 1
 
 
+@pytest.fixture
+def short_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "BENCHMARK_S", 0.2)
+
+
+@pytest.mark.usefixtures("short_benchmark")
 def test_the_doctor_finds_the_port_taken_and_ends_well(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -139,6 +146,7 @@ def test_the_doctor_finds_the_port_taken_and_ends_well(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("short_benchmark")
 def test_the_doctor_without_networks_or_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path / "empty"))
     run = rtpose("doctor", cwd=tmp_path)

@@ -22,7 +22,8 @@ from websockets.sync.client import connect
 
 from rtpose import metrics
 from rtpose.assets import SampleTruth
-from rtpose.server.protocol import HEADER_FIELDS, KIND_PICTURE, decode_picture, decode_poses
+from rtpose.server.protocol import HEADER_FIELDS, KIND_PICTURE
+from rtpose.server.read_messages import decode_picture, decode_poses
 
 pytestmark = pytest.mark.browser
 

@@ -30,7 +30,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_video(network: Path, sample_pictures: list[Picture], tmp_path: Path) -> None:
     """A file as of the default estimator, which names the network; and the warning that the file's facts ask for."""
     write_clip(tmp_path / "clip.mp4", sample_pictures[:6])
-    run = rtpose("video", "clip.mp4", "--estimator", "cascaded", "--cascaded", network, "--height", "1.8", cwd=tmp_path)
+    run = rtpose("video", "clip.mp4", "--estimator", network, "--height", "1.8", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert WARNING in run.stderr
     recording = Recording(tmp_path / "clip.npz")
@@ -63,7 +63,7 @@ def test_webcam(network: Path, camera: MjpegStream, tmp_path: Path) -> None:
     """Live: a page's connection gets people, and hears what they come from."""
     command_line = ("webcam", "--no-browser", "--port", "0", "--camera", camera.url)
     with (
-        running(*command_line, "--estimator", "cascaded", "--cascaded", network, cwd=tmp_path) as command,
+        running(*command_line, "--estimator", network, cwd=tmp_path) as command,
         looking_at(command.page()) as viewer,
     ):
         poses = viewer.poses(5)
@@ -74,7 +74,7 @@ def test_webcam(network: Path, camera: MjpegStream, tmp_path: Path) -> None:
 def test_no_warning_for_a_network_of_recorded_people(sample_pictures: list[Picture], tmp_path: Path) -> None:
     file = write_cascaded(tmp_path, RECORDED)
     write_clip(tmp_path / "clip.mp4", sample_pictures[:2])
-    run = rtpose("video", "clip.mp4", "--estimator", "cascaded", "--cascaded", file, cwd=tmp_path)
+    run = rtpose("video", "clip.mp4", "--estimator", file, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert "warning" not in run.stderr
 
@@ -82,6 +82,7 @@ def test_no_warning_for_a_network_of_recorded_people(sample_pictures: list[Pictu
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("--estimator", "gone.onnx"), "gone.onnx does not exist"),
         (("--estimator", "cascaded", "--cascaded", "gone.onnx"), "gone.onnx does not exist"),
         (("--estimator", "cascaded", "--lifter", "svmac"), "lifter is a setting of the estimator two-stage"),
         (("--cascaded", "cascaded.onnx"), "cascaded is a setting of the estimator cascaded"),

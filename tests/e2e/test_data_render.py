@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from asf_files import amc_text, asf_text
+from command import rtpose
 
 from rtpose.train.data.readers.cmu_angles import prepare_cmu_angles
 
@@ -55,8 +54,7 @@ def check(command_name: str, tmp_path: Path, options: list[str], expected: str) 
     (tmp_path / "cmu" / "01.asf").write_text(asf_text())
     (tmp_path / "cmu" / "01_01.amc").write_text(amc_text([{"root": "0 17 0 0 0 0"}] * 40))
     prepare_cmu_angles(tmp_path / "cmu", tmp_path / "angles.npz")
-    command = [sys.executable, "-m", "rtpose", "data", command_name, "out", "--motions", "no.npz", *options]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    run = rtpose("data", command_name, "out", "--motions", "no.npz", *options, cwd=tmp_path)
     assert run.returncode == 2
     assert expected in run.stderr
     assert len(run.stderr.strip().splitlines()) == 1

@@ -1,36 +1,17 @@
 """The commands on tiny data sets in their true formats."""
 
-import contextlib
-import io
 import json
-import sys
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 from asf_files import write_walker
-from command import rtpose
+from command import rtpose, rtpose_process
 from dataset_files import write_human36m, write_lsp, write_mpi_inf_3dhp
 
-from rtpose import cli
 from rtpose.train.data.motion_pack import load_motion_pack
 from rtpose.train.synth.motion import JointAnglePack
 
 TINY = ("width=16", "batch_size=16", "steps=4", "validate_every=2", "--quiet")
-
-
-def in_this_process(*args: str, cwd: Path) -> CompletedProcess[str]:
-    """The command without a process of its own, which spends its time on importing torch."""
-    out, err, before, code = io.StringIO(), io.StringIO(), sys.argv, 0
-    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        sys.argv = ["rtpose", *args]
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        finally:
-            sys.argv = before
-    return CompletedProcess(args, code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +31,7 @@ def test_human36m_is_trained_on_as_it_is(place: Path) -> None:
     """Without noise, unless it is asked for."""
     settings = (place / "run" / "settings.yaml").read_text()
     assert "sigma: 0\n" in settings.replace("0.0\n", "0\n")
-    run = in_this_process("train", "svmac", *TINY, "noise.sigma_px=5", "--data", "h36m", "--out", "noisy", cwd=place)
+    run = rtpose("train", "svmac", *TINY, "noise.sigma_px=5", "--data", "h36m", "--out", "noisy", cwd=place)
     assert run.returncode == 0, run.stderr
     settings = (place / "noisy" / "settings.yaml").read_text()
     assert "sigma_px: 5" in settings
@@ -66,7 +47,7 @@ def test_a_lifter_is_judged_on_the_test_subjects(place: Path) -> None:
         ("flip", ("run/baseline.safetensors", "--flip")),
         ("sh", ("run/baseline.safetensors", "--joints", "sh")),
     ):
-        run = in_this_process("eval", *options, "--data", "h36m", "--json", f"{name}.json", cwd=place)
+        run = rtpose("eval", *options, "--data", "h36m", "--json", f"{name}.json", cwd=place)
         assert run.returncode == 0, run.stderr
         figures[name] = json.loads((place / f"{name}.json").read_text())
         assert f"{figures[name]['p_mpjpe_mm']:.1f}" in run.stdout
@@ -87,7 +68,7 @@ def test_a_lifter_is_judged_on_the_test_subjects(place: Path) -> None:
 
 def test_mpi_inf_3dhp_is_tested_on(tmp_path: Path) -> None:
     write_mpi_inf_3dhp(tmp_path / "3dhp")
-    run = in_this_process("eval", "baseline", "--data", "3dhp", "--json", "out.json", cwd=tmp_path)
+    run = rtpose("eval", "baseline", "--data", "3dhp", "--json", "out.json", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     figures = json.loads((tmp_path / "out.json").read_text())
     assert figures["poses"] == 30
@@ -116,7 +97,7 @@ def test_what_is_wrong_is_said_in_one_line(place: Path, tmp_path: Path) -> None:
         (("reproduce", "svmac-table1"), "svmac-table1 needs Human3.6M"),
         (("reproduce", "svmac-table2", "--data", h36m), "svmac-table2 needs MPI-INF-3DHP"),
     ):
-        run = in_this_process(*arguments, cwd=tmp_path)
+        run = rtpose(*arguments, cwd=tmp_path)
         assert run.returncode == 2, arguments
         assert run.stderr.startswith("rtpose: "), run.stderr
         assert len(run.stderr.splitlines()) == 1
@@ -153,6 +134,6 @@ def test_a_pack_is_prepared_from_asf_and_amc(tmp_path: Path) -> None:
     run = rtpose("data", "prepare", "cmu", "cmu", "--angles", "--quiet", cwd=tmp_path)
     assert (run.returncode, run.stdout) == (0, f"{len(pack.poses_m)} frames -> cmu_amc30_train.npz\n"), run.stderr
     assert len(JointAnglePack(tmp_path / "cmu_amc30_train.npz")) == len(pack.clips)
-    run = rtpose("data", "prepare", "cmu", "gone", cwd=tmp_path)
+    run = rtpose_process("data", "prepare", "cmu", "gone", cwd=tmp_path)
     assert run.returncode == 2
     assert run.stderr.startswith("rtpose: ")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import rtpose
+from command import rtpose, rtpose_process
 from footage_files import write_set
 
 from rtpose.assets import SampleTruth, sample_clip
@@ -61,7 +61,7 @@ def test_the_command_judges_the_whole_program(tmp_path: Path) -> None:
 
 
 def test_what_does_not_go_together(tmp_path: Path) -> None:
-    nothing = rtpose("eval", cwd=tmp_path)
+    nothing = rtpose_process("eval", cwd=tmp_path)
     assert (nothing.returncode, "name a lifter, or a folder by --footage" in nothing.stderr) == (2, True)
     mixed = rtpose("eval", "svmac", "--peer", "mediapipe", cwd=tmp_path)
     assert (mixed.returncode, "go with --footage" in mixed.stderr) == (2, True)

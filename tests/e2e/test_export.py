@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import write_clip
-from command import rtpose
+from command import rtpose, rtpose_process
 
 from rtpose.networks.engines import ENGINES_DIR_VARIABLE
 
@@ -16,7 +16,7 @@ def _engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_plain_onnx(tmp_path: Path) -> None:
-    done = rtpose("export", "svmac", "svmac.onnx", cwd=tmp_path)
+    done = rtpose_process("export", "svmac", "svmac.onnx", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "points (N, 34) -> depth (N, 17)" in done.stdout
     assert (tmp_path / "svmac.onnx").is_file()

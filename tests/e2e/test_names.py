@@ -53,13 +53,11 @@ def test_a_batch_does_every_name_and_reports_it(name: str, encoding: str, clip: 
 @pytest.mark.parametrize("name", ["take 2: [x] ä", "😀", os.fsdecode(b"L\xe4ufer"), "a\nb", "-"])
 def test_every_output_takes_every_name(name: str, clip: bytes, tmp_path: Path) -> None:
     (tmp_path / f"{name}.mp4").write_bytes(clip)
-    run = run_bytes(
-        "video", f"./{name}.mp4", "-o", f"{name}.npz", "--overlay", f"{name}.mkv", "-q", cwd=tmp_path, encoding="utf-8"
-    )
+    run = rtpose("video", f"./{name}.mp4", "-o", f"{name}.npz", "--overlay", f"{name}.mkv", "-q", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     endings = (".json", ".csv", ".bvh", ".trc", ".c3d", ".glb", ".rtpose")
     for ending in endings:
-        done = run_bytes("convert", f"./{name}.npz", f"./{name}{ending}", cwd=tmp_path, encoding="utf-8")
+        done = rtpose("convert", f"./{name}.npz", f"./{name}{ending}", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) == 1
     made = {file.name for file in tmp_path.iterdir()}

@@ -46,7 +46,9 @@ def stop_at(feed: Feed, page: Page, number: int) -> None:
     feed.paused = True
     time.sleep(0.1)  # what the feed is about to send
     feed.number = number
-    feed.send()
+    feed.send(with_picture=True)
+    page.wait_for_timeout(300)
+    feed.send()  # with the scores that the picture has brought
     page.wait_for_timeout(700)
     wait_for(page, f"body.persons === '{feed.people}'")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import pytest
 from clips import read_clip
-from command import rtpose
+from command import rtpose, rtpose_process
 from recording import Recording
 
 from rtpose.assets import sample_clip
@@ -24,7 +24,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_rate_of_pictures_can_be_given(pictures: Path) -> None:
-    run = rtpose("video", "frames", "--fps", "120", "-o", "fast.npz", "-q", cwd=pictures)
+    run = rtpose_process("video", "frames", "--fps", "120", "-o", "fast.npz", "-q", cwd=pictures)
     assert (run.returncode, run.stderr) == (0, "")
     made = Recording(pictures / "fast.npz")
     assert made.meta["fps"] == 120

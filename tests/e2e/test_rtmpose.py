@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import json
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -16,25 +15,16 @@ import cv2
 import numpy as np
 import pytest
 from clips import Picture, write_clip
-from command import environment, rtpose
+from command import rtpose, rtpose_process
 from proxies import no_web, straight
 from recording import Recording
 from rtmpose_files import SIDE, Painted, picture_of, write_finder, write_joints, zipped
 from stick_people import StickPeople, write_rendered
 
 from rtpose.assets import SampleTruth
+from rtpose.networks import model_files
 from rtpose.pose.detect.rtmpose import LANDMARK_FILE, PERSON_FILE
 from rtpose.skeleton import COCO17, H36M17
-
-# The command, with other files for the detector: who fetches them, checks and runs them is the program itself.
-WITH_OTHER_FILES = """
-import dataclasses, json, sys
-from rtpose.networks import model_files
-for name, (url, sha256) in json.loads(sys.argv.pop(1)).items():
-    model_files.FILES[name] = dataclasses.replace(model_files.FILES[name], url=url, sha256=sha256)
-from rtpose.cli import main
-main()
-"""
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -50,17 +40,16 @@ class Web:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
 
     def rtpose(self, *args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-        files = {
-            name: (
-                f"http://127.0.0.1:{self.server.server_port}/{name}.zip",
-                hashlib.sha256((self.folder / name).read_bytes()).hexdigest(),
-            )
-            for name in (PERSON_FILE, LANDMARK_FILE)
-        }
-        return subprocess.run(
-            [sys.executable, "-c", WITH_OTHER_FILES, json.dumps(files), *map(str, args)], cwd=cwd, env=environment(),
-            stdin=subprocess.DEVNULL, text=True, encoding="utf-8", capture_output=True, timeout=120,
-        )  # fmt: skip
+        """The command, with other files for the detector: it fetches, checks and runs them itself."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name in (PERSON_FILE, LANDMARK_FILE):
+                other = dataclasses.replace(
+                    model_files.FILES[name],
+                    url=f"http://127.0.0.1:{self.server.server_port}/{name}.zip",
+                    sha256=hashlib.sha256((self.folder / name).read_bytes()).hexdigest(),
+                )
+                patch.setitem(model_files.FILES, name, other)
+            return rtpose(*args, cwd=cwd)
 
 
 @pytest.fixture
@@ -163,7 +152,7 @@ def test_no_network(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_another_detector(tmp_path: Path) -> None:
     write_clip(tmp_path / "clip.mp4", [picture_of([])])
-    run = rtpose("video", "clip.mp4", "--detector", "openpose", cwd=tmp_path)
+    run = rtpose_process("video", "clip.mp4", "--detector", "openpose", cwd=tmp_path)
     assert run.returncode == 2
     assert run.stderr.splitlines()[-1] == "rtpose: no detector 'openpose': choose one of blazepose, rtmpose"
     run = rtpose("eval", "temporal", "--detector", "rtmpose", cwd=tmp_path)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from command import rtpose
+from command import rtpose, rtpose_process
 from posenet_files import write_coco
 from stick_people import StickPeople, write_rendered
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -59,7 +59,7 @@ def test_pictures_with_2d_labels_are_mixed_in(tmp_path: Path) -> None:
 
 
 def test_missing_pictures_are_told(tmp_path: Path) -> None:
-    run = rtpose("train", "cascaded", "--data", "gone", "--validation", "gone", cwd=tmp_path)
+    run = rtpose_process("train", "cascaded", "--data", "gone", "--validation", "gone", cwd=tmp_path)
     assert run.returncode == 2
     assert "rtpose data render" in run.stderr
     run = rtpose("train", "cascaded", "--data", "muco:gone", "--validation", "gone", cwd=tmp_path)

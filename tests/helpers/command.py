@@ -1,4 +1,4 @@
-"""The real command in a process of its own."""
+"""The real command: in this process, which is cheap, or in one of its own."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from rtpose.cli import main, terminal
 
 LIMIT_S = 120
 COMMAND = (sys.executable, "-m", "rtpose")
@@ -23,8 +28,54 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **changes}
 
 
-def rtpose(*args: str | Path, cwd: Path, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `rtpose ARGS` to its end. before: called in the child before it starts (POSIX)."""
+def rtpose(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run `rtpose ARGS` to its end in this process, as if it had been started in cwd."""
+    arguments, here, debugging = [*map(str, args)], Path.cwd(), terminal.debugging
+    with _captured(1) as stdout, _captured(2) as stderr, warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.simplefilter("ignore", DeprecationWarning)
+        # As text files over the two descriptors: what a library in C prints is captured, too.
+        with (
+            open(1, "w", encoding="utf-8", closefd=False) as out, redirect_stdout(out),
+            open(2, "w", encoding="utf-8", closefd=False) as err, redirect_stderr(err),
+        ):  # fmt: skip
+            os.chdir(cwd)
+            try:
+                main(arguments)
+                code = 0
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else int(end.code is not None)
+            finally:
+                os.chdir(here)
+                terminal.debugging = debugging
+        said = [_content(stdout), _content(stderr)]
+    return subprocess.CompletedProcess([*COMMAND, *arguments], code, *said)
+
+
+@contextmanager
+def _captured(descriptor: int) -> Iterator[IO[bytes]]:
+    """While the block lasts, what is written to a descriptor goes into a file."""
+    before = os.dup(descriptor)
+    try:
+        with TemporaryFile() as file:
+            os.dup2(file.fileno(), descriptor)
+            try:
+                yield file
+            finally:
+                os.dup2(before, descriptor)
+    finally:
+        os.close(before)
+
+
+def _content(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", errors="backslashreplace").replace("\r\n", "\n")
+
+
+def rtpose_process(
+    *args: str | Path, cwd: Path, before: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `rtpose ARGS` to its end in a process of its own. before: called in it before it starts (POSIX)."""
     return subprocess.run(
         [*COMMAND, *map(str, args)], cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, text=True,
         encoding="utf-8", capture_output=True, timeout=LIMIT_S, preexec_fn=before,

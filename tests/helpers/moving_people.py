@@ -101,14 +101,14 @@ class Feed:
     def url(self) -> str:
         return self.server.url
 
-    def send(self) -> None:
+    def send(self, *, with_picture: bool = False) -> None:
         """Frame `number` of the motion, of each source; every third with a picture."""
         self._sent += 1
         for k in range(len(self._sources)):
             result = result_at(self._sent, self.people, k, pose=self.number, guess=self.guess)
-            self.server.publish(result)
-            if self._sent % 3 == 0:
+            if with_picture or self._sent % 3 == 0:
                 self.server.publish_picture(result, picture(k))
+            self.server.publish(result)
 
     def _run(self) -> None:
         begin_s = time.monotonic()

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 from websockets.sync.client import ClientConnection, connect
 
-from rtpose.server.protocol import HEADER_FIELDS, KIND_POSES, decode_poses
+from rtpose.server.protocol import HEADER_FIELDS, KIND_POSES
+from rtpose.server.read_messages import decode_poses
 
 _KIND_BYTE = [name for name, _, _ in HEADER_FIELDS].index("kind")
 

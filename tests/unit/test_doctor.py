@@ -52,7 +52,7 @@ def test_a_check_that_breaks_is_a_line_and_the_others_go_on() -> None:
 def test_no_camera(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webcam, "list_webcams", dict)
     line = only(doctor.check_cameras())
-    assert (line.state, line.found) == ("missing", "none found")
+    assert (line.state, line.found) == ("optional", "none found")
     assert "plug one in" in line.do
 
 
@@ -83,9 +83,15 @@ def test_backends_there_missing_and_broken(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(doctor, "DEVICES_OF", {"openvino": lambda: "1.2: CPU"})
     there, absent, broken = doctor.check_backends()
     assert there == Line("backend openvino", "ok", "1.2: CPU")
-    assert (absent.state, absent.do) == ("missing", extra_command("tensorrt"))
+    assert (absent.state, absent.do) == ("optional", extra_command("tensorrt"))
     assert broken.state == "problem"
     assert "libcuda" in broken.found
+
+
+def test_tensorrt_without_its_library_is_optional_though_torch_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "REGISTRY", {"tensorrt": "rtpose.networks.backends:X"})
+    monkeypatch.setitem(sys.modules, "torch_tensorrt", None)
+    assert only(doctor.check_backends()).state == "optional"
 
 
 def test_openvino_is_there_with_its_devices() -> None:
@@ -122,13 +128,13 @@ def test_model_files_missing_and_damaged(cache: Path) -> None:
     assert states["pose_detection.tflite"].state == states["pose_landmark_full.tflite"].state == "ok"
     assert states["pose_landmark_lite.tflite"].state == "problem"
     assert states["pose_landmark_lite.tflite"].do == "run `rtpose models pull blazepose`"
-    assert states["pose_landmark_heavy.tflite"].state == "missing"
+    assert states["pose_landmark_heavy.tflite"].state == "optional"
     assert (
         states["pose_landmark_heavy.tflite"].do
         == "run `rtpose models pull blazepose` (or just use it: the first use downloads it)"
     )
     rtmpose = states["rtmpose_s_body7.onnx"]
-    assert (rtmpose.state, rtmpose.found) == ("missing", "missing (rtmpose: 17 joints of one person)")
+    assert (rtmpose.state, rtmpose.found) == ("optional", "not downloaded (rtmpose: 17 joints of one person)")
     assert rtmpose.do.startswith("run `rtpose models pull rtmpose`")
     assert "temporal" in states["lifters"].found
 
@@ -144,7 +150,7 @@ def test_a_shipped_network_that_is_damaged(tmp_path: Path, monkeypatch: pytest.M
 
 def test_engines_accepted_refused_and_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENGINES_DIR_VARIABLE, str(tmp_path))
-    assert only(doctor.check_engines()).state == "missing"
+    assert only(doctor.check_engines()).state == "optional"
     (tmp_path / "a.json").write_text('{"accepted": true, "reason": "2.1 times as fast"}')
     (tmp_path / "b.json").write_text('{"accepted": false, "reason": "1.8 % of the height off"}')
     (tmp_path / "c.json").write_text("{")
@@ -176,7 +182,7 @@ def test_a_port_that_is_not_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_page_built_and_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "files", lambda package: tmp_path)
     line = only(doctor.check_page())
-    assert (line.state, line.do) == ("missing", "in a checkout: cd web && npm ci && npm run build")
+    assert (line.state, line.do) == ("problem", "in a checkout: cd web && npm ci && npm run build")
     (tmp_path / "static").mkdir()
     (tmp_path / "static" / "index.html").touch()
     assert only(doctor.check_page()).state == "ok"
@@ -187,16 +193,16 @@ def test_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
         raise webbrowser.Error("could not locate runnable browser")
 
     monkeypatch.setattr(webbrowser, "get", none)
-    assert only(doctor.check_browser()).state == "missing"
+    assert only(doctor.check_browser()).state == "optional"
 
 
 @pytest.mark.parametrize(
     ("error", "state", "found", "do"),
     [
-        (MissingExtraError("open3d", "the window"), "missing", "not installed", extra_command("open3d")),
+        (MissingExtraError("open3d", "the window"), "optional", "not installed", extra_command("open3d")),
         (RtposeError("Open3D needs libusb, which this system lacks: install it"), "problem",
          "Open3D needs libusb, which this system lacks", "install it"),
-        (RtposeError("there is no display: use the page"), "missing", "there is no display", "use the page"),
+        (RtposeError("there is no display: use the page"), "optional", "there is no display", "use the page"),
     ],
 )  # fmt: skip
 def test_what_the_window_lacks(
@@ -220,6 +226,16 @@ def test_the_benchmark_in_words() -> None:
     line = only(doctor.check_speed(benchmark))
     assert asked == [5.0]
     assert line.found.startswith("40 fps, 20.0 ms of processor time a frame")
+
+
+def test_what_is_optional_is_told_apart_from_what_is_wrong() -> None:
+    fine, optional = Line("page", "ok", "built in"), Line("backend torch", "optional", "not installed", "install it")
+    wrong = Line("cache", "problem", "is not writable", "change its permissions")
+    assert doctor.verdict([fine]) == "No problems."
+    assert doctor.verdict([fine, optional]) == "No problems. 1 optional part not in use: rtpose runs without."
+    assert doctor.verdict([optional, wrong, optional]).startswith("1 problem. 2 optional parts")
+    cells = list(doctor.health_table([optional, wrong, fine]).columns[0].cells)
+    assert [str(cell) for cell in cells] == ["cache", "page", "backend torch"]
 
 
 def test_the_system_line_names_what_matters() -> None:

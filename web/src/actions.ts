@@ -36,7 +36,7 @@ export function makeActions({ stage, labels, view, display, session }: ActionPar
     }
   };
   const motion = (): Promise<Blob> =>
-    makeGlb({ skeleton: display.skeleton, frames: session.motion, offsets: view.offsets, about: display.about });
+    makeGlb({ skeleton: display.skeleton, frames: session.motion, places: view.places, about: display.about });
   return {
     open: () => element("file").click(),
     screenshot: () => void save(() => takeScreenshot(stage, labels.shown), "png"),

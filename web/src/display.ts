@@ -25,6 +25,8 @@ export interface Programme {
   sources: readonly ShownSource[];
   estimator: string;
   assumptions: readonly string[];
+  /** The standing height that sizes rest on, and where it comes from; "" if that is not known. */
+  height: string;
   /** The angles around the frame that is shown; null if there are none. */
   anglesOf(who: Who): AngleWindow | null;
 }
@@ -35,6 +37,7 @@ export const EMPTY: Programme = {
   sources: [{ name: "", size: [0, 0] }],
   estimator: "",
   assumptions: [],
+  height: "",
   anglesOf: () => null,
 };
 
@@ -88,7 +91,7 @@ export class Display {
   /** Forget what was shown and start a programme. */
   begin(programme: Programme): void {
     this.programme = programme;
-    const { mode, skeleton, sources, estimator, assumptions } = programme;
+    const { mode, skeleton, sources, estimator, assumptions, height } = programme;
     const { dataset } = document.body;
     this.frames = this.pictureCount = 0;
     for (const name of ["frames", "pictures", "persons"]) dataset[name] = "0";
@@ -101,7 +104,7 @@ export class Display {
     this.pictures.reset(skeleton, sources);
     element("picture-title").textContent = mode === "recording" ? "2D joints" : this.several ? "Pictures" : "Picture";
     this.showWho();
-    showSource(names, estimator, assumptions);
+    showSource(names, estimator, assumptions, height);
   }
 
   show(frame: PoseFrame): void {

@@ -1,6 +1,6 @@
 // What is known of a live stream: its status and rates, the last minute of motion, what is not drawn yet.
-import type { PoseMessage } from "./net/decode";
-import type { Hello, Status } from "./net/protocol.generated";
+import type { PictureMessage, PoseMessage } from "./net/decode";
+import { PICTURE_COLUMNS, type Hello, type Status } from "./net/protocol.generated";
 import { STAGES, StreamMeter, type LiveStats } from "./net/stats";
 import { LiveAngles } from "./panels/angle-source";
 import { MotionBuffer } from "./recording/motion-buffer";
@@ -11,6 +11,8 @@ export class Live {
   readonly motion = new MotionBuffer();
   status: Status = { type: "status", text: "ok", ended: false, failures: [] };
   private readonly meters: readonly StreamMeter[];
+  /** "source id" -> scores of that person's joints in the newest picture; poses come without. */
+  private scores = new Map<string, Float32Array>();
   /** The message of each source that the scene has and no picture shows yet. */
   private readonly undrawn = new Map<number, { message: PoseMessage; arrivedMs: number }>();
 
@@ -21,10 +23,19 @@ export class Live {
 
   arrived(message: PoseMessage): void {
     const arrivedMs = performance.now();
+    for (const person of message.people) person.scores = this.scores.get(`${person.source} ${person.id}`) ?? null;
     this.meters[message.source]!.arrived(message, arrivedMs);
     this.undrawn.set(message.source, { message, arrivedMs });
     this.angles.add(message);
     this.motion.add(message);
+  }
+
+  /** A picture of a source has come. */
+  pictureArrived({ source, people }: PictureMessage): void {
+    for (const key of this.scores.keys()) if (key.startsWith(`${source} `)) this.scores.delete(key);
+    for (const { id, keypoints } of people) {
+      this.scores.set(`${source} ${id}`, keypoints.filter((_, i) => i % PICTURE_COLUMNS === PICTURE_COLUMNS - 1));
+    }
   }
 
   /** A picture was drawn. Returns the messages that it shows for the first time. */

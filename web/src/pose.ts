@@ -7,12 +7,24 @@ export interface Who {
   id: number;
 }
 
+/** One person as a kinematic skeleton. */
+export interface Body {
+  /** Quaternion w x y z of each bone, relative to its parent; of the hips relative to camera space. */
+  rotations: Float32Array;
+  /** 0..1 that left heel, left toe, right heel and right toe stand on something. */
+  contacts: Float32Array;
+}
+
 /** One person as measured: metres, camera axes. */
 export interface Person extends Who {
   /** x y z of the root joint, camera space. */
   root: ArrayLike<number>;
   /** x y z confidence for each joint, relative to the root. */
   joints: Float32Array;
+  /** 0..1 of each joint in the picture; null while that is not known. */
+  scores: Float32Array | null;
+  /** null where no body was fitted. */
+  body: Body | null;
 }
 
 /** All people of one frame. */
@@ -21,6 +33,8 @@ export interface PoseFrame {
   frameId: number;
   /** When the frame was captured, seconds on the source's clock. */
   timeS: number;
+  /** 4x4 by rows: from camera space to a space of metres, y up, the floor at 0. null until gravity and floor are known. */
+  world: Float32Array | null;
   people: Person[];
 }
 
@@ -34,20 +48,34 @@ export interface Person2D extends Who {
 export interface PlacedPerson extends Who {
   /** x y z of each joint, metres; NaN where unknown. */
   points: Float32Array;
-  /** 0..1 of each joint; 0 where unknown. */
+  /** 0..1 of each joint: the probability that it lies within 100 mm; 0 where unknown. */
   confidence: Float32Array;
+  /** 1 for each joint that is drawn in full, 0 for those that are drawn faint or not at all. */
+  sure: Uint8Array;
+  body: Body | null;
 }
 
 /** Below this a joint is not drawn: nothing is known about it. */
 export const LEAST_CONFIDENCE = 0.1;
-/** Below this a joint is drawn faint: low confidence. */
-export const SURE_CONFIDENCE = 0.5;
+/** Below this probability a joint is drawn faint where the picture's score is not known. */
+export const SURE_CONFIDENCE = 0.27;
+/** The same for a joint that the picture shows: what is uncertain is its depth. */
+export const SEEN_CONFIDENCE = 0.15;
+/** From this score in the picture on, it shows the joint; below it the joint is hidden, and drawn faint. */
+export const SEEN_SCORE = 0.5;
+
+/** Whether a joint is drawn in full. score: of the joint in the picture; undefined where that is not known. */
+export function isSure(confidence: number, score: number | undefined): boolean {
+  if (score === undefined || Number.isNaN(score)) return confidence >= SURE_CONFIDENCE;
+  return score >= SEEN_SCORE && confidence >= SEEN_CONFIDENCE;
+}
 
 /** Camera space -> viewer axes, (x, y, z) -> (x, -y, -z), with the root added. */
 export function placePerson(person: Person): PlacedPerson {
   const count = person.joints.length / 4;
   const points = new Float32Array(count * 3);
   const confidence = new Float32Array(count);
+  const sure = new Uint8Array(count);
   for (let j = 0; j < count; j++) {
     const x = person.root[0]! + person.joints[4 * j]!;
     const y = person.root[1]! + person.joints[4 * j + 1]!;
@@ -55,8 +83,9 @@ export function placePerson(person: Person): PlacedPerson {
     const known = Number.isFinite(x + y + z);
     points.set(known ? [x, -y, -z] : [NaN, NaN, NaN], 3 * j);
     confidence[j] = known ? person.joints[4 * j + 3]! || 0 : 0;
+    sure[j] = Number(isSure(confidence[j]!, person.scores?.[j]));
   }
-  return { source: person.source, id: person.id, points, confidence };
+  return { source: person.source, id: person.id, points, confidence, sure, body: person.body };
 }
 
 /** Hex colours of people. None is the blue or the orange that tells left from right. */

@@ -61,7 +61,9 @@ export class Session {
         this.parts.display.show(message);
       },
       onPicture: (message) => {
-        if (this.live && !this.opened) this.parts.display.showPicture(message);
+        if (!this.live || this.opened) return;
+        this.live.pictureArrived(message);
+        this.parts.display.showPicture(message);
       },
       onGone: (reason) => this.lose(reason),
       onRefused: (reason) => this.showServed("refused", reason),
@@ -109,7 +111,7 @@ export class Session {
       this.showServed(this.served.state, this.served.text);
       return;
     }
-    const skeleton = this.skeletonOf(hello.joints, hello.parents);
+    const skeleton = this.skeletonOf(hello.joints, hello.parents, hello.bones);
     const live = hello.recording === null ? new Live(hello, skeleton) : null;
     this.live = live;
     display.begin({
@@ -118,6 +120,7 @@ export class Session {
       sources: hello.sources.map(({ name, image_size: size }) => ({ name, size: [size[0]!, size[1]!] as const })),
       estimator: hello.estimator,
       assumptions: hello.assumptions,
+      height: heightText(hello),
       anglesOf: (who) => live?.angles.of(who) ?? null,
     });
     if (hello.recording === null) this.showStatus();
@@ -192,7 +195,7 @@ export class Session {
   private open(recording: Recording, name: string, own: boolean): void {
     const { display, player, card } = this.parts;
     const { hello } = this;
-    const skeleton = this.skeletonOf(recording.joints, recording.parents);
+    const skeleton = this.skeletonOf(recording.joints, recording.parents, recording.bones);
     const angles = new RecordedAngles(recording, skeleton);
     this.generation++;
     this.opened = { recording, own };
@@ -202,6 +205,7 @@ export class Session {
       sources: [{ name, size: recording.imageSize }],
       estimator: (!own && hello?.estimator) || recording.estimator,
       assumptions: !own && hello && hello.assumptions.length > 0 ? hello.assumptions : recording.assumptions,
+      height: !own && hello ? heightText(hello) : "",
       anglesOf: (who) => angles.of(who, player.index),
     });
     element("close").hidden = !own;
@@ -229,8 +233,12 @@ export class Session {
     }
   }
 
-  private skeletonOf(joints: readonly string[], parents: readonly number[]): Skeleton {
+  private skeletonOf(joints: readonly string[], parents: readonly number[], bones: readonly string[]): Skeleton {
     const { hello } = this;
-    return makeSkeleton(joints, parents, new Map(hello?.joints.map((joint, i) => [joint, hello.colors[i]!])));
+    return makeSkeleton(joints, parents, new Map(hello?.joints.map((joint, i) => [joint, hello.colors[i]!])), bones);
   }
+}
+
+function heightText({ height_m: height, height_from: from }: Hello): string {
+  return height === null ? "" : `${height.toFixed(2)} m${from ? `, ${from}` : ""}`;
 }

@@ -6,9 +6,11 @@ export interface Skeleton {
   parents: readonly number[];
   /** Hex colour of each joint, by its side. */
   colors: readonly string[];
-  /** [child, parent] of every bone. */
+  /** Names of the bones whose rotations a body has. */
+  bodyBones: readonly string[];
+  /** [child, parent] of every line between two joints. */
   bones: readonly (readonly [number, number])[];
-  /** Joints that touch the floor first. */
+  /** The ankles: the lowest joints that every skeleton has. */
   feet: readonly number[];
   /** The joint that a person's id stands over. */
   head: number;
@@ -37,6 +39,12 @@ const RADII: readonly (readonly [string, number, number])[] = [
   ["knee", 0.057, 0.053],
   ["foot", 0.047, 0.042],
   ["ankle", 0.047, 0.042],
+  ["heel", 0.03, 0.034],
+  ["toe", 0.03, 0.027],
+  ["index", 0.016, 0.017],
+  ["pinky", 0.016, 0.015],
+  ["nose", 0.02, 0.024],
+  ["ear", 0.02, 0.022],
 ];
 const OTHER_RADII = [0.026, 0.026] as const;
 
@@ -52,11 +60,12 @@ function sideColor(joint: string): string {
   return joint.startsWith("left_") ? LEFT_COLOR : joint.startsWith("right_") ? RIGHT_COLOR : MIDDLE_COLOR;
 }
 
-/** colorOf: joint name -> hex colour, where the server gives one. */
+/** colorOf: joint name -> hex colour, where the server gives one. bodyBones: names of the bones of bodies. */
 export function makeSkeleton(
   joints: readonly string[],
   parents: readonly number[],
   colorOf: ReadonlyMap<string, string>,
+  bodyBones: readonly string[] = [],
 ): Skeleton {
   const radii = joints.map((joint) => {
     const found = RADII.find(([word]) => endsWithWord(joint, [word]));
@@ -66,8 +75,9 @@ export function makeSkeleton(
     joints,
     parents,
     colors: joints.map((joint) => colorOf.get(joint) ?? sideColor(joint)),
+    bodyBones,
     bones: parents.flatMap((parent, child) => (parent >= 0 ? [[child, parent] as const] : [])),
-    feet: indicesOf(joints, ["foot", "ankle", "heel", "foot_index"]),
+    feet: indicesOf(joints, ["foot", "ankle"]),
     head: Math.max(0, joints.indexOf("head")),
     trailed: indicesOf(joints, ["wrist", "foot", "ankle"]),
     boneRadius: radii.map(([bone]) => bone),

@@ -1,6 +1,6 @@
 """NVIDIA TensorRT through torch_tensorrt: engines that `rtpose export` built on this machine's GPU.
 
-Written after the documentation of torch_tensorrt 2.12 (dynamo front end); not yet run on a GPU.
+Written from the documentation of torch_tensorrt 2.12 (dynamo front end); not yet run on a GPU.
 """
 
 from __future__ import annotations

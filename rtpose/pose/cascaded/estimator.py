@@ -23,6 +23,7 @@ from rtpose.networks.pool import NetworkPool
 from rtpose.pose.cascaded.crop_codec import crop_codec_from_facts
 from rtpose.pose.detect.following import box_around, capped_outside, overlap, same_place, same_square, should_search
 from rtpose.pose.detect.roi import Finder, Roi
+from rtpose.skeleton import as_rtpose28, keypoints_as_rtpose28
 from rtpose.stages import stage
 from rtpose.types import Camera, Float32, Frame, Person3D, Picture, Tracker
 
@@ -208,13 +209,19 @@ class CascadedEstimator:
         return seen
 
     def _track(self, seen: list[Person3D], t_s: float) -> list[Person3D]:
-        """The same people with their ids."""
+        """The same people with their ids, and all joints of rtpose28: NaN for those that the network does not give."""
         if not seen:
             return []
         ids = self._tracker.update(
             np.stack([person.keypoints_2d for person in seen]), np.stack([person.bbox for person in seen]), t_s
         )
-        return [replace(person, track_id=track_id) for person, track_id in zip(seen, ids, strict=True)]
+        return [
+            replace(
+                person, track_id=track_id, keypoints_2d=keypoints_as_rtpose28(person.keypoints_2d),
+                pose_3d=as_rtpose28(person.pose_3d), confidence=as_rtpose28(person.confidence[:, None], 0)[:, 0],
+            )
+            for person, track_id in zip(seen, ids, strict=True)
+        ]  # fmt: skip
 
     def describe(self) -> dict[str, object]:
         """For the files' `meta`."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from rtpose.errors import ModelError
-from rtpose.geometry import DEFAULT_HEIGHT_M, checked_height, rays_from_pixels
+from rtpose.geometry import DEFAULT_HEIGHT_M, checked_height
 from rtpose.networks.model_files import sha256_of
 from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 from rtpose.networks.pool import NetworkPool
@@ -26,13 +26,10 @@ from rtpose.pose.lift.fusion_codec import (
     ROOT,
     THORAX,
     TYPICAL_HEIGHT_M,
-    features,
-    least,
-    recipe_from,
-    upright_views,
 )
+from rtpose.pose.lift.fusion_sight import Sight
 from rtpose.skeleton import Skeleton
-from rtpose.types import Camera, Evidence, Float32, Lifted, Person2D
+from rtpose.types import Camera, Float32, Lifted, Person2D
 
 FILE = FOLDER / "fusion.onnx"
 MAX_GAP_S = 0.5
@@ -44,6 +41,8 @@ MEASURED = 0.955
 measured one. The network's people are 1.70 m tall by that measure."""
 SEEN = 0.5
 """A joint with at least this score is in plain sight."""
+ERROR_PER_SCALE = 3.0
+"""The network's scale is that of a gamma distribution of shape 3: the mean error is three times as large."""
 OWN_ERROR_M = 0.02
 """Scale of the error that a visible joint has at least."""
 HIPS = [JOINTS.index("left_hip"), JOINTS.index("right_hip")]
@@ -107,35 +106,26 @@ class FusionLifter:
         if count == 0:
             nobody = np.zeros((0, COUNT, 3), np.float32)
             return Lifted(nobody, nobody[:, 0], nobody[..., 0], nobody, nobody[:, 0])
-        given = _Given.of(people, recipe_from(skeleton))
+        sight = Sight.of(people, skeleton, camera)
+        views = sight.views
         self._people = {i: p for i, p in self._people.items() if 0 < t_s - p.t_s <= MAX_GAP_S}
-
-        scores = given.keypoints[..., 2]
-        known = np.isfinite(given.keypoints[..., :2]).all(-1) & (scores > 0)
-        pixels = np.where(known[..., None], given.keypoints[..., :2], given.keypoints[:, ROOT : ROOT + 1, :2])
-        rays = rays_from_pixels(pixels, camera)
-        views = upright_views(rays)  # camera = this @ virtual
-        seen = rays @ views
-        plane = seen[..., :2] / np.maximum(seen[..., 2:], np.float32(1e-3))
         last, hidden, dt_s = self._recall(track_ids, views, t_s)
-        numbers = features(
-            plane, known.astype(np.float32), np.where(known, scores, 0), dt_s, given.own @ views, given.visible,
-            given.own_known,
-        )  # fmt: skip
-        out = self._network.run({"features": numbers.astype(np.float32), "last_pose": last, "hidden": hidden})
+        out = self._network.run({"features": sight.features(dt_s), "last_pose": last, "hidden": hidden})
 
         camera_poses = out["pose"] @ views.transpose(0, 2, 1)
         for row, track_id in enumerate(track_ids):
             self._people[track_id] = _Person(t_s, camera_poses[row], out["next_hidden"][row])
         factor = np.float32(MEASURED * self.height_m / TYPICAL_HEIGHT_M)
-        roots = place(out["pose"] * factor, plane, np.where(known, scores + np.float32(0.05), 0))
+        roots = place(out["pose"] * factor, sight.plane, np.where(sight.known, sight.scores + np.float32(0.05), 0))
+        scale_m = np.exp(out["log_error"]) * np.float32(self._error_factor) * factor
         down = out["down"] / np.maximum(np.linalg.norm(out["down"], axis=-1, keepdims=True), 1e-6)
         return Lifted(
             poses=(camera_poses * factor).astype(np.float32),
             roots=np.einsum("pij,pj->pi", views, roots).astype(np.float32),
-            confidence=_confidence(np.exp(out["log_error"]) * np.float32(self._error_factor) * factor, scores),
-            keypoints_2d=given.keypoints,
+            confidence=_confidence(scale_m, sight.scores),
+            keypoints_2d=sight.keypoints,
             down=np.einsum("pij,pj->pi", views, down).astype(np.float32),
+            error_m=(ERROR_PER_SCALE * scale_m).astype(np.float32),
         )
 
     def _recall(self, track_ids: Sequence[int], views: Float32, t_s: float) -> tuple[Float32, Float32, Float32]:
@@ -152,38 +142,6 @@ class FusionLifter:
     def describe(self) -> dict[str, object]:
         """Name, the file's sha256 and the assumed height."""
         return {"lifter": "fusion", "lifter_sha256": sha256_of(self.file), "height_m": self.height_m}
-
-
-@dataclass(slots=True)
-class _Given:
-    """What the detector said of P people, joints of rtpose28."""
-
-    keypoints: Float32
-    own: Float32
-    """(P, 28, 3) its network's own 3D, metres, camera axes; 0 without."""
-    visible: Float32
-    own_known: Float32
-    """(P,) 1 with evidence, else 0."""
-
-    @classmethod
-    def of(cls, people: Sequence[Person2D], recipe: Float32) -> _Given:
-        """recipe: (28, J) how rtpose28 is made of the detector's joints."""
-        detected = np.stack([person.keypoints for person in people]).astype(np.float32)
-        shape = (len(people), COUNT)
-        keypoints = np.concatenate([recipe @ detected[..., :2], least(recipe, detected[..., 2])[..., None]], -1)
-        keypoints[:, recipe.sum(1) == 0, :2] = np.nan
-        given = cls(
-            keypoints, np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32), np.zeros(len(people), np.float32)
-        )
-        for row, person in enumerate(people):
-            if person.evidence is not None:
-                given._add(row, person.evidence, recipe)
-        return given
-
-    def _add(self, row: int, evidence: Evidence, recipe: Float32) -> None:
-        self.own[row] = recipe @ np.nan_to_num(evidence.world_m)
-        self.visible[row] = least(recipe, np.nan_to_num(evidence.visibility))
-        self.own_known[row] = 1
 
 
 def _confidence(scale_m: Float32, scores: Float32) -> Float32:

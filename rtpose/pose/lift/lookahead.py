@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from rtpose.skeleton import Skeleton
+from rtpose.skeleton import RTPOSE28, Skeleton
 from rtpose.types import Camera, Float32, Lifted, Lifter, Person2D
 
 KEPT_SHARE = 0.5
@@ -92,19 +92,24 @@ class Lookahead:
 
 
 def mean_of(a: Lifted, b: Lifted) -> Lifted:
-    """The mean of two estimates of the same people from the same 2D joints."""
+    """The mean of two estimates of the same people from the same 2D joints. Somebody whose left and right are exchanged
+    in `b` stays as in `a`: the pass backwards may have begun while the detector took one for the other."""
+    twins = RTPOSE28.twins[: a.poses.shape[1]]  # h36m17 is its first part
+    apart = np.linalg.norm(a.poses - b.poses, axis=-1).mean(-1)
+    mirrored = np.linalg.norm(a.poses - b.poses[:, twins], axis=-1).mean(-1)
+    exchanged = mirrored < apart
 
     def mean(x: Float32 | None, y: Float32 | None) -> Float32 | None:
-        return None if x is None or y is None else ((x + y) / 2).astype(np.float32)
+        if x is None or y is None:
+            return None
+        rows = exchanged.reshape(-1, *[1] * (x.ndim - 1))
+        return np.where(rows, x, (x + y) / 2).astype(np.float32)
 
     down = mean(a.down, b.down)
     if down is not None:
         down = down / np.maximum(np.linalg.norm(down, axis=-1, keepdims=True), np.float32(1e-6))
-    return replace(
-        a,
-        poses=(a.poses + b.poses) / np.float32(2),
-        roots=(a.roots + b.roots) / np.float32(2),
-        confidence=(a.confidence + b.confidence) / np.float32(2),
-        down=down,
-        error_m=mean(a.error_m, b.error_m),
-    )
+    poses, roots, confidence = mean(a.poses, b.poses), mean(a.roots, b.roots), mean(a.confidence, b.confidence)
+    assert poses is not None
+    assert roots is not None
+    assert confidence is not None
+    return replace(a, poses=poses, roots=roots, confidence=confidence, down=down, error_m=mean(a.error_m, b.error_m))

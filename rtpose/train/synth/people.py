@@ -115,7 +115,7 @@ class _Placed:
 
 
 def clips_of_split(pack: JointAnglePack | JointPositionPack, split: Split, path: Path) -> list[int]:
-    """Those of `HELD_OUT_SUBJECTS`, or of everybody else. Errors: `InputError` naming the pack's path if it has
+    """The clips of `HELD_OUT_SUBJECTS`, or of everybody else. Errors: `InputError` naming the pack's path if it has
     none."""
     clips = [i for i, clip in enumerate(pack.clips) if (clip["subject"] in HELD_OUT_SUBJECTS) == (split is Split.TEST)]
     if not clips:
@@ -172,11 +172,11 @@ class RenderedPeople:
         return self._renderer[1]
 
     def __getitem__(self, index: int) -> RenderedPicture:
-        """Picture `index`, 0 or more; there is no last one."""
+        """Picture number `index`, from 0; there is no last one."""
         if index < 0:
             raise IndexError(index)
         rng = self._generator(0, index)
-        while True:  # until enough of the person can be seen: about one picture in fifteen is thrown away
+        while True:  # until enough of the person is visible: about one picture in fifteen is discarded
             picture = self._picture(index, rng)
             if picture.people and picture.people[0].visible.sum() >= _LEAST_SEEN:
                 return picture
@@ -311,7 +311,7 @@ def _person_view(people: list[_Placed], size: tuple[int, int], rng: np.random.Ge
 
 
 def _group_view(people: list[_Placed], size: tuple[int, int], rng: np.random.Generator) -> PlacedCamera:
-    """A camera that has everybody in its picture."""
+    """A camera with everybody in its picture."""
     points = np.concatenate([p.outline for p in people])
     middle = (points.min(0) + points.max(0)) / 2
     reach = float(np.ptp(points, axis=0).max())
@@ -369,6 +369,6 @@ def _label(person: _Placed, view: PlacedCamera, depth_m: Float32) -> RenderedPer
 
 
 def _inside(person: RenderedPerson, size: tuple[int, int]) -> bool:
-    """Whether at least a joint of the person is in the picture."""
+    """Whether at least one joint of the person is in the picture."""
     x, y = person.joints_px.T
     return bool(((x >= 0) & (x < size[0]) & (y >= 0) & (y < size[1])).any() and (person.joints_m[:, 2] > 0.2).all())

@@ -50,7 +50,7 @@ def cut_from_picture(path: Path, size: tuple[int, int], rng: np.random.Generator
 
 
 def procedural_backdrop(size: tuple[int, int], rng: np.random.Generator, split: Split) -> Image:
-    """(H, W, 3) uint8: a gradient, clouds, waves or a heap of shapes; mosaics in the test split only."""
+    """(H, W, 3) uint8: a gradient, clouds, waves or a pile of shapes; mosaics in the test split only."""
     kinds = [_gradient, _clouds, _waves, _shapes, _shapes, _shapes]
     if split is Split.TEST:
         kinds += [_mosaic, _mosaic, _mosaic]

@@ -38,10 +38,10 @@ MAX_LOADED = 1024
 
 @dataclass(frozen=True)
 class Quality:
-    """What a picture may cost. The defaults are for pictures that people look at."""
+    """Quality settings. The defaults are for pictures that people look at."""
 
     supersample: int = 2
-    """Drawn that many times larger and averaged."""
+    """Supersampling: drawn this many times larger and averaged."""
     shadow_size: int = 2048
     shadow_taps: int = 16
     octaves: int = 3
@@ -49,13 +49,13 @@ class Quality:
 
     @staticmethod
     def quick() -> Quality:
-        """For pictures of a few hundred pixels by the hundred thousand."""
+        """For hundreds of thousands of small pictures."""
         return Quality(supersample=1, shadow_size=512, shadow_taps=4, octaves=2)
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A picture and how far away everything in it is."""
+    """A picture and its depth map."""
 
     image: Image
     """(H, W, 3) uint8 RGB."""
@@ -137,7 +137,7 @@ class Renderer:
         reach_m: float = 3.0,
         backdrop: Image | None = None,
     ) -> Rendered:
-        """One picture, of the view's size. Things that hide much should come first: what they hide is not computed.
+        """One picture, of the view's size. Draw large occluders first: what they hide is not computed.
 
         occluders: (K, 4) centre and radius of spheres that keep light from the sky away.
         focus: (3,) metres; shadows are drawn within `reach_m` of it.
@@ -272,14 +272,14 @@ class Renderer:
         return self._loaded[mesh]
 
     def _forget(self, needed: set[Surface]) -> None:
-        """Release the meshes that were not used for longest, but none that this picture needs."""
+        """Release the least recently used meshes, but none that this picture needs."""
         for mesh in list(self._loaded)[: max(0, len(self._loaded) - MAX_LOADED)]:
             if mesh not in needed:
                 self._loaded.pop(mesh).release()
 
 
 class _LoadedSurface:
-    """A mesh on the renderer's side."""
+    """A mesh uploaded to the renderer."""
 
     _PARTS: ClassVar = {
         "position": 3, "normal": 3, "inside": 1, "mask": 1, "bones_a": 4, "bones_b": 4, "weights_a": 4, "weights_b": 4,

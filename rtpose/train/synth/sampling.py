@@ -33,7 +33,7 @@ def random_colour(rng: np.random.Generator) -> Colour:
 
 
 def random_phenotype(rng: np.random.Generator) -> dict[str, float]:
-    """A body of any age from nursery school on, as `BodyModel.shape` takes it. Two thirds are adults."""
+    """A body of any age from about three years, as `BodyModel.shape` takes it. Two thirds are adults."""
     return {
         "gender": float(np.clip(rng.uniform(-0.2, 1.2), 0, 1)),
         "age": float(rng.uniform(0.25, 0.6) if rng.random() < 0.2 else rng.uniform(0.6, 1.0)),
@@ -206,7 +206,7 @@ def random_place(
 
 
 def _between(thing: PlacedSurface, eyes: Sequence[NDArray[np.float64]], people: NDArray[np.float64]) -> bool:
-    """Whether a thing may hide a person from the camera."""
+    """Whether an object may hide a person from the camera."""
     assert thing.matrices is not None
     at = thing.matrices[0, :, 3].astype(np.float64)
     reach = float(np.linalg.norm(thing.stretch)) / 2

@@ -38,7 +38,7 @@ def box(
 def lathe(
     profile: list[tuple[float, float]], at: tuple[float, float, float], material: Material, sides: int = 32
 ) -> Surface:
-    """A turned shape: lamps, pots. profile: (radius, height) in metres from the bottom to the top."""
+    """A solid of revolution: lamps, pots. profile: (radius, height) in metres from the bottom to the top."""
     angles = np.linspace(0, 2 * np.pi, sides + 1)
     rings = np.array([[[r * np.cos(a), h, r * np.sin(a)] for a in angles] for r, h in profile])
     slope = np.gradient(np.array(profile), axis=0)

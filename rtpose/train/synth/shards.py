@@ -2,7 +2,7 @@
 
 A folder holds `pictures.json` (the request) and for each `SHARD` pictures two files: `shard-00000.jpegs`,
 the JPEG files one after the other, and `shard-00000.npz`, the labels and where each JPEG begins. The second is
-written last and moved into place, so a shard is there if its .npz is: a stopped run goes on where it was.
+written last and moved into place, so a shard is there if its .npz is: an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def render_folder(
     report: Callable[[RenderProgress], None] = lambda progress: None,
     notify: Callable[[str], None] = lambda line: None,
 ) -> RenderProgress:
-    """Fill `folder` with the first `count` pictures (rounded up to whole shards); what is there stays.
+    """Fill `folder` with the first `count` pictures (rounded up to whole shards); existing pictures stay.
 
     notify: called with a message before the slow first use. Errors: `OutputError` if the folder holds pictures of other
     settings; those of `RenderedPeople`, before anything is written.
@@ -140,7 +140,7 @@ def build_body_model(notify: Callable[[str], None]) -> None:
         raise MissingExtraError("synth", "rendering people") from error
     cache = get_anny_cache_path()
     if not any(cache.glob("*")):
-        notify(f"building the body model: minutes, once, over 1 GB in {cache} (ANNY_CACHE_DIR sets another folder)")
+        notify(f"building the body model, once: minutes, and over 1 GB in {cache} (ANNY_CACHE_DIR sets another folder)")
         BodyModel(coarse=True)
 
 

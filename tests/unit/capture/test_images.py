@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import random
+import re
 import struct
 import sys
 import zlib
@@ -132,7 +134,7 @@ def test_removed_while_reading(tmp_path: Path, read_all: ReadAll, corner_picture
 def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    (empty / "clip.mp4").write_bytes(b"x")
+    (empty / "notes.txt").write_bytes(b"x")
     with pytest.raises(InputError, match=r"no pictures found in the folder .*empty.*\.jpg.*\.png"):
         open_source(str(empty))
     with pytest.raises(InputError, match=r"for the pattern .*\.jpg"):
@@ -237,6 +239,36 @@ def test_tiles_of_a_photo_are_put_together(media: Path) -> None:
     if not faults.is_dir():
         pytest.skip("no faulty inputs beside the project (../shared/faults)")
     assert open_source(str(faults / "tiled_heif" / "photo_1280x960_grid.avif")).info.size == (1280, 960)
+
+
+def test_many_pictures_that_cannot_be_used_are_one_line(tmp_path: Path, read_all: ReadAll) -> None:
+    for number in range(5):
+        write_rgb(tmp_path / f"{number}.png", np.zeros((8, 8, 3), np.uint8))
+    for number in range(5, 9):
+        (tmp_path / f"{number}.png").write_bytes(_png_header(32_000, 32_000))
+    source = open_source(str(tmp_path), fps=10)
+    assert len(read_all(source)) == 5
+    assert source.stats.dropped == {"damaged": 4}
+    (line,) = source.stats.notes
+    assert "5.png' has 32000x32000 pixels" in line
+    assert line.endswith("(and 3 more like it)")
+
+
+def test_a_folder_of_videos_names_the_pattern(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4", "c.mkv", "notes.txt"):
+        (tmp_path / name).touch()
+    with pytest.raises(
+        InputError, match=re.escape(f"holds videos, not pictures; give them as a pattern: '{tmp_path / '*.mp4'}'")
+    ):
+        open_source(str(tmp_path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_named_as_what_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for spec in ("-", str(tmp_path / "pipe")):
+        with pytest.raises(InputError, match="is a pipe, and a video is read from a file: save it first"):
+            open_source(spec)
 
 
 def test_an_animated_picture_says_that_the_rest_is_not_read(tmp_path: Path) -> None:

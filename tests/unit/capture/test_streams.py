@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -244,6 +244,32 @@ def test_recording_from_a_server_that_hangs(
             thread.join()
     assert len(frames) == 30
     assert source.stats.dropped == {"missing": pytest.approx(30, abs=1)}
+
+
+def test_an_index_at_the_end_behind_a_server_without_ranges(write_video: Callable[..., Path]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (8, 480, 640, 3), np.uint8)
+    data = write_video("clip.mp4", images=list(noise)).read_bytes()
+    assert len(data) > 1 << 20, "more than the reader keeps"
+
+    class WholeServer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):  # the reader has seen enough
+                self.wfile.write(data)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), WholeServer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            with pytest.raises(InputError, match=r"its index is at its end.*download it first"):
+                open_source(f"http://127.0.0.1:{server.server_address[1]}/clip.mp4")
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_pages_that_are_no_video(web_folder: str, tmp_path: Path) -> None:

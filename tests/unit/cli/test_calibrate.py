@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from rtpose.camera import camera_of
 from rtpose.cli.calibrate import calibrate
 from rtpose.config import RunSettings
 from rtpose.errors import InputError, OutputError, RtposeError
 from rtpose.lens.boards import make_board
-from rtpose.session import camera_of
 from rtpose.types import Camera
 
 SIZE = (480, 360)

@@ -29,7 +29,7 @@ def rotation(vector: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def test_the_truth_has_no_error(footage: FootageSet) -> None:
-    rows = list(judge_set(footage, {"rtpose": exact}, peer=False))
+    rows = list(judge_set(footage, {"rtpose": exact}, peer=None))
     assert [(row.camera, row.person) for row in rows] == [(1, 0), (1, 1), (2, 0), (2, 1)]
     for row in rows:
         e = row.errors
@@ -42,7 +42,7 @@ def test_size_and_turn_are_told_apart(footage: FootageSet) -> None:
         people = exact(footage, camera)
         return People(1.2 * people.poses @ rotation(np.radians([10.0, 0, 0])).T, people.pixels, people.ids)
 
-    for row in judge_set(footage, {"rtpose": leaning}, peer=False):
+    for row in judge_set(footage, {"rtpose": leaning}, peer=None):
         e = row.errors
         assert e.p_mpjpe < 1e-6
         assert e.mpjpe > e.n_mpjpe > 10
@@ -56,7 +56,7 @@ def test_left_and_right_exchanged(footage: FootageSet) -> None:
         poses[:3] = poses[:3][:, :, TWINS]
         return People(poses, people.pixels, people.ids)
 
-    for row in judge_set(footage, {"rtpose": exchanged}, peer=False):
+    for row in judge_set(footage, {"rtpose": exchanged}, peer=None):
         assert row.errors.swapped == pytest.approx(3 / 12)
 
 
@@ -68,7 +68,7 @@ def test_a_person_missed_and_renamed(footage: FootageSet) -> None:
         ids[5:, 0] = 9  # and comes back as somebody else
         return People(people.poses, people.pixels, ids)
 
-    rows = [row.errors for row in judge_set(footage, {"rtpose": renamed}, peer=False) if row.camera == 1]
+    rows = [row.errors for row in judge_set(footage, {"rtpose": renamed}, peer=None) if row.camera == 1]
     assert [(e.found, e.switches, e.frames) for e in rows] == [(1, 0, 12), (0.75, 1, 9)]
 
 
@@ -119,7 +119,7 @@ def test_joints_with_a_confidence_are_collected(footage: FootageSet) -> None:
         return People(people.poses, people.pixels, people.ids, np.full(people.poses.shape[:3], 0.7))
 
     judged: Judged = {}
-    list(judge_set(footage, {"a": sure, "b": exact}, peer=False, judged=judged))
+    list(judge_set(footage, {"a": sure, "b": exact}, peer=None, judged=judged))
     assert set(judged) == {"a"}
     confidence, apart_m = (np.concatenate(values) for values in zip(*judged["a"], strict=True))
     assert confidence.shape == (2 * 2 * 12 * 12,)

@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lifter_files import write_lifter
 
+from rtpose.api import open_source
+from rtpose.assets import sample_clip
 from rtpose.errors import ConfigError
 from rtpose.networks import engines as engine_files
 from rtpose.networks.backends import openvino as openvino_backend
@@ -13,6 +16,8 @@ from rtpose.networks.choose import choose_backend
 from rtpose.networks.engines import choose_engine, key_of
 from rtpose.networks.model_files import sha256_of
 from rtpose.networks.options import LoadOptions
+from rtpose.networks.weights import FOLDER
+from rtpose.pose.detect import open_detector
 
 
 @pytest.fixture(autouse=True)
@@ -134,3 +139,48 @@ def test_engines_lie_in_the_checkout_or_the_cache(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(engine_files, "ROOT", tmp_path)
     monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path / "cache"))
     assert engine_files.engines_dir() == tmp_path / "cache" / "engines"
+
+
+@pytest.fixture
+def shipped(lifter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An int8 engine of `lifter` that comes with the program."""
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    monkeypatch.setattr(engine_files, "SHIPPED_FOLDER", folder)
+    file = folder / "svmac-int8.xml"
+    file.write_text("an engine")
+    report = {"sha256": sha256_of(lifter), "reason": "1.8 x fp32", "figures": {"speedup": 1.8}}
+    file.with_suffix(".json").write_text(json.dumps(report))
+    return file
+
+
+@pytest.mark.parametrize("precision", ["int8", "auto"])
+def test_a_shipped_engine_is_taken_where_none_was_built(lifter: Path, shipped: Path, precision: str) -> None:
+    choice = choose_engine(lifter, LoadOptions(precision=precision))
+    assert (choice.file, choice.precision) == (shipped, "int8")
+    assert "as shipped, 1.8 x fp32" in choice.reason
+    own = _report(lifter, "int8", speedup=1.5)
+    assert choose_engine(lifter, LoadOptions(precision=precision)).file == own.file
+
+
+@pytest.mark.parametrize("precision", ["int8", "auto"])
+def test_what_was_refused_here_is_not_taken_as_shipped(lifter: Path, shipped: Path, precision: str) -> None:
+    _report(lifter, "int8", accepted=False)
+    assert choose_engine(lifter, LoadOptions(precision=precision)).file == lifter
+
+
+def test_a_shipped_engine_of_other_weights_is_not_taken(lifter: Path, shipped: Path) -> None:
+    lifter.write_bytes(lifter.read_bytes() + b" ")
+    assert choose_engine(lifter, LoadOptions(precision="auto")).file == lifter
+
+
+def test_the_landmark_network_comes_with_an_engine() -> None:
+    """It is of the shipped weights, and its joints of a real picture are those of fp32."""
+    choice = choose_engine(FOLDER / "pose_landmark_full.tflite", LoadOptions(precision="auto"))
+    assert choice.precision == "int8"
+    with open_source(str(sample_clip())) as frames:
+        frame = next(iter(frames))
+    found = [open_detector("blazepose", options=LoadOptions(precision=p)).detect(frame) for p in ("fp32", "auto")]
+    plain, engine = (people[0].keypoints for people in found)
+    apart_px = np.linalg.norm(plain[:, :2] - engine[:, :2], axis=-1)
+    assert 0 < np.median(apart_px) < 0.02 * np.ptp(plain[:, 1])

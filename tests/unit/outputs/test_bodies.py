@@ -27,7 +27,8 @@ def person(track_id: int = 0, x: float = 0.0, feet_y: float = 1.0, sure: float =
         pose[number, 1] = 0.93 - heights.get(joint.rpartition("_")[2], 1.6)
         pose[number, 0] = {"left": 0.2, "right": -0.2}.get(joint.split("_")[0], 0)
     root = np.array([x, feet_y - 0.85, 3], np.float32)  # the feet are 0.85 below the root
-    return Person3D(track_id, np.zeros(4, np.float32), np.zeros((17, 3), np.float32), pose, root, np.full(17, sure))
+    seen = np.ones((17, 3), np.float32)
+    return Person3D(track_id, np.zeros(4, np.float32), seen, pose, root, np.full(17, sure))
 
 
 def parts(mesh: ColoredMesh) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +75,7 @@ def test_colours_by_person_and_by_side() -> None:
 
 
 def test_unsure_joints_are_faint_and_unknown_ones_absent() -> None:
-    sure, faint = build_people([person()], -1.08), build_people([person(sure=0.3)], -1.08)
+    sure, faint = build_people([person()], -1.08), build_people([person(sure=0.12)], -1.08)
     assert np.array_equal(sure.corners, faint.corners)
     far = bodies.srgb_from_linear(bodies.linear_from_hex(bodies.BACKGROUND))
     lit = parts_colors(sure), parts_colors(faint)
@@ -105,7 +106,7 @@ def test_several_people_in_one_mesh() -> None:
 
 def test_the_floor_lies_under_the_feet_that_were_seen() -> None:
     floor = Floor()
-    floor.observe([person(feet_y=1.0, sure=0.2)], 0.0)
+    floor.observe([person(feet_y=1.0, sure=0.12)], 0.0)
     np.testing.assert_allclose(floor.height_m, -(1.0 - 0.85) - 0.93, atol=1e-6)  # by the root
     for step in range(20):
         floor.observe([person(feet_y=1.0)], 0.2 * step)
@@ -139,7 +140,8 @@ def test_the_page_and_the_window_look_alike() -> None:
     assert listed is not None
     assert tuple(re.findall(r'"(#\w+)"', listed[1])) == bodies.PERSON_COLORS
     assert f"LEAST_CONFIDENCE = {bodies.LEAST_CONFIDENCE};" in pose
-    assert f"SURE_CONFIDENCE = {bodies.SURE_CONFIDENCE};" in pose
+    assert f"SEEN_CONFIDENCE = {bodies.SEEN_CONFIDENCE};" in pose
+    assert f"SEEN_SCORE = {bodies.SEEN_SCORE};" in pose
     colours = f'background: "{bodies.BACKGROUND}", ground: "{bodies.GROUND}", line: "{bodies.GROUND_LINES}"'
     assert colours in theme
     radii = {

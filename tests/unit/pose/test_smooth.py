@@ -57,6 +57,17 @@ def test_a_place_that_does_not_change_is_kept(x: float, y: float, dt_s: float) -
     np.testing.assert_allclose(out, point, atol=1e-6)
 
 
+def test_an_unknown_joint_stays_unknown_and_starts_anew() -> None:
+    poses = np.ones((4, 17, 3))
+    poses[1:3, 5] = np.nan
+    poses[3] = 2
+    out = run(poses, 30)
+    assert np.isnan(out[1:3, 5]).all()
+    assert (out[3, 5] == 2).all()
+    assert np.isfinite(np.delete(out, 5, axis=1)).all()
+    assert (out[3, 0] < 2).all()
+
+
 def test_people_do_not_mix_and_a_gap_starts_anew() -> None:
     zeros, ones = np.zeros((17, 3)), np.ones((17, 3))
     smoother = OneEuroSmoother()

@@ -58,6 +58,18 @@ def test_a_lifter_that_remembers_is_told_who_is_who(tmp_path: Path) -> None:
         np.testing.assert_allclose(right.pose_3d, single.pose_3d, atol=1e-5)
 
 
+def test_people_have_the_joints_of_rtpose28(tmp_path: Path) -> None:
+    """A lifter of 17 joints says nothing about the others: NaN, which nobody trusts."""
+    path, _ = write_temporal_lifter(tmp_path / "temporal.onnx")
+    (person,) = _estimator(path, [[_person(300, 0)]]).estimate(_frame(0), CAMERA)
+    assert person.pose_3d.shape == person.keypoints_2d.shape == (28, 3)
+    assert np.isfinite(person.pose_3d[:17]).all()
+    assert np.isnan(person.pose_3d[17:]).all()
+    assert np.isnan(person.keypoints_2d[17:, :2]).all()
+    assert (person.keypoints_2d[17:, 2] == 0).all()
+    assert (person.confidence[17:] == 0).all()
+
+
 def test_reset_forgets_the_people(tmp_path: Path) -> None:
     path, _ = write_temporal_lifter(tmp_path / "temporal.onnx")
     estimator = _estimator(path, [[_person(300, t)] for t in range(3)])

@@ -16,20 +16,20 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from viewer import Viewer, looking_at
 
+from rtpose.bones import BONES, CONTACT_JOINTS
 from rtpose.errors import InputError
 from rtpose.server import limits, protocol
 from rtpose.server.protocol import (
     HEADER,
     decode_client_message,
-    decode_picture,
-    decode_poses,
     encode_picture,
     encode_poses,
     encode_poses_json,
 )
+from rtpose.server.read_messages import decode_picture, decode_poses
 from rtpose.server.server import PoseServer
 from rtpose.skeleton import H36M17
-from rtpose.types import Camera, Frame, Person3D, Result
+from rtpose.types import BodyPose, Camera, Frame, Person3D, Result
 
 # The server draws random numbers for its pings in its own thread; hypothesis takes them for its own while it draws one.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module:Warning")
@@ -43,9 +43,12 @@ def rows(*shape: int) -> st.SearchStrategy[np.ndarray]:
     return hnp.arrays(np.float32, shape, elements=finite)
 
 
+bodies = st.builds(
+    BodyPose, rotations=rows(len(BONES), 4), bone_lengths=rows(len(BONES)), contacts=rows(len(CONTACT_JOINTS))
+)
 people = st.builds(
-    Person3D, track_id=ids, bbox=rows(4), keypoints_2d=rows(17, 3), pose_3d=rows(17, 3), root_3d=rows(3),
-    confidence=rows(17),
+    Person3D, track_id=ids, bbox=rows(4), keypoints_2d=rows(28, 3), pose_3d=rows(28, 3), root_3d=rows(3),
+    confidence=rows(28), body=st.none() | bodies,
 )  # fmt: skip
 frames = st.builds(
     Frame, st.just(np.zeros((1, 1, 3), np.uint8)), frame_id=times, t_ns=times, pts_s=st.just(0.0),
@@ -53,7 +56,7 @@ frames = st.builds(
 )  # fmt: skip
 results = st.builds(
     Result, frame=frames, camera=st.just(Camera(1, 1, 0, 0)), persons=st.lists(people, max_size=3).map(tuple),
-    t_done_ns=times,
+    t_done_ns=times, world_from_camera=st.none() | rows(4, 4),
 )  # fmt: skip
 
 
@@ -80,6 +83,16 @@ def test_poses_come_back_as_they_were_in_both_forms(result: Result, send_ns: int
             joints = np.array(person["joints"], np.float32)
             np.testing.assert_array_equal(joints, np.c_[expected.pose_3d, expected.confidence])
             np.testing.assert_array_equal(np.array(person["root"], np.float32), expected.root_3d)
+            if expected.body is None:
+                assert person["bones"] is person["contacts"] is None
+            else:
+                bones = np.c_[expected.body.rotations, expected.body.bone_lengths]
+                np.testing.assert_array_equal(np.array(person["bones"], np.float32), bones)
+                np.testing.assert_array_equal(np.array(person["contacts"], np.float32), expected.body.contacts)
+        if result.world_from_camera is None:
+            assert message["world_from_camera"] is None
+        else:
+            np.testing.assert_array_equal(message["world_from_camera"], result.world_from_camera)
 
 
 @given(results, st.binary(max_size=50))

@@ -11,42 +11,54 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rtpose.bones import BONE_NAMES, joints_of_bones
 from rtpose.errors import InputError
-from rtpose.server import protocol
-from rtpose.skeleton import H36M17
-from rtpose.types import Camera, Frame, Person3D, Result
+from rtpose.server import protocol, read_messages
+from rtpose.skeleton import H36M17, RTPOSE28, Skeleton
+from rtpose.types import BodyPose, Camera, Frame, Person3D, Result
 
 
-def make_result(frame_id: int = 7, people: int = 2) -> Result:
+def make_result(frame_id: int = 7, people: int = 2, *, bodies: bool = True) -> Result:
     rng = np.random.default_rng(frame_id)
 
     def random(*shape: int) -> np.ndarray:
         return rng.random(shape, dtype=np.float32)
 
     frame = Frame(np.zeros((4, 6, 3), np.uint8), frame_id=frame_id, t_ns=10 + frame_id, pts_s=frame_id / 30)
+    body = BodyPose(random(len(BONE_NAMES), 4), random(len(BONE_NAMES)), random(4)) if bodies else None
     persons = tuple(
-        Person3D(i + 1, random(4), random(17, 3), random(17, 3), random(3), random(17)) for i in range(people)
+        Person3D(i + 1, random(4), random(28, 3), random(28, 3), random(3), random(28), body) for i in range(people)
     )
-    return Result(frame, Camera(1, 1, 0, 0), persons, t_done_ns=20 + frame_id)
+    world = random(4, 4) if bodies else None
+    return Result(frame, Camera(1, 1, 0, 0), persons, t_done_ns=20 + frame_id, world_from_camera=world)
 
 
 @pytest.mark.parametrize("people", [0, 1, 3])
-def test_poses_round_trip(people: int) -> None:
-    result = make_result(people=people)
-    back = protocol.decode_poses(protocol.encode_poses(result, send_ns=99))
+@pytest.mark.parametrize("bodies", [True, False])
+def test_poses_round_trip(people: int, bodies: bool) -> None:
+    result = make_result(people=people, bodies=bodies)
+    back = read_messages.decode_poses(protocol.encode_poses(result, send_ns=99))
     assert (back["frame_id"], back["capture_ns"], back["estimate_ns"], back["send_ns"]) == (7, 17, 27, 99)
     assert [p["track_id"] for p in back["persons"]] == [p.track_id for p in result.persons]
+    if bodies:
+        np.testing.assert_array_equal(back["world_from_camera"], result.world_from_camera)
+    else:
+        assert back["world_from_camera"] is None
     for sent, got in zip(result.persons, back["persons"], strict=True):
         np.testing.assert_array_equal(got["bbox"], sent.bbox)
         np.testing.assert_array_equal(got["root"], sent.root_3d)
-        np.testing.assert_array_equal(got["joints"][:, :3], sent.pose_3d)
-        np.testing.assert_array_equal(got["joints"][:, 3], sent.confidence)
+        np.testing.assert_array_equal(got["joints"], np.c_[sent.pose_3d, sent.confidence])
+        if sent.body is None:
+            assert got["bones"] is got["contacts"] is None
+        else:
+            np.testing.assert_array_equal(got["bones"], np.c_[sent.body.rotations, sent.body.bone_lengths])
+            np.testing.assert_array_equal(got["contacts"], sent.body.contacts)
 
 
 @pytest.mark.parametrize("people", [0, 2])
 def test_picture_round_trip(people: int) -> None:
     result = make_result(people=people)
-    back = protocol.decode_picture(protocol.encode_picture(result, b"\xff\xd8jpeg", send_ns=5))
+    back = read_messages.decode_picture(protocol.encode_picture(result, b"\xff\xd8jpeg", send_ns=5))
     assert (back["frame_id"], back["jpeg"]) == (7, b"\xff\xd8jpeg")
     assert [p["track_id"] for p in back["persons"]] == [p.track_id for p in result.persons]
     for sent, got in zip(result.persons, back["persons"], strict=True):
@@ -56,7 +68,7 @@ def test_picture_round_trip(people: int) -> None:
 def test_json_says_the_same_as_bytes() -> None:
     result = make_result()
     text = msgspec.json.decode(protocol.encode_poses_json(result, send_ns=99))
-    data = protocol.decode_poses(protocol.encode_poses(result, send_ns=99))
+    data = read_messages.decode_poses(protocol.encode_poses(result, send_ns=99))
     for key in ("frame_id", "capture_ns", "estimate_ns", "send_ns", "version"):
         assert text[key] == data[key]
     for a, b in zip(text["persons"], data["persons"], strict=True):
@@ -70,13 +82,13 @@ def test_json_says_the_same_as_bytes() -> None:
 )
 def test_decode_poses_takes_anything(data: bytes) -> None:
     with suppress(InputError):
-        protocol.decode_poses(data)
+        read_messages.decode_poses(data)
 
 
 @given(st.binary(max_size=400).map(lambda b: bytes([protocol.PROTOCOL_VERSION, protocol.KIND_PICTURE]) + b))
 def test_decode_picture_takes_anything(data: bytes) -> None:
     with suppress(InputError):
-        protocol.decode_picture(data)
+        read_messages.decode_picture(data)
 
 
 @given(st.data())
@@ -86,7 +98,7 @@ def test_a_damaged_message_is_refused_or_read(data: st.DataObject) -> None:
         message[data.draw(st.integers(0, len(message) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(message)))
     with suppress(InputError):
-        protocol.decode_poses(bytes(message[:cut]))
+        read_messages.decode_poses(bytes(message[:cut]))
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200))
@@ -117,14 +129,39 @@ def test_a_wish_to_record() -> None:
         protocol.decode_client_message('{"record": "session.rtpose"}')
 
 
-def test_hello_names_every_joint() -> None:
+def test_a_client_can_pose_the_bones_with_the_hello_alone() -> None:
+    """Forward kinematics as a client would write it from the documentation of the messages."""
     hello = protocol.hello(
-        server_version="1", skeleton=H36M17, sources=[("x", (6, 4))], live=True, estimator="e",
+        server_version="1", skeleton=RTPOSE28, sources=[("x", (6, 4))], live=True, estimator="e", assumptions=[],
+        server_ns=0,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    turns, _ = np.linalg.qr(rng.normal(size=(len(hello.bones), 3, 3)))
+    turns *= np.linalg.det(turns)[:, None, None]
+    lengths = rng.uniform(0.1, 0.5, len(hello.bones))
+    bases, turned = np.zeros((len(hello.bones), 3)), turns.copy()
+    for bone, parent in enumerate(hello.bone_parents):
+        if parent >= 0:
+            bases[bone] = bases[parent] + turned[parent] @ np.array(hello.bone_bases[bone]) * lengths[parent]
+            turned[bone] = turned[parent] @ turns[bone]
+    joints = [
+        bases[bone] + turned[bone] @ np.array(place) * lengths[bone]
+        for bone, place in zip(hello.joint_bones, hello.joint_places, strict=True)
+    ]
+    np.testing.assert_allclose(joints, joints_of_bones(turns, lengths), atol=1e-12)
+
+
+@pytest.mark.parametrize("skeleton", [H36M17, RTPOSE28])
+def test_hello_names_every_joint(skeleton: Skeleton) -> None:
+    hello = protocol.hello(
+        server_version="1", skeleton=skeleton, sources=[("x", (6, 4))], live=True, estimator="e",
         assumptions=["a"], server_ns=3,
     )  # fmt: skip
     back = msgspec.json.decode(protocol.encode_json(hello), type=protocol.Hello)
     assert back == hello
-    assert len(back.joints) == len(back.parents) == len(back.colors) == 17
+    assert back.joints == list(skeleton.joints)
+    assert len(back.parents) == len(back.colors) == len(back.joint_bones) == len(back.joint_places) == len(back.joints)
+    assert len(back.bone_parents) == len(back.bone_rests) == len(back.bone_bases) == len(back.bones)
 
 
 def test_typescript_is_in_step() -> None:

@@ -27,7 +27,8 @@ from rtpose.server import http as http_module
 from rtpose.server import limits
 from rtpose.server import server as server_module
 from rtpose.server.door import Door, network_of
-from rtpose.server.protocol import HEADER, KIND_PICTURE, Source, decode_picture, decode_poses
+from rtpose.server.protocol import HEADER, KIND_PICTURE, Source
+from rtpose.server.read_messages import decode_picture, decode_poses
 from rtpose.server.server import PoseServer
 from rtpose.types import Result
 

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { decodeBinary, decodeText, type PictureMessage, type PoseMessage } from "./decode";
 import {
+  BONE_COLUMNS,
+  CONTACT_COUNT,
   HEADER_BYTES,
   HEADER_OFFSET,
   KIND_PICTURE,
@@ -10,9 +12,13 @@ import {
   PICTURE_COLUMNS,
   POSE_COLUMNS,
   PROTOCOL_VERSION,
+  WORLD_FLOATS,
 } from "./protocol.generated";
 
 const JOINTS = 3;
+const BONES = 2;
+const BODY_BYTES = 4 * (BONES * BONE_COLUMNS + CONTACT_COUNT);
+const WORLD_BYTES = 4 * WORLD_FLOATS;
 
 interface Changes {
   version?: number;
@@ -23,11 +29,12 @@ interface Changes {
 }
 
 function message(bytes: number, { version = PROTOCOL_VERSION, kind = KIND_POSES, people = 0, joints = JOINTS, source = 0 }: Changes): DataView {
-  const view = new DataView(new ArrayBuffer(HEADER_BYTES + bytes));
+  const view = new DataView(new ArrayBuffer(HEADER_BYTES + bytes + (kind === KIND_POSES ? WORLD_BYTES : 0)));
   view.setUint8(HEADER_OFFSET.version, version);
   view.setUint8(HEADER_OFFSET.kind, kind);
   view.setUint16(HEADER_OFFSET.person_count, people, true);
   view.setUint16(HEADER_OFFSET.joint_count, joints, true);
+  view.setUint16(HEADER_OFFSET.bone_count, kind === KIND_POSES ? BONES : 0, true);
   view.setUint16(HEADER_OFFSET.source, source, true);
   view.setBigInt64(HEADER_OFFSET.frame_id, 1234567890123n, true);
   view.setBigInt64(HEADER_OFFSET.capture_ns, 5_000_000_000n, true);
@@ -39,18 +46,25 @@ function message(bytes: number, { version = PROTOCOL_VERSION, kind = KIND_POSES,
 const decode = (view: DataView, sources = 2): PoseMessage | PictureMessage => decodeBinary(view.buffer as ArrayBuffer, JOINTS, sources);
 
 test("poses: every person with id, root and joints, and the frame's times", () => {
-  const size = PERSON_BYTES + 4 * JOINTS * POSE_COLUMNS;
+  const size = PERSON_BYTES + 4 * JOINTS * POSE_COLUMNS + BODY_BYTES;
   const view = message(2 * size, { people: 2, source: 1 });
   for (const [person, id] of [7, -1].entries()) {
-    const at = HEADER_BYTES + person * size;
+    const at = HEADER_BYTES + WORLD_BYTES + person * size;
     view.setInt32(at + PERSON_OFFSET.track_id, id, true);
     for (let axis = 0; axis < 3; axis++) view.setFloat32(at + PERSON_OFFSET.root + 4 * axis, person + axis / 4, true);
     for (let i = 0; i < JOINTS * POSE_COLUMNS; i++) view.setFloat32(at + PERSON_BYTES + 4 * i, 100 * person + i, true);
+    // The first has a body, the second none.
+    for (let i = 0; i < BODY_BYTES / 4; i++) view.setFloat32(at + size - BODY_BYTES + 4 * i, person ? NaN : i, true);
   }
+  for (let i = 0; i < WORLD_FLOATS; i++) view.setFloat32(HEADER_BYTES + 4 * i, i, true);
   const poses = decode(view) as PoseMessage;
   expect(poses).toMatchObject({ kind: "poses", source: 1, frameId: 1234567890123, timeS: 5, captureMs: 5000, estimateMs: 5020, sendMs: 5020.5 });
   expect(poses.people.map((person) => [person.source, person.id])).toEqual([[1, 7], [1, -1]]);
   expect([...Array.from(poses.people[1]!.root)]).toEqual([1, 1.25, 1.5]);
+  expect(poses.people[1]!.body).toBeNull();
+  expect([...poses.people[0]!.body!.rotations]).toEqual([0, 1, 2, 3, 5, 6, 7, 8]);
+  expect([...poses.people[0]!.body!.contacts]).toEqual([10, 11, 12, 13]);
+  expect([...poses.world!]).toEqual(Array.from({ length: WORLD_FLOATS }, (_, i) => i));
   expect([...poses.people[1]!.joints]).toEqual(Array.from({ length: JOINTS * POSE_COLUMNS }, (_, i) => 100 + i));
 });
 
@@ -68,7 +82,9 @@ test("a picture: the people's keypoints, and the JPEG behind them", async () => 
 });
 
 test("nobody in it: no joint count is needed", () => {
-  expect(decode(message(0, { joints: 0 }))).toMatchObject({ people: [] });
+  const unknown = message(0, { joints: 0 });
+  unknown.setFloat32(HEADER_BYTES, NaN, true);
+  expect(decode(unknown)).toMatchObject({ people: [], world: null });
 });
 
 test.each([

@@ -1,5 +1,7 @@
 // The socket's messages: bytes in, values out. The layout is generated from the server's protocol.py.
 import {
+  BONE_COLUMNS,
+  CONTACT_COUNT,
   HEADER_BYTES,
   HEADER_OFFSET,
   KIND_PICTURE,
@@ -9,11 +11,12 @@ import {
   PICTURE_COLUMNS,
   POSE_COLUMNS,
   PROTOCOL_VERSION,
+  WORLD_FLOATS,
   type Hello,
   type Recording,
   type Status,
 } from "./protocol.generated";
-import type { Person, Person2D, PoseFrame } from "../pose";
+import type { Body, Person, Person2D, PoseFrame } from "../pose";
 
 export interface PoseMessage extends PoseFrame {
   kind: "poses";
@@ -54,20 +57,24 @@ export function decodeBinary(data: ArrayBuffer, joints: number, sources: number)
   }
   const source = view.getUint16(HEADER_OFFSET.source, true);
   if (source >= sources) throw new Error(`a message of source ${source}, which the hello does not list`);
-  if (kind === KIND_POSES) return decodePoses(view, source, personCount, joints);
+  if (kind === KIND_POSES) return decodePoses(view, source, personCount, joints, view.getUint16(HEADER_OFFSET.bone_count, true));
   if (kind === KIND_PICTURE) return decodePicture(view, source, personCount, joints);
   throw new Error(`a message of unknown kind ${kind}`);
 }
 
-function decodePoses(view: DataView, source: number, personCount: number, joints: number): PoseMessage {
+function decodePoses(view: DataView, source: number, personCount: number, joints: number, bones: number): PoseMessage {
   const people: Person[] = [];
-  let offset = HEADER_BYTES;
+  let offset = HEADER_BYTES + 4 * WORLD_FLOATS;
+  const world = readFloats(view, HEADER_BYTES, WORLD_FLOATS);
   for (let i = 0; i < personCount; i++) {
     const id = view.getInt32(offset + PERSON_OFFSET.track_id, true);
     const root = readFloats(view, offset + PERSON_OFFSET.root, 3);
     offset += PERSON_BYTES;
-    people.push({ source, id, root, joints: readFloats(view, offset, joints * POSE_COLUMNS) });
+    const ofJoints = readFloats(view, offset, joints * POSE_COLUMNS);
     offset += 4 * joints * POSE_COLUMNS;
+    const body = makeBody(readFloats(view, offset, bones * BONE_COLUMNS), readFloats(view, offset + 4 * bones * BONE_COLUMNS, CONTACT_COUNT));
+    offset += 4 * (bones * BONE_COLUMNS + CONTACT_COUNT);
+    people.push({ source, id, root, joints: ofJoints, scores: null, body });
   }
   const captureMs = readMs(view, HEADER_OFFSET.capture_ns);
   return {
@@ -78,6 +85,7 @@ function decodePoses(view: DataView, source: number, personCount: number, joints
     captureMs,
     estimateMs: readMs(view, HEADER_OFFSET.estimate_ns),
     sendMs: readMs(view, HEADER_OFFSET.send_ns),
+    world: world.every(Number.isFinite) ? world : null,
     people,
   };
 }
@@ -97,6 +105,12 @@ function decodePicture(view: DataView, source: number, personCount: number, join
     people,
     jpeg: new Blob([new Uint8Array(view.buffer as ArrayBuffer, offset)], { type: "image/jpeg" }),
   };
+}
+
+/** null where no body was fitted. */
+function makeBody(rows: Float32Array, contacts: Float32Array): Body | null {
+  if (rows.length === 0 || !rows.every(Number.isFinite)) return null;
+  return { rotations: rows.filter((_, i) => i % BONE_COLUMNS < 4), contacts };
 }
 
 function readMs(view: DataView, offset: number): number {

@@ -2,7 +2,6 @@
 import { ANGLES, SIDES, type AngleSample } from "./angles";
 import { WINDOW_S, type AngleWindow } from "./angle-source";
 import { context2D, DRAWS_IN_SOFTWARE } from "../device";
-import { SURE_CONFIDENCE } from "../pose";
 import { element } from "../dom";
 
 /** Numbers that change faster cannot be read, and plots take time to draw. */
@@ -76,7 +75,7 @@ export class AnglePanel {
       const degrees = fresh?.degrees[i] ?? NaN;
       const text = Number.isFinite(degrees) ? `${Math.round(degrees)}°` : "–";
       if (value.textContent !== text) value.textContent = text;
-      value.classList.toggle("guess", Number.isFinite(degrees) && fresh!.confidence[i]! < SURE_CONFIDENCE);
+      value.classList.toggle("guess", Number.isFinite(degrees) && !fresh!.sure[i]);
       drawPlot(plot, window, i, most);
     });
   }
@@ -104,7 +103,7 @@ function drawPlot(canvas: HTMLCanvasElement, { samples, fromS, toS, nowS }: Angl
   const left = AXIS_PX * ratio;
   const edge = 0.65 * AXIS_FONT_PX * ratio; // half a number's height, over and under the plot
   const x = (timeS: number): number => left + ((timeS - fromS) / (toS - fromS)) * (width - left);
-  const y = (degrees: number): number => height - edge - (Math.min(degrees, most) / most) * (height - 2 * edge);
+  const y = (degrees: number): number => height - edge - (Math.min(Math.max(degrees, 0), most) / most) * (height - 2 * edge);
   context.clearRect(0, 0, width, height);
   context.strokeStyle = style.getPropertyValue("--line");
   context.lineWidth = ratio;
@@ -134,7 +133,7 @@ function drawPlot(canvas: HTMLCanvasElement, { samples, fromS, toS, nowS }: Angl
     last = null;
     for (const sample of samples) {
       const degrees = sample.degrees[index]!;
-      const known = Number.isFinite(degrees) && sample.confidence[index]! < SURE_CONFIDENCE === faint;
+      const known = Number.isFinite(degrees) && !sample.sure[index] === faint;
       if (!known) {
         last = null;
         continue;

@@ -1,5 +1,5 @@
 // The samples that the angle plots show: the past of a live stream, past and future in a recording.
-import { AngleMeter, type AngleSample } from "./angles";
+import { AngleMeter, upOf, type AngleSample } from "./angles";
 import { isSame, placePerson, type PoseFrame, type Who } from "../pose";
 import type { Recording } from "../recording/recording";
 import type { Skeleton } from "../skeleton";
@@ -25,12 +25,12 @@ export class LiveAngles {
     this.meter = new AngleMeter(skeleton);
   }
 
-  add({ source, timeS, people }: PoseFrame): void {
+  add({ source, timeS, people, world }: PoseFrame): void {
     this.nowS.set(source, timeS);
     for (const person of people) {
       const key = `${person.source} ${person.id}`;
       const samples = this.past.get(key) ?? [];
-      samples.push(this.meter.measure(placePerson(person), timeS));
+      samples.push(this.meter.measure(placePerson(person), timeS, upOf(world)));
       this.past.set(key, samples);
     }
     for (const [key, samples] of this.past) {
@@ -73,9 +73,9 @@ export class RecordedAngles {
     const key = `${who.id} ${index}`;
     let sample = this.known.get(key);
     if (sample === undefined) {
-      const { people, timeS } = this.recording.frame(index);
+      const { people, timeS, world } = this.recording.frame(index);
       const person = people.find((one) => isSame(one, who));
-      sample = person ? this.meter.measure(placePerson(person), timeS) : null;
+      sample = person ? this.meter.measure(placePerson(person), timeS, upOf(world)) : null;
       this.known.set(key, sample);
     }
     return sample;

@@ -1,6 +1,6 @@
 // The picture with the 2D joints over it; the joints alone where there is no picture.
 import { context2D } from "../device";
-import { LEAST_CONFIDENCE, personColor, SURE_CONFIDENCE, type Person2D } from "../pose";
+import { LEAST_CONFIDENCE, personColor, SEEN_SCORE, type Person2D } from "../pose";
 import type { Skeleton } from "../skeleton";
 
 export class Overlay {
@@ -103,7 +103,7 @@ export class Overlay {
     const score = (joint: number): number => keypoints[3 * joint + 2]!;
     const known = (joint: number): boolean =>
       score(joint) >= LEAST_CONFIDENCE && Number.isFinite(keypoints[3 * joint]! + keypoints[3 * joint + 1]!);
-    const faintness = (sure: number): number => (sure < SURE_CONFIDENCE ? 0.35 : 1);
+    const faintness = (sure: number): number => (sure < SEEN_SCORE ? 0.35 : 1);
 
     context.lineCap = "round";
     context.lineWidth = 2.4 * ratio;

@@ -2,12 +2,15 @@
 import { element, shortName, counted } from "../dom";
 import type { LiveStats } from "../net/stats";
 
-export function showSource(sources: readonly string[], estimator: string, assumptions: readonly string[]): void {
+/** height: what sizes and distances rest on, "" if that is not known. */
+export function showSource(sources: readonly string[], estimator: string, assumptions: readonly string[], height: string): void {
   const box = element("source");
   const name = sources.map(shortName).join(", ");
   box.textContent = sources.length > 1 ? `${sources.length} sources: ${name}` : name;
   box.title = sources.join(", ");
   document.title = name ? `${name} · rtpose` : "rtpose";
+  element("height").textContent = height;
+  element("height-row").hidden = height === "";
   element("about").textContent = [estimator, ...assumptions].filter(Boolean).join(" · ");
 }
 

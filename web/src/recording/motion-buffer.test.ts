@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { PoseFrame } from "../pose";
 import { KEPT_S, MotionBuffer } from "./motion-buffer";
 
-const frame = (timeS: number, source = 0): PoseFrame => ({ source, frameId: Math.round(100 * timeS), timeS, people: [] });
+const frame = (timeS: number, source = 0): PoseFrame => ({ source, frameId: Math.round(100 * timeS), timeS, world: null, people: [] });
 const times = (buffer: MotionBuffer, source = 0): number[] =>
   buffer.frames.filter((of) => of.source === source).map((of) => of.timeS);
 

@@ -7,6 +7,7 @@ import {
   CylinderGeometry,
   Group,
   InterpolateDiscrete,
+  Matrix4,
   Mesh,
   MeshStandardMaterial,
   Object3D,
@@ -29,8 +30,8 @@ export interface Motion {
   skeleton: Skeleton;
   /** Of each source in the order of time. */
   frames: readonly PoseFrame[];
-  /** Where each source stands in the scene. */
-  offsets: readonly Vector3[];
+  /** Scene from the axes of each source's people. */
+  places: readonly Matrix4[];
   /** For people who open the file. */
   about: Record<string, unknown>;
 }
@@ -49,13 +50,13 @@ export async function makeGlb(motion: Motion): Promise<Blob> {
   const people = takesOf(motion.frames);
   if (people.length === 0) throw new Error("nobody has been seen yet");
   const startS = Math.min(...motion.frames.map((frame) => frame.timeS));
-  const several = motion.offsets.length > 1;
+  const several = motion.places.length > 1;
   for (const { who, takes } of people) {
     const name = `${several ? `source_${who.source + 1}_` : ""}person_${Math.max(0, who.id)}`;
     const ending = people.length > 1 ? `_${name}` : "";
     const group = addPerson(motion.skeleton, takes, personColor(who), ending, startS, tracks);
     group.name = name;
-    group.position.copy(motion.offsets[who.source] ?? new Vector3());
+    motion.places[who.source]?.decompose(group.position, group.quaternion, new Vector3());
     scene.add(group);
   }
   const clip = new AnimationClip("motion", -1, tracks);

@@ -1,4 +1,4 @@
-// poses.npz, format 1: a row for each frame and column of people; id -1 means that nobody was seen.
+// poses.npz, formats 1 and 2: a row for each frame and column of people; id -1 means that nobody was seen.
 import { readNpz, type NpyArray } from "./npz";
 import type { RecordingData } from "./recording";
 
@@ -21,6 +21,14 @@ export function readNpzRecording(file: ArrayBuffer): RecordingData {
     poses: poses.data,
     confidence: take(arrays, "confidence", Float32Array, 3).data,
     keypoints: take(arrays, "keypoints_2d", Float32Array, 4).data,
+    bones: arrays.has("rotations")
+      ? {
+          names: take(arrays, "bone_names", Array, 1).data as string[],
+          rotations: take(arrays, "rotations", Float32Array, 4).data,
+          contacts: take(arrays, "contacts", Float32Array, 3).data,
+        }
+      : null,
+    worlds: arrays.has("world_from_camera") ? take(arrays, "world_from_camera", Float32Array, 3).data : null,
     meta: readMeta((take(arrays, "meta", Array, 0).data as string[])[0]!),
     damage: "",
   };
@@ -35,6 +43,9 @@ export function readNpzRecording(file: ArrayBuffer): RecordingData {
     ["track_ids", ids.length, people],
     ["frame_ids", data.frameIds.length, frames],
     ["timestamps_s", data.timesS.length, frames],
+    ["rotations", data.bones?.rotations.length ?? 0, people * 4 * (data.bones?.names.length ?? 0)],
+    ["contacts", data.bones?.contacts.length ?? 0, data.bones ? 4 * people : 0],
+    ["world_from_camera", data.worlds?.length ?? 0, data.worlds ? 16 * frames : 0],
   ];
   const wrong = expected.find(([, is, should]) => is !== should);
   if (wrong) throw new Error(`its arrays do not match in size (${wrong[0]})`);
@@ -65,7 +76,7 @@ function take<T extends NpyArray["data"]>(
   const array = arrays.get(name);
   if (!array) throw new Error(`it has no array ${name}`);
   if (!(array.data instanceof type) || array.shape.length !== dimensions) {
-    throw new Error(`its array ${name} does not have the type or shape of a poses.npz of format 1`);
+    throw new Error(`its array ${name} does not have the type or shape of a poses.npz`);
   }
   return { shape: array.shape, data: array.data as T };
 }

@@ -1,5 +1,5 @@
 // A recording in memory, frame by frame, whatever file it came in.
-import type { Person, Person2D, PoseFrame } from "../pose";
+import type { Body, Person, Person2D, PoseFrame } from "../pose";
 
 /** What a file holds. A row is one person in one frame. */
 export interface RecordingData {
@@ -19,6 +19,10 @@ export interface RecordingData {
   poses: Float32Array;
   confidence: Float32Array;
   keypoints: Float32Array;
+  /** Of each row, in files with bodies: quaternions w x y z of the bones, NaN where a person has none, and 4 contacts. */
+  bones: { names: string[]; rotations: Float32Array; contacts: Float32Array } | null;
+  /** Of each frame, 4x4 by rows, NaN while it is not known; see `PoseFrame`. */
+  worlds: Float32Array | null;
   /** How it was made. */
   meta: Record<string, unknown>;
   /** What is wrong with the file, to follow its name: "was cut off"; "" if it is whole. */
@@ -49,6 +53,11 @@ export class Recording {
 
   get imageSize(): readonly [number, number] {
     return this.data.imageSize;
+  }
+
+  /** Names of the bones; none in files without bodies. */
+  get bones(): readonly string[] {
+    return this.data.bones?.names ?? [];
   }
 
   get timesS(): Float64Array {
@@ -88,18 +97,27 @@ export class Recording {
   }
 
   frame(index: number): PoseFrame {
-    const { ids, roots, poses, confidence } = this.data;
+    const { ids, roots, poses, confidence, keypoints } = this.data;
     const count = this.joints.length;
     const people = this.rowsOf(index).map((row): Person => {
       const joints = new Float32Array(count * 4);
+      const scores = new Float32Array(count);
       for (let j = 0; j < count; j++) {
         const at = row * count + j;
         joints.set(poses.subarray(3 * at, 3 * at + 3), 4 * j);
         joints[4 * j + 3] = confidence[at]!;
+        scores[j] = keypoints[3 * at + 2]!;
       }
-      return { source: 0, id: ids[row]!, root: roots.subarray(3 * row, 3 * row + 3), joints };
+      return { source: 0, id: ids[row]!, root: roots.subarray(3 * row, 3 * row + 3), joints, scores, body: this.bodyOf(row) };
     });
-    return { source: 0, frameId: Number(this.data.frameIds[index]), timeS: this.timesS[index]!, people };
+    const world = this.data.worlds?.subarray(16 * index, 16 * index + 16);
+    return {
+      source: 0,
+      frameId: Number(this.data.frameIds[index]),
+      timeS: this.timesS[index]!,
+      world: world?.every(Number.isFinite) ? world : null,
+      people,
+    };
   }
 
   people2D(index: number): Person2D[] {
@@ -109,6 +127,13 @@ export class Recording {
       id: this.data.ids[row]!,
       keypoints: this.data.keypoints.subarray(row * width, (row + 1) * width),
     }));
+  }
+
+  private bodyOf(row: number): Body | null {
+    if (!this.data.bones) return null;
+    const { names, rotations, contacts } = this.data.bones;
+    const own = rotations.subarray(4 * names.length * row, 4 * names.length * (row + 1));
+    return own.every(Number.isFinite) ? { rotations: own, contacts: contacts.subarray(4 * row, 4 * row + 4) } : null;
   }
 
   private rowsOf(index: number): number[] {

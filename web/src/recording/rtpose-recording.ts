@@ -45,6 +45,8 @@ export function readRtposeRecording(file: ArrayBuffer): RecordingData {
     joints: head.joint_names,
     parents: head.parents,
     imageSize: head.image_size,
+    bones: null,
+    worlds: null,
     meta: { ...head.meta, ...meta },
     damage,
     ...frames.finish(),

@@ -11,7 +11,6 @@ import {
   type Material,
 } from "three";
 import { DRAWS_IN_SOFTWARE } from "../device";
-import { SURE_CONFIDENCE } from "../pose";
 
 const FAINT_OPACITY = 0.26;
 
@@ -25,7 +24,7 @@ const SHADOWS = !DRAWS_IN_SOFTWARE;
 export const SHADOW = new MeshBasicMaterial({ side: DoubleSide, depthTest: false, depthWrite: false });
 const SHADOW_ORDER = -0.5;
 
-/** Copies of a shape. Those of high confidence have a shadow; the others are faint. */
+/** Copies of a shape. The sure ones have a shadow; the others are faint. */
 export class Batch {
   readonly meshes: readonly [InstancedMesh, InstancedMesh];
   /** The sure ones once more, to be pressed flat on the ground. */
@@ -44,9 +43,9 @@ export class Batch {
     for (const mesh of this.meshes) mesh.count = 0;
   }
 
-  /** confidence: 0..1 of what is drawn. */
-  add(matrix: Matrix4, color: Color, confidence: number): void {
-    const mesh = this.meshes[confidence < SURE_CONFIDENCE ? 1 : 0];
+  /** sure: whether it is drawn in full. */
+  add(matrix: Matrix4, color: Color, sure: boolean): void {
+    const mesh = this.meshes[sure ? 0 : 1];
     if (mesh.count === mesh.instanceMatrix.count) return;
     mesh.setMatrixAt(mesh.count, matrix);
     mesh.setColorAt(mesh.count, color);

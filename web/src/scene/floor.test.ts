@@ -18,6 +18,8 @@ function person(root: number, left: number, right: number, sure = 0.9): PlacedPe
     id: 1,
     points: Float32Array.from([0, root, -3, 0, left, -3, 0, right, -3]),
     confidence: Float32Array.from([0.9, sure, sure]),
+    sure: Uint8Array.from([1, Number(sure > 0.5), Number(sure > 0.5)]),
+    body: null,
   };
 }
 

@@ -1,5 +1,5 @@
 // Where the floor is, by the feet that were seen: nobody tells the page how high the camera stands.
-import { SURE_CONFIDENCE, type PlacedPerson } from "../pose";
+import type { PlacedPerson } from "../pose";
 import type { Skeleton } from "../skeleton";
 
 /** The ankle joint of a standing adult is this far above the ground. */
@@ -62,7 +62,7 @@ export class Floor {
     let lowest = Infinity;
     for (const person of people) {
       for (const joint of this.skeleton.feet) {
-        if (person.confidence[joint]! >= SURE_CONFIDENCE) lowest = Math.min(lowest, person.points[3 * joint + 1]!);
+        if (person.sure[joint]) lowest = Math.min(lowest, person.points[3 * joint + 1]!);
       }
     }
     return lowest;

@@ -127,7 +127,7 @@ export class Labels {
   /** Where a joint is on the screen; null outside and if unknown. */
   private ofJoint(lane: LabelledPeople, person: PlacedPerson, joint: number): { x: number; y: number } | null {
     if (!(person.confidence[joint]! >= LEAST_CONFIDENCE)) return null;
-    return this.onScreen(new Vector3().fromArray(person.points, 3 * joint).add(lane.offset));
+    return this.onScreen(new Vector3().fromArray(person.points, 3 * joint).applyMatrix4(lane.place));
   }
 
   /** Where a point of the scene is; it is changed. */
@@ -162,9 +162,9 @@ export class Labels {
 }
 
 /** Over a person's head, or over the highest joint while the head is unknown; null if nothing is known. */
-function overHead({ skeleton, offset }: LabelledPeople, { points, confidence }: PlacedPerson): Vector3 | null {
+function overHead({ skeleton, place }: LabelledPeople, { points, confidence }: PlacedPerson): Vector3 | null {
   const known = skeleton.joints.flatMap((_, joint) => (confidence[joint]! >= LEAST_CONFIDENCE ? [joint] : []));
   const highest = known.reduce((best, joint) => (points[3 * joint + 1]! > points[3 * best + 1]! ? joint : best), known[0] ?? -1);
   const joint = known.includes(skeleton.head) ? skeleton.head : highest;
-  return joint < 0 ? null : new Vector3().fromArray(points, 3 * joint).add(offset).add(new Vector3(0, ID_HEIGHT_M, 0));
+  return joint < 0 ? null : new Vector3().fromArray(points, 3 * joint).applyMatrix4(place).add(new Vector3(0, ID_HEIGHT_M, 0));
 }

@@ -2,10 +2,11 @@
 // calibrated to each other, so each source has its own lane beside the others.
 import { BufferGeometry, Float32BufferAttribute, Group, LineBasicMaterial, LineSegments, Matrix4, Vector3 } from "three";
 import type { Figures } from "./figures";
-import { Floor } from "./floor";
+import { Contacts } from "./contacts";
 import { SHADOW_FROM_SCENE } from "./ground";
-import { makeFigures } from "./make-figures";
+import { makeFigures, MOST_PEOPLE } from "./make-figures";
 import type { LabelledPeople, Mark } from "./marks";
+import { Place } from "./place";
 import { LEAST_CONFIDENCE, placePerson, type PlacedPerson, type PoseFrame } from "../pose";
 import type { Values } from "../settings";
 import type { Skeleton } from "../skeleton";
@@ -25,13 +26,18 @@ const SIGN_DISTANCE_M = 1.6;
 export class Lane implements LabelledPeople {
   readonly object = new Group();
   people: readonly PlacedPerson[] = [];
-  /** From the source's camera, in viewer axes, to the scene. */
-  readonly offset = new Vector3();
+  /** Scene from the people's axes. */
+  readonly place = new Matrix4();
 
   private figures: Figures;
   private readonly shadow = new Group();
   private readonly trails: Trails;
-  private readonly floor: Floor;
+  private readonly contacts: Contacts;
+  /** What the camera saw, with its own floor. */
+  private readonly seenThings = new Group();
+  private readonly ownPlace: Place;
+  /** Where the lane has been moved to: beside the others. */
+  private readonly shift = new Vector3();
   private readonly sign = makeCameraSign();
   private frame: PoseFrame | null = null;
   /** Whether anybody has been seen. */
@@ -50,17 +56,21 @@ export class Lane implements LabelledPeople {
   ) {
     this.figures = makeFigures(style, skeleton);
     this.trails = new Trails(skeleton);
-    this.floor = new Floor(skeleton);
+    this.ownPlace = new Place(skeleton);
+    this.contacts = new Contacts(skeleton, MOST_PEOPLE);
     this.shadow.matrixAutoUpdate = false;
     this.shadow.add(this.figures.shadow);
     this.sign.visible = false;
-    this.object.add(this.figures.object, this.shadow, this.trails.object, this.sign);
+    this.seenThings.matrixAutoUpdate = false;
+    this.seenThings.add(this.figures.object, this.shadow, this.trails.object, this.sign);
+    this.object.add(this.seenThings, this.contacts.object);
     this.paint(palette);
   }
 
   dispose(): void {
     this.figures.dispose();
     this.trails.dispose();
+    this.contacts.dispose();
     this.sign.geometry.dispose();
     this.sign.material.dispose();
   }
@@ -71,12 +81,12 @@ export class Lane implements LabelledPeople {
   }
 
   set style(style: Values["style"]) {
-    this.object.remove(this.figures.object);
+    this.seenThings.remove(this.figures.object);
     this.shadow.remove(this.figures.shadow);
     this.figures.dispose();
     this.figures = makeFigures(style, this.skeleton);
     this.figures.update(this.people);
-    this.object.add(this.figures.object);
+    this.seenThings.add(this.figures.object);
     this.shadow.add(this.figures.shadow);
   }
 
@@ -92,22 +102,23 @@ export class Lane implements LabelledPeople {
   /** Advance the time; true while something is still moving. */
   update(seconds: number, camera: Vector3): boolean {
     if (this.frame) {
-      const { people, timeS } = this.frame;
+      const { people, timeS, world } = this.frame;
       this.frame = null;
       this.people = people.map(placePerson);
       this.seen ||= people.length > 0;
       this.figures.update(this.people);
       this.trails.update(this.people, timeS);
-      this.floor.observe(this.people, timeS);
+      this.ownPlace.observe(this.people, timeS, world);
     }
-    let moving = this.floor.ease(seconds);
-    this.offset.y = -this.floor.height;
+    let moving = this.ownPlace.ease(seconds);
     if (this.count > 1) moving = this.keepPlace(seconds) || moving;
-    this.object.position.copy(this.offset);
+    this.place.makeTranslation(this.shift).multiply(this.ownPlace.matrix);
+    this.seenThings.matrix.copy(this.place);
+    this.seenThings.matrixWorldNeedsUpdate = true;
     // Into the scene, flat onto its ground, and back, because the lane moves everything in it.
-    const { x, y, z } = this.offset;
-    this.shadow.matrix.makeTranslation(-x, -y, -z).multiply(SHADOW_FROM_SCENE).multiply(new Matrix4().makeTranslation(x, y, z));
-    this.sign.visible = this.seen && camera.distanceTo(this.offset) > SIGN_DISTANCE_M;
+    this.shadow.matrix.copy(this.place).invert().multiply(SHADOW_FROM_SCENE).multiply(this.place);
+    document.body.dataset["standing"] = String(this.contacts.update(this.people, this.place));
+    this.sign.visible = this.seen && camera.distanceTo(new Vector3().setFromMatrixPosition(this.place)) > SIGN_DISTANCE_M;
     return moving;
   }
 
@@ -124,23 +135,23 @@ export class Lane implements LabelledPeople {
 
   /** Keep the people near the middle of the lane, all lanes in one row. */
   private keepPlace(seconds: number): boolean {
-    const centre = middleOf(this.people);
+    const centre = middleOf(this.people, this.ownPlace.matrix);
     if (!centre) return false;
-    const gap = new Vector3(this.middle - centre.x - this.offset.x, 0, -centre.z - this.offset.z);
+    const gap = new Vector3(this.middle - centre.x - this.shift.x, 0, -centre.z - this.shift.z);
     const length = gap.length();
     const beyond = this.placed ? Math.max(0, length - FREE_M) : length;
     const ease = this.placed ? 1 - Math.exp(-seconds / EASE_S) : 1;
     this.placed = true;
-    if (beyond > 0) this.offset.add(gap.multiplyScalar((beyond * ease) / length));
+    if (beyond > 0) this.shift.add(gap.multiplyScalar((beyond * ease) / length));
     return beyond * (1 - ease) > 0.01;
   }
 }
 
-/** The point on the ground between all people, by the first known joint of each; null if there is nobody. */
-export function middleOf(people: readonly PlacedPerson[]): Vector3 | null {
+/** The point on the ground between all people, by the first known joint of each; null if there is nobody. place: scene from their axes. */
+export function middleOf(people: readonly PlacedPerson[], place: Matrix4): Vector3 | null {
   const roots = people.flatMap((person) => {
     const joint = person.confidence.findIndex((sure) => sure >= LEAST_CONFIDENCE);
-    return joint < 0 ? [] : [new Vector3(person.points[3 * joint], 0, person.points[3 * joint + 2])];
+    return joint < 0 ? [] : [new Vector3().fromArray(person.points, 3 * joint).applyMatrix4(place).setY(0)];
   });
   if (roots.length === 0) return null;
   return roots.reduce((sum, root) => sum.add(root), new Vector3()).divideScalar(roots.length);

@@ -6,7 +6,7 @@ import { Mannequins } from "./mannequins";
 import { StickFigures } from "./stick-figures";
 
 /** People drawn at once in one source; more are left out. */
-const MOST_PEOPLE = 16;
+export const MOST_PEOPLE = 16;
 
 export function makeFigures(style: Values["style"], skeleton: Skeleton): Figures {
   // A mannequin has a trunk, arms and legs; other skeletons are drawn as sticks.

@@ -1,4 +1,5 @@
-// People as jointed wooden figures. Hands, feet and the trunk's thickness are drawn, not measured.
+// People as jointed wooden figures. Hands, feet and head turn as their joints say, where there are such; the thickness of
+// all parts is drawn, not measured.
 import { Color, Group, LatheGeometry, Matrix4, SphereGeometry, Vector2, Vector3, type BufferGeometry } from "three";
 import { Batch, ROUND } from "./batch";
 import type { Figures } from "./figures";
@@ -29,6 +30,7 @@ const LIMBS: readonly (readonly [string, string, number, Outline])[] = [
 const SOCKETS: readonly (readonly [string, number])[] = [
   ["shoulder", 0.05], ["elbow", 0.035], ["wrist", 0.025], ["hip", 0.07], ["knee", 0.045], ["foot", 0.033],
 ];
+const NOSE_M = 0.024;
 const NEEDED = ["root", "spine", "thorax", "head", ...LIMBS.flatMap(([a, b]) => [a, b]).flatMap((j) => [`left_${j}`, `right_${j}`])];
 
 export class Mannequins implements Figures {
@@ -75,13 +77,15 @@ export class Mannequins implements Figures {
   private addPerson(person: PlacedPerson): void {
     const wood = WOOD.clone().lerp(new Color(personColor(person)), OWN_TINT);
     const at = (joint: string): Vector3 => new Vector3().fromArray(person.points, 3 * this.indexOf.get(joint)!);
-    /** How sure the least sure of them is; 0 if one is unknown. */
-    const sure = (...joints: string[]): number => {
-      const least = Math.min(...joints.map((joint) => person.confidence[this.indexOf.get(joint)!]!));
-      return least >= LEAST_CONFIDENCE ? least : 0;
+    const find = (joint: string): Vector3 | null => ((this.indexOf.get(joint) ?? -1) >= 0 && sure(joint) !== null ? at(joint) : null);
+    /** Whether all of them are sure; null if one is unknown. */
+    const sure = (...joints: string[]): boolean | null => {
+      const found = joints.map((joint) => this.indexOf.get(joint)!);
+      if (found.some((joint) => !(person.confidence[joint]! >= LEAST_CONFIDENCE))) return null;
+      return found.every((joint) => person.sure[joint]);
     };
-    const put = (batch: Batch, matrix: Matrix4, color: Color, confidence: number): void => {
-      if (confidence > 0 && Number.isFinite(matrix.determinant())) batch.add(matrix, color, confidence);
+    const put = (batch: Batch, matrix: Matrix4, color: Color, sure: boolean | null): void => {
+      if (sure !== null && Number.isFinite(matrix.determinant())) batch.add(matrix, color, sure);
     };
     const [root, spine, thorax, head] = ["root", "spine", "thorax", "head"].map(at) as [Vector3, Vector3, Vector3, Vector3];
     const across = at("left_shoulder").sub(at("right_shoulder"));
@@ -98,9 +102,19 @@ export class Mannequins implements Figures {
       for (const [joint, radius] of SOCKETS) {
         put(this.balls, new Matrix4().makeScale(radius, radius, radius).setPosition(of(joint)), SOCKET, sure(`${side}_${joint}`));
       }
-      const forearm = of("wrist").sub(of("elbow")).normalize();
-      const hand = of("wrist").addScaledVector(forearm, 0.085);
-      put(this.balls, centred(hand, forearm.multiplyScalar(0.088), hips, 0.036, 0.028), own, sure(`${side}_elbow`, `${side}_wrist`));
+      const [index, pinky] = [find(`${side}_index`), find(`${side}_pinky`)];
+      const flat = index && pinky ? index.clone().sub(pinky) : hips;
+      const fingers = index && pinky ? index.add(pinky).multiplyScalar(0.5).sub(of("wrist")) : of("wrist").sub(of("elbow"));
+      const hand = of("wrist").addScaledVector(fingers.normalize(), 0.085);
+      const [wide, thick] = index && pinky ? [0.042, 0.02] : [0.036, 0.028];
+      put(this.balls, centred(hand, fingers.multiplyScalar(0.088), flat, wide, thick), own, sure(`${side}_elbow`, `${side}_wrist`));
+      const [heel, toe] = [find(`${side}_heel`), find(`${side}_toe`)];
+      if (heel && toe) {
+        const sole = toe.clone().sub(heel);
+        const length = sole.length() / 2 + 0.02;
+        put(this.balls, centred(heel.add(toe).multiplyScalar(0.5), sole.setLength(length), hips, 0.045, 0.034), own, sure(`${side}_heel`, `${side}_toe`));
+        continue;
+      }
       // At a right angle to the shin, to where the pelvis faces.
       const shin = of("foot").sub(of("knee")).normalize();
       const ahead = hips.clone().cross(thorax.clone().sub(root));
@@ -119,7 +133,10 @@ export class Mannequins implements Figures {
     put(this.balls, centred(root.clone().addScaledVector(belly, 0.05), belly.setLength(0.1), hips, hips.length() / 2 + 0.062, 0.105), wood, sure("root", "left_hip", "right_hip"));
     const neck = head.clone().sub(thorax);
     put(this.limbs[2]!, placed(thorax, neck.clone(), across, 0.045, 0.045), SOCKET, sure("thorax", "head"));
-    put(this.balls, centred(head.clone().addScaledVector(neck.normalize(), 0.02), neck.setLength(0.125), across, 0.083, 0.1), wood, sure("head"));
+    const [nose, leftEar, rightEar] = [find("nose"), find("left_ear"), find("right_ear")];
+    const ears = leftEar && rightEar ? leftEar.sub(rightEar) : across;
+    put(this.balls, centred(head.clone().addScaledVector(neck.normalize(), 0.02), neck.setLength(0.125), ears, 0.083, 0.1), wood, sure("head"));
+    if (nose) put(this.balls, new Matrix4().makeScale(NOSE_M, NOSE_M, NOSE_M).setPosition(nose), SOCKET, sure("nose"));
   }
 }
 

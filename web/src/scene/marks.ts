@@ -1,5 +1,5 @@
 // What gets words over the scene.
-import type { Vector3 } from "three";
+import type { Matrix4, Vector3 } from "three";
 import type { PlacedPerson } from "../pose";
 import type { Skeleton } from "../skeleton";
 
@@ -13,6 +13,6 @@ export interface Mark {
 export interface LabelledPeople {
   readonly skeleton: Skeleton;
   readonly people: readonly PlacedPerson[];
-  /** Added to their points: where they stand in the scene. */
-  readonly offset: Vector3;
+  /** Scene from their axes. */
+  readonly place: Matrix4;
 }

@@ -1,5 +1,5 @@
 // All people in the 3D scene: a lane for each source, names, the scale, and the camera that follows.
-import { Vector3 } from "three";
+import { Vector3, type Matrix4 } from "three";
 import type { Labels } from "./labels";
 import { Lane, middleOf } from "./lane";
 import { isSame, LEAST_CONFIDENCE, type PlacedPerson, type PoseFrame, type Who } from "../pose";
@@ -82,8 +82,8 @@ export class PeopleView {
   }
 
   /** Where the people of each source stand in the scene. */
-  get offsets(): Vector3[] {
-    return this.lanes.map((lane) => lane.offset.clone());
+  get places(): Matrix4[] {
+    return this.lanes.map((lane) => lane.place.clone());
   }
 
   /** Follow one person, or null for all. */
@@ -194,27 +194,24 @@ export class PeopleView {
   }
 
   /** Those whom the camera follows, with where their source stands. */
-  private followed(): { person: PlacedPerson; offset: Vector3 }[] {
-    const all = this.lanes.flatMap((lane) => lane.people.map((person) => ({ person, offset: lane.offset })));
+  private followed(): { person: PlacedPerson; place: Matrix4 }[] {
+    const all = this.lanes.flatMap((lane) => lane.people.map((person) => ({ person, place: lane.place })));
     const chosen = all.filter(({ person }) => this.only && isSame(person, this.only));
     return chosen.length > 0 || (this.only && this.unseenS < PATIENCE_S) ? chosen : all;
   }
 
   /** All joints of those people, in the scene. */
   private knownPoints(): Vector3[] {
-    return this.followed().flatMap(({ person: { points, confidence }, offset }) =>
+    return this.followed().flatMap(({ person: { points, confidence }, place }) =>
       [...confidence.keys()]
         .filter((joint) => confidence[joint]! >= LEAST_CONFIDENCE)
-        .map((joint) => new Vector3().fromArray(points, 3 * joint).add(offset)),
+        .map((joint) => new Vector3().fromArray(points, 3 * joint).applyMatrix4(place)),
     );
   }
 
   /** What they fill, around the middle of people who stand. */
   private bounds(): { centre: Vector3; extent: Extent } | null {
-    const places = this.followed().flatMap(({ person, offset }) => {
-      const place = middleOf([person]);
-      return place ? [place.add(offset).setY(0)] : [];
-    });
+    const places = this.followed().flatMap(({ person, place }) => middleOf([person], place) ?? []);
     if (places.length === 0) return null;
     const centre = places.reduce((sum, place) => sum.add(place), new Vector3()).divideScalar(places.length);
     const spread = Math.max(...places.map((place) => place.distanceTo(centre)));

@@ -63,8 +63,8 @@ export class StickFigures implements Figures {
     ];
 
     for (const [child, parent] of skeleton.bones) {
-      const sure = Math.min(person.confidence[child]!, person.confidence[parent]!);
-      if (!(sure >= LEAST_CONFIDENCE)) continue;
+      if (!(Math.min(person.confidence[child]!, person.confidence[parent]!) >= LEAST_CONFIDENCE)) continue;
+      const sure = person.sure[child] === 1 && person.sure[parent] === 1;
       from.fromArray(person.points, 3 * parent);
       to.fromArray(person.points, 3 * child);
       const length = along.subVectors(to, from).length();
@@ -75,11 +75,10 @@ export class StickFigures implements Figures {
       this.bones.add(matrix, color.copy(own).lerp(this.sideColors[child]!, SIDE_TINT), sure);
     }
     for (let joint = 0; joint < skeleton.joints.length; joint++) {
-      const sure = person.confidence[joint]!;
-      if (!(sure >= LEAST_CONFIDENCE)) continue;
+      if (!(person.confidence[joint]! >= LEAST_CONFIDENCE)) continue;
       const radius = this.jointRadius[joint]!;
       matrix.makeScale(radius, radius, radius).setPosition(from.fromArray(person.points, 3 * joint));
-      this.joints.add(matrix, this.sideColors[joint]!, sure);
+      this.joints.add(matrix, this.sideColors[joint]!, person.sure[joint] === 1);
     }
   }
 }

@@ -3,7 +3,7 @@ import { Color, CustomBlending, MaxEquation, MinEquation, type InterleavedBuffer
 import { LineMaterial } from "three/addons/lines/LineMaterial.js";
 import { LineSegments2 } from "three/addons/lines/LineSegments2.js";
 import { LineSegmentsGeometry } from "three/addons/lines/LineSegmentsGeometry.js";
-import { personColor, SURE_CONFIDENCE, type PlacedPerson } from "../pose";
+import { personColor, type PlacedPerson } from "../pose";
 import type { Skeleton } from "../skeleton";
 
 const LENGTH_S = 1.2;
@@ -68,7 +68,7 @@ export class Trails {
     this.lastS = timeS;
     for (const person of people) {
       for (const joint of this.skeleton.trailed) {
-        if (!(person.confidence[joint]! >= SURE_CONFIDENCE)) continue;
+        if (!person.sure[joint]) continue;
         const x = person.points[3 * joint]!;
         const y = person.points[3 * joint + 1]!;
         const z = person.points[3 * joint + 2]!;

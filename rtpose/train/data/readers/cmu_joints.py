@@ -21,7 +21,7 @@ from rtpose.train.data.readers.motion_files import (
 )
 
 FASTEST_M_S = 12.0
-"""Hands and feet are hardly ever faster. Tells a resampled BVH file from one that claims a wrong rate."""
+"""Hands and feet hardly ever move faster. Tells a resampled BVH file from one that states a wrong rate."""
 
 # ASF: bones whose far ends are the pack's joints. With several names: their mean.
 _ASF_JOINTS: dict[str, tuple[str, ...]] = {

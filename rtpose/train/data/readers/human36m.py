@@ -39,7 +39,7 @@ ACTIONS = (
     "Directions", "Discussion", "Eating", "Greeting", "Phoning", "Photo", "Posing", "Purchases", "Sitting",
     "SittingDown", "Smoking", "Waiting", "WalkDog", "Walking", "WalkTogether",
 )  # fmt: skip
-"""The fifteen columns of the papers' tables, in their order."""
+"""The fifteen columns of the papers' tables, in order."""
 FPS = 50.0
 _DAMAGED = {("S11", "Directions")}
 """Its video is damaged: VideoPose3D's files and all figures leave it out."""
@@ -94,7 +94,7 @@ class Lens:
     image_size: tuple[int, int]
 
 
-# Facts of the recordings' own calibration, the figures that everyone uses: released with Human3.6M (metadata.xml) and
+# Facts of the recordings' own calibration, the figures in common use: released with Human3.6M (metadata.xml) and
 # spread with the baseline of Martinez et al. (2017) and VideoPose3D, in whose order the cameras stand here.
 LENSES = (
     Lens("54138969", Camera(1145.04944, 1143.78113, 512.541504, 515.451477), (1000, 1002)),
@@ -102,7 +102,7 @@ LENSES = (
     Lens("58860488", Camera(1149.14075, 1148.79895, 519.815857, 501.402649), (1000, 1000)),
     Lens("60457274", Camera(1145.51135, 1144.77393, 514.968201, 501.882019), (1000, 1002)),
 )
-# Subject -> for each camera its orientation (quaternion w, x, y, z of world_from_camera) and place in the world (mm).
+# Subject -> for each camera its orientation (quaternion w, x, y, z of world_from_camera) and world position (mm).
 PLACES: dict[str, tuple[tuple[tuple[float, float, float, float], tuple[float, float, float]], ...]] = {
     "S1": (
         ((0.140705645, -0.150070176, -0.755240798, 0.622328043), (1841.10706, 4955.28467, 1563.44543)),
@@ -160,8 +160,8 @@ def load_human36m(
     """One entry for each subject, take and camera: 3D in camera space, 2D in pixels.
 
     input_2d: "gt", "sh" or "cpn". actions: of `ACTIONS`; the two takes of each come as two sequences. stride: every
-    how many frames (50 Hz). Where a video is longer than its motion, the surplus is left out, as everyone does.
-    Errors: `InputError` for a wrong folder, a subject or action that is not there, another version of the files.
+    how many frames (50 Hz). Where a video is longer than its motion, the surplus is left out, as is common practice.
+    Errors: `InputError` for a wrong folder, an unknown subject or action, or another version of the files.
     """
     subjects, actions = tuple(subjects), tuple(actions)
     if input_2d not in SOURCES_2D:

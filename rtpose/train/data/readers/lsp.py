@@ -1,7 +1,7 @@
 """Leeds Sports Pose (LSP) and its extended training set (LSPET): people in pictures, 2D only.
 
-Where from: https://sam.johnson.io/research/lsp.html and .../lspet.html.
-Terms: given for research; the pictures are from Flickr and belong to their makers.
+Source: https://sam.johnson.io/research/lsp.html and .../lspet.html.
+Terms: given for research; the pictures are from Flickr and belong to their authors.
 Files: `joints.mat`, in the folder of either set, beside `images`.
 """
 
@@ -20,7 +20,7 @@ from rtpose.train.data.readers.poses import Poses2D, h36m17_by_name
 INFO = DataSetInfo(
     name="Leeds Sports Pose",
     source="https://sam.johnson.io/research/lsp.html",
-    terms="Given for research; the pictures are from Flickr and belong to their makers.",
+    terms="Given for research; the pictures are from Flickr and belong to their authors.",
     files=("joints.mat",),
 )
 
@@ -40,9 +40,9 @@ _LSP_PEOPLE = 2000
 
 
 def load_lsp(folder: Path, *, split: Literal["train", "test", "all"] = "all") -> Poses2D:
-    """LSP (2,000 people, the first half for training) or LSPET (10,000, all for training), by what `joints.mat` holds.
+    """LSP (2,000 people, the first half for training) or LSPET (10,000, all for training), depending on `joints.mat`.
 
-    "root", "spine" and "thorax" are NaN, which the sets do not have: `as_detected_or_nan` makes them of hips and
+    "root", "spine" and "thorax", which the sets lack, are NaN: `as_detected_or_nan` makes them of hips and
     shoulders. Errors: `InputError` for a wrong folder, another version, or the test half of LSPET, which has none.
     """
     path = expected_file(folder, "joints.mat", INFO)

@@ -1,4 +1,4 @@
-"""Files of joint angles, ASF/AMC and BVH: read, and turned into joint positions by forward kinematics.
+"""Reads files of joint angles, ASF/AMC and BVH, and turns them into joint positions by forward kinematics.
 
 Positions come out in the file's own axes (both formats: right-handed, y up) and in the file's own unit of length.
 """
@@ -99,7 +99,7 @@ def _asf_bones(lines: list[str]) -> dict[str, AsfBone]:
             facts = {}
         elif word == "end":
             if facts["axis"][3:] not in ([], ["XYZ"]) or not set(facts.get("dof", ())) <= {"rx", "ry", "rz"}:
-                raise ValueError(f"bone {facts['name'][0]} turns about other axes than x, y, z")
+                raise ValueError(f"bone {facts['name'][0]} rotates about axes other than x, y, z")
             bones[facts["name"][0]] = AsfBone(
                 direction=np.array(facts["direction"], dtype=np.float64),
                 length=float(facts["length"][0]),

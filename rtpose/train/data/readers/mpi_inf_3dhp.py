@@ -45,7 +45,7 @@ _TEST_SIZE = {"TS5": (1920, 1080), "TS6": (1920, 1080)}
 _FPS_50 = {("S1", "Seq2"), ("S3", "Seq1"), ("S3", "Seq2"), ("S5", "Seq1"), ("S5", "Seq2")}
 """Recorded at 50 Hz, the others at 25."""
 _MAX_PROJECTION_ERROR_PX = 20.0
-"""Median; what is worse is other data."""
+"""Median; a larger error means that it is other data."""
 
 _TRAIN_JOINTS = (
     "spine3", "spine4", "spine2", "spine", "pelvis", "neck", "head", "head_top",
@@ -184,7 +184,7 @@ def _fit_camera(points_m: NDArray[np.float64], pixels: NDArray[np.float64], path
         rays = (points_m[..., :2] / points_m[..., 2:]).reshape(-1, 2)
     seen = pixels.reshape(-1, 2)
     if not (np.isfinite(rays).all() and np.isfinite(seen).all()):
-        raise InputError(f"{path} has joints at no distance from the camera: it is no data in camera space")
+        raise InputError(f"{path} has joints at distance 0 from the camera: its data is not in camera space")
     solved = []
     for axis in (0, 1):
         design = np.stack([rays[:, axis], np.ones(len(rays))], axis=-1)
@@ -192,7 +192,7 @@ def _fit_camera(points_m: NDArray[np.float64], pixels: NDArray[np.float64], path
         error = float(np.median(np.abs(design @ (focal, centre) - seen[:, axis])))
         if not (focal > 0 and error <= _MAX_PROJECTION_ERROR_PX):
             raise InputError(
-                f"{path}: its 2D joints are no projection of annot3 ({error:.0f} px off): download it again"
+                f"{path}: its 2D joints are not projections of annot3 ({error:.0f} px off): download it again"
             )
         solved.append((float(focal), float(centre)))
     (fx, cx), (fy, cy) = solved

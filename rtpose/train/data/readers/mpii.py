@@ -1,7 +1,7 @@
 """MPII Human Pose: people in pictures, 2D only.
 
-Where from: http://human-pose.mpi-inf.mpg.de.
-Terms: annotations under the Simplified BSD licence, given for research; the pictures belong to their makers.
+Source: http://human-pose.mpi-inf.mpg.de.
+Terms: annotations under the Simplified BSD licence, given for research; the pictures belong to their authors.
 Files: `mpii_human_pose_v1_u12_1.mat` (in the original release), or `train.json`, `valid.json`, `trainval.json` (the
 same labels as prepared by Simple Baselines and HRNet, in a folder `annot`).
 """
@@ -24,7 +24,7 @@ from rtpose.train.data.readers.poses import Poses2D, h36m17_by_name
 INFO = DataSetInfo(
     name="MPII Human Pose",
     source="http://human-pose.mpi-inf.mpg.de",
-    terms="Annotations under the Simplified BSD licence, given for research; the pictures belong to their makers.",
+    terms="Annotations under the Simplified BSD licence, given for research; the pictures belong to their authors.",
     files=("mpii_human_pose_v1_u12_1.mat", "annot/trainval.json", "annot/train.json", "annot/valid.json"),
 )
 
@@ -55,14 +55,16 @@ def load_mpii(path: Path) -> Poses2D:
         found = next((p for name in INFO.files if (p := path / name).is_file()), None)
         if found is None:
             raise InputError(
-                f"{path} has none of {', '.join(INFO.files)}: it is no folder of {INFO.name} ({INFO.source})"
+                f"{path} has none of {', '.join(INFO.files)}: it is not a folder of {INFO.name} ({INFO.source})"
             )
         path = found
     elif not path.is_file():
         raise InputError(f"{path} does not exist: name {INFO.files[0]} or trainval.json of {INFO.name}")
     people = list(_from_json(path) if path.suffix.lower() == ".json" else _from_mat(path))
     if not people:
-        raise InputError(f"{path} has no labelled person: the test pictures' labels are not public, name the others")
+        raise InputError(
+            f"{path} has no labelled person: the labels of the test pictures are not public, name the other files"
+        )
     joints = np.stack([pixels for _, pixels, _ in people]) - np.float32(1.0)
     visible = np.stack([seen for _, _, seen in people])
     by_name = h36m17_by_name(visible[..., None].astype(np.float32), _JOINTS, _NAME_OF)[..., 0]

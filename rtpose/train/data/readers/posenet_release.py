@@ -34,12 +34,12 @@ PICTURE_SETS = {
     ),
     "mpii": DataSetInfo(
         name="MPII Human Pose with pictures", source=f"http://human-pose.mpi-inf.mpg.de, labels from {_RELEASE}",
-        terms="Annotations under the Simplified BSD licence; the pictures belong to their makers.",
+        terms="Annotations under the Simplified BSD licence; the pictures belong to their authors.",
         files=("annotations/train.json", "images/"),
     ),
     "coco": DataSetInfo(
         name="COCO keypoints", source="https://cocodataset.org",
-        terms="Annotations under CC BY 4.0; the pictures belong to their makers.",
+        terms="Annotations under CC BY 4.0; the pictures belong to their authors.",
         files=("annotations/person_keypoints_train2017.json", "images/train2017/"),
     ),
     "muco": DataSetInfo(
@@ -69,13 +69,13 @@ class AnnotatedPerson:
 
 @dataclass(frozen=True)
 class AnnotatedPicture:
-    """A picture with everyone in it."""
+    """A picture with all its people."""
 
     image: Image
     """(H, W, 3) uint8 RGB."""
     people: tuple[AnnotatedPerson, ...]
     camera: Camera
-    """For data sets with 2D labels alone that of the default field of view."""
+    """For data sets with 2D labels only, the camera of the default field of view."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class PictureSet:
         return len(self._entries)
 
     def sequence(self, index: int) -> str:
-        """That a picture is of: in MuPoTS-3D TS1 to TS20; "" where figures are not taken by sequence."""
+        """The picture's sequence: in MuPoTS-3D TS1 to TS20; "" where figures are not broken down by sequence."""
         return self._entries[index].path.parent.name if self._in_sequences else ""
 
     def __getitem__(self, index: int) -> AnnotatedPicture:
@@ -243,7 +243,7 @@ _APART_M = 0.5
 
 
 def _in_nobodys_way(people: tuple[AnnotatedPerson, ...]) -> tuple[AnnotatedPerson, ...]:
-    """Of people who were pasted into one picture those who are sure to be seen: the nearest, and whoever is `_APART_M`
+    """Of people who were pasted into one picture, the certainly visible: the nearest, and whoever is `_APART_M`
     beside everyone else. The PoseNet release's rule: nothing says who covers whom."""
     roots = np.stack([person.joints_m[0] for person in people if person.joints_m is not None])
     far = np.linalg.norm(roots[:, None, :2] - roots[None, :, :2], axis=-1) >= _APART_M

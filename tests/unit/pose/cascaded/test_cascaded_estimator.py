@@ -92,7 +92,7 @@ def test_the_detector_rests_while_somebody_is_tracked() -> None:
         world.bodies = [body(0.02 * i)]
         (person,) = one.estimate(frame(i), CAMERA)
         np.testing.assert_allclose(person.root_3d, world.bodies[0][0])
-        np.testing.assert_allclose(person.keypoints_2d[:, :2], pixels_from_camera(world.bodies[0], CAMERA), atol=1e-3)
+        np.testing.assert_allclose(person.keypoints_2d[:17, :2], pixels_from_camera(world.bodies[0], CAMERA), atol=1e-3)
         ids.add(person.track_id)
         finds.append(world.finds)
     assert ids == {0}
@@ -109,7 +109,7 @@ def test_everybody_goes_through_the_network_at_once() -> None:
         people = three.estimate(frame(i), CAMERA)
         assert [p.track_id for p in people] == [0, 1, 2]
         for person, true in zip(people, world.bodies, strict=True):
-            np.testing.assert_allclose(person.pose_3d, true - true[0])
+            np.testing.assert_allclose(person.pose_3d[:17], true - true[0])
     assert world.batches == [3, 3, 3]
 
 
@@ -185,11 +185,14 @@ def test_reset_forgets_the_people() -> None:
 def test_joints_outside_the_picture_are_unsure() -> None:
     world = World([body(3.3)])
     (person,) = estimator(world).estimate(frame(0), CAMERA)
-    outside = person.keypoints_2d[:, 0] >= SIZE[0]
+    given, lacking = person.keypoints_2d[:17], person.keypoints_2d[17:]
+    outside = given[:, 0] >= SIZE[0]
     assert 0 < outside.sum() < 17
-    np.testing.assert_allclose(person.keypoints_2d[outside, 2], 0.1)
+    np.testing.assert_allclose(given[outside, 2], 0.1)
     np.testing.assert_allclose(person.confidence, person.keypoints_2d[:, 2])
-    np.testing.assert_allclose(person.keypoints_2d[~outside, 2], 0.9)
+    np.testing.assert_allclose(given[~outside, 2], 0.9)
+    assert (lacking[:, 2] == 0).all()
+    assert np.isnan(person.pose_3d[17:]).all()
 
 
 def test_an_impossible_height() -> None:

@@ -102,3 +102,16 @@ def test_the_mean_of_directions_is_one() -> None:
     down = mean_of(one, other).down
     assert down is not None
     np.testing.assert_allclose(down, [[0.5**0.5, 0.5**0.5, 0]], atol=1e-6)
+
+
+def test_somebody_with_left_and_right_exchanged_is_not_averaged() -> None:
+    rng = np.random.default_rng(3)
+    one = Lifted(
+        rng.normal(size=(2, 17, 3)).astype(np.float32), np.zeros((2, 3), np.float32), np.ones((2, 17), np.float32),
+        np.zeros((2, 17, 3), np.float32),
+    )  # fmt: skip
+    other = Lifted(one.poses + np.float32(0.02), one.roots, one.confidence, one.keypoints_2d)
+    other.poses[1] = other.poses[1, H36M17.twins]
+    found = mean_of(one, other).poses
+    np.testing.assert_allclose(found[0], one.poses[0] + 0.01, atol=1e-6)
+    np.testing.assert_array_equal(found[1], one.poses[1])
