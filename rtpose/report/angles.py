@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.bones import BONE_NAMES
+from rtpose.bones import BONE_NAMES, wxyz_from_rotations
 from rtpose.pose.body.angles import ANGLE_NAMES, CAMERA_DOWN, joint_angles
 from rtpose.recordings.recording import Recording
-from rtpose.rotations import bone_rotations, quaternions
+from rtpose.rotations import bone_rotations
 from rtpose.skeleton import H36M17
 from rtpose.types import is_guess
 
@@ -187,7 +187,7 @@ def _rotations_of_joints(poses: NDArray[np.float32]) -> Float64:
         if above is not None:
             own = np.swapaxes(turned[:, H36M17.index_of[_END_OF[above]]], -1, -2) @ own
         local[:, number] = own
-    return np.roll(quaternions(local), 1, axis=-1)
+    return wxyz_from_rotations(local)
 
 
 def _parent(bone: str) -> str | None:

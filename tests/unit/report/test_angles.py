@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from exercise_recordings import make_recording, squatting, standing, turn
 
-from rtpose.bones import BONE_INDEX
+from rtpose.bones import BONE_INDEX, wxyz_from_rotations
 from rtpose.pose.body.angles import ANGLE_NAMES
 from rtpose.recordings.recording import Recording
 from rtpose.report.angles import KIND_OF, KINDS, angles_of
-from rtpose.rotations import quaternions
 
 TIMES = np.arange(0, 6, 0.1)
 
@@ -62,7 +61,7 @@ def test_bodies_give_the_angles_of_their_bones_against_the_known_gravity() -> No
     pitched = turn("x", 30)  # the camera looks down: its picture of somebody upright leans
     bones[:, BONE_INDEX["hips"]] = pitched @ bones[:, BONE_INDEX["hips"]]
     recording = make_recording(TIMES, [bones])
-    rotations = np.roll(quaternions(bones), 1, axis=-1)[:, None]
+    rotations = wxyz_from_rotations(bones)[:, None]
     rotations[7] = np.nan
     world = np.full((len(TIMES), 4, 4), np.nan)
     world[20:] = np.eye(4)
