@@ -113,6 +113,7 @@ def test_bad_calibrations_are_known_as_such() -> None:
 def test_coverage_says_what_to_do_next_until_it_is_complete() -> None:
     coverage = Coverage(SIZE)
     assert coverage.next_step == "show the whole board"
+    assert coverage.map_text == "□□□□ □□□□ □□□□"
     assert covered(boards.views_of(CHARUCO, tilted=False)).next_step in TILTS.values()
     shares, steps = [], set()
     for view in boards.views_of(CHARUCO, count=40):
@@ -121,6 +122,7 @@ def test_coverage_says_what_to_do_next_until_it_is_complete() -> None:
         steps.add(coverage.next_step)
     assert shares == sorted(shares)
     assert coverage.complete
+    assert coverage.map_text == "■■■■ ■■■■ ■■■■"
     assert shares[-1] == pytest.approx(1)
     assert len(coverage.views) >= GOOD_VIEWS
     assert any(step.startswith("bring the board to the ") for step in steps)
