@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtpose.config import make_settings
 from rtpose.errors import ConfigError, InputError
@@ -75,10 +76,14 @@ class PoseEstimator:
         self._session = session
         self._estimator = session.estimators[0]
         self._smoother = session.make_smoother()
+        self._body = session.make_body()
         self._frames = 0
         self._last_s = -np.inf
         self.assumptions: list[str] = session.assumptions
         """Height and camera that the metric scale rests on."""
+        self.world_from_camera: NDArray[np.float64] | None = None
+        """(4, 4) of the last picture: world space is metres, y up, the floor at 0. None until it is known, and without
+        bodies."""
 
     def __call__(self, picture: Frame | Image, t_s: float | None = None) -> list[Person3D]:
         """The people in a picture, smoothed as `rtpose video` smooths them.
@@ -94,8 +99,12 @@ class PoseEstimator:
                 f"time goes from {self._last_s:g} s to {frame.pts_s:g} s: call reset() before another source"
             )
         self._last_s = frame.pts_s
-        people = self._estimator.estimate(frame, self._session.camera_of(frame.size))
-        return self._smoother.smooth(people, frame.pts_s)
+        camera = self._session.camera_of(frame.size)
+        people = self._estimator.estimate(frame, camera)
+        people = self._smoother.smooth(people, frame.pts_s)
+        if self._body is not None:
+            people, self.world_from_camera = self._body.fit(people, camera, frame.pts_s)
+        return people
 
     def _frame_of(self, picture: Image, t_s: float | None) -> Frame:
         array = np.asarray(picture)
@@ -109,6 +118,9 @@ class PoseEstimator:
         """Forget everybody: another source, or a jump in time."""
         self._estimator.reset()
         self._smoother.reset()
+        if self._body is not None:
+            self._body.reset()
+        self.world_from_camera = None
         self._frames, self._last_s = 0, -np.inf
 
     def describe(self) -> dict[str, object]:

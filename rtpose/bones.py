@@ -30,6 +30,12 @@ class Bone:
     """Unit vector from base to end at rest, in body axes. Of the hips: from the right hip joint to the left."""
 
 
+_FOOT = (0.0, -0.31, 0.9507)
+"""From the ankle to the tip of the big toe of somebody who stands."""
+_NECK = (0.0, 0.9902, 0.1393)
+"""From the middle of the shoulders to the middle of the ears of somebody who looks straight ahead."""
+
+
 def _limb(side: str) -> tuple[Bone, ...]:
     out = 1.0 if side == "left" else -1.0
     return (
@@ -43,15 +49,12 @@ def _limb(side: str) -> tuple[Bone, ...]:
     )
 
 
-_FOOT = (0.0, -0.42, 0.9075)
-"""From the ankle to the tip of the big toe."""
-
 BONES: tuple[Bone, ...] = (
     Bone("hips", None, (1, 0, 0)),
     Bone("spine", "hips", (0, 1, 0)),
     Bone("chest", "spine", (0, 1, 0)),
-    Bone("neck", "chest", (0, 1, 0)),
-    Bone("head", "neck", (0, 1, 0)),
+    Bone("neck", "chest", _NECK),
+    Bone("head", "neck", _NECK),
     *_limb("left"),
     *_limb("right"),
 )
@@ -63,18 +66,20 @@ CONTACT_JOINTS = ("left_heel", "left_toe", "right_heel", "right_toe")
 """The order of `BodyPose.contacts`."""
 
 # joint -> (bone whose frame it is fixed in, place in that frame in lengths of that bone, from the bone's base).
-# "spine", "thorax", "neck_base" and "head" are the ends of bones; so the lengths between joints are constant.
+# "spine", "thorax", "neck_base" and "head" are the ends of bones; so the lengths between joints are constant. Places of
+# the others are medians over what the lifter `fusion` makes of people in real clips: its joints are the detector's,
+# whose knuckles and toes lie nearer to wrist and ankle than those of a body model (scripts/make_body_shapes.py).
 _ATTACHED: dict[str, tuple[str, tuple[float, float, float]]] = {
     "root": ("hips", (0, 0, 0)),
     "left_hip": ("hips", (0.5, 0, 0)),
     "right_hip": ("hips", (-0.5, 0, 0)),
     "spine": ("spine", (0, 1, 0)),
     "thorax": ("chest", (0, 1, 0)),
-    "neck_base": ("neck", (0, 1, 0)),
-    "head": ("head", (0, 1, 0)),
-    "nose": ("head", (0, 0.94, 0.87)),
-    "left_ear": ("head", (0.65, 1, 0)),
-    "right_ear": ("head", (-0.65, 1, 0)),
+    "neck_base": ("neck", _NECK),
+    "head": ("head", _NECK),
+    "nose": ("head", (0, 0.96, 1.144)),
+    "left_ear": ("head", (0.72, *_NECK[1:])),
+    "right_ear": ("head", (-0.72, *_NECK[1:])),
     **{
         f"{side}_{joint}": (f"{side}{bone}", place)
         for side, out in (("left", 1.0), ("right", -1.0))
@@ -82,12 +87,12 @@ _ATTACHED: dict[str, tuple[str, tuple[float, float, float]]] = {
             ("shoulder", "Shoulder", (out, 0, 0)),
             ("elbow", "UpperArm", (out, 0, 0)),
             ("wrist", "LowerArm", (out, 0, 0)),
-            ("index", "Hand", (out, 0, 0.22)),
-            ("pinky", "Hand", (0.88 * out, 0, -0.45)),
+            ("index", "Hand", (1.05 * out, 0, 0.45)),
+            ("pinky", "Hand", (0.95 * out, 0, -0.45)),
             ("knee", "UpperLeg", (0, -1, 0)),
             ("foot", "LowerLeg", (0, -1, 0)),
             ("toe", "Foot", _FOOT),
-            ("heel", "Foot", (0, -0.30, -0.28)),
+            ("heel", "Foot", (0, -0.31, -0.33)),
         )
     },
 }

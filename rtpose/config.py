@@ -38,6 +38,17 @@ class OneEuroSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     root_beta_per_m: NotNegative = 1.0
 
 
+class CorrectionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the fit of a body does beside making bones constant; each can be switched off by itself, to measure it."""
+
+    rays: bool = True
+    """Joints are drawn to where the picture shows them."""
+    last_pose: bool = True
+    """The body does not jump from its last pose."""
+    sizes: bool = True
+    """People who share a floor are scaled so that all of them stand on it."""
+
+
 class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The settings of a run: of `rtpose webcam|video` by options or a file (`--config`), of `rtpose.open_estimator` by
     keywords."""
@@ -68,6 +79,11 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """root: only the root position is smoothed. auto: root for a lifter with a memory, whose joints are
     smooth by themselves, one-euro for the others."""
     one_euro: OneEuroSettings = OneEuroSettings()
+    body: Literal["on", "off"] = "on"
+    """on: every person becomes a kinematic body. off: the lifter's joints as they are."""
+    feet: Literal["planted", "free"] = "planted"
+    """planted: a foot in contact stays where it stands. free: feet go where the joints say."""
+    corrections: CorrectionSettings = CorrectionSettings()
     lookahead_s: NotNegative = 0.0
     """A lifter with a memory also uses the frames of so many seconds after each: more accurate, and as much later."""
     threads: Count | None = None
@@ -123,8 +139,9 @@ def load_settings(
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ConfigError(f"'{override[:80]}' is no setting: {' '.join(str(error).split())}") from None
         _put(values, name.split("."), value, override)
-    if values.get("smooth") is False:  # YAML 1.1 reads off as false
-        values["smooth"] = "off"
+    for name in ("smooth", "body"):  # YAML 1.1 reads on and off as true and false
+        if isinstance(values.get(name), bool):
+            values[name] = "on" if values[name] else "off"
     try:
         # strict=False: YAML 1.1 reads 1e-4 as text
         return msgspec.convert(values, kind, strict=False)

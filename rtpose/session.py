@@ -26,7 +26,7 @@ from rtpose.pipeline import Pipeline, Summary
 from rtpose.pose.estimators import open_estimators
 from rtpose.pose.smooth import NoSmoother, OneEuroSmoother
 from rtpose.printable import printable
-from rtpose.types import Estimator, FrameSource, Result, Sink, Smoother, SourceInfo
+from rtpose.types import BodyFitter, Estimator, FrameSource, Result, Sink, Smoother, SourceInfo
 
 if TYPE_CHECKING:
     import ssl
@@ -96,6 +96,14 @@ class Session:
         if self.smooth == "off":
             return NoSmoother()
         return OneEuroSmoother(self.settings.one_euro, joints=self.smooth == "one-euro")
+
+    def make_body(self) -> BodyFitter | None:
+        """What makes bodies of people, new, for one source; None with `body=off`."""
+        if self.settings.body == "off":
+            return None
+        from rtpose.pose.body.bodies import Bodies
+
+        return Bodies(self.settings.corrections, planted=self.settings.feet == "planted")
 
     @contextmanager
     def serve(
@@ -167,7 +175,7 @@ class Session:
             self.notify(line)
 
         pipeline = Pipeline(
-            source, estimator, self.make_smoother(),
+            source, estimator, self.make_smoother(), body=self.make_body(),
             camera_of=camera_of_source, lookahead_s=self.settings.lookahead_s, recorders=recorders,
             viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else []), *streams],
             real_time=real_time, number=number, on_result=pass_on, on_sink_error=report,
@@ -227,6 +235,8 @@ class Session:
             "fps": source.info.fps,
             **self.estimators[0].describe(),
             "smoothing": smoothing,
+            "body": self.settings.body,
+            "feet": self.settings.feet,
             "assumptions": [self._size_text, camera_of(self.settings, source.info)[1]],
             "drops": source.stats.dropped,
         }

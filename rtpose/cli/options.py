@@ -126,6 +126,24 @@ Smooth = Annotated[
         show_default="one-euro; root for fusion, temporal",
     ),
 ]
+BodyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--body",
+        rich_help_panel=PEOPLE,
+        help="on: people become bodies with constant bones and rotations. off: joints as the lifter gives them.",
+        show_default="on",
+    ),
+]
+FeetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--feet",
+        rich_help_panel=PEOPLE,
+        help="planted: feet in contact with the ground stay in place. free: they go where the joints say.",
+        show_default="planted",
+    ),
+]
 LookaheadOption = Annotated[
     float | None,
     typer.Option(
@@ -235,6 +253,8 @@ class RunOptions:
     calibration: Calibration = None
     networks: NetworkOptions
     smooth: Smooth = None
+    body: BodyOption = None
+    feet: FeetOption = None
     lookahead: LookaheadOption = None
     config: ConfigFile = None
 
@@ -244,7 +264,7 @@ class RunOptions:
 
         return make_settings(
             self.config, persons=self.persons, height_m=self.height, fov_deg=self.fov, calibration=self.calibration,
-            smooth=self.smooth, lookahead_s=self.lookahead, **self.networks.given(),
+            smooth=self.smooth, body=self.body, feet=self.feet, lookahead_s=self.lookahead, **self.networks.given(),
         )  # fmt: skip
 
 

@@ -125,7 +125,7 @@ class FusionLifter:
             confidence=_confidence(scale_m, sight.scores),
             keypoints_2d=sight.keypoints,
             down=np.einsum("pij,pj->pi", views, down).astype(np.float32),
-            error_m=(ERROR_PER_SCALE * scale_m).astype(np.float32),
+            error_m=_errors(scale_m),
         )
 
     def _recall(self, track_ids: Sequence[int], views: Float32, t_s: float) -> tuple[Float32, Float32, Float32]:
@@ -142,6 +142,13 @@ class FusionLifter:
     def describe(self) -> dict[str, object]:
         """Name, the file's sha256 and the assumed height."""
         return {"lifter": "fusion", "lifter_sha256": sha256_of(self.file), "height_m": self.height_m}
+
+
+def _errors(scale_m: Float32) -> Float32:
+    """(P, 28) metres: the mean errors that the scales stand for; the root is where it is by definition."""
+    errors = (ERROR_PER_SCALE * scale_m).astype(np.float32)
+    errors[:, ROOT] = 0
+    return errors
 
 
 def _confidence(scale_m: Float32, scores: Float32) -> Float32:

@@ -52,7 +52,7 @@ def test_a_group_becomes_its_options_in_their_place() -> None:
 def test_webcam_and_video_share_their_options() -> None:
     shared = [
         "persons", "height", "fov", "calibration", "estimator", "detector", "network", "lifter", "cascaded",
-        "backend", "precision", "device", "smooth", "lookahead", "config",
+        "backend", "precision", "device", "smooth", "body", "feet", "lookahead", "config",
     ]  # fmt: skip
     for command in (webcam, video):
         names = list(inspect.signature(command).parameters)

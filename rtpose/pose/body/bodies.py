@@ -1,0 +1,152 @@
+"""`Bodies`: every person of a frame becomes a body with constant bones, planted feet and a common floor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.bones import BONES, Float64, wxyz_from_rotations
+from rtpose.config import CorrectionSettings
+from rtpose.pose.body import limits
+from rtpose.pose.body.contacts import ContactEstimator
+from rtpose.pose.body.evidence import SteadyRays, evidence_of, expected_errors, scaled
+from rtpose.pose.body.fit import Evidence3D, Fitted, fit
+from rtpose.pose.body.lengths import LengthEstimator
+from rtpose.pose.body.planted import FEET, PlantedFeet
+from rtpose.pose.body.start import rotations_from_joints
+from rtpose.pose.body.world import World
+from rtpose.types import BodyPose, Camera, Person3D
+
+MAX_GAP_S = 0.5
+"""Someone who was not seen for longer is posed anew; the lengths are kept …"""
+FORGET_S = 60.0
+"""… unless it was this long."""
+STEPS, FIRST_STEPS = 2, 8
+"""Of the fit, from the last pose and from a first guess."""
+OFFSET_S = 4.0
+"""A body that feet have moved away from where the lifter sees it comes back over about so long."""
+SMOOTHNESS = 0.05
+"""Weight of the last pose: higher is smoother and later."""
+
+
+@dataclass(slots=True)
+class _Body:
+    """What is remembered of a person."""
+
+    t_s: float
+    lengths: LengthEstimator = field(default_factory=LengthEstimator)
+    rays: SteadyRays = field(default_factory=SteadyRays)
+    feet: PlantedFeet = field(default_factory=PlantedFeet)
+    rotations: Float64 | None = None
+    """(B, 3, 3) relative, of the last frame; None: there is none."""
+    root_offset: Float64 = field(default_factory=lambda: np.zeros(3))
+    """(3,) metres by which the body's root is off the lifter's, camera space."""
+    shown_feet: Float64 | None = None
+    """(4, 3) metres, camera space, of the last frame."""
+
+
+class Bodies:
+    """See `rtpose.types.BodyFitter`. Not for use from several threads at once."""
+
+    def __init__(
+        self, corrections: CorrectionSettings | None = None, *, planted: bool = True, world: World | None = None
+    ) -> None:
+        """planted: feet in contact are held where they stand. world: gravity and floor, where something is given; None:
+        both are learned."""
+        self._corrections = corrections or CorrectionSettings()
+        self._planted = planted
+        self._contacts = ContactEstimator()
+        self._world = world or World()
+        self._people: dict[int, _Body] = {}
+
+    @property
+    def world(self) -> World:
+        """Gravity, floor and sizes as known so far."""
+        return self._world
+
+    def reset(self) -> None:
+        """See `rtpose.types.BodyFitter`."""
+        self._people = {}
+        self._contacts.reset()
+        self._world.reset()
+
+    def fit(
+        self, persons: Sequence[Person3D], camera: Camera, t_s: float
+    ) -> tuple[list[Person3D], NDArray[np.float64] | None]:
+        """See `rtpose.types.BodyFitter`."""
+        self._people = {i: body for i, body in self._people.items() if 0 <= t_s - body.t_s <= FORGET_S}
+        contacts = [
+            self._contacts.update(
+                person.track_id, person.pose_3d + person.root_3d, person.confidence, self._world.gravity, t_s,
+                self._world.floor_m,
+            )
+            for person in persons
+        ]  # fmt: skip
+        self._world.observe(persons, contacts, t_s)
+        fitted = self._fit(persons, contacts, camera, t_s) if persons else []
+        return fitted, self._world.world_from_camera
+
+    def _fit(
+        self, persons: Sequence[Person3D], contacts: Sequence[NDArray[np.float32]], camera: Camera, t_s: float
+    ) -> list[Person3D]:
+        scales = [self._world.scale_of(person.track_id) if self._corrections.sizes else 1.0 for person in persons]
+        sized = [scaled(person, scale) for person, scale in zip(persons, scales, strict=True)]
+        given = evidence_of(sized, camera, rays=self._corrections.rays)
+        count = len(persons)
+        start, lengths = np.empty((count, len(BONES), 3, 3)), np.empty((count, len(BONES)))
+        lifted, roots, steps = given.roots.copy(), given.roots.copy(), STEPS
+        bodies = []
+        for row, person in enumerate(persons):
+            body = self._people.get(person.track_id)
+            if body is None:
+                body = self._people[person.track_id] = _Body(t_s)
+            dt_s, body.t_s = t_s - body.t_s, t_s
+            bodies.append(body)
+            joints = np.asarray(person.pose_3d, np.float64)
+            lengths[row] = scales[row] * body.lengths.update(joints, expected_errors(person), min(dt_s, MAX_GAP_S))
+            if body.rotations is None or dt_s > MAX_GAP_S:
+                body.shown_feet, body.root_offset = None, np.zeros(3)
+                body.rays.reset()
+                start[row], steps = rotations_from_joints(joints[None])[0], FIRST_STEPS
+            else:
+                start[row] = body.rotations
+                self._remember(row, body.rotations, dt_s, given)
+            given.roots[row] += body.root_offset * math.exp(-dt_s / OFFSET_S)
+            roots[row] = given.roots[row]
+            if self._corrections.rays:
+                given.rays[row], given.ray_weights[row] = body.rays.update(
+                    given.rays[row], given.ray_weights[row], given.joints[row] + given.roots[row], dt_s
+                )
+            if self._planted:
+                seen = sized[row].pose_3d[FEET] + given.roots[row]
+                held, weights = body.feet.update(contacts[row], seen, body.shown_feet, dt_s)
+                given.held[row, FEET], given.held_weights[row, FEET] = held, weights
+        found = fit(start, roots, lengths, given, steps)
+        for row, body in enumerate(bodies):
+            body.root_offset = found.roots[row] - lifted[row]
+        return _people_of(persons, bodies, found, lengths, contacts)
+
+    def _remember(self, row: int, rotations: Float64, dt_s: float, given: Evidence3D) -> None:
+        given.last[row] = rotations
+        if self._corrections.last_pose:
+            given.last_weights[row] = SMOOTHNESS / (limits.SPEED * max(dt_s, 1e-3)) ** 2
+
+
+def _people_of(
+    persons: Sequence[Person3D], bodies: Sequence[_Body], found: Fitted, lengths: Float64,
+    contacts: Sequence[NDArray[np.float32]],
+) -> list[Person3D]:  # fmt: skip
+    """The people with their bodies, which are remembered."""
+    quaternions = wxyz_from_rotations(found.rotations).astype(np.float32)
+    out = []
+    for row, (person, body) in enumerate(zip(persons, bodies, strict=True)):
+        body.rotations = found.rotations[row]
+        body.shown_feet = found.joints[row, FEET] + found.roots[row]
+        pose = BodyPose(quaternions[row], lengths[row].astype(np.float32), np.asarray(contacts[row], np.float32))
+        joints, root = found.joints[row].astype(np.float32), found.roots[row].astype(np.float32)
+        out.append(replace(person, pose_3d=joints, root_3d=root, body=pose))
+    return out

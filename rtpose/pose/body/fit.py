@@ -1,0 +1,252 @@
+"""The fit: damped Gauss-Newton steps on rotations and places of N bodies at once. numpy only.
+
+A bone's rotation is changed by a small turn in the axes of its parent, so that what is known of each joint by itself
+(limits, the last pose) concerns three unknowns alone. Turning a bone by `d` moves every joint below it by `d x lever`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from rtpose.bones import BONE_PARENTS, JOINT_BONES, JOINT_PLACES, Float64, bone_offsets
+from rtpose.pose.body import limits
+
+BONES, JOINTS = len(BONE_PARENTS), len(JOINT_BONES)
+TURNS = 3 * BONES
+UNKNOWNS = TURNS + 3
+ROBUST = 3.0
+"""Beyond so many expected errors a joint counts less and less."""
+
+
+def _levels() -> list[tuple[np.ndarray, np.ndarray]]:
+    depth: list[int] = []
+    for parent in BONE_PARENTS.tolist():
+        depth.append(depth[parent] + 1 if parent >= 0 else 0)
+    found = [np.flatnonzero(np.equal(depth, level)) for level in range(1, max(depth) + 1)]
+    return [(bones, BONE_PARENTS[bones].astype(np.intp)) for bones in found]
+
+
+def _below() -> Float64:
+    below = np.zeros((JOINTS, BONES))
+    for joint, bone in enumerate(JOINT_BONES.tolist()):
+        while bone >= 0:
+            below[joint, bone] = 1
+            bone = int(BONE_PARENTS[bone])
+    return below
+
+
+_LEVELS = _levels()
+_BELOW = _below()
+"""(28, B) 1 where the bone carries the joint."""
+_PARENTS = np.maximum(BONE_PARENTS, 0).astype(np.intp)
+
+
+@dataclass(slots=True)
+class Evidence3D:
+    """What N bodies are fitted to. Weights are one over variances, m^-2, 0 where nothing is known; no value is NaN."""
+
+    joints: Float64
+    """(N, 28, 3) metres relative to the root: the lifter's."""
+    joint_weights: Float64
+    """(N, 28)."""
+    rays: Float64
+    """(N, 28, 2) x/z and y/z of the joints in the picture."""
+    ray_weights: Float64
+    """(N, 28) of the distance from the ray, metres."""
+    held: Float64
+    """(N, 28, 3) camera space: where joints in contact are held."""
+    held_weights: Float64
+    """(N, 28)."""
+    roots: Float64
+    """(N, 3) camera space: where the root is expected."""
+    root_weights: Float64
+    """(N, 3, 3) of that."""
+    last: Float64
+    """(N, B, 3, 3) relative rotations expected from the frames before."""
+    last_weights: Float64
+    """(N, B) rad^-2 of that, for each axis."""
+
+    def rows(self, part: slice) -> Evidence3D:
+        """Some of the bodies: views, not copies."""
+        return Evidence3D(**{field.name: getattr(self, field.name)[part] for field in fields(self)})
+
+
+@dataclass(slots=True)
+class Fitted:
+    """N bodies."""
+
+    rotations: Float64
+    """(N, B, 3, 3) each relative to its parent, of the hips to camera axes."""
+    roots: Float64
+    """(N, 3) camera space."""
+    joints: Float64
+    """(N, 28, 3) relative to the root."""
+
+
+def forward(rotations: Float64, offsets: Float64, places: Float64) -> tuple[Float64, Float64, Float64]:
+    """Bases (N, B, 3), rotations to camera axes (N, B, 3, 3) and joints (N, 28, 3), relative to the root.
+
+    offsets: (N, B, 3) as of `bone_offsets`; places: (N, 28, 3) metres in the frames of the joints' bones."""
+    turned, bases = rotations.copy(), np.zeros_like(offsets)
+    for bones, parents in _LEVELS:
+        above = turned[:, parents]
+        turned[:, bones] = above @ rotations[:, bones]
+        bases[:, bones] = bases[:, parents] + (above @ offsets[:, bones, :, None])[..., 0]
+    joints = bases[:, JOINT_BONES] + (turned[:, JOINT_BONES] @ places[..., None])[..., 0]
+    return bases, turned, joints
+
+
+def places_of(lengths: Float64) -> Float64:
+    """(N, 28, 3) metres: places of joints in the frames of their bones. lengths: (N, B)."""
+    placed: Float64 = JOINT_PLACES * lengths[..., JOINT_BONES, None]
+    return placed
+
+
+def fit(rotations: Float64, roots: Float64, lengths: Float64, given: Evidence3D, steps: int) -> Fitted:
+    """N bodies after `steps` steps from a start.
+
+    rotations: (N, B, 3, 3) relative; roots: (N, 3) camera space; lengths: (N, B) metres.
+    """
+    offsets, places = bone_offsets(lengths), places_of(lengths)
+    for _ in range(steps):
+        bases, turned, joints = forward(rotations, offsets, places)
+        matrix, gradient = _normal_equations(rotations, roots, bases, turned, joints, given)
+        step = -np.linalg.solve(matrix, gradient[..., None])[..., 0]
+        turns = step[:, :TURNS].reshape(-1, BONES, 3)
+        angle = np.linalg.norm(turns, axis=-1, keepdims=True)
+        turns = turns * np.minimum(1.0, 0.6 / np.maximum(angle, 1e-9))  # the linear picture holds no further
+        rotations = turn_matrices(turns) @ rotations
+        roots = roots + step[:, TURNS:]
+    rotations = 1.5 * rotations - 0.5 * rotations @ np.swapaxes(rotations, -1, -2) @ rotations  # keep them orthogonal
+    return Fitted(rotations, roots, forward(rotations, offsets, places)[2])
+
+
+def _normal_equations(
+    rotations: Float64, roots: Float64, bases: Float64, turned: Float64, joints: Float64, given: Evidence3D
+) -> tuple[Float64, Float64]:
+    matrix, gradient = evidence_terms(roots, turned, bases, joints, given)
+    own, own_gradient = _joint_terms(rotations, given)
+    blocks = np.arange(BONES)
+    view = np.ascontiguousarray(matrix[:, :TURNS, :TURNS]).reshape(-1, BONES, 3, BONES, 3)
+    view[:, blocks, :, blocks, :] += np.moveaxis(own, 1, 0)
+    matrix[:, :TURNS, :TURNS] = view.reshape(-1, TURNS, TURNS)
+    gradient[:, :TURNS] += own_gradient.reshape(-1, TURNS)
+    every = np.arange(UNKNOWNS)
+    matrix[:, every, every] += 1e-2 + 1e-4 * matrix[:, every, every]
+    return matrix, gradient
+
+
+def evidence_terms(
+    roots: Float64, turned: Float64, bases: Float64, joints: Float64, given: Evidence3D
+) -> tuple[Float64, Float64]:
+    """Of joints, rays, held feet and the root: Gauss-Newton matrices (N, 60, 60) and gradients (N, 60) of the cost for
+    the turns of all bones, each in its parent's axes, and for the root's place. The rest: see `forward`."""
+    count = len(roots)
+    frames = turned[:, _PARENTS].copy()
+    frames[:, 0] = np.eye(3)
+    lever = (joints[:, :, None] - bases[:, None]) * _BELOW[..., None]  # (N, 28, B, 3)
+    jacobian = _cross_columns(frames, lever).reshape(count, 3 * JOINTS, TURNS)
+
+    relative = joints - given.joints
+    weights = given.joint_weights / (1 + given.joint_weights * (relative**2).sum(-1) / ROBUST**2)
+    in_camera = joints + roots[:, None]
+    placed, pull = _ray_terms(in_camera, given)
+    held = given.held_weights
+    diagonal = np.arange(3)
+    placed[..., diagonal, diagonal] += held[..., None]
+    pull += held[..., None] * (in_camera - given.held)
+    whole = placed.copy()
+    whole[..., diagonal, diagonal] += weights[..., None]
+
+    weighted = (whole @ jacobian.reshape(count, JOINTS, 3, TURNS)).reshape(count, 3 * JOINTS, TURNS)
+    transposed = np.swapaxes(jacobian, -1, -2)
+    matrix, gradient = np.empty((count, UNKNOWNS, UNKNOWNS)), np.empty((count, UNKNOWNS))
+    matrix[:, :TURNS, :TURNS] = transposed @ weighted
+    across = transposed @ placed.reshape(count, 3 * JOINTS, 3)
+    matrix[:, :TURNS, TURNS:] = across
+    matrix[:, TURNS:, :TURNS] = np.swapaxes(across, -1, -2)
+    matrix[:, TURNS:, TURNS:] = placed.sum(1) + given.root_weights
+    force = weights[..., None] * relative + pull
+    gradient[:, :TURNS] = (transposed @ force.reshape(count, -1, 1))[..., 0]
+    gradient[:, TURNS:] = pull.sum(1) + (given.root_weights @ (roots - given.roots)[..., None])[..., 0]
+    return matrix, gradient
+
+
+def _cross_columns(frames: Float64, lever: Float64) -> Float64:
+    """(N, 28, 3, B, 3): how joints move by turns about the axes of `frames` (N, B, 3, 3). lever: (N, 28, B, 3)."""
+    x, y, z = (frames[:, None, :, k, :] for k in range(3))  # (N, 1, B, 3): component k of each axis
+    a, b, c = (lever[..., k, None] for k in range(3))  # (N, 28, B, 1)
+    return np.stack([y * c - z * b, z * a - x * c, x * b - y * a], axis=2)
+
+
+def _ray_terms(in_camera: Float64, given: Evidence3D) -> tuple[Float64, Float64]:
+    """Of the distances from rays: (N, 28, 3, 3) and gradients (N, 28, 3) for the joints' places."""
+    rays = given.rays
+    apart = in_camera[..., :2] - rays * in_camera[..., 2:]
+    weights = given.ray_weights / (1 + given.ray_weights * (apart**2).sum(-1) / ROBUST**2)
+    out = np.zeros((*in_camera.shape, 3))
+    out[..., 0, 0] = out[..., 1, 1] = weights
+    out[..., 0, 2] = out[..., 2, 0] = -weights * rays[..., 0]
+    out[..., 1, 2] = out[..., 2, 1] = -weights * rays[..., 1]
+    out[..., 2, 2] = weights * (rays**2).sum(-1)
+    pull = np.concatenate([apart, -(apart * rays).sum(-1, keepdims=True)], -1) * weights[..., None]
+    return out, pull
+
+
+def _joint_terms(rotations: Float64, given: Evidence3D) -> tuple[Float64, Float64]:
+    """Limits, rest and the last pose: (N, B, 3, 3) and gradients (N, B, 3) for the turns."""
+    rest = limits.REST
+    along = (rotations @ rest[..., None])[..., 0]
+    cosine = (along * rest).sum(-1)
+    # Twist about the long axis: where a perpendicular of it goes, beside where a swing alone would take it.
+    middle = (rest + along) / np.maximum(1 + cosine, 0.3)[..., None]
+    image = (rotations @ limits.ACROSS[..., None])[..., 0]
+    across = limits.ACROSS - (along * limits.ACROSS).sum(-1, keepdims=True) * middle
+    aside = limits.ASIDE - (along * limits.ASIDE).sum(-1, keepdims=True) * middle
+    twist = np.arctan2((image * aside).sum(-1), (image * across).sum(-1))
+    out = (limits.TWIST_WEIGHT[:, None, None] * middle[..., :, None]) * middle[..., None, :]
+    gradient = (limits.TWIST_WEIGHT * twist)[..., None] * middle
+    # Direction: the turn d moves it by d x along.
+    pull = limits.DIRECTION_WEIGHT[:, None] * (along - limits.NATURAL)
+    gradient += np.cross(along, pull)
+    out += limits.DIRECTION_WEIGHT[:, None, None] * (np.eye(3) - along[..., :, None] * along[..., None, :])
+    # Hinges stay in their planes and do not bend backwards.
+    for normal, weight, one_sided in (
+        (limits.PLANE, limits.PLANE_WEIGHT, False),
+        (limits.BACKWARDS, limits.BACKWARDS_WEIGHT, True),
+    ):
+        off = (along * normal).sum(-1)
+        strength = weight * (off > 0) if one_sided else weight + 0 * off
+        row = np.cross(along, np.broadcast_to(normal, along.shape))
+        out += strength[..., None, None] * row[..., :, None] * row[..., None, :]
+        gradient += (strength * off)[..., None] * row
+    # The last pose.
+    between = rotations @ np.swapaxes(given.last, -1, -2)
+    turn = 0.5 * np.stack(
+        [
+            between[..., 2, 1] - between[..., 1, 2],
+            between[..., 0, 2] - between[..., 2, 0],
+            between[..., 1, 0] - between[..., 0, 1],
+        ],
+        axis=-1,
+    )
+    gradient += given.last_weights[..., None] * turn
+    out += given.last_weights[..., None, None] * np.eye(3)
+    return out, gradient
+
+
+def turn_matrices(turns: Float64) -> Float64:
+    """(..., 3) rotation vectors, radians -> (..., 3, 3)."""
+    square = (turns**2).sum(-1)
+    angle = np.sqrt(square)
+    small = angle < 1e-6
+    safe = np.where(small, 1.0, angle)
+    one = np.where(small, 1.0, np.sin(safe) / safe)
+    two = np.where(small, 0.5, (1 - np.cos(safe)) / safe**2)
+    x, y, z = np.moveaxis(turns, -1, 0)
+    zero = np.zeros_like(x)
+    skew = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*turns.shape, 3)
+    out: Float64 = np.eye(3) + one[..., None, None] * skew + two[..., None, None] * (skew @ skew)
+    return out

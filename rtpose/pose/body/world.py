@@ -1,0 +1,236 @@
+"""Where the ground is: gravity and floor in camera axes, learned live from all people together, or as given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.errors import ConfigError
+from rtpose.geometry import standing_height
+from rtpose.pose.body.balance import angle_deg, unit
+from rtpose.pose.body.floor import FloorPlane
+from rtpose.pose.body.gravity import GravityEstimate, with_given
+from rtpose.pose.body.level import LevelWatch
+from rtpose.skeleton import H36M17
+from rtpose.types import Person3D
+
+Float64 = NDArray[np.float64]
+
+FIT_S = 0.5
+"""The plane is fitted anew so often."""
+ASSUME_S = 3.0
+"""After so long without a contact point the floor is assumed to be where people would stand."""
+HIP_SHARE = 0.53
+"""Height of the hips of somebody who stands, as a share of the standing height."""
+SETTLE_S = 2.0
+"""How long the estimate may move freely; then it moves by no more than these a second."""
+TURN_DEG_S, SINK_M_S = 2.0, 0.10
+SIZE_PER_S = 0.04
+"""By which share a person's size changes a second, at most, once it was known."""
+MAX_GAP_S = 1.0
+"""A longer time between frames counts as this long."""
+MIN_CAMERA_M, MAX_CAMERA_M = 0.05, 50.0
+JOINTS17 = len(H36M17.joints)
+
+
+class World:
+    """Gravity, floor and people's sizes. Moves slowly: what stands on it must not jump. Not thread-safe."""
+
+    def __init__(
+        self,
+        pitch_deg: float | None = None,
+        roll_deg: float | None = None,
+        camera_height_m: float | None = None,
+        level: bool = False,
+    ) -> None:
+        """pitch_deg: how far the camera looks down. roll_deg: how far it is turned clockwise, as its user sees it.
+        camera_height_m: of the camera above the floor. level: gravity is the axis of somebody who stands upright and
+        still at the beginning. What is given is not learned.
+
+        Errors: `ConfigError` for values that no camera has, and for a level beside a pitch or roll.
+        """
+        if pitch_deg is not None and not -89 <= pitch_deg <= 89:
+            raise ConfigError(f"a pitch of {pitch_deg:g} degrees is not possible: give -89 (up) to 89 (down)")
+        if roll_deg is not None and not -180 <= roll_deg <= 180:
+            raise ConfigError(f"a roll of {roll_deg:g} degrees is not possible: give -180 to 180")
+        if camera_height_m is not None and not MIN_CAMERA_M <= camera_height_m <= MAX_CAMERA_M:
+            raise ConfigError(
+                f"a camera {camera_height_m:g} m above the floor is not possible: "
+                f"give {MIN_CAMERA_M:g} to {MAX_CAMERA_M:g} metres"
+            )
+        if level and (pitch_deg is not None or roll_deg is not None):
+            raise ConfigError("--level finds pitch and roll by itself: leave out --pitch and --roll, or --level")
+        self._pitch_deg, self._roll_deg = pitch_deg, roll_deg
+        self._camera_height_m = camera_height_m
+        self._level = level
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything that was learned: another source, or a jump in time."""
+        self._watch = LevelWatch() if self._level else None
+        self._estimate = GravityEstimate()
+        self._plane = FloorPlane(self._camera_height_m)
+        self._gravity: Float64 | None = None
+        self._floor_m: float | None = None
+        self._floor_is_seen = False
+        self._sizes: dict[int, float] = {}
+        self._wanted_sizes: dict[int, float] = {}
+        self._target: tuple[Float64, float | None] | None = None
+        self._last_s: float | None = None
+        self._next_fit_s = 0.0
+        self._seen_s = 0.0
+        if self._given:
+            self._gravity = with_given(None, self._pitch_deg, self._roll_deg)
+            if self._camera_height_m is not None:
+                self._floor_m = self._camera_height_m
+
+    @property
+    def gravity(self) -> Float64 | None:
+        """(3,) unit vector, camera axes: where things fall to. None: not known yet."""
+        return None if self._gravity is None else self._gravity.copy()
+
+    @property
+    def floor_m(self) -> float | None:
+        """How far below the camera the floor is, along gravity, metres. None: not known yet."""
+        return None if self._gravity is None else self._floor_m
+
+    @property
+    def floor_is_seen(self) -> bool:
+        """Whether feet stood on the floor; else it is given, or where people would stand."""
+        return self._floor_is_seen
+
+    @property
+    def world_from_camera(self) -> Float64 | None:
+        """(4, 4), world space: metres, y up, the floor at 0, x right as the camera sees it, the camera over the origin.
+        None until gravity and floor are known."""
+        if self._gravity is None or self._floor_m is None:
+            return None
+        return world_from_gravity(self._gravity, self._floor_m)
+
+    def scale_of(self, track_id: int) -> float:
+        """How many times larger than the lifter made them a person is, as far as the shared floor shows: for bones and
+        for the distance from the camera alike."""
+        return self._sizes.get(track_id, 1.0)
+
+    def describe(self) -> list[str]:
+        """Lines for people: what gravity, floor and sizes rest on."""
+        if self._given or self._level:
+            known = [f"{name} {value:g} degrees" for name, value in
+                     (("pitch", self._pitch_deg), ("roll", self._roll_deg)) if value is not None]  # fmt: skip
+            gravity = "from somebody who stood upright" if self._level else f"camera {' and '.join(known)}, as given"
+        else:
+            gravity = "learned from how people stand and move"
+        lines = [f"gravity: {gravity}"]
+        if self._camera_height_m is not None:
+            lines.append(
+                f"floor {self._camera_height_m:.2f} m below the camera, as given: people's sizes follow from it"
+            )
+        elif self._floor_is_seen or self._floor_m is None:
+            lines.append("floor: where feet stand")
+        else:
+            lines.append("floor: assumed where people would stand, no foot was seen on it")
+        return lines
+
+    @property
+    def _given(self) -> bool:
+        return self._pitch_deg is not None or self._roll_deg is not None
+
+    @property
+    def _fixed(self) -> bool:
+        """Whether gravity is certain."""
+        both = self._pitch_deg is not None and self._roll_deg is not None
+        return both or (self._watch is not None and self._watch.gravity is not None)
+
+    def observe(self, persons: Sequence[Person3D], contacts: Sequence[NDArray[np.floating]], t_s: float) -> None:
+        """The people of a frame, as the lifter made them. contacts: (4,) probabilities of each, as of
+        `ContactEstimator`. t_s: the frame's time; a step back counts as no time."""
+        dt_s = 0.0 if self._last_s is None else min(max(t_s - self._last_s, 0.0), MAX_GAP_S)
+        self._last_s = t_s
+        if not persons:
+            return
+        self._seen_s += dt_s
+        people, feet = list(persons), list(contacts)
+        gravity = self._gravity_now(people, feet, dt_s)
+        if gravity is None:
+            return
+        self._plane.add(people, feet, self._gravity if self._gravity is not None else gravity, dt_s)
+        if self._target is None or self._seen_s >= self._next_fit_s:
+            self._next_fit_s = self._seen_s + FIT_S
+            self._fit(gravity, people)
+        self._move(dt_s)
+
+    def _gravity_now(self, people: list[Person3D], feet: list[NDArray[np.floating]], dt_s: float) -> Float64 | None:
+        """As given, or as learned from postures so far."""
+        if self._watch is not None:
+            self._watch.add(people, feet, dt_s)
+            return self._watch.gravity
+        self._estimate.add(people, feet, dt_s)
+        return with_given(self._estimate.direction, self._pitch_deg, self._roll_deg)
+
+    def _fit(self, gravity: Float64, people: list[Person3D]) -> None:
+        plane = self._plane.fit(gravity, fixed=self._fixed)
+        if plane is not None:
+            self._floor_is_seen = True
+            self._wanted_sizes = plane.sizes
+            tilted = with_given(plane.gravity, self._pitch_deg, self._roll_deg)
+            self._target = (plane.gravity if tilted is None else tilted, plane.depth_m)
+            return
+        depth_m = self._camera_height_m
+        if depth_m is None and self._seen_s >= ASSUME_S:
+            depth_m = max(_standing_depth_m(person, gravity) for person in people)
+        self._target = (gravity, depth_m)
+
+    def _move(self, dt_s: float) -> None:
+        """Towards the target: freely at first, then slowly."""
+        if self._target is None:
+            return
+        gravity, depth_m = self._target
+        free = self._seen_s < SETTLE_S
+        share = 1 - math.exp(-dt_s / (0.3 if free else 1.0))
+        if self._gravity is None:
+            self._gravity = gravity
+        else:
+            apart = angle_deg(self._gravity, gravity)
+            limit = apart if free else TURN_DEG_S * dt_s
+            part = min(share, limit / max(apart, 1e-9))
+            moved = unit(self._gravity + part * (gravity - self._gravity))
+            self._gravity = gravity if moved is None else moved
+        if depth_m is not None:
+            if self._floor_m is None:
+                self._floor_m = depth_m
+            else:
+                step = share * (depth_m - self._floor_m)
+                limit = abs(step) if free else SINK_M_S * dt_s
+                self._floor_m += float(np.clip(step, -limit, limit))
+        for track_id, size in self._wanted_sizes.items():
+            before = self._sizes.get(track_id)
+            if before is None:
+                self._sizes[track_id] = size
+            else:
+                limit = SIZE_PER_S * dt_s
+                self._sizes[track_id] = before * math.exp(
+                    float(np.clip(share * math.log(size / before), -limit, limit))
+                )
+        self._sizes = {i: size for i, size in self._sizes.items() if i in self._wanted_sizes}
+
+
+def world_from_gravity(gravity: Float64, floor_m: float) -> Float64:
+    """(4, 4): see `World.world_from_camera`. gravity: (3,) unit vector, camera axes; floor_m: below the camera."""
+    up = -gravity
+    right = unit(np.array([1.0, 0, 0]) - up[0] * up)
+    if right is None:  # the camera lies on its side: what it sees above is right
+        right = unit(np.array([0, -1.0, 0]) + up[1] * up)
+    assert right is not None
+    matrix = np.eye(4)
+    matrix[:3, :3] = [right, up, np.cross(right, up)]
+    matrix[1, 3] = floor_m
+    return matrix
+
+
+def _standing_depth_m(person: Person3D, gravity: Float64) -> float:
+    """Where the floor is, if the person stands."""
+    height_m = float(standing_height(person.pose_3d[:JOINTS17], person.confidence[:JOINTS17]))
+    return float(person.root_3d @ gravity) + HIP_SHARE * height_m

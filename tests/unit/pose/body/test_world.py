@@ -1,0 +1,164 @@
+"""Gravity, floor and sizes from people who stand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtpose.errors import ConfigError
+from rtpose.pose.body.balance import angle_deg
+from rtpose.pose.body.gravity import angles_from_gravity, gravity_from_angles
+from rtpose.pose.body.world import World, world_from_gravity
+from rtpose.skeleton import RTPOSE28
+from rtpose.types import Person3D
+
+STANDING_M = {
+    "root": (0, 0.95, 0), "right_hip": (-0.1, 0.95, 0), "right_knee": (-0.1, 0.52, 0), "right_foot": (-0.1, 0.09, 0),
+    "left_hip": (0.1, 0.95, 0), "left_knee": (0.1, 0.52, 0), "left_foot": (0.1, 0.09, 0), "spine": (0, 1.2, 0),
+    "thorax": (0, 1.42, 0), "neck_base": (0, 1.5, 0), "head": (0, 1.6, 0), "left_shoulder": (0.18, 1.42, 0),
+    "left_elbow": (0.22, 1.12, 0), "left_wrist": (0.24, 0.86, 0), "right_shoulder": (-0.18, 1.42, 0),
+    "right_elbow": (-0.22, 1.12, 0), "right_wrist": (-0.24, 0.86, 0), "nose": (0, 1.6, 0.1),
+    "left_ear": (0.07, 1.6, 0), "right_ear": (-0.07, 1.6, 0), "left_heel": (0.1, 0.03, -0.1),
+    "left_toe": (0.12, 0.02, 0.1), "right_heel": (-0.1, 0.03, -0.1), "right_toe": (-0.12, 0.02, 0.1),
+    "left_index": (0.25, 0.78, 0.02), "left_pinky": (0.25, 0.78, -0.02), "right_index": (-0.25, 0.78, 0.02),
+    "right_pinky": (-0.25, 0.78, -0.02),
+}  # fmt: skip
+WORLD_JOINTS = np.array([STANDING_M[joint] for joint in RTPOSE28.joints])
+STANDS = np.ones(4)
+
+
+def person(camera_from_world: np.ndarray, at_m: tuple[float, float], size: float = 1.0, track_id: int = 0) -> Person3D:
+    """Somebody who stands at x, z on the floor, as tall as assumed times 1 / size: seen at the right angle."""
+    joints = WORLD_JOINTS / size + np.array([at_m[0], 0, at_m[1]])
+    seen = size * (joints @ camera_from_world[:3, :3].T + camera_from_world[:3, 3])
+    keypoints = np.ones((28, 3), np.float32)
+    return Person3D(
+        track_id=track_id, bbox=np.zeros(4, np.float32), keypoints_2d=keypoints,
+        pose_3d=(seen - seen[0]).astype(np.float32), root_3d=seen[0].astype(np.float32),
+        confidence=np.full(28, 0.9, np.float32), down=-camera_from_world[:3, 1].astype(np.float32),
+    )  # fmt: skip
+
+
+def camera_over_floor(pitch_deg: float, roll_deg: float, height_m: float) -> np.ndarray:
+    return np.linalg.inv(world_from_gravity(gravity_from_angles(pitch_deg, roll_deg), height_m))
+
+
+def watch(world: World, people: list[list[Person3D]], seconds: float = 8.0, fps: float = 10.0) -> None:
+    for number in range(int(seconds * fps)):
+        frame = people[number % len(people)]
+        world.observe(frame, [STANDS] * len(frame), number / fps)
+
+
+@given(st.floats(-80, 80), st.floats(-170, 170), st.floats(0.5, 4))
+def test_world_space_is_level_and_its_floor_is_at_0(pitch_deg: float, roll_deg: float, height_m: float) -> None:
+    gravity = gravity_from_angles(pitch_deg, roll_deg)
+    assert np.allclose(angles_from_gravity(gravity), (pitch_deg, roll_deg), atol=1e-6)
+    matrix = world_from_gravity(gravity, height_m)
+    turn = matrix[:3, :3]
+    assert np.allclose(turn @ turn.T, np.eye(3), atol=1e-9)
+    assert np.isclose(np.linalg.det(turn), 1)
+    assert np.allclose(turn @ gravity, [0, -1, 0], atol=1e-9)
+    below = matrix @ np.append(height_m * gravity, 1)
+    assert np.allclose(below[:3], 0, atol=1e-9)  # the floor under the camera is the origin
+
+
+@pytest.mark.parametrize(("pitch_deg", "roll_deg"), [(0, 0), (35, 0), (-10, 8), (20, 26), (30, -26)])
+def test_gravity_and_floor_of_somebody_who_stands(pitch_deg: float, roll_deg: float) -> None:
+    camera = camera_over_floor(pitch_deg, roll_deg, 1.6)
+    world = World()
+    assert world.gravity is None
+    assert world.world_from_camera is None
+    watch(world, [[person(camera, (0.3, -3))]])
+    assert world.gravity is not None
+    assert angle_deg(world.gravity, gravity_from_angles(pitch_deg, roll_deg)) < 1
+    assert world.floor_m == pytest.approx(1.6, abs=0.03)
+    assert world.floor_is_seen
+    assert np.allclose(world.world_from_camera @ camera, np.eye(4), atol=0.06)
+
+
+def test_two_people_on_one_floor_say_how_tall_they_are_beside_each_other() -> None:
+    camera = camera_over_floor(20, 0, 2.0)
+    world = World()
+    places = [((-1 + 0.1 * k, -3.5), (0.8, -3 - 0.1 * k)) for k in range(12)]
+    watch(world, [[person(camera, a, 1.15, 0), person(camera, b, 0.95, 1)] for a, b in places], seconds=20)
+    ratio = world.scale_of(0) / world.scale_of(1)
+    assert ratio == pytest.approx(0.95 / 1.15, rel=0.05)
+
+
+def test_the_height_of_the_camera_says_how_tall_people_are() -> None:
+    camera = camera_over_floor(15, 0, 2.0)
+    world = World(camera_height_m=2.0)
+    watch(world, [[person(camera, (0, -3), 1.2)]], seconds=12)
+    assert world.floor_m == pytest.approx(2.0)
+    assert world.scale_of(0) == pytest.approx(1 / 1.2, rel=0.03)
+
+
+def test_what_is_given_is_not_learned() -> None:
+    camera = camera_over_floor(12, 5, 1.5)
+    world = World(pitch_deg=10, roll_deg=2)
+    assert world.gravity is not None
+    watch(world, [[person(camera, (0, -3))]])
+    assert angles_from_gravity(world.gravity) == pytest.approx((10, 2), abs=1e-3)
+    world = World(roll_deg=2)
+    watch(world, [[person(camera, (0, -3))]])
+    pitch_deg, roll_deg = angles_from_gravity(world.gravity)
+    assert roll_deg == pytest.approx(2, abs=1e-3)
+    assert pitch_deg == pytest.approx(12, abs=1)
+
+
+def test_it_moves_slowly_once_settled() -> None:
+    """Somebody leans, or the camera was turned: what stands on the floor does not jump."""
+    world = World()
+    watch(world, [[person(camera_over_floor(0, 0, 1.5), (0, -3))]], seconds=6)
+    before, floor_m = world.gravity, world.floor_m
+    assert before is not None
+    assert floor_m is not None
+    other = person(camera_over_floor(25, 10, 2.5), (0, -3))
+    for number in range(200):
+        world.observe([other], [STANDS], 6 + number / 10)
+        assert angle_deg(before, world.gravity) <= 0.21
+        assert abs(world.floor_m - floor_m) <= 0.0101
+        before, floor_m = world.gravity, world.floor_m
+    assert angle_deg(before, gravity_from_angles(0, 0)) > 3  # but it does follow
+
+
+def test_the_floor_is_assumed_where_nobodys_feet_are_seen() -> None:
+    world = World()
+    camera = camera_over_floor(0, 0, 1.5)
+    for number in range(60):
+        world.observe([person(camera, (0, -2))], [np.zeros(4)], number / 10)
+    assert world.gravity is not None
+    assert not world.floor_is_seen
+    assert world.floor_m == pytest.approx(1.5, abs=0.12)
+    assert any("assumed" in line for line in world.describe())
+
+
+def test_level_takes_the_axis_of_somebody_who_holds_still() -> None:
+    world = World(level=True)
+    camera = camera_over_floor(18, -12, 1.5)
+    watch(world, [[person(camera, (0, -3))]], seconds=1.5)
+    assert world.gravity is None
+    watch(world, [[person(camera, (0, -3))]], seconds=3)
+    held = world.gravity
+    assert held is not None
+    assert angle_deg(held, gravity_from_angles(18, -12)) < 1.5
+    for number in range(100):
+        world.observe([person(camera_over_floor(0, 0, 1.5), (0, -3))], [STANDS], 20 + number / 10)
+    assert angle_deg(held, world.gravity) < 0.1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"pitch_deg": 95}, {"roll_deg": 200}, {"camera_height_m": 0}, {"level": True, "pitch_deg": 3}]
+)
+def test_impossible_values_are_reported(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        World(**wrong)
+
+
+def test_reset_forgets() -> None:
+    world = World()
+    watch(world, [[person(camera_over_floor(0, 0, 1.5), (0, -3))]])
+    world.reset()
+    assert world.gravity is None
+    assert world.world_from_camera is None
+    assert world.scale_of(0) == 1
