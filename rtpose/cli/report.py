@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
 
@@ -131,7 +130,7 @@ def _with_pictures(parts: list[PersonPart], poses: Recording, recording: Path, v
         return parts
     wanted = [(part.angles.track_id, _picture_times(poses, part)) for part in parts]
     try:
-        strips = cut_pictures(found, poses, wanted, partial(draw_people, skeleton=poses.skeleton))
+        strips = cut_pictures(found, poses, wanted, draw_people)
         if parts and not any(strips.values()):
             raise InputError(f"{found} is not the video of this recording: its frames have other times or another size")
     except InputError as error:

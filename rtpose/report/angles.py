@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.bones import BONE_NAMES, wxyz_from_rotations
+from rtpose.bones import wxyz_from_rotations
 from rtpose.pose.body.angles import ANGLE_NAMES, CAMERA_DOWN, joint_angles
+from rtpose.pose.body.start import rotations_from_joints
 from rtpose.recordings.recording import Recording
-from rtpose.rotations import bone_rotations
-from rtpose.skeleton import H36M17
+from rtpose.skeleton import RTPOSE28
 from rtpose.types import is_guess
 
 Float64 = NDArray[np.float64]
@@ -73,26 +73,6 @@ KINDS: tuple[AngleKind, ...] = (
 )  # fmt: skip
 KIND_OF = {kind.key: kind for kind in KINDS}
 
-# Bones of the body -> bones of `rotations.bone_rotations`, which are named by the joint at their end.
-_END_OF = {
-    "hips": "root", "spine": "spine", "chest": "thorax", "neck": "neck_base", "head": "head",
-    **{
-        f"{side}{bone}": f"{side}_{joint}"
-        for side in ("left", "right")
-        for bone, joint in (
-            ("Shoulder", "shoulder"), ("UpperArm", "elbow"), ("LowerArm", "wrist"), ("UpperLeg", "knee"),
-            ("LowerLeg", "foot"),
-        )
-    },
-}  # fmt: skip
-_PARENT_OF = {
-    "UpperLeg": "hips",
-    "LowerLeg": "UpperLeg",
-    "Shoulder": "chest",
-    "UpperArm": "Shoulder",
-    "LowerArm": "UpperArm",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class PersonAngles:
@@ -130,8 +110,6 @@ def angles_of(recording: Recording, track_id: int) -> PersonAngles:
     for kind in KINDS:
         for name in kind.columns:
             values = found[:, ANGLE_NAMES.index(name)]
-            if stored is None and kind.key in ("knee_flexion", "elbow_flexion"):
-                values = np.abs(values)  # to which side a bone is bent depends on the turns that joints do not show
             joints = [
                 j if j.startswith(("left_", "right_")) or j in names else f"{name.split('_')[0]}_{j}"
                 for j in kind.joints
@@ -150,18 +128,16 @@ def angles_of(recording: Recording, track_id: int) -> PersonAngles:
 
 def _bodies(recording: Recording, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Float64 | None:
     """(N, B, 4) quaternions w x y z of the recorded bodies; None if there are none."""
-    rotations = getattr(recording, "rotations", None)
-    if rotations is None or not np.isfinite(rotations[rows, columns]).any():
-        return None
-    return np.asarray(rotations[rows, columns], np.float64)
+    rotations = recording.rotations[rows, columns].astype(np.float64)
+    return rotations if np.isfinite(rotations).any() else None
 
 
 def _down(recording: Recording) -> tuple[Float64, NDArray[np.bool_]]:
     """(T, 3) where gravity points, camera axes, and (T,) where it is known. Before it is, the first known direction
     counts, as the camera stands still; without any, the camera is taken to be level."""
-    world = getattr(recording, "world_from_camera", None)
-    known = np.zeros(len(recording), bool) if world is None else np.isfinite(world).all((1, 2))
-    if world is None or not known.any():
+    world = recording.world_from_camera
+    known = np.isfinite(world).all((1, 2))
+    if not known.any():
         return np.tile(np.array(CAMERA_DOWN), (len(recording), 1)), known
     # Row 1 of the rotation is world y, up, in camera axes.
     latest = np.maximum.accumulate(np.where(known, np.arange(len(known)), np.flatnonzero(known)[0]))
@@ -176,23 +152,7 @@ def _confidence(recording: Recording, rows: NDArray[np.intp], columns: NDArray[n
 
 
 def _rotations_of_joints(poses: NDArray[np.float32]) -> Float64:
-    """(N, B, 4) w x y z, from the places of joints (N, J, 3); NaN for bones whose joints h36m17 lacks."""
-    turned = bone_rotations(poses[:, : len(H36M17.joints)].astype(np.float64))
-    local = np.full((len(poses), len(BONE_NAMES), 3, 3), np.nan)
-    for number, bone in enumerate(BONE_NAMES):
-        if bone not in _END_OF:
-            continue
-        own = turned[:, H36M17.index_of[_END_OF[bone]]]
-        above = _parent(bone)
-        if above is not None:
-            own = np.swapaxes(turned[:, H36M17.index_of[_END_OF[above]]], -1, -2) @ own
-        local[:, number] = own
-    return wxyz_from_rotations(local)
-
-
-def _parent(bone: str) -> str | None:
-    if bone in ("hips", "spine", "chest", "neck", "head"):
-        return {"hips": None, "spine": "hips", "chest": "spine", "neck": "chest", "head": "neck"}[bone]
-    side = "left" if bone.startswith("left") else "right"
-    above = _PARENT_OF[bone.removeprefix(side)]
-    return above if above in BONE_NAMES else side + above
+    """(N, B, 4) w x y z, from the places of joints (N, J, 3), those of h36m17 or of rtpose28."""
+    joints = np.full((len(poses), len(RTPOSE28.joints), 3), np.nan)
+    joints[:, : poses.shape[1]] = poses
+    return wxyz_from_rotations(rotations_from_joints(joints))
