@@ -93,9 +93,13 @@ class Session:
 
     def make_smoother(self) -> Smoother:
         """A new smoother, for one source."""
-        if self.smooth == "off":
+        if self.smooth == "off" or self._fits_twice:  # the second pass smooths both ways
             return NoSmoother()
         return OneEuroSmoother(self.settings.one_euro, joints=self.smooth == "one-euro")
+
+    @property
+    def _fits_twice(self) -> bool:
+        return self.settings.quality == "best" and self.settings.body == "on"
 
     def make_body(self) -> BodyFitter | None:
         """What makes bodies of people, new, for one source; None with `body=off`."""
@@ -144,12 +148,14 @@ class Session:
         on_result: Callable[[Result], None] = lambda result: None,
         board: SourceBoard | None = None,
         number: int = 0,
+        body: BodyFitter | None = None,
     ) -> Summary:
         """Run one source to its end, to `stop`, to Ctrl-C, or until the user closes the window. Closes it and all
         outputs. An output that fails is reported at once; its error is in `Summary.sink_errors`.
 
         meta: filled in before the first frame, for the recorders. real_time: a file at its own speed.
-        board, number: of several sources that run at once, and which one this is (see `run_together`).
+        board, number: of several sources that run at once, and which one this is (see `run_together`). body: None: a
+        new one.
         Errors: those of the source and of the estimator.
         """
         from rtpose.outputs.page import WebSocketSink
@@ -175,7 +181,7 @@ class Session:
             self.notify(line)
 
         pipeline = Pipeline(
-            source, estimator, self.make_smoother(), body=self.make_body(),
+            source, estimator, self.make_smoother(), body=body or self.make_body(),
             camera_of=camera_of_source, lookahead_s=self.settings.lookahead_s, recorders=recorders,
             viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else []), *streams],
             real_time=real_time, number=number, on_result=pass_on, on_sink_error=report,
@@ -211,12 +217,18 @@ class Session:
         with closing_on_error(source):
             self.camera_of(source.info.size)  # a calibration of another shape is reported before any file is touched
             shown = name or source.info.name
-            recorders: list[Sink] = [NpzRecorder(out, overwrite=overwrite, meta=lambda: {**meta, "source": shown})]
+            recorder: Sink = NpzRecorder(out, overwrite=overwrite, meta=lambda: {**meta, "source": shown})
+            body = self.make_body()
+            if body is not None and self._fits_twice:
+                from rtpose.pose.body.second_pass import SecondPass
+
+                body = recorder = SecondPass(body, recorder, planted=self.settings.feet == "planted")
+            recorders = [recorder]
             if overlay is not None:
                 recorders.append(OverlayVideo(overlay, overwrite=overwrite, fps=source.info.fps))
         summary = self.run(
             source, server=server, window=window, recorders=recorders, streams=streams, meta=meta,
-            real_time=real_time, on_result=on_result, board=board, number=number,
+            real_time=real_time, on_result=on_result, board=board, number=number, body=body,
         )  # fmt: skip
         if summary.frames == 0 and not self.stopped:
             raise InputError(f"{shown} has no readable frame: nothing is written")
@@ -236,6 +248,7 @@ class Session:
             **self.estimators[0].describe(),
             "smoothing": smoothing,
             "body": self.settings.body,
+            "quality": self.settings.quality,
             "feet": self.settings.feet,
             "assumptions": [self._size_text, camera_of(self.settings, source.info)[1]],
             "drops": source.stats.dropped,

@@ -68,6 +68,13 @@ def video(
     fps: Fps = None,
     together: Annotated[bool, typer.Option("--together", help="Process all inputs at once, on one page.")] = False,
     overwrite: Overwrite = False,
+    quality: Annotated[
+        str | None,
+        typer.Option(
+            help="best: fit bodies a second time over the whole recording, looking both ways. live: as a camera's.",
+            show_default="live",
+        ),
+    ] = None,
     run: RunOptions,
     port: Port = DEFAULT_PORT,
     private: Private = False,
@@ -96,7 +103,7 @@ def video(
     from rtpose.batch.video_work import VideoWork
     from rtpose.outputs.send import open_streams
 
-    settings = run.settings()
+    settings = run.settings(quality=quality)
     viewer = viewer or (Viewer.BROWSER if view else None)
     if (viewer or send) and (workers is not None or cluster is not None):
         raise ConfigError("a viewer or stream shows one video at a time: leave out --workers and --cluster")

@@ -26,7 +26,7 @@ from rtpose.types import BodyPose, Camera, Person3D
 MAX_GAP_S = 0.5
 """A longer gap parts a motion."""
 ROUNDS, ROUNDS_HELD = 4, 6
-SMOOTHNESS = 0.2
+SMOOTHNESS = 4.0
 """Weight of the neighbours' middle, as `bodies.SMOOTHNESS` of the last pose."""
 ROOT_S, OFFSET_S, RAYS_S = 0.08, 0.5, 0.10
 """Standard deviations in time of what smooths the root, its offset from the lifter's, and the picture's joints."""
@@ -116,7 +116,8 @@ def _fit_part(
     given = evidence_of(persons, frames[0].camera, rays=True)
     lifted = _smoothed(given.roots, times, ROOT_S)
     given.roots[:] = lifted
-    _steady_rays(given, times)
+    seen, weights = given.rays.copy(), given.ray_weights.copy()
+    _steady_rays(given, seen, weights, times)
     known = np.stack([person.pose_3d for person in persons]).astype(np.float64)
     rotations, roots = rotations_from_joints(known), lifted.copy()
     every = np.tile(lengths, (count, 1))
@@ -126,6 +127,7 @@ def _fit_part(
         if held and not planted:
             break
         if held:
+            _steady_rays(given, seen, weights, times)  # the roots know better now which joints are somebody else's
             _hold(given, contacts, joints, roots, times)
         for _ in range(ROUNDS_HELD if held else ROUNDS):
             given.last[:] = _middles(rotations)
@@ -183,17 +185,17 @@ def _smoothed(values: Float64, times: Float64, deviation_s: float) -> Float64:
     return mean
 
 
-def _steady_rays(given: Evidence3D, times: Float64) -> None:
+def _steady_rays(given: Evidence3D, rays: Float64, weights: Float64, times: Float64) -> None:
     """The picture's joints without jitter, and without those of somebody else."""
     joints = given.joints + given.roots[:, None]
     depth = np.maximum(joints[..., 2:], 0.1)
     flat = joints[..., :2] / depth
-    off = (given.rays - flat) * depth
-    near = (given.ray_weights > 0) & (np.linalg.norm(off, axis=-1) < FAR_M)
+    off = (rays - flat) * depth
+    near = (weights > 0) & (np.linalg.norm(off, axis=-1) < FAR_M)
     share = _smoothed(near[..., None].astype(np.float64), times, RAYS_S)
     mean = _smoothed(np.where(near[..., None], off, 0.0), times, RAYS_S) / np.maximum(share, 1e-6)
     given.rays[:] = flat + mean / depth
-    given.ray_weights *= near
+    given.ray_weights[:] = weights * near
 
 
 def _hold(given: Evidence3D, contacts: NDArray[np.float32], joints: Float64, roots: Float64, times: Float64) -> None:

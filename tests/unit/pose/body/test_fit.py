@@ -28,7 +28,7 @@ def test_forward_kinematics_is_that_of_bones(seed: int):
 
 
 @given(seeds)
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_the_gradient_is_that_of_the_cost(seed: int):
     """Of joints, rays, held feet and the root; limits and the last pose have weights of 0 here."""
     rng = np.random.default_rng(seed)
@@ -63,7 +63,7 @@ def test_the_gradient_is_that_of_the_cost(seed: int):
 
 
 @given(st.floats(0, 2))
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 def test_a_body_is_found_again_from_its_joints(t_s: float):
     person = standing_person(squatting(t_s))
     start = rotations_from_joints(person.pose_3d[None].astype(float))
