@@ -17,21 +17,25 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rtpose import __version__
+from rtpose.board import SourceBoard
 from rtpose.camera import camera_of
 from rtpose.config import RunSettings
 from rtpose.errors import InputError, RtposeError
 from rtpose.geometry import DEFAULT_HEIGHT_M
 from rtpose.interrupts import on_signals
 from rtpose.pipeline import Pipeline, Summary
+from rtpose.pose.body.world import World
 from rtpose.pose.estimators import open_estimators
 from rtpose.pose.smooth import NoSmoother, OneEuroSmoother
 from rtpose.printable import printable
-from rtpose.types import BodyFitter, Estimator, FrameSource, Result, Sink, Smoother, SourceInfo
+from rtpose.types import Estimator, FrameSource, Result, Sink, Smoother
 
 if TYPE_CHECKING:
     import ssl
 
     from rtpose.outputs.open3d_window import Open3DWindow
+    from rtpose.pose.body.bodies import Bodies
+    from rtpose.pose.body.second_pass import SecondPass
     from rtpose.server.camera import CameraFeed
     from rtpose.server.server import PoseServer
 
@@ -64,10 +68,12 @@ class Session:
         height_m, origin = self.settings.height_m, "as given"
         if height_m is None:
             height_m, origin = DEFAULT_HEIGHT_M, "assumed"
+            if self.settings.camera_height_m is not None:
+                origin = "assumed until people stand on the floor, then from the height of the camera"
         self.height_m, self.height_from = height_m, origin
         """The standing height that sizes and distances rest on, and where it comes from."""
-        self._size_text = f"standing height {height_m:.2f} m, {origin}"
-        self.assumptions = [self._size_text, camera_text]
+        self._ground_texts = self.make_world().describe()
+        self.assumptions = self._assumptions(camera_text)
         """While no source is known: one that says more of its lens changes the second."""
         made = open_estimators(self.settings, count=sources, height_m=height_m, live=live, on_notice=self.notify)
         self.estimators: list[Estimator] = made.each
@@ -101,13 +107,26 @@ class Session:
     def _fits_twice(self) -> bool:
         return self.settings.quality == "best" and self.settings.body == "on"
 
-    def make_body(self) -> BodyFitter | None:
+    def make_world(self) -> World:
+        """Gravity and floor, for one source: what the settings give, the rest is learned.
+
+        Errors: `ConfigError` for what no camera has.
+        """
+        s = self.settings
+        return World(s.pitch_deg, s.roll_deg, s.camera_height_m, s.level, height_is_given=s.height_m is not None)
+
+    def _assumptions(self, camera_text: str, ground_texts: Sequence[str] | None = None) -> list[str]:
+        """ground_texts: of the world of a run; None: as settings say."""
+        ground = self._ground_texts if ground_texts is None else ground_texts
+        return [f"standing height {self.height_m:.2f} m, {self.height_from}", camera_text, *ground]
+
+    def make_body(self) -> Bodies | None:
         """What makes bodies of people, new, for one source; None with `body=off`."""
         if self.settings.body == "off":
             return None
         from rtpose.pose.body.bodies import Bodies
 
-        return Bodies(self.settings.corrections, planted=self.settings.feet == "planted")
+        return Bodies(self.settings.corrections, planted=self.settings.feet == "planted", world=self.make_world())
 
     @contextmanager
     def serve(
@@ -148,7 +167,7 @@ class Session:
         on_result: Callable[[Result], None] = lambda result: None,
         board: SourceBoard | None = None,
         number: int = 0,
-        body: BodyFitter | None = None,
+        body: Bodies | SecondPass | None = None,
     ) -> Summary:
         """Run one source to its end, to `stop`, to Ctrl-C, or until the user closes the window. Closes it and all
         outputs. An output that fails is reported at once; its error is in `Summary.sink_errors`.
@@ -167,12 +186,16 @@ class Session:
         shown = board or SourceBoard([source.info], server)
         camera_of_source, camera_text = camera_of(self.settings, source.info)
         if server is not None and board is None:
-            server.update_hello(assumptions=[self._size_text, camera_text])
+            server.update_hello(assumptions=self._assumptions(camera_text))
+
+        body = body or self.make_body()
 
         def pass_on(result: Result) -> None:
             shown.size(number, result.frame.size)
             if source.info.live:
                 self._pass_notes_on(source)
+            if meta is not None and body is not None:  # a recorder reads it at its end
+                meta["assumptions"] = self._assumptions(camera_text, body.world.describe())
             on_result(result)
 
         def report(error: Exception) -> None:
@@ -181,7 +204,7 @@ class Session:
             self.notify(line)
 
         pipeline = Pipeline(
-            source, estimator, self.make_smoother(), body=body or self.make_body(),
+            source, estimator, self.make_smoother(), body=body,
             camera_of=camera_of_source, lookahead_s=self.settings.lookahead_s, recorders=recorders,
             viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else []), *streams],
             real_time=real_time, number=number, on_result=pass_on, on_sink_error=report,
@@ -218,11 +241,18 @@ class Session:
             self.camera_of(source.info.size)  # a calibration of another shape is reported before any file is touched
             shown = name or source.info.name
             recorder: Sink = NpzRecorder(out, overwrite=overwrite, meta=lambda: {**meta, "source": shown})
-            body = self.make_body()
-            if body is not None and self._fits_twice:
+            live = self.make_body()
+            body: Bodies | SecondPass | None = live
+            if live is not None and self._fits_twice:
                 from rtpose.pose.body.second_pass import SecondPass
 
-                body = recorder = SecondPass(body, recorder, planted=self.settings.feet == "planted")
+                body = recorder = SecondPass(
+                    live,
+                    recorder,
+                    self.make_world(),
+                    self.settings.corrections,
+                    planted=self.settings.feet == "planted",
+                )
             recorders = [recorder]
             if overlay is not None:
                 recorders.append(OverlayVideo(overlay, overwrite=overwrite, fps=source.info.fps))
@@ -247,86 +277,12 @@ class Session:
             "fps": source.info.fps,
             **self.estimators[0].describe(),
             "smoothing": smoothing,
+            "assumptions": self._assumptions(camera_of(self.settings, source.info)[1]),
             "body": self.settings.body,
             "quality": self.settings.quality,
             "feet": self.settings.feet,
-            "assumptions": [self._size_text, camera_of(self.settings, source.info)[1]],
             "drops": source.stats.dropped,
         }
-
-
-class SourceBoard:
-    """The state of a run for page and terminal: names and sizes of the sources, one text for all that are in trouble,
-    and the outputs that failed. Methods may be called from any thread."""
-
-    def __init__(
-        self,
-        infos: Sequence[SourceInfo],
-        server: PoseServer | None,
-        on_trouble: Callable[[str], None] = lambda text: None,
-    ) -> None:
-        """on_trouble: gets a line when a source gets into trouble."""
-        self._names = [printable(info.name) for info in infos]
-        self._sizes = [info.size for info in infos]
-        self._states = ["ok"] * len(infos)
-        self._failures: list[str] = []
-        self._ended: set[int] = set()
-        self._server = server
-        self._on_trouble = on_trouble
-        self._lock = threading.Lock()
-        self._send_sources()
-        if server is not None:
-            server.set_status("ok")
-
-    def size(self, number: int, size: tuple[int, int]) -> None:
-        """The size of a source's newest picture: a phone was turned, or a camera only now has one."""
-        with self._lock:
-            if size != self._sizes[number]:
-                self._sizes[number] = size
-                self._send_sources()
-
-    def status(self, number: int, text: str) -> None:
-        """The state of a source, `FrameSource.status`; nothing happens unless it is new."""
-        with self._lock:
-            if text == self._states[number]:
-                return
-            self._states[number] = text
-            if text != "ok":
-                self._on_trouble(self._with_name(number, text))
-            self._send_status()
-
-    def output_failed(self, text: str) -> None:
-        """An output has failed, for good. text: what happened."""
-        with self._lock:
-            if text not in self._failures:
-                self._failures.append(text)
-                self._send_status()
-
-    def end(self, number: int, text: str = "ok") -> None:
-        """A source has ended. text: why, if not at its end."""
-        with self._lock:
-            self._states[number] = text
-            self._ended.add(number)
-            self._send_status()
-
-    def _with_name(self, number: int, text: str) -> str:
-        return f"{self._names[number]}: {text}" if len(self._names) > 1 else text
-
-    def _send_sources(self) -> None:
-        from rtpose.server.protocol import Source
-
-        if self._server is not None:
-            sources = [Source(name, list(size)) for name, size in zip(self._names, self._sizes, strict=True)]
-            self._server.update_hello(sources=sources)
-
-    def _send_status(self) -> None:
-        if self._server is None:
-            return
-        well = "ok"
-        if ended := len(self._ended) == len(self._names):
-            well = "the source has ended" if len(self._names) == 1 else "the sources have ended"
-        troubles = [self._with_name(number, text) for number, text in enumerate(self._states) if text != "ok"]
-        self._server.set_status("; ".join(troubles) or well, ended=ended, failures=self._failures)
 
 
 def run_together(

@@ -15,6 +15,7 @@ from rtpose.pose.body import limits
 from rtpose.pose.body.contacts import ContactEstimator
 from rtpose.pose.body.evidence import SteadyRays, evidence_of, expected_errors, scaled
 from rtpose.pose.body.fit import Evidence3D, Fitted, fit
+from rtpose.pose.body.lean import LeanRemover
 from rtpose.pose.body.lengths import LengthEstimator
 from rtpose.pose.body.planted import FEET, PlantedFeet
 from rtpose.pose.body.start import rotations_from_joints
@@ -65,6 +66,7 @@ class Bodies:
         self._planted = planted
         self._contacts = ContactEstimator()
         self._world = world or World()
+        self._lean = LeanRemover()
         self._people: dict[int, _Body] = {}
 
     @property
@@ -77,6 +79,7 @@ class Bodies:
         self._people = {}
         self._contacts.reset()
         self._world.reset()
+        self._lean.reset()
 
     def fit(
         self, persons: Sequence[Person3D], camera: Camera, t_s: float
@@ -85,12 +88,15 @@ class Bodies:
         self._people = {i: body for i, body in self._people.items() if 0 <= t_s - body.t_s <= FORGET_S}
         contacts = [
             self._contacts.update(
-                person.track_id, person.pose_3d + person.root_3d, person.confidence, self._world.gravity, t_s,
-                self._world.floor_m,
+                person.track_id, person.pose_3d + person.root_3d, person.keypoints_2d[:, 2],
+                person.down if self._world.gravity is None else self._world.gravity, t_s,
+                self._world.floor_m if self._world.floor_is_seen else None,
             )
             for person in persons
         ]  # fmt: skip
         self._world.observe(persons, contacts, t_s)
+        if self._corrections.lean:
+            persons = self._lean.remove_lean(persons, self._world.gravity, t_s)
         fitted = self._fit(persons, contacts, camera, t_s) if persons else []
         return fitted, self._world.world_from_camera
 

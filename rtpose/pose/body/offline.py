@@ -6,17 +6,19 @@ again; after some rounds feet get their places, the means over each contact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.bones import Float64, wxyz_from_rotations
+from rtpose.config import CorrectionSettings
 from rtpose.pose.body import limits
 from rtpose.pose.body.contacts import ContactEstimator
 from rtpose.pose.body.evidence import FAR_M, evidence_of, expected_errors, scaled
 from rtpose.pose.body.fit import Evidence3D, fit
+from rtpose.pose.body.lean import LeanRemover
 from rtpose.pose.body.lengths import lengths_of_recording
 from rtpose.pose.body.planted import FEET, HELD_M
 from rtpose.pose.body.start import rotations_from_joints
@@ -46,23 +48,27 @@ class ClipFrame:
 
 
 def fit_clip(
-    frames: Sequence[ClipFrame], *, planted: bool = True, world: World | None = None,
-    on_person: Callable[[int, int], None] = lambda done, count: None,
+    frames: Sequence[ClipFrame], corrections: CorrectionSettings | None = None, *, planted: bool = True,
+    world: World | None = None,
 ) -> tuple[list[list[Person3D]], NDArray[np.float64] | None]:  # fmt: skip
     """The people of every frame with bodies, and `world_from_camera` (4, 4), None where nothing shows it.
 
-    planted: feet in contact are held. world: where gravity or floor are given. on_person: called with how many people
-    are done, of how many.
+    corrections: as of `Bodies`; without `last_pose`, neighbours in time do not count. planted: feet in contact are
+    held. world: where gravity or floor are given.
     """
+    corrections = corrections or CorrectionSettings()
     world = world or World()
     contacts = _contacts(frames, world)
+    if corrections.lean:
+        lean = LeanRemover()
+        frames = [replace(f, persons=lean.remove_lean(f.persons, world.gravity, f.t_s)) for f in frames]
     rows: dict[int, list[tuple[int, int]]] = {}
     for t, frame in enumerate(frames):
         for column, person in enumerate(frame.persons):
             rows.setdefault(person.track_id, []).append((t, column))
     out = [list(frame.persons) for frame in frames]
-    for number, (track_id, places) in enumerate(rows.items()):
-        scale = world.scale_of(track_id)
+    for track_id, places in rows.items():
+        scale = world.scale_of(track_id) if corrections.sizes else 1.0
         people = [frames[t].persons[column] for t, column in places]
         joints = np.stack([person.pose_3d for person in people]).astype(np.float64)
         lengths = lengths_of_recording(joints, np.stack([expected_errors(person) for person in people])) * scale
@@ -70,11 +76,10 @@ def fit_clip(
             of_part = [places[i] for i in part]
             fitted = _fit_part(
                 [frames[t] for t, _ in of_part], [scaled(frames[t].persons[column], scale) for t, column in of_part],
-                lengths, np.stack([contacts[t][column] for t, column in of_part]), planted=planted,
+                lengths, np.stack([contacts[t][column] for t, column in of_part]), corrections, planted=planted,
             )  # fmt: skip
             for (t, column), person in zip(of_part, fitted, strict=True):
                 out[t][column] = person
-        on_person(number + 1, len(rows))
     return out, world.world_from_camera
 
 
@@ -86,8 +91,9 @@ def _contacts(frames: Sequence[ClipFrame], world: World) -> list[list[NDArray[np
         for frame in frames:
             now = [
                 estimator.update(
-                    person.track_id, person.pose_3d + person.root_3d, person.confidence, world.gravity, frame.t_s,
-                    world.floor_m,
+                    person.track_id, person.pose_3d + person.root_3d, person.keypoints_2d[:, 2],
+                    person.down if world.gravity is None else world.gravity, frame.t_s,
+                    world.floor_m if world.floor_is_seen else None,
                 )
                 for person in frame.persons
             ]  # fmt: skip
@@ -108,12 +114,12 @@ def _parts(frames: Sequence[ClipFrame], places: Sequence[tuple[int, int]]) -> li
 
 
 def _fit_part(
-    frames: Sequence[ClipFrame], persons: Sequence[Person3D], lengths: Float64, contacts: NDArray[np.float32], *,
-    planted: bool,
+    frames: Sequence[ClipFrame], persons: Sequence[Person3D], lengths: Float64, contacts: NDArray[np.float32],
+    corrections: CorrectionSettings, *, planted: bool,
 ) -> list[Person3D]:  # fmt: skip
     count = len(persons)
     times = np.array([frame.t_s for frame in frames])
-    given = evidence_of(persons, frames[0].camera, rays=True)
+    given = evidence_of(persons, frames[0].camera, rays=corrections.rays)
     lifted = _smoothed(given.roots, times, ROOT_S)
     given.roots[:] = lifted
     seen, weights = given.rays.copy(), given.ray_weights.copy()
@@ -131,7 +137,7 @@ def _fit_part(
             _hold(given, contacts, joints, roots, times)
         for _ in range(ROUNDS_HELD if held else ROUNDS):
             given.last[:] = _middles(rotations)
-            given.last_weights[:] = weight if count > 2 else 0.0
+            given.last_weights[:] = weight if count > 2 and corrections.last_pose else 0.0
             given.roots[:] = lifted + _smoothed(roots - lifted, times, OFFSET_S)
             rotations, roots, joints = _in_chunks(rotations, roots, every, given, 1)
     quaternions = wxyz_from_rotations(rotations).astype(np.float32)

@@ -8,21 +8,34 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from rtpose.config import CorrectionSettings
+from rtpose.pose.body.bodies import Bodies
 from rtpose.pose.body.offline import ClipFrame, fit_clip
-from rtpose.types import BodyFitter, Camera, Person3D, Result, Sink
+from rtpose.pose.body.world import World
+from rtpose.types import Camera, Person3D, Result, Sink
 
 
 class SecondPass:
     """Stands in the pipeline twice: as its body, where it keeps what the lifter made, and as a recorder."""
 
-    def __init__(self, live: BodyFitter, recorder: Sink, *, planted: bool = True) -> None:
+    def __init__(
+        self, live: Bodies, recorder: Sink, world: World | None = None, corrections: CorrectionSettings | None = None,
+        *, planted: bool = True,
+    ) -> None:  # fmt: skip
         """live: makes the bodies that viewers get meanwhile. recorder: gets those of the second pass, when the source
-        has ended. planted: see `fit_clip`."""
+        has ended. world, corrections, planted: see `fit_clip`."""
         self._live = live
         self._recorder = recorder
+        self._world = world
+        self._corrections = corrections
         self._planted = planted
         self._lifted: list[ClipFrame] = []
         self._results: list[Result] = []
+
+    @property
+    def world(self) -> World:
+        """Gravity, floor and sizes as known so far, live."""
+        return self._live.world
 
     def fit(
         self, persons: Sequence[Person3D], camera: Camera, t_s: float
@@ -43,7 +56,9 @@ class SecondPass:
 
     def close(self) -> None:
         """See `rtpose.types.Sink`: the second pass."""
-        people, world_from_camera = fit_clip(self._lifted[: len(self._results)], planted=self._planted)
+        people, world_from_camera = fit_clip(
+            self._lifted[: len(self._results)], self._corrections, planted=self._planted, world=self._world
+        )
         try:
             for result, persons in zip(self._results, people, strict=True):
                 self._recorder.write(replace(result, persons=tuple(persons), world_from_camera=world_from_camera))
