@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 Float64 = NDArray[np.float64]
 
+_NO_LENGTH = 1e-9
+
 
 def quaternions(rotations: Float64) -> Float64:
     """(..., 3, 3) rotation matrices -> (..., 4) unit quaternions x, y, z, w with w >= 0."""
@@ -27,10 +29,25 @@ def quaternions(rotations: Float64) -> Float64:
     return np.where(found[..., 3:] < 0, -found, found)
 
 
+def unit(vectors: Float64) -> Float64:
+    """(..., 3) at length 1; NaN for vectors without a length."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.where(length > _NO_LENGTH, length, np.nan)
+
+
 def perpendicular(direction: Float64) -> Float64:
     """(3,) unit vector at a right angle to `direction` (3,): always the same one for the same direction."""
-    across: Float64 = np.cross(direction, np.eye(3)[np.argmin(np.abs(direction))])
-    return across / np.linalg.norm(across)
+    return unit(np.cross(direction, np.eye(3)[np.argmin(np.abs(direction))]))
+
+
+def axes_along(x: Float64, y: Float64) -> Float64:
+    """(..., 3, 3) right-handed axes as columns: the first along `x`, the second as near to `y` as possible.
+
+    NaN where `x` and `y` are parallel.
+    """
+    x = unit(x)
+    z = unit(np.cross(x, y))
+    return np.stack([x, np.cross(z, x), z], axis=-1)
 
 
 def euler_zxy(rotations: Float64) -> Float64:
@@ -50,3 +67,26 @@ def continuous_quaternions(rotations: Float64) -> Float64:
     flips = np.sign((q[1:] * q[:-1]).sum(-1))
     signed: Float64 = q * np.concatenate([[1.0], np.cumprod(np.where(flips < 0, -1.0, 1.0))])[:, None]
     return signed
+
+
+def swing(rest: Float64, directions: Float64) -> Float64:
+    """The smallest rotations, without twist, from unit vectors `rest` (..., 3) to `directions` (..., 3) of any length.
+
+    A direction of no length counts as `rest`; NaN stays NaN.
+    """
+    length = np.linalg.norm(directions, axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        unit = np.where(length <= _NO_LENGTH, rest, directions / length)
+    middle = unit + rest
+    size = np.linalg.norm(middle, axis=-1, keepdims=True)
+    # For opposite directions any axis would do: rotate through the front, as knees and elbows bend.
+    front = np.where(np.abs(rest[..., 2:]) < 0.9, np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0]))
+    front = front - (front * rest).sum(-1, keepdims=True) * rest
+    with np.errstate(invalid="ignore", divide="ignore"):
+        middle = np.where(size <= _NO_LENGTH, front / np.linalg.norm(front, axis=-1, keepdims=True), middle / size)
+    # A half turn about `rest`, which keeps it, then one about the middle, which takes it to the direction.
+    return _half_turn(middle) @ _half_turn(rest)
+
+
+def _half_turn(axis: Float64) -> Float64:
+    return 2 * axis[..., :, None] * axis[..., None, :] - np.eye(3)

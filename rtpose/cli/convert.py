@@ -30,7 +30,6 @@ def convert(
 
     Bodies are fitted first where a recording has none and the format needs them.
     """
-    from rtpose.pose.body.offline import fit_recording
     from rtpose.recordings import load_recording
     from rtpose.recordings.export import export_recording, is_for_bodies
 
@@ -40,6 +39,8 @@ def convert(
     if poses.meta.get("cut_off"):
         warn(f"warning: {recording} was cut off; converting the part that is readable")
     if poses.ids and not poses.has_bodies and is_for_bodies(out):
+        from rtpose.pose.body.offline import fit_recording
+
         poses = fit_recording(poses)
     for line in export_recording(poses, out, person=person, markers=markers, overwrite=overwrite):
         say(line)

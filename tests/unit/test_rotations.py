@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from rtpose.rotations import continuous_quaternions, euler_zxy, perpendicular, quaternions
+from rtpose.rotations import axes_along, continuous_quaternions, euler_zxy, perpendicular, quaternions, swing
 
 Array = NDArray[np.float64]
+SOME_DIRECTION = hnp.arrays(float, 3, elements=st.floats(-1, 1)).filter(lambda v: np.linalg.norm(v) > 0.1)
 
 
 def rotation(quaternion: Array) -> Array:
@@ -93,8 +94,34 @@ def test_angles_do_not_jump() -> None:
 
 
 @settings(deadline=None)
-@given(hnp.arrays(float, 3, elements=st.floats(-1, 1)).filter(lambda v: np.linalg.norm(v) > 0.1))
+@given(SOME_DIRECTION)
 def test_across_a_direction(direction: Array) -> None:
     across = perpendicular(direction)
     assert across @ direction == pytest.approx(0, abs=1e-12)
     assert np.linalg.norm(across) == pytest.approx(1)
+
+
+@settings(deadline=None)
+@given(SOME_DIRECTION, SOME_DIRECTION)
+@example(np.ones(3), -np.ones(3))
+def test_a_swing_points_there_and_does_not_twist(rest: np.ndarray, direction: np.ndarray) -> None:
+    rest = rest / np.linalg.norm(rest)
+    direction = direction / np.linalg.norm(direction)
+    rotation = swing(rest, direction[None])[0]
+    np.testing.assert_allclose(rotation @ rest, direction, atol=1e-4)
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-6)
+    axis = np.array([rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]])
+    assert abs(axis @ rest) < 1e-6, "the axis stands across the bone"
+
+
+def test_a_swing_to_the_opposite_side() -> None:
+    rest = np.array([0.0, -1, 0])
+    rotation = swing(rest, -rest[None])[0]
+    np.testing.assert_allclose(rotation @ rest, -rest, atol=1e-12)
+    assert np.linalg.det(rotation) == pytest.approx(1)
+
+
+def test_a_frame_keeps_its_first_axis() -> None:
+    got = axes_along(np.array([[0.0, 0, -2]]), np.array([[0.0, 1, -1]]))[0]
+    np.testing.assert_allclose(got, about("y", 90), atol=1e-12)
+    assert np.isnan(axes_along(np.array([[1.0, 0, 0]]), np.array([[3.0, 0, 0]]))).any()
