@@ -136,7 +136,7 @@ def _down(recording: Recording) -> tuple[Float64, NDArray[np.bool_]]:
     """(T, 3) where gravity points, camera axes, and (T,) where it is known. Before it is, the first known direction
     counts, as the camera stands still; without any, the camera is taken to be level."""
     world = recording.world_from_camera
-    known: NDArray[np.bool_] = np.isfinite(world).all((1, 2))
+    known = np.asarray(np.isfinite(world).all((1, 2)), np.bool_)
     if not known.any():
         return np.tile(np.array(CAMERA_DOWN), (len(recording), 1)), known
     # Row 1 of the rotation is world y, up, in camera axes.
