@@ -139,6 +139,14 @@ def _read_heif(path: Path) -> Image | None:
     return np.ascontiguousarray(pixels[..., :3])
 
 
+def _heif_exif(path: Path) -> bytes:
+    """The EXIF of a photo that could be read, as a TIFF file; empty without one."""
+    import pillow_heif
+
+    exif: bytes = pillow_heif.open_heif(str(path)).info.get("exif") or b""
+    return exif.removeprefix(b"Exif\0\0")
+
+
 class ImageFiles:
     """Pictures as frames. They may differ in size; `info.size` is the first one's.
 
@@ -192,6 +200,8 @@ class ImageFiles:
     @staticmethod
     def _fov(path: Path, size: tuple[int, int]) -> float | None:
         try:
+            if path.suffix.lower() in HEIF_SUFFIXES:
+                return fov_of_picture(BytesIO(_heif_exif(path)), size)
             with path.open("rb") as file:
                 return fov_of_picture(file, size)
         except OSError:  # removed after it was read

@@ -21,6 +21,7 @@ from rtpose.cli.eval import evaluate
 from rtpose.cli.export import export
 from rtpose.cli.models import models_app
 from rtpose.cli.recover import recover
+from rtpose.cli.report import report
 from rtpose.cli.reproduce import reproduce
 from rtpose.cli.train import train_app
 from rtpose.cli.video import video
@@ -43,6 +44,7 @@ app.command(rich_help_panel=RUN)(video)
 app.command(rich_help_panel=RUN)(calibrate)
 app.command(rich_help_panel=RECORDINGS)(view)
 app.command(rich_help_panel=RECORDINGS)(convert)
+app.command(rich_help_panel=RECORDINGS)(report)
 app.command(rich_help_panel=RECORDINGS)(recover)
 app.command(rich_help_panel=CHECK)(doctor)
 app.command(rich_help_panel=CHECK)(bench)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtpose.cli.options import Overwrite, Quiet
-from rtpose.cli.terminal import progress_bar, say, warn
+from rtpose.cli.terminal import StatusLine, progress_bar, say, warn
 from rtpose.cli.webcam import open_live, shown
 from rtpose.errors import InputError
 from rtpose.interrupts import on_signals
@@ -93,21 +93,30 @@ def _watch(source: FrameSource, board: Board, name: str, *, quiet: bool) -> Cove
     from rtpose.lens.watch import watch
 
     stopped: list[bool] = []
-    live = source.info.live
-    on_terminal, last_step = sys.stderr.isatty() or quiet, ""
-    with closing(source), progress_bar(quiet, name) as update, on_signals(lambda: stopped.append(True)):
+    with closing(source), on_signals(lambda: stopped.append(True)):
+        if source.info.live:
+            with StatusLine() as line:
+                return watch(source, board, _live_hints(line, quiet), lambda: bool(stopped))
+        with progress_bar(quiet, name) as update:
 
-        def show(coverage: Coverage, read: int, step: str) -> None:
-            nonlocal last_step
-            if live:
-                update(round(100 * coverage.share), 100, f"{coverage.summary}: {step}")
-                if step != last_step and not on_terminal:
-                    warn(f"{coverage.summary}: {step}")
-            else:
+            def show(coverage: Coverage, read: int, step: str) -> None:
                 update(read, source.info.frame_count, coverage.summary)
-            last_step = step
 
-        return watch(source, board, show, lambda: bool(stopped))
+            return watch(source, board, show, lambda: bool(stopped))
+
+
+def _live_hints(line: StatusLine, quiet: bool) -> Callable[[Coverage, int, str], None]:
+    """Shows the coverage and what to do next; without a terminal, in a line for each new hint."""
+    last = ""
+
+    def show(coverage: Coverage, read: int, step: str) -> None:
+        nonlocal last
+        line.show(f"{coverage.share:.0%} {coverage.map_text} {step} ({coverage.summary})")
+        if step != last and not (line.is_shown or quiet):
+            line.warn(f"{coverage.summary}: {step}")
+        last = step
+
+    return show
 
 
 def _check(fit: LensFit, coverage: Coverage, *, force: bool) -> None:

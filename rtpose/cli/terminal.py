@@ -116,6 +116,17 @@ class StatusLine:
         """Print a line above."""
         self._console.print(f"rtpose: {printable(text)}", markup=False, highlight=False, soft_wrap=True)
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is a terminal to show it."""
+        return self._console.is_terminal
+
+    def show(self, text: str) -> None:
+        """Replace the line."""
+        from rich.text import Text
+
+        self._status.update(Text(printable(text)))
+
     def result(self, result: Result) -> None:
         """Show the rate and latency up to this result."""
         now = time.monotonic_ns()

@@ -91,6 +91,11 @@ class Coverage:
             f"{len(self.tilts)} of {len(TILTS)} tilts"
         )
 
+    @property
+    def map_text(self) -> str:
+        """The regions, row by row from the top: "■■□□ ■■■□ □□□□"."""
+        return " ".join("".join("■" if seen else "□" for seen in row) for row in self.regions.tolist())
+
     def _look(self, view: BoardView) -> tuple[NDArray[np.float64], set[str]]:
         """How a view looks, for comparison, and which sides of the board are nearer."""
         guess = camera_from_fov(self.size)

@@ -22,8 +22,8 @@ WriteVideo = Callable[..., Path]
 FOCAL_LENGTH, X_RESOLUTION, RESOLUTION_UNIT, WIDTH, IN_35MM = 0x920A, 0xA20E, 0xA210, 0xA002, 0xA405
 
 
-def with_exif(path: Path, size: tuple[int, int], tags: dict[int, int | Fraction]) -> Path:
-    """A JPEG of `size` (width, height) with these EXIF tags: whole numbers as LONG, fractions as RATIONAL."""
+def exif_of(tags: dict[int, int | Fraction]) -> bytes:
+    """EXIF with these tags: whole numbers as LONG, fractions as RATIONAL."""
     entries, values = b"", b""
     first = 8 + 2 + 12 + 4
     values_at = first + 2 + 12 * len(tags) + 4
@@ -35,9 +35,14 @@ def with_exif(path: Path, size: tuple[int, int], tags: dict[int, int | Fraction]
             entries += struct.pack("<HHII", tag, 4, 1, value)
     tiff = b"II*\0" + struct.pack("<IHHHIII", 8, 1, 0x8769, 4, 1, first, 0)
     tiff += struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0) + values
+    return b"Exif\0\0" + tiff
+
+
+def with_exif(path: Path, size: tuple[int, int], tags: dict[int, int | Fraction]) -> Path:
+    """A JPEG of `size` (width, height)."""
     good, jpeg = cv2.imencode(".jpg", np.zeros((size[1], size[0], 3), np.uint8))
     assert good
-    data, exif = jpeg.tobytes(), b"Exif\0\0" + tiff
+    data, exif = jpeg.tobytes(), exif_of(tags)
     path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:])
     return path
 
@@ -67,6 +72,15 @@ def test_a_photo_by_its_35mm_equivalent(tmp_path: Path) -> None:
     source = open_source(str(with_exif(tmp_path / "a.jpg", (400, 300), {IN_35MM: 26})))
     assert source.info.fov_deg == pytest.approx(fov_from_35mm((400, 300), 26))
     assert source.info.fov_origin == "the picture's EXIF"
+
+
+def test_a_phones_heic_photo(tmp_path: Path) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif", reason="the extra heif is not installed")
+    for name, exif in (("a.heic", exif_of({IN_35MM: 26})), ("b.heic", None)):
+        photo = pillow_heif.from_bytes(mode="RGB", size=(64, 48), data=bytes(64 * 48 * 3))
+        photo.save(str(tmp_path / name), exif=exif)
+    assert open_source(str(tmp_path / "a.heic")).info.fov_deg == pytest.approx(fov_from_35mm((64, 48), 26))
+    assert open_source(str(tmp_path / "b.heic")).info.fov_deg is None
 
 
 def test_a_photo_by_its_sensor(tmp_path: Path) -> None:

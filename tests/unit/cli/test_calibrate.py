@@ -16,10 +16,8 @@ from rtpose.cli.calibrate import calibrate
 from rtpose.config import RunSettings
 from rtpose.errors import InputError, OutputError, RtposeError
 from rtpose.lens.boards import make_board
-from rtpose.types import Camera
 
-SIZE = (480, 360)
-CAMERA = Camera(430, 430, 245, 176)
+SIZE, CAMERA = boards.SIZE, boards.CAMERA
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +64,20 @@ def test_a_source_without_a_board(pictures: Path, tmp_path: Path) -> None:
         calibrate(str(tmp_path / "a.png"), out=tmp_path / "camera.yaml", quiet=True)
     with pytest.raises(RtposeError, match="no such file"):
         calibrate(str(tmp_path / "b.png"), out=tmp_path / "camera.yaml", quiet=True)
+
+
+def test_live_it_says_what_to_do_next_and_ends_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = boards.LiveBoard(moves=False)
+    monkeypatch.setattr("rtpose.capture.open_camera", lambda camera, fps: source)
+    monkeypatch.setattr("rtpose.lens.boards.make_board", lambda *options: boards.FoundByNumber())
+    calibrate(out=tmp_path / "camera.yaml")
+    assert not source.ended  # it was not read to its end
+    told = capsys.readouterr().err
+    assert "0 views, 0 of 12 regions, 0 of 4 tilts: hold the board still; show the whole board" in told
+    assert "bring the board to the" in told or "tilt the board" in told
+    assert f"{SIZE[0]}, {SIZE[1]}" in (tmp_path / "camera.yaml").read_text()
 
 
 @pytest.mark.parametrize("options", [{"board": "9x6"}, {"charuco": "10x14", "square": "30mm"}])

@@ -12,30 +12,13 @@ import pytest
 
 from rtpose.capture import open_source
 from rtpose.errors import ConfigError, InputError
-from rtpose.lens.boards import BoardView, Charuco, Chessboard, make_board, parse_length
+from rtpose.lens.boards import BoardView, make_board, parse_length
 from rtpose.lens.coverage import GOOD_VIEWS, MIN_VIEWS, TILTS, Coverage
 from rtpose.lens.solve import fit_lens, problems_of
 from rtpose.lens.watch import watch
-from rtpose.types import Camera, Frame, SourceInfo, SourceStats
+from rtpose.types import Camera
 
-SIZE = (480, 360)
-CAMERA = Camera(430, 430, 245, 176)
-CHARUCO = make_board(None, "5x7", "25mm")
-
-
-def views_of(
-    board: Charuco | Chessboard, count: int = 24, tilted: bool = True, noise_px: float = 0.0, seed: int = 0
-) -> list[BoardView]:
-    """Views without pictures: the exact corners of poses all over the picture."""
-    random = np.random.default_rng(seed)
-    grid = np.stack(np.meshgrid(np.arange(1, 6), np.arange(1, 8), [0]), -1).reshape(-1, 3) * 0.025
-    points = (grid - (0.5 * board.size_m[0], 0.5 * board.size_m[1], 0)).astype(np.float32)
-    found = []
-    for turn, place in boards.board_poses(board, CAMERA, SIZE, count):
-        turn = turn if tilted else np.array([1e-3, 1e-3, turn[2]])
-        pixels = cv2.projectPoints(points, turn, place, boards.matrix_of(CAMERA), None)[0].reshape(-1, 2)
-        found.append(BoardView(points, (pixels + random.normal(0, noise_px, pixels.shape)).astype(np.float32)))
-    return found
+SIZE, CAMERA, CHARUCO = boards.SIZE, boards.CAMERA, boards.CHARUCO
 
 
 def covered(views: list[BoardView]) -> Coverage:
@@ -96,7 +79,7 @@ def test_a_chessboard_in_a_large_picture_is_refined_in_the_full_picture() -> Non
 def test_distortion_is_estimated_and_what_it_leaves_is_reported() -> None:
     """The pinhole of a barrel lens is shorter than the lens's own focal length, which only its middle has."""
     views = []
-    for view, (turn, place) in zip(views_of(CHARUCO), boards.board_poses(CHARUCO, CAMERA, SIZE), strict=True):
+    for view, (turn, place) in zip(boards.views_of(CHARUCO), boards.board_poses(CHARUCO, CAMERA, SIZE), strict=True):
         distortion = np.array([-0.2, 0.05, 0, 0])
         pixels = cv2.projectPoints(view.points_m, turn, place, boards.matrix_of(CAMERA), distortion)[0]
         views.append(BoardView(view.points_m, pixels.reshape(-1, 2).astype(np.float32)))
@@ -107,7 +90,7 @@ def test_distortion_is_estimated_and_what_it_leaves_is_reported() -> None:
 
 
 def test_a_view_that_does_not_fit_is_left_out() -> None:
-    views = views_of(CHARUCO, noise_px=0.1)
+    views = boards.views_of(CHARUCO, noise_px=0.1)
     wrong = views[5].pixels + np.random.default_rng(0).normal(0, 8, views[5].pixels.shape)
     views[5] = BoardView(views[5].points_m, wrong.astype(np.float32))
     fit = fit_lens(covered(views))
@@ -116,35 +99,37 @@ def test_a_view_that_does_not_fit_is_left_out() -> None:
 
 
 def test_bad_calibrations_are_known_as_such() -> None:
-    noisy = covered(views_of(CHARUCO, noise_px=2.0))
+    noisy = covered(boards.views_of(CHARUCO, noise_px=2.0))
     assert "reprojection error" in problems_of(fit_lens(noisy), noisy)[0]
-    few = covered(views_of(CHARUCO, count=4))
+    few = covered(boards.views_of(CHARUCO, count=4))
     assert [text for text in problems_of(fit_lens(few), few) if f"at least {MIN_VIEWS}" in text]
-    flat = covered(views_of(CHARUCO, tilted=False, noise_px=0.1))
+    flat = covered(boards.views_of(CHARUCO, tilted=False, noise_px=0.1))
     assert flat.tilts == set()
     assert problems_of(fit_lens(flat), flat)[-1].startswith("tilted in 0 of 4")
     with pytest.raises(InputError, match="found in 2 different views"):
-        fit_lens(covered(views_of(CHARUCO, count=2)))
+        fit_lens(covered(boards.views_of(CHARUCO, count=2)))
 
 
 def test_coverage_says_what_to_do_next_until_it_is_complete() -> None:
     coverage = Coverage(SIZE)
     assert coverage.next_step == "show the whole board"
-    assert covered(views_of(CHARUCO, tilted=False)).next_step in TILTS.values()
+    assert coverage.map_text == "□□□□ □□□□ □□□□"
+    assert covered(boards.views_of(CHARUCO, tilted=False)).next_step in TILTS.values()
     shares, steps = [], set()
-    for view in views_of(CHARUCO, count=40):
+    for view in boards.views_of(CHARUCO, count=40):
         coverage.offer(view)
         shares.append(coverage.share)
         steps.add(coverage.next_step)
     assert shares == sorted(shares)
     assert coverage.complete
+    assert coverage.map_text == "■■■■ ■■■■ ■■■■"
     assert shares[-1] == pytest.approx(1)
     assert len(coverage.views) >= GOOD_VIEWS
     assert any(step.startswith("bring the board to the ") for step in steps)
 
 
 def test_the_same_view_counts_once() -> None:
-    view = views_of(CHARUCO, count=1)[0]
+    view = boards.views_of(CHARUCO, count=1)[0]
     coverage = Coverage(SIZE)
     assert coverage.offer(view)
     assert not coverage.offer(BoardView(view.points_m, view.pixels + np.float32(1)))
@@ -154,7 +139,7 @@ def test_the_same_view_counts_once() -> None:
     ("turn", "tilt"), [((0, 0.5, 0), "right"), ((0, -0.5, 0), "left"), ((0.5, 0, 0), "top"), ((-0.5, 0, 0), "bottom")]
 )
 def test_the_side_of_a_board_that_is_nearer(turn: tuple[float, float, float], tilt: str) -> None:
-    points = views_of(CHARUCO, count=1)[0].points_m
+    points = boards.views_of(CHARUCO, count=1)[0].points_m
     rotation = cv2.Rodrigues(np.array(turn))[0]
     side = {"left": (-1, 0, 0), "right": (1, 0, 0), "top": (0, -1, 0), "bottom": (0, 1, 0)}[tilt]
     assert (rotation @ side)[2] < 0  # towards the camera
@@ -162,37 +147,13 @@ def test_the_side_of_a_board_that_is_nearer(turn: tuple[float, float, float], ti
     assert covered([BoardView(points, pixels.reshape(-1, 2).astype(np.float32))]).tilts == {tilt}
 
 
-class LiveBoard:
-    """A live source that shows each view twice, the second time held still."""
-
-    def __init__(self, moves: bool) -> None:
-        self.info = SourceInfo("camera", live=True, size=SIZE, fps=30, frame_count=None)
-        self.stats = SourceStats()
-        self.status, self.ended, self._moves, self._read = "ok", False, moves, 0
-
-    def read(self, timeout_s: float = 1.0) -> Frame | None:
-        self._read += 1
-        self.ended = self._read == 80
-        number = self._read if self._moves else self._read // 2
-        return Frame(np.full((SIZE[1], SIZE[0], 3), number, np.uint8), self._read, 0, self._read / 30)
-
-    def close(self) -> None: ...
-
-
-class FoundByNumber(Chessboard):
-    """Finds the view whose number the picture's pixels have."""
-
-    def find(self, picture: np.ndarray) -> BoardView | None:
-        return views_of(CHARUCO, count=41)[picture[0, 0, 0] % 41]
-
-
 def test_live_a_board_counts_only_while_it_is_still_and_until_there_are_enough_views() -> None:
-    board = FoundByNumber(5, 7, 0.025)
+    board = boards.FoundByNumber()
     steps: list[str] = []
-    moving = watch(LiveBoard(moves=True), board, lambda c, n, step: steps.append(step), lambda: False)
+    moving = watch(boards.LiveBoard(moves=True), board, lambda c, n, step: steps.append(step), lambda: False)
     assert moving.views == []
     assert steps[-1] == "hold the board still; show the whole board"
-    source = LiveBoard(moves=False)
+    source = boards.LiveBoard(moves=False)
     assert watch(source, board, lambda *_: None, lambda: False).complete
     assert not source.ended
 
