@@ -46,7 +46,7 @@ ANKLES, SHOULDERS = (
     list(RTPOSE28.indices("left_foot", "right_foot")),
     list(RTPOSE28.indices("left_shoulder", "right_shoulder")),
 )
-UPRIGHT_DEG = 8.0
+UPRIGHT_DEG = 5.0
 """Somebody whose shoulders are within that angle above the ankles stands upright, by the truth."""
 UPRIGHT = 0.6
 """The same by the estimate, where there is no truth."""
