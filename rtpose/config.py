@@ -93,6 +93,8 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """on: every person becomes a kinematic body. off: the lifter's joints as they are."""
     feet: Literal["planted", "free"] = "planted"
     """planted: a foot in contact stays where it stands. free: feet go where the joints say."""
+    quality: Literal["live", "best"] = "live"
+    """best: recordings of files are fitted again over their whole length. live: each frame by what came before."""
     corrections: CorrectionSettings = CorrectionSettings()
     lookahead_s: NotNegative = 0.0
     """A lifter with a memory also uses the frames of so many seconds after each: more accurate, and as much later."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rtpose import __version__
+from rtpose.board import SourceBoard
 from rtpose.camera import camera_of
 from rtpose.config import RunSettings
 from rtpose.errors import InputError, RtposeError
@@ -27,13 +28,14 @@ from rtpose.pose.body.world import World
 from rtpose.pose.estimators import open_estimators
 from rtpose.pose.smooth import NoSmoother, OneEuroSmoother
 from rtpose.printable import printable
-from rtpose.types import Estimator, FrameSource, Result, Sink, Smoother, SourceInfo
+from rtpose.types import Estimator, FrameSource, Result, Sink, Smoother
 
 if TYPE_CHECKING:
     import ssl
 
     from rtpose.outputs.open3d_window import Open3DWindow
     from rtpose.pose.body.bodies import Bodies
+    from rtpose.pose.body.second_pass import SecondPass
     from rtpose.server.camera import CameraFeed
     from rtpose.server.server import PoseServer
 
@@ -97,9 +99,13 @@ class Session:
 
     def make_smoother(self) -> Smoother:
         """A new smoother, for one source."""
-        if self.smooth == "off":
+        if self.smooth == "off" or self._fits_twice:  # the second pass smooths both ways
             return NoSmoother()
         return OneEuroSmoother(self.settings.one_euro, joints=self.smooth == "one-euro")
+
+    @property
+    def _fits_twice(self) -> bool:
+        return self.settings.quality == "best" and self.settings.body == "on"
 
     def make_world(self) -> World:
         """Gravity and floor, for one source: what the settings give, the rest is learned.
@@ -161,12 +167,14 @@ class Session:
         on_result: Callable[[Result], None] = lambda result: None,
         board: SourceBoard | None = None,
         number: int = 0,
+        body: Bodies | SecondPass | None = None,
     ) -> Summary:
         """Run one source to its end, to `stop`, to Ctrl-C, or until the user closes the window. Closes it and all
         outputs. An output that fails is reported at once; its error is in `Summary.sink_errors`.
 
         meta: filled in before the first frame, for the recorders. real_time: a file at its own speed.
-        board, number: of several sources that run at once, and which one this is (see `run_together`).
+        board, number: of several sources that run at once, and which one this is (see `run_together`). body: None: a
+        new one.
         Errors: those of the source and of the estimator.
         """
         from rtpose.outputs.page import WebSocketSink
@@ -180,7 +188,7 @@ class Session:
         if server is not None and board is None:
             server.update_hello(assumptions=self._assumptions(camera_text))
 
-        body = self.make_body()
+        body = body or self.make_body()
 
         def pass_on(result: Result) -> None:
             shown.size(number, result.frame.size)
@@ -232,12 +240,25 @@ class Session:
         with closing_on_error(source):
             self.camera_of(source.info.size)  # a calibration of another shape is reported before any file is touched
             shown = name or source.info.name
-            recorders: list[Sink] = [NpzRecorder(out, overwrite=overwrite, meta=lambda: {**meta, "source": shown})]
+            recorder: Sink = NpzRecorder(out, overwrite=overwrite, meta=lambda: {**meta, "source": shown})
+            live = self.make_body()
+            body: Bodies | SecondPass | None = live
+            if live is not None and self._fits_twice:
+                from rtpose.pose.body.second_pass import SecondPass
+
+                body = recorder = SecondPass(
+                    live,
+                    recorder,
+                    self.make_world(),
+                    self.settings.corrections,
+                    planted=self.settings.feet == "planted",
+                )
+            recorders = [recorder]
             if overlay is not None:
                 recorders.append(OverlayVideo(overlay, overwrite=overwrite, fps=source.info.fps))
         summary = self.run(
             source, server=server, window=window, recorders=recorders, streams=streams, meta=meta,
-            real_time=real_time, on_result=on_result, board=board, number=number,
+            real_time=real_time, on_result=on_result, board=board, number=number, body=body,
         )  # fmt: skip
         if summary.frames == 0 and not self.stopped:
             raise InputError(f"{shown} has no readable frame: nothing is written")
@@ -258,83 +279,10 @@ class Session:
             "smoothing": smoothing,
             "assumptions": self._assumptions(camera_of(self.settings, source.info)[1]),
             "body": self.settings.body,
+            "quality": self.settings.quality,
             "feet": self.settings.feet,
             "drops": source.stats.dropped,
         }
-
-
-class SourceBoard:
-    """The state of a run for page and terminal: names and sizes of the sources, one text for all that are in trouble,
-    and the outputs that failed. Methods may be called from any thread."""
-
-    def __init__(
-        self,
-        infos: Sequence[SourceInfo],
-        server: PoseServer | None,
-        on_trouble: Callable[[str], None] = lambda text: None,
-    ) -> None:
-        """on_trouble: gets a line when a source gets into trouble."""
-        self._names = [printable(info.name) for info in infos]
-        self._sizes = [info.size for info in infos]
-        self._states = ["ok"] * len(infos)
-        self._failures: list[str] = []
-        self._ended: set[int] = set()
-        self._server = server
-        self._on_trouble = on_trouble
-        self._lock = threading.Lock()
-        self._send_sources()
-        if server is not None:
-            server.set_status("ok")
-
-    def size(self, number: int, size: tuple[int, int]) -> None:
-        """The size of a source's newest picture: a phone was turned, or a camera only now has one."""
-        with self._lock:
-            if size != self._sizes[number]:
-                self._sizes[number] = size
-                self._send_sources()
-
-    def status(self, number: int, text: str) -> None:
-        """The state of a source, `FrameSource.status`; nothing happens unless it is new."""
-        with self._lock:
-            if text == self._states[number]:
-                return
-            self._states[number] = text
-            if text != "ok":
-                self._on_trouble(self._with_name(number, text))
-            self._send_status()
-
-    def output_failed(self, text: str) -> None:
-        """An output has failed, for good. text: what happened."""
-        with self._lock:
-            if text not in self._failures:
-                self._failures.append(text)
-                self._send_status()
-
-    def end(self, number: int, text: str = "ok") -> None:
-        """A source has ended. text: why, if not at its end."""
-        with self._lock:
-            self._states[number] = text
-            self._ended.add(number)
-            self._send_status()
-
-    def _with_name(self, number: int, text: str) -> str:
-        return f"{self._names[number]}: {text}" if len(self._names) > 1 else text
-
-    def _send_sources(self) -> None:
-        from rtpose.server.protocol import Source
-
-        if self._server is not None:
-            sources = [Source(name, list(size)) for name, size in zip(self._names, self._sizes, strict=True)]
-            self._server.update_hello(sources=sources)
-
-    def _send_status(self) -> None:
-        if self._server is None:
-            return
-        well = "ok"
-        if ended := len(self._ended) == len(self._names):
-            well = "the source has ended" if len(self._names) == 1 else "the sources have ended"
-        troubles = [self._with_name(number, text) for number, text in enumerate(self._states) if text != "ok"]
-        self._server.set_status("; ".join(troubles) or well, ended=ended, failures=self._failures)
 
 
 def run_together(

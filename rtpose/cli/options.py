@@ -308,14 +308,16 @@ class RunOptions:
     lookahead: LookaheadOption = None
     config: ConfigFile = None
 
-    def settings(self) -> RunSettings:
-        """Defaults, changed by the file, changed by the options. Errors: `ConfigError`."""
+    def settings(self, **more: Any) -> RunSettings:
+        """Defaults, changed by the file, changed by the options. more: those of one command alone, None: not given.
+
+        Errors: `ConfigError`."""
         from rtpose.config import make_settings
 
         return make_settings(
             self.config, persons=self.persons, height_m=self.height, fov_deg=self.fov, calibration=self.calibration,
-            smooth=self.smooth, body=self.body, feet=self.feet, lookahead_s=self.lookahead, **self.ground.given(),
-            **self.networks.given(),
+            smooth=self.smooth, body=self.body, feet=self.feet, lookahead_s=self.lookahead,
+            **self.ground.given(), **self.networks.given(), **more,
         )  # fmt: skip
 
 

@@ -72,9 +72,10 @@ def webcam(
     browser: Browser = True,
 ) -> None:
     """Show the camera's poses live, in the browser or in a window."""
+    from rtpose.board import SourceBoard
     from rtpose.capture.browser import BrowserCamera
     from rtpose.outputs.send import open_streams
-    from rtpose.session import Session, SourceBoard, check_all, run_together
+    from rtpose.session import Session, check_all, run_together
 
     settings = run.settings()
     cameras = camera or ["0"]

@@ -19,7 +19,7 @@ ROOMS = (
     ("networks",),
     ("capture", "recordings"),
     ("pose", "server"),
-    ("outputs", "pipeline"),
+    ("outputs", "pipeline", "board"),
     ("session",),
     ("api",),
     ("train",),

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from rtpose.board import SourceBoard
 from rtpose.config import RunSettings
 from rtpose.errors import ConfigError, InputError, OutputError
 from rtpose.pipeline import Summary
-from rtpose.session import Session, SourceBoard, check_all, failure_text, run_together
+from rtpose.session import Session, check_all, failure_text, run_together
 from rtpose.types import SourceInfo
 
 
