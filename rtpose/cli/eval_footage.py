@@ -59,11 +59,11 @@ def evaluate_footage(
     methods = {}
     no_choice: list[str | None] = [None]
     for network, lifter, changes in product(networks or no_choice, lifters or no_choice, settings or [""]):
-        parts = _parts(network, lifter)
-        name = " ".join(filter(None, ("" if "estimator" in parts else network, lifter, changes))) or "default"
+        chosen = _parts(network, lifter)
+        name = " ".join(filter(None, ("" if "estimator" in chosen else network, lifter, changes))) or "default"
         if name in methods:
             continue
-        given = [f"{key}={value}" for key, value in parts.items() if value is not None]
+        given = [f"{key}={value}" for key, value in chosen.items() if value is not None]
         methods[name] = method_of(
             load_settings(RunSettings, overrides=[*given, *filter(None, changes.split(","))]), on_notice=warn,
             on_clip=announce,
