@@ -11,6 +11,7 @@ import typer
 
 from rtpose import __version__
 from rtpose.cli import terminal
+from rtpose.cli.adapt import adapt
 from rtpose.cli.bench import bench, bench_worker
 from rtpose.cli.calibrate import calibrate
 from rtpose.cli.convert import convert
@@ -51,6 +52,7 @@ app.command(rich_help_panel=CHECK)(bench)
 app.add_typer(models_app, name="models", rich_help_panel=NETWORKS)
 app.command(rich_help_panel=NETWORKS)(export)
 app.add_typer(train_app, name="train", rich_help_panel=TRAINING)
+app.command(rich_help_panel=TRAINING)(adapt)
 app.add_typer(data_app, name="data", rich_help_panel=TRAINING)
 app.command("eval", rich_help_panel=TRAINING)(evaluate)
 app.command(rich_help_panel=TRAINING)(reproduce)

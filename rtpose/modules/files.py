@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,17 @@ def load_module(file: Path) -> TorchNetwork:
     module.eval().requires_grad_(False)
     shapes, outputs = opened.interface_of(module)
     return TorchNetwork(module, shapes, tuple(outputs), opened.metadata)
+
+
+def load_built(file: Path, build: Callable[[Mapping[str, str]], nn.Module]) -> tuple[nn.Module, Mapping[str, str]]:
+    """An .onnx file of rtpose as the module that `build` makes of its metadata, with the file's weights.
+
+    Errors: `ModelError` for a file that is missing, damaged or of another architecture; those of `build`.
+    """
+    opened = _OnnxFile(file)
+    module = build(opened.metadata)
+    module.load_state_dict(opened.state_of(module))
+    return module, opened.metadata
 
 
 class _OnnxFile:

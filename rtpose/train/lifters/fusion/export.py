@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import msgspec
 import torch
 
 from rtpose import __version__
+from rtpose.errors import ModelError
+from rtpose.modules.files import load_built
 from rtpose.modules.fusion import COUNT, FusionLifterNet, FusionNet
-from rtpose.pose.lift.fusion_codec import FEATURES, JOINTS, TWINS, mirrored_features
+from rtpose.pose.lift.fusion_codec import FEATURES, JOINTS, PLAIN, TWINS, mirrored_features
 from rtpose.train.data.readers.cmu import ACKNOWLEDGEMENT
 from rtpose.train.export import export_network, git_revision
 from rtpose.train.lifters.fusion.settings import FusionSettings
@@ -25,13 +28,44 @@ def running_form(network: FusionNet) -> FusionLifterNet:
     return FusionLifterNet(network, index, sign, TWINS).eval()
 
 
-def export_fusion(network: FusionNet, settings: FusionSettings, packs: Mapping[Path, float], path: Path) -> None:
-    """Write the running form to `path`, with its facts. packs: what it was trained on, and the shares of people."""
-    example = {
+def load_fusion(file: Path) -> tuple[FusionNet, dict[str, Any]]:
+    """The network of a file that `export_fusion` or `export_adapted` wrote, and its facts. Errors: `ModelError` for
+    another file."""
+
+    def build(metadata: Mapping[str, str]) -> FusionLifterNet:
+        if metadata.get("name") != "fusion":
+            raise ModelError(f"{file} is no fusion lifter: name one that `rtpose train fusion` or `rtpose adapt` wrote")
+        settings = json.loads(metadata["settings"])
+        sizes = (settings[name] for name in ("width", "blocks", "memory", "glance"))
+        return running_form(FusionNet(FEATURES, PLAIN, *sizes))
+
+    form, metadata = load_built(file, build)
+    assert isinstance(form, FusionLifterNet)
+    return form.network, {key: _value(text) for key, text in metadata.items()}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def export_adapted(network: FusionNet, facts: Mapping[str, Any], adapted: Mapping[str, Any], path: Path) -> None:
+    """Write a fine-tuned network to `path`. facts: of the file that it comes from. adapted: what was done."""
+    export_network(running_form(network), _example(network), OUTPUTS, {**facts, "adapted": dict(adapted)}, path)
+
+
+def _example(network: FusionNet) -> dict[str, torch.Tensor]:
+    return {
         "features": torch.zeros(2, FEATURES),
         "last_pose": torch.zeros(2, COUNT, 3),
         "hidden": torch.zeros(2, 2, network.memory),
     }
+
+
+def export_fusion(network: FusionNet, settings: FusionSettings, packs: Mapping[Path, float], path: Path) -> None:
+    """Write the running form to `path`, with its facts. packs: what it was trained on, and the shares of people."""
     facts: dict[str, Any] = {
         "name": "fusion",
         "format": 1,
@@ -56,4 +90,4 @@ def export_fusion(network: FusionNet, settings: FusionSettings, packs: Mapping[P
         "rtpose": __version__,
         "git_revision": git_revision(),
     }
-    export_network(running_form(network), example, OUTPUTS, facts, path)
+    export_network(running_form(network), _example(network), OUTPUTS, facts, path)
