@@ -98,7 +98,7 @@ def _learn(
 
 
 def _piece(take: Take, draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A random piece of `FRAMES` frames, every second one mirrored; a short take is filled up with frames of no weight."""
+    """A random piece of `FRAMES` frames, half of them mirrored; a short take is filled up."""
     count = min(FRAMES, len(take))
     start = int(torch.randint(0, len(take) - count + 1, (1,), generator=draw))
     piece = [torch.from_numpy(np.ascontiguousarray(a[start : start + count])) for a in _arrays(take)]
