@@ -47,6 +47,8 @@ class CorrectionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """The body does not jump from its last pose."""
     sizes: bool = True
     """People who share a floor are scaled so that all of them stand on it."""
+    lean: bool = True
+    """People who stand upright do so along gravity, as far as the picture allows."""
 
 
 class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +77,14 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Field of view across the longer side; None: 60 degrees are assumed."""
     calibration: str | None = None
     """A YAML file with `image_size: [width, height]` and `camera: [fx, fy, cx, cy]`, px; wins over `fov_deg`."""
+    pitch_deg: float | None = None
+    """How far the camera looks down; None: learned from people."""
+    roll_deg: float | None = None
+    """How far the camera is turned clockwise, as its user sees it; None: learned from people."""
+    camera_height_m: Positive | None = None
+    """Of the camera above the floor: with it people's sizes are measured; None: the floor is where feet stand."""
+    level: bool = False
+    """Gravity is the axis of somebody who stands upright and still at the beginning."""
     smooth: Literal["auto", "one-euro", "root", "off"] = "auto"
     """root: only the root position is smoothed. auto: root for a lifter with a memory, whose joints are
     smooth by themselves, one-euro for the others."""
@@ -83,6 +93,8 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """on: every person becomes a kinematic body. off: the lifter's joints as they are."""
     feet: Literal["planted", "free"] = "planted"
     """planted: a foot in contact stays where it stands. free: feet go where the joints say."""
+    quality: Literal["live", "best"] = "live"
+    """best: recordings of files are fitted again over their whole length. live: each frame by what came before."""
     corrections: CorrectionSettings = CorrectionSettings()
     lookahead_s: NotNegative = 0.0
     """A lifter with a memory also uses the frames of so many seconds after each: more accurate, and as much later."""

@@ -17,23 +17,26 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rtpose import __version__
+from rtpose.board import SourceBoard
 from rtpose.camera import camera_of
 from rtpose.config import RunSettings
 from rtpose.errors import InputError, RtposeError
 from rtpose.geometry import DEFAULT_HEIGHT_M
 from rtpose.interrupts import on_signals
 from rtpose.pipeline import Pipeline, Summary
+from rtpose.pose.body.world import World
 from rtpose.pose.estimators import Estimators, open_estimators
 from rtpose.pose.replaceable import ReplaceableEstimator
 from rtpose.pose.smooth import NoSmoother, OneEuroSmoother
 from rtpose.printable import printable
-from rtpose.source_board import SourceBoard
-from rtpose.types import BodyFitter, Camera, FrameSource, Result, Sink, Smoother
+from rtpose.types import Camera, FrameSource, Result, Sink, Smoother
 
 if TYPE_CHECKING:
     import ssl
 
     from rtpose.outputs.open3d_window import Open3DWindow
+    from rtpose.pose.body.bodies import Bodies
+    from rtpose.pose.body.second_pass import SecondPass
     from rtpose.server.camera import CameraFeed
     from rtpose.server.server import PoseServer
     from rtpose.server.upload import VideoFeed
@@ -63,7 +66,7 @@ class Session:
         self._notices_lock = threading.Lock()
         self._pipelines: dict[int, Pipeline] = {}
         self._count, self._live = sources, live
-        made = self._open(self.settings)
+        made = self._open()
         self.estimators = [ReplaceableEstimator(estimator) for estimator in made.each]
         """One for each source."""
         self.smooth = self.settings.smooth
@@ -71,27 +74,35 @@ class Session:
         if self.smooth == "auto":
             self.smooth = "root" if made.smooth_joints else "one-euro"
 
-    def _open(self, settings: RunSettings) -> Estimators:
+    def _open(self) -> Estimators:
+        settings = self.settings
         self.camera_of, camera_text = camera_of(settings)
         """Image size (width, height) -> camera. Errors: `InputError` where a calibration is for another shape."""
         height_m, origin = settings.height_m, "as given"
         if height_m is None:
             height_m, origin = DEFAULT_HEIGHT_M, "assumed"
+            if settings.camera_height_m is not None:
+                origin = "assumed until people stand on the floor, then from the height of the camera"
         self.height_m, self.height_from = height_m, origin
         """The standing height that sizes and distances rest on, and where it comes from."""
-        self._size_text = f"standing height {height_m:.2f} m, {origin}"
-        self.assumptions = [self._size_text, camera_text]
+        self._ground_texts = self.make_world().describe()
+        self.assumptions = self._assumptions(camera_text)
         """While no source is known: one that says more of its lens changes the second."""
         return open_estimators(settings, count=self._count, height_m=height_m, live=self._live, on_notice=self.notify)
 
     def change(self, **given: Any) -> None:
         """Change settings while sources run: their next frames are estimated with them. Smoothing stays as it is.
 
-        Errors: as of the constructor; the settings then stay as they were, but for height and camera.
+        Errors: as of the constructor; the settings then stay as they were.
         """
-        settings = msgspec.structs.replace(self.settings, **given)
-        made = self._open(settings)
-        self.settings = settings
+        before = self.settings
+        self.settings = msgspec.structs.replace(before, **given)
+        try:
+            made = self._open()
+        except RtposeError:
+            self.settings = before
+            self._open()
+            raise
         for estimator, new in zip(self.estimators, made.each, strict=True):
             estimator.replace(new)
 
@@ -111,17 +122,34 @@ class Session:
 
     def make_smoother(self) -> Smoother:
         """A new smoother, for one source."""
-        if self.smooth == "off":
+        if self.smooth == "off" or self._fits_twice:  # the second pass smooths both ways
             return NoSmoother()
         return OneEuroSmoother(self.settings.one_euro, joints=self.smooth == "one-euro")
 
-    def make_body(self) -> BodyFitter | None:
+    @property
+    def _fits_twice(self) -> bool:
+        return self.settings.quality == "best" and self.settings.body == "on"
+
+    def make_world(self) -> World:
+        """Gravity and floor, for one source: what the settings give, the rest is learned.
+
+        Errors: `ConfigError` for what no camera has.
+        """
+        s = self.settings
+        return World(s.pitch_deg, s.roll_deg, s.camera_height_m, s.level, height_is_given=s.height_m is not None)
+
+    def _assumptions(self, camera_text: str, ground_texts: Sequence[str] | None = None) -> list[str]:
+        """ground_texts: of the world of a run; None: as settings say."""
+        ground = self._ground_texts if ground_texts is None else ground_texts
+        return [f"standing height {self.height_m:.2f} m, {self.height_from}", camera_text, *ground]
+
+    def make_body(self) -> Bodies | None:
         """What makes bodies of people, new, for one source; None with `body=off`."""
         if self.settings.body == "off":
             return None
         from rtpose.pose.body.bodies import Bodies
 
-        return Bodies(self.settings.corrections, planted=self.settings.feet == "planted")
+        return Bodies(self.settings.corrections, planted=self.settings.feet == "planted", world=self.make_world())
 
     @contextmanager
     def serve(
@@ -168,12 +196,14 @@ class Session:
         on_result: Callable[[Result], None] = lambda result: None,
         board: SourceBoard | None = None,
         number: int = 0,
+        body: Bodies | SecondPass | None = None,
     ) -> Summary:
         """Run one source to its end, to `stop`, to Ctrl-C, or until the user closes the window. Closes it and all
         outputs. An output that fails is reported at once; its error is in `Summary.sink_errors`.
 
         meta: filled in before the first frame, for the recorders. real_time: a file at its own speed.
-        board, number: of several sources that run at once, and which one this is (see `run_together`).
+        board, number: of several sources that run at once, and which one this is (see `run_together`). body: None: a
+        new one.
         Errors: those of the source and of the estimator.
         """
         from rtpose.outputs.page import WebSocketSink
@@ -186,7 +216,9 @@ class Session:
         camera_of_source, camera_text = camera_of(self.settings, source.info)
         known = self.settings
         if server is not None and board is None:
-            server.update_hello(assumptions=[self._size_text, camera_text])
+            server.update_hello(assumptions=self._assumptions(camera_text))
+
+        body = body or self.make_body()
 
         def camera_now(size: tuple[int, int]) -> Camera:
             nonlocal known, camera_of_source
@@ -199,6 +231,8 @@ class Session:
             shown.size(number, result.frame.size)
             if source.info.live:
                 self._pass_notes_on(source)
+            if meta is not None and body is not None:  # a recorder reads it at its end
+                meta["assumptions"] = self._assumptions(camera_text, body.world.describe())
             on_result(result)
 
         def report(error: Exception) -> None:
@@ -207,7 +241,7 @@ class Session:
             self.notify(line)
 
         pipeline = Pipeline(
-            source, estimator, self.make_smoother(), body=self.make_body(),
+            source, estimator, self.make_smoother(), body=body,
             camera_of=camera_now, lookahead_s=self.settings.lookahead_s, recorders=recorders,
             viewers=[*([WebSocketSink(server)] if server else []), *([window] if window else []), *streams],
             real_time=real_time, number=number, on_result=pass_on, on_sink_error=report,
@@ -243,12 +277,25 @@ class Session:
         with closing_on_error(source):
             self.camera_of(source.info.size)  # a calibration of another shape is reported before any file is touched
             shown = name or source.info.name
-            recorders: list[Sink] = [NpzRecorder(out, overwrite=overwrite, meta=lambda: {**meta, "source": shown})]
+            recorder: Sink = NpzRecorder(out, overwrite=overwrite, meta=lambda: {**meta, "source": shown})
+            live = self.make_body()
+            body: Bodies | SecondPass | None = live
+            if live is not None and self._fits_twice:
+                from rtpose.pose.body.second_pass import SecondPass
+
+                body = recorder = SecondPass(
+                    live,
+                    recorder,
+                    self.make_world(),
+                    self.settings.corrections,
+                    planted=self.settings.feet == "planted",
+                )
+            recorders = [recorder]
             if overlay is not None:
                 recorders.append(OverlayVideo(overlay, overwrite=overwrite, fps=source.info.fps))
         summary = self.run(
             source, server=server, window=window, recorders=recorders, streams=streams, meta=meta,
-            real_time=real_time, on_result=on_result, board=board, number=number,
+            real_time=real_time, on_result=on_result, board=board, number=number, body=body,
         )  # fmt: skip
         if summary.frames == 0 and not self.stopped:
             raise InputError(f"{shown} has no readable frame: nothing is written")
@@ -267,9 +314,10 @@ class Session:
             "fps": source.info.fps,
             **self.estimators[0].describe(),
             "smoothing": smoothing,
+            "assumptions": self._assumptions(camera_of(self.settings, source.info)[1]),
             "body": self.settings.body,
+            "quality": self.settings.quality,
             "feet": self.settings.feet,
-            "assumptions": [self._size_text, camera_of(self.settings, source.info)[1]],
             "drops": source.stats.dropped,
         }
 

@@ -52,6 +52,38 @@ Fov = Annotated[
 Calibration = Annotated[
     Path | None, typer.Option(rich_help_panel=PEOPLE, help="Camera calibration file (YAML); overrides --fov.")
 ]
+Pitch = Annotated[
+    float | None,
+    typer.Option(
+        rich_help_panel=PEOPLE,
+        help="Degrees by which the camera looks down (negative: up).",
+        show_default="learned from people",
+    ),
+]
+Roll = Annotated[
+    float | None,
+    typer.Option(
+        rich_help_panel=PEOPLE,
+        help="Degrees by which the camera is turned clockwise, as you see it from behind.",
+        show_default="learned from people",
+    ),
+]
+CameraHeight = Annotated[
+    float | None,
+    typer.Option(
+        rich_help_panel=PEOPLE,
+        help="Metres from the floor up to the camera: people's sizes follow from it, unless --height is given.",
+        show_default="not known, the floor is where feet stand",
+    ),
+]
+Level = Annotated[
+    bool,
+    typer.Option(
+        "--level",
+        rich_help_panel=PEOPLE,
+        help="Stand upright and still for 2 seconds at the beginning: that is vertical from then on.",
+    ),
+]
 LifterOption = Annotated[
     str | None,
     typer.Option(
@@ -244,6 +276,23 @@ class NetworkOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroundOptions:
+    """Where the ground is, as far as the user knows."""
+
+    pitch: Pitch = None
+    roll: Roll = None
+    camera_height: CameraHeight = None
+    level: Level = False
+
+    def given(self) -> dict[str, Any]:
+        """By their names in `RunSettings`; None: not given."""
+        return {
+            "pitch_deg": self.pitch, "roll_deg": self.roll, "camera_height_m": self.camera_height,
+            "level": self.level or None,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """How people are estimated: everything that `RunSettings` holds and the command line offers."""
 
@@ -251,6 +300,7 @@ class RunOptions:
     height: Height = None
     fov: Fov = None
     calibration: Calibration = None
+    ground: GroundOptions = GroundOptions()
     networks: NetworkOptions
     smooth: Smooth = None
     body: BodyOption = None
@@ -258,13 +308,16 @@ class RunOptions:
     lookahead: LookaheadOption = None
     config: ConfigFile = None
 
-    def settings(self) -> RunSettings:
-        """Defaults, changed by the file, changed by the options. Errors: `ConfigError`."""
+    def settings(self, **more: Any) -> RunSettings:
+        """Defaults, changed by the file, changed by the options. more: those of one command alone, None: not given.
+
+        Errors: `ConfigError`."""
         from rtpose.config import make_settings
 
         return make_settings(
             self.config, persons=self.persons, height_m=self.height, fov_deg=self.fov, calibration=self.calibration,
-            smooth=self.smooth, body=self.body, feet=self.feet, lookahead_s=self.lookahead, **self.networks.given(),
+            smooth=self.smooth, body=self.body, feet=self.feet, lookahead_s=self.lookahead,
+            **self.ground.given(), **self.networks.given(), **more,
         )  # fmt: skip
 
 

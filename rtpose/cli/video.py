@@ -68,6 +68,13 @@ def video(
     fps: Fps = None,
     together: Annotated[bool, typer.Option("--together", help="Process all inputs at once, on one page.")] = False,
     overwrite: Overwrite = False,
+    quality: Annotated[
+        str | None,
+        typer.Option(
+            help="best: fit bodies a second time over the whole recording, looking both ways. live: as a camera's.",
+            show_default="live",
+        ),
+    ] = None,
     run: RunOptions,
     port: Port = DEFAULT_PORT,
     private: Private = False,
@@ -96,7 +103,7 @@ def video(
     from rtpose.batch.video_work import VideoWork
     from rtpose.outputs.send import open_streams
 
-    settings = run.settings()
+    settings = run.settings(quality=quality)
     viewer = viewer or (Viewer.BROWSER if view else None)
     if (viewer or send) and (workers is not None or cluster is not None):
         raise ConfigError("a viewer or stream shows one video at a time: leave out --workers and --cluster")
@@ -154,10 +161,10 @@ def _together(
     """Play several videos at once on one page, each to its end. Errors: the first input that cannot be opened, before
     any work; otherwise the first failure, raised once the others are done."""
     from rtpose.batch.jobs import made_folders
+    from rtpose.board import SourceBoard
     from rtpose.capture import open_source
     from rtpose.outputs.send import open_streams
     from rtpose.session import Session, check_all, run_together
-    from rtpose.source_board import SourceBoard
 
     with ExitStack() as stack:
         streams = stack.enter_context(open_streams(send, warn, sources=len(jobs)))

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from rtpose.errors import InputError, OutputError
+from rtpose.board import SourceBoard
+from rtpose.config import RunSettings
+from rtpose.errors import ConfigError, InputError, OutputError
 from rtpose.pipeline import Summary
-from rtpose.session import check_all, failure_text, run_together
-from rtpose.source_board import SourceBoard
+from rtpose.session import Session, check_all, failure_text, run_together
 from rtpose.types import SourceInfo
 
 
@@ -132,3 +133,12 @@ def test_failed_outputs_are_shown_beside_the_state_of_the_source() -> None:
 )
 def test_what_is_said_of_a_failed_output(error: Exception, text: str) -> None:
     assert failure_text(error).startswith(text)
+
+
+def test_what_is_known_of_the_ground_is_an_assumption_of_its_own() -> None:
+    session = Session(RunSettings(lifter="baseline", pitch_deg=10, camera_height_m=1.5))
+    assert any("pitch 10 degrees" in text for text in session.assumptions)
+    assert any("1.50 m below the camera" in text for text in session.assumptions)
+    assert "height of the camera" in session.height_from
+    with pytest.raises(ConfigError, match="pitch"):
+        Session(RunSettings(lifter="baseline", pitch_deg=100))

@@ -68,19 +68,19 @@ def balance_axis(joints: NDArray[np.floating], contacts: NDArray[np.floating]) -
     if weights.max(initial=0) < 0.25:
         return None
     support = weights @ np.nan_to_num(feet) / weights.sum()
-    return unit(support - centre_of_mass(joints))
+    return unit_or_none(support - centre_of_mass(joints))
 
 
 def body_axis(joints: NDArray[np.floating]) -> Float64 | None:
     """Unit vector from the head to the middle of the ankles. None: they are not known."""
     joints = np.asarray(joints, np.float64)
-    return unit(joints[_ANKLES].mean(0) - joints[_HEAD])
+    return unit_or_none(joints[_ANKLES].mean(0) - joints[_HEAD])
 
 
 def trunk_axis(joints: NDArray[np.floating]) -> Float64 | None:
     """Unit vector from the thorax to the root. None: they are not known."""
     joints = np.asarray(joints, np.float64)
-    return unit(joints[_ROOT] - joints[_THORAX])
+    return unit_or_none(joints[_ROOT] - joints[_THORAX])
 
 
 def stands_on_a_leg(joints: NDArray[np.floating], contacts: NDArray[np.floating]) -> bool:
@@ -97,7 +97,7 @@ def uprightness(joints: NDArray[np.floating]) -> float:
     """0..1: how straight somebody stands, whatever the camera's angle: legs straight and in line with the trunk."""
     joints = np.asarray(joints, np.float64)
     trunk, whole = trunk_axis(joints), body_axis(joints)
-    legs = [unit(joints[ankle] - joints[hip]) for ankle, hip in zip(_ANKLES, _HIPS, strict=True)]
+    legs = [unit_or_none(joints[ankle] - joints[hip]) for ankle, hip in zip(_ANKLES, _HIPS, strict=True)]
     if trunk is None or whole is None or any(leg is None for leg in legs):
         return 0.0
     bend = max(angle_deg(trunk, whole), *(angle_deg(leg, whole) for leg in legs if leg is not None))
@@ -109,7 +109,7 @@ def angle_deg(a: Float64, b: Float64) -> float:
     return float(np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b)))
 
 
-def unit(vector: Float64) -> Float64 | None:
+def unit_or_none(vector: Float64) -> Float64 | None:
     """The vector at length 1. None for one without a direction."""
     length = float(np.linalg.norm(vector))
     return vector / length if np.isfinite(length) and length > 1e-6 else None

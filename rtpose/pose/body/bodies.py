@@ -13,8 +13,9 @@ from rtpose.bones import BONES, Float64, wxyz_from_rotations
 from rtpose.config import CorrectionSettings
 from rtpose.pose.body import limits
 from rtpose.pose.body.contacts import ContactEstimator
-from rtpose.pose.body.evidence import evidence_of, expected_errors
+from rtpose.pose.body.evidence import SteadyRays, evidence_of, expected_errors, scaled
 from rtpose.pose.body.fit import Evidence3D, Fitted, fit
+from rtpose.pose.body.lean import LeanRemover
 from rtpose.pose.body.lengths import LengthEstimator
 from rtpose.pose.body.planted import FEET, PlantedFeet
 from rtpose.pose.body.start import rotations_from_joints
@@ -29,6 +30,8 @@ STEPS, FIRST_STEPS = 2, 8
 """Of the fit, from the last pose and from a first guess."""
 OFFSET_S = 4.0
 """A body that feet have moved away from where the lifter sees it comes back over about so long."""
+SCALE_RATE, SCALE_STEP = 0.04, 0.003
+"""By how much a person's size follows the floor, per second and in one frame at most, in shares."""
 SMOOTHNESS = 0.05
 """Weight of the last pose: higher is smoother and later."""
 
@@ -39,6 +42,9 @@ class _Body:
 
     t_s: float
     lengths: LengthEstimator = field(default_factory=LengthEstimator)
+    scale: float = 1.0
+    """Of `World.scale_of`, without its jumps."""
+    rays: SteadyRays = field(default_factory=SteadyRays)
     feet: PlantedFeet = field(default_factory=PlantedFeet)
     rotations: Float64 | None = None
     """(B, 3, 3) relative, of the last frame; None: there is none."""
@@ -60,6 +66,7 @@ class Bodies:
         self._planted = planted
         self._contacts = ContactEstimator()
         self._world = world or World()
+        self._lean = LeanRemover()
         self._people: dict[int, _Body] = {}
 
     @property
@@ -72,6 +79,7 @@ class Bodies:
         self._people = {}
         self._contacts.reset()
         self._world.reset()
+        self._lean.reset()
 
     def fit(
         self, persons: Sequence[Person3D], camera: Camera, t_s: float
@@ -80,41 +88,47 @@ class Bodies:
         self._people = {i: body for i, body in self._people.items() if 0 <= t_s - body.t_s <= FORGET_S}
         contacts = [
             self._contacts.update(
-                person.track_id, person.pose_3d + person.root_3d, person.confidence, self._world.gravity, t_s,
-                self._world.floor_m,
+                person.track_id, person.pose_3d + person.root_3d, person.keypoints_2d[:, 2],
+                person.down if self._world.gravity is None else self._world.gravity, t_s,
+                self._world.floor_m if self._world.floor_is_seen else None,
             )
             for person in persons
         ]  # fmt: skip
         self._world.observe(persons, contacts, t_s)
+        if self._corrections.lean:
+            persons = self._lean.remove_lean(persons, self._world.gravity, t_s)
         fitted = self._fit(persons, contacts, camera, t_s) if persons else []
         return fitted, self._world.world_from_camera
 
     def _fit(
         self, persons: Sequence[Person3D], contacts: Sequence[NDArray[np.float32]], camera: Camera, t_s: float
     ) -> list[Person3D]:
-        scales = [self._world.scale_of(person.track_id) if self._corrections.sizes else 1.0 for person in persons]
-        sized = [_scaled(person, scale) for person, scale in zip(persons, scales, strict=True)]
+        bodies, gaps_s = self._recall(persons, t_s)
+        scales = [
+            self._follow_scale(body, person.track_id, dt_s)
+            for body, person, dt_s in zip(bodies, persons, gaps_s, strict=True)
+        ]
+        sized = [scaled(person, scale) for person, scale in zip(persons, scales, strict=True)]
         given = evidence_of(sized, camera, rays=self._corrections.rays)
         count = len(persons)
         start, lengths = np.empty((count, len(BONES), 3, 3)), np.empty((count, len(BONES)))
         lifted, roots, steps = given.roots.copy(), given.roots.copy(), STEPS
-        bodies = []
-        for row, person in enumerate(persons):
-            body = self._people.get(person.track_id)
-            if body is None:
-                body = self._people[person.track_id] = _Body(t_s)
-            dt_s, body.t_s = t_s - body.t_s, t_s
-            bodies.append(body)
+        for row, (person, body, dt_s) in enumerate(zip(persons, bodies, gaps_s, strict=True)):
             joints = np.asarray(person.pose_3d, np.float64)
             lengths[row] = scales[row] * body.lengths.update(joints, expected_errors(person), min(dt_s, MAX_GAP_S))
             if body.rotations is None or dt_s > MAX_GAP_S:
                 body.shown_feet, body.root_offset = None, np.zeros(3)
+                body.rays.reset()
                 start[row], steps = rotations_from_joints(joints[None])[0], FIRST_STEPS
             else:
                 start[row] = body.rotations
                 self._remember(row, body.rotations, dt_s, given)
             given.roots[row] += body.root_offset * math.exp(-dt_s / OFFSET_S)
             roots[row] = given.roots[row]
+            if self._corrections.rays:
+                given.rays[row], given.ray_weights[row] = body.rays.update(
+                    given.rays[row], given.ray_weights[row], given.joints[row] + given.roots[row], dt_s
+                )
             if self._planted:
                 seen = sized[row].pose_3d[FEET] + given.roots[row]
                 held, weights = body.feet.update(contacts[row], seen, body.shown_feet, dt_s)
@@ -124,22 +138,25 @@ class Bodies:
             body.root_offset = found.roots[row] - lifted[row]
         return _people_of(persons, bodies, found, lengths, contacts)
 
+    def _recall(self, persons: Sequence[Person3D], t_s: float) -> tuple[list[_Body], list[float]]:
+        """What is remembered of everybody, and the seconds since each was seen, 0 of new people."""
+        bodies = [self._people.setdefault(person.track_id, _Body(t_s)) for person in persons]
+        gaps_s = [t_s - body.t_s for body in bodies]
+        for body in bodies:
+            body.t_s = t_s
+        return bodies, gaps_s
+
+    def _follow_scale(self, body: _Body, track_id: int, dt_s: float) -> float:
+        if self._corrections.sizes:
+            reach = min(SCALE_RATE * dt_s, SCALE_STEP)
+            ratio = self._world.scale_of(track_id) / body.scale
+            body.scale *= min(max(ratio, 1 - reach), 1 + reach)
+        return body.scale
+
     def _remember(self, row: int, rotations: Float64, dt_s: float, given: Evidence3D) -> None:
         given.last[row] = rotations
         if self._corrections.last_pose:
             given.last_weights[row] = SMOOTHNESS / (limits.SPEED * max(dt_s, 1e-3)) ** 2
-
-
-def _scaled(person: Person3D, scale: float) -> Person3D:
-    if scale == 1.0:
-        return person
-    factor = np.float32(scale)
-    return replace(
-        person,
-        pose_3d=person.pose_3d * factor,
-        root_3d=person.root_3d * factor,
-        error_m=None if person.error_m is None else person.error_m * factor,
-    )
 
 
 def _people_of(

@@ -26,21 +26,25 @@ LEG_M = 0.49 * 1.70
 """Hip to ankle of somebody 1.70 m tall: what speeds and heights are related to."""
 MAX_GAP_S = 0.5
 """Someone who was not seen for longer starts anew."""
-WINDOW_S = 0.10
+WINDOW_S = 0.09
 """Speed is that over this time, or from one frame to the next where frames are farther apart."""
-STILL_M_S, FAST_M_S = 0.17, 0.07
+STILL_M_S, FAST_M_S = 0.26, 0.09
 """Speed across the line of sight at which a foot is as likely to stand as to move, and by how much more it is e times
 less likely."""
-LOW_M, HIGH_M = 0.09, 0.03
+TOGETHER = 0.3
+"""How much of a joint's speed is that of its whole foot."""
+LOW_M, HIGH_M = 0.10, 0.05
 """The same for the height above the person's lowest foot."""
 FLOOR_M, FLOOR_SPREAD_M = 0.14, 0.05
 """The same for the height above the floor, once it is known."""
 OBSERVED_S = 0.06
 """Frames closer than this see the same thing twice: each counts for its share of it."""
-CHANGES_S = 0.3
+CHANGES_S = 0.15
 """A foot stands or swings for about as long: what was known of it fades at this rate."""
-PRIOR = 0.5
-"""Of somebody of whom nothing is known yet."""
+PRIOR = 0.3
+"""Of somebody of whom nothing is known yet, and of hidden feet."""
+HIDDEN, SEEN = 0.2, 0.6
+"""Scores of a joint of which nothing can be told, and of one in plain sight."""
 
 
 @dataclass(slots=True)
@@ -72,25 +76,28 @@ class ContactEstimator:
         self,
         track_id: int,
         joints_camera: NDArray[np.floating],
-        confidence: NDArray[np.floating],
+        scores: NDArray[np.floating],
         down: NDArray[np.floating] | None,
         t_s: float,
         floor_m: float | None = None,
     ) -> NDArray[np.float32]:
         """(4,) probabilities of left heel, left toe, right heel, right toe, as in `rtpose.bones.CONTACT_JOINTS`.
 
-        joints_camera: (28, 3) metres, camera space, NaN where not known. confidence: (28,) 0..1. down: (3,) unit vector
-        of gravity, camera axes; None: that from the head to the root. t_s: the frame's time. floor_m: how far below the
-        camera the floor is along `down`; None: not known. A joint that is missing keeps what was known of it, which
-        fades.
+        joints_camera: (28, 3) metres, camera space, NaN where not known. scores: (28,) 0..1, the detector's. down: (3,)
+        unit vector of gravity, camera axes; None: that from the head to the root. t_s: the frame's time. floor_m: how
+        far below the camera the floor is along `down`; None: not known. What was known of a hidden joint fades.
         """
         joints = np.asarray(joints_camera, np.float64)
-        feet, trust = joints[list(CONTACTS)], np.nan_to_num(np.asarray(confidence, np.float64)[list(CONTACTS)])
+        feet = joints[list(CONTACTS)]
+        trust = np.clip(
+            (np.nan_to_num(np.asarray(scores, np.float64)[list(CONTACTS)]) - HIDDEN) / (SEEN - HIDDEN), 0, 1
+        )
         known = np.isfinite(feet).all(-1) & (trust > 0)
         person = self._remembered(track_id, joints, t_s)
         dt_s = t_s - person.t_s
         person.t_s = t_s
-        person.logit *= math.exp(-dt_s / CHANGES_S)
+        prior = math.log(PRIOR / (1 - PRIOR))
+        person.logit = prior + (person.logit - prior) * math.exp(-dt_s / CHANGES_S)
         directions = _units(np.where(known[:, None], feet, np.nan))
         size = person.leg_m / LEG_M
         speed = self._speeds(person, directions, t_s) * person.distance_m / size
@@ -105,9 +112,7 @@ class ContactEstimator:
         # A gap is one observation, no more; frames that follow each other closely share one.
         share = min(1.0, dt_s / OBSERVED_S) if dt_s > 0 else 0.0
         usable = known & np.isfinite(evidence)
-        person.logit += np.where(
-            usable, np.clip(np.nan_to_num(evidence), -4, 3) * share * np.minimum(trust * 1.5, 1), 0
-        )
+        person.logit += np.where(usable, np.clip(np.nan_to_num(evidence), -4, 3) * share * trust, 0)
         person.logit = np.clip(person.logit, -6, 6)
         return np.asarray(1 / (1 + np.exp(-person.logit)), np.float32)
 
@@ -130,17 +135,28 @@ class ContactEstimator:
 
     @staticmethod
     def _speeds(person: _Feet, directions: Float64, t_s: float) -> Float64:
-        """(4,) radians a second over `WINDOW_S`, NaN where not known. Adds `directions` to what is remembered."""
+        """(4,) radians a second over `WINDOW_S`, NaN where not known. Adds `directions` to what is remembered.
+
+        The slope of a straight line through all frames of the window: of a joint that trembles, the ends alone say
+        little.
+        """
         seen = person.seen
         while len(seen) > 1 and seen[1][0] <= t_s - WINDOW_S:
             seen.popleft()
-        speeds = np.full(4, np.nan)
-        for number in range(4):
-            earlier = next((s for s in seen if s[0] < t_s and np.isfinite(s[1][number, 0])), None)
-            if earlier is not None and np.isfinite(directions[number, 0]):
-                speeds[number] = np.linalg.norm(directions[number] - earlier[1][number]) / (t_s - earlier[0])
         seen.append((t_s, directions))
-        return speeds
+        times = np.array([t for t, _ in seen])
+        points = np.array([d for _, d in seen])
+        known = np.isfinite(points[..., 0])
+        count = known.sum(0)
+        since = np.where(known, times[:, None] - t_s, 0)
+        since = np.where(known, since - since.sum(0) / np.maximum(count, 1), 0)
+        spread = (since**2).sum(0)
+        slopes = (since[..., None] * np.nan_to_num(points)).sum(0) / np.maximum(spread, 1e-12)[:, None]
+        speeds: Float64 = np.where((spread > 0) & known[-1], np.linalg.norm(slopes, axis=-1), np.nan)
+        # Heel and toe are one stiff foot: the mean of its joints trembles less than each.
+        whole = np.linalg.norm(slopes.reshape(2, 2, 3).mean(1), axis=-1).repeat(2)
+        together = np.isfinite(speeds).reshape(2, 2).all(1).repeat(2)
+        return np.where(together, (1 - TOGETHER) * speeds + TOGETHER * whole, speeds)
 
 
 def _units(vectors: Float64) -> Float64:

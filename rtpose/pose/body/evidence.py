@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,13 +17,45 @@ DEVIATION_PER_ERROR = 0.4
 LEAST_ERROR_M = 0.02
 SURE_ERROR_M, UNSURE_ERROR_M = 0.05, 0.20
 """Errors of a lifter that does not say them, of joints with a score of 1 and of 0."""
-RAY_M = 0.06
+RAY_M = 0.03
 """Standard deviation of a joint's distance from its ray, of a joint with a score of 1."""
+STEADY_S = 0.3
+"""Over how long the picture's joints are averaged."""
+FAR_M = 0.10
+"""A joint that is farther off its ray is another's: left and right are exchanged, or people are."""
 ACROSS_M, DEPTH_M = 0.02, 0.10
 """Standard deviations of the lifter's root, across the line of sight and along it."""
 _DERIVED = RTPOSE28.indices("spine", "neck_base")
 """Half-way points of others: they tell nothing new."""
 _DERIVED_2D = RTPOSE28.indices("root", "thorax", "head", "spine", "neck_base")
+
+
+class SteadyRays:
+    """The picture's joints of one person without their jitter: how far they are off the lifter's, over time."""
+
+    def __init__(self) -> None:
+        self._off: Float64 | None = None
+
+    def reset(self) -> None:
+        """Somebody else, or after a gap."""
+        self._off = None
+
+    def update(self, rays: Float64, weights: Float64, joints: Float64, dt_s: float) -> tuple[Float64, Float64]:
+        """rays: (28, 2) x/z and y/z; weights: (28,), m^-2, 0 where unknown; joints: (28, 3) camera space, the lifter's.
+
+        Returns both, steady; the weights are 0 where a joint is too far off to be the same: a detector that exchanges
+        left and right is not followed.
+        """
+        depth = np.maximum(joints[:, 2:], 0.1)
+        flat = joints[:, :2] / depth
+        off = (rays - flat) * depth
+        near = (weights > 0) & (np.linalg.norm(off, axis=-1) < FAR_M)
+        if self._off is None:
+            self._off = np.zeros_like(off)
+        share = np.where(near, dt_s / (dt_s + STEADY_S), 0.0)
+        self._off = self._off + share[:, None] * (np.where(near[:, None], off, 0.0) - self._off)
+        steady: Float64 = flat + self._off / depth
+        return steady, np.where(near, weights, 0.0)
 
 
 def expected_errors(person: Person3D) -> Float64:
@@ -32,6 +65,19 @@ def expected_errors(person: Person3D) -> Float64:
     sure = np.clip(np.nan_to_num(person.confidence.astype(np.float64)), 0, 1)
     errors: Float64 = SURE_ERROR_M + (UNSURE_ERROR_M - SURE_ERROR_M) * (1 - sure)
     return errors
+
+
+def scaled(person: Person3D, scale: float) -> Person3D:
+    """The same person, as many times larger and farther away."""
+    if scale == 1.0:
+        return person
+    factor = np.float32(scale)
+    return replace(
+        person,
+        pose_3d=person.pose_3d * factor,
+        root_3d=person.root_3d * factor,
+        error_m=None if person.error_m is None else person.error_m * factor,
+    )
 
 
 def evidence_of(persons: Sequence[Person3D], camera: Camera, *, rays: bool) -> Evidence3D:

@@ -6,7 +6,7 @@ A bone's rotation is changed by a small turn in the axes of its parent, so that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -68,6 +68,10 @@ class Evidence3D:
     last_weights: Float64
     """(N, B) rad^-2 of that, for each axis."""
 
+    def rows(self, part: slice) -> Evidence3D:
+        """Some of the bodies: views, not copies."""
+        return Evidence3D(**{field.name: getattr(self, field.name)[part] for field in fields(self)})
+
 
 @dataclass(slots=True)
 class Fitted:
@@ -122,12 +126,28 @@ def fit(rotations: Float64, roots: Float64, lengths: Float64, given: Evidence3D,
 def _normal_equations(
     rotations: Float64, roots: Float64, bases: Float64, turned: Float64, joints: Float64, given: Evidence3D
 ) -> tuple[Float64, Float64]:
-    count = len(rotations)
+    matrix, gradient = evidence_terms(roots, turned, bases, joints, given)
+    own, own_gradient = _joint_terms(rotations, given)
+    blocks = np.arange(BONES)
+    view = np.ascontiguousarray(matrix[:, :TURNS, :TURNS]).reshape(-1, BONES, 3, BONES, 3)
+    view[:, blocks, :, blocks, :] += np.moveaxis(own, 1, 0)
+    matrix[:, :TURNS, :TURNS] = view.reshape(-1, TURNS, TURNS)
+    gradient[:, :TURNS] += own_gradient.reshape(-1, TURNS)
+    every = np.arange(UNKNOWNS)
+    matrix[:, every, every] += 1e-2 + 1e-4 * matrix[:, every, every]
+    return matrix, gradient
+
+
+def evidence_terms(
+    roots: Float64, turned: Float64, bases: Float64, joints: Float64, given: Evidence3D
+) -> tuple[Float64, Float64]:
+    """Of joints, rays, held feet and the root: Gauss-Newton matrices (N, 60, 60) and gradients (N, 60) of the cost for
+    the turns of all bones, each in its parent's axes, and for the root's place. The rest: see `forward`."""
+    count = len(roots)
     frames = turned[:, _PARENTS].copy()
     frames[:, 0] = np.eye(3)
     lever = (joints[:, :, None] - bases[:, None]) * _BELOW[..., None]  # (N, 28, B, 3)
-    jacobian = _cross_columns(frames, lever)  # (N, 28, 3, B, 3)
-    jacobian = jacobian.reshape(count, 3 * JOINTS, TURNS)
+    jacobian = _cross_columns(frames, lever).reshape(count, 3 * JOINTS, TURNS)
 
     relative = joints - given.joints
     weights = given.joint_weights / (1 + given.joint_weights * (relative**2).sum(-1) / ROBUST**2)
@@ -137,30 +157,20 @@ def _normal_equations(
     diagonal = np.arange(3)
     placed[..., diagonal, diagonal] += held[..., None]
     pull += held[..., None] * (in_camera - given.held)
-
     whole = placed.copy()
     whole[..., diagonal, diagonal] += weights[..., None]
+
     weighted = (whole @ jacobian.reshape(count, JOINTS, 3, TURNS)).reshape(count, 3 * JOINTS, TURNS)
     transposed = np.swapaxes(jacobian, -1, -2)
-    matrix = np.empty((count, UNKNOWNS, UNKNOWNS))
-    gradient = np.empty((count, UNKNOWNS))
+    matrix, gradient = np.empty((count, UNKNOWNS, UNKNOWNS)), np.empty((count, UNKNOWNS))
     matrix[:, :TURNS, :TURNS] = transposed @ weighted
-    across = (transposed @ placed.reshape(count, 3 * JOINTS, 3)) if count else np.zeros((0, TURNS, 3))
+    across = transposed @ placed.reshape(count, 3 * JOINTS, 3)
     matrix[:, :TURNS, TURNS:] = across
     matrix[:, TURNS:, :TURNS] = np.swapaxes(across, -1, -2)
     matrix[:, TURNS:, TURNS:] = placed.sum(1) + given.root_weights
     force = weights[..., None] * relative + pull
     gradient[:, :TURNS] = (transposed @ force.reshape(count, -1, 1))[..., 0]
     gradient[:, TURNS:] = pull.sum(1) + (given.root_weights @ (roots - given.roots)[..., None])[..., 0]
-
-    own, own_gradient = _joint_terms(rotations, given)
-    blocks = np.arange(BONES)
-    view = matrix[:, :TURNS, :TURNS].reshape(count, BONES, 3, BONES, 3)
-    view[:, blocks, :, blocks, :] += np.moveaxis(own, 1, 0)
-    matrix[:, :TURNS, :TURNS] = view.reshape(count, TURNS, TURNS)
-    gradient[:, :TURNS] += own_gradient.reshape(count, -1)
-    every = np.arange(UNKNOWNS)
-    matrix[:, every, every] += 1e-2 + 1e-4 * matrix[:, every, every]
     return matrix, gradient
 
 
@@ -173,16 +183,15 @@ def _cross_columns(frames: Float64, lever: Float64) -> Float64:
 
 def _ray_terms(in_camera: Float64, given: Evidence3D) -> tuple[Float64, Float64]:
     """Of the distances from rays: (N, 28, 3, 3) and gradients (N, 28, 3) for the joints' places."""
-    depth = np.maximum(in_camera[..., 2:], 0.1)
-    flat = in_camera[..., :2] / depth
-    apart = (flat - given.rays) * depth
+    rays = given.rays
+    apart = in_camera[..., :2] - rays * in_camera[..., 2:]
     weights = given.ray_weights / (1 + given.ray_weights * (apart**2).sum(-1) / ROBUST**2)
     out = np.zeros((*in_camera.shape, 3))
     out[..., 0, 0] = out[..., 1, 1] = weights
-    out[..., 0, 2] = out[..., 2, 0] = -weights * flat[..., 0]
-    out[..., 1, 2] = out[..., 2, 1] = -weights * flat[..., 1]
-    out[..., 2, 2] = weights * (flat**2).sum(-1)
-    pull = np.concatenate([apart, -(apart * flat).sum(-1, keepdims=True)], -1) * weights[..., None]
+    out[..., 0, 2] = out[..., 2, 0] = -weights * rays[..., 0]
+    out[..., 1, 2] = out[..., 2, 1] = -weights * rays[..., 1]
+    out[..., 2, 2] = weights * (rays**2).sum(-1)
+    pull = np.concatenate([apart, -(apart * rays).sum(-1, keepdims=True)], -1) * weights[..., None]
     return out, pull
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.bones import CONTACT_JOINTS
-from rtpose.pose.body.balance import unit
+from rtpose.pose.body.balance import unit_or_none
 from rtpose.skeleton import RTPOSE28
 from rtpose.types import Person3D
 
@@ -39,12 +39,14 @@ LEAST_POINTS = 4
 DEPTH_SPREAD = 0.05
 """Of a contact point's distance, as a share."""
 POINT_SPREAD_M = 0.03
-GRAVITY_SPREAD = math.radians(3.0)
+GRAVITY_SPREAD = math.radians(2.0)
 """Of gravity as learned from postures."""
-HEIGHT_SPREAD = 0.07
+HEIGHT_SPREAD = 0.10
 """Of people's heights, as a share."""
-UNKNOWN_SPREAD = 0.5
-"""The same where the height of the camera says how tall they are."""
+UNKNOWN_SPREAD, GIVEN_SPREAD = 0.5, 0.02
+"""The same where the height of the camera says how tall they are, and where both are given."""
+MOST_INDEPENDENT = 2
+"""All places of a person share the errors of one posture: together they count as so many at most."""
 ONE_FLOOR_M = 3 * POINT_SPREAD_M
 """Points count less where they are farther than this from the plane."""
 
@@ -72,8 +74,12 @@ class Plane:
 class FloorPlane:
     """Contact points of all people, and the plane through them."""
 
-    def __init__(self, camera_height_m: float | None = None) -> None:
-        """camera_height_m: how high the camera is above the floor; None: people are as tall as assumed."""
+    def __init__(self, camera_height_m: float | None = None, *, height_is_given: bool = False) -> None:
+        """camera_height_m: how high the camera is above the floor; None: people are as tall as assumed.
+        height_is_given: they are, even so."""
+        self._size_spread = HEIGHT_SPREAD
+        if camera_height_m is not None:
+            self._size_spread = GIVEN_SPREAD if height_is_given else UNKNOWN_SPREAD
         self._camera_height_m = camera_height_m
         self._places: dict[int, dict[tuple[int, ...], _Place]] = {}
         self._points = 0
@@ -125,11 +131,12 @@ class FloorPlane:
         age = np.array([self._now_s - place.at_s for i in ids for place in self._places[i].values()])
         count = np.array([place.count for i in ids for place in self._places[i].values()])
         trust = np.exp(-age / FORGET_S) * np.minimum(count, 5) / 5
+        trust *= np.minimum(1, MOST_INDEPENDENT / np.bincount(owner, weights=trust)[owner])
         across, along = _tangents(gravity)
         # Unknowns: two tilts, logarithms of the sizes, the floor's depth.
         unknowns = np.zeros(3 + len(ids))
         unknowns[-1] = self._camera_height_m or float(np.median(points @ gravity))
-        spread = np.full(len(unknowns), HEIGHT_SPREAD if self._camera_height_m is None else UNKNOWN_SPREAD)
+        spread = np.full(len(unknowns), self._size_spread)
         spread[:2] = 1e-6 if fixed else GRAVITY_SPREAD
         spread[-1] = 10.0 if self._camera_height_m is None else 1e-3
         before = unknowns.copy()
@@ -150,7 +157,7 @@ class FloorPlane:
             step = np.linalg.solve(information, -(slope.T @ (weight * residual)) - (unknowns - before) / spread**2)
             step[:-1] = np.clip(step[:-1], -0.2, 0.2)
             unknowns = unknowns + step
-        direction = unit(gravity + unknowns[0] * across + unknowns[1] * along)
+        direction = unit_or_none(gravity + unknowns[0] * across + unknowns[1] * along)
         assert direction is not None
         return Plane(direction, float(unknowns[-1]), dict(zip(ids, np.exp(unknowns[2:-1]).tolist(), strict=True)))
 

@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.pose.body.balance import balance_axis, stands_on_a_leg, trunk_axis, uprightness
+from rtpose.skeleton import RTPOSE28
 from rtpose.types import Person3D
 
 Float64 = NDArray[np.float64]
+
+_HIPS = list(RTPOSE28.indices("left_hip", "right_hip"))
+_KNEES = list(RTPOSE28.indices("left_knee", "right_knee"))
 
 SAMPLE_S = 0.2
 """What is seen within this time is one sample."""
@@ -21,9 +25,18 @@ FORGET_S = 60.0
 """Samples fade with this time constant, counted while people are seen: a camera may be moved."""
 LEAST_S = 0.5
 """Gravity is known once people were seen for so long."""
-BALANCE_WEIGHT, DOWN_WEIGHT = 1.0, 0.25
-"""Trust in the balance of somebody who stands, and in the lifter's own estimate of somebody who is not upright; of
-somebody upright the two count alike."""
+UPRIGHT_WEIGHT, BENT_WEIGHT = 0.5, 0.04
+"""Trust in the lifter's own estimate of somebody upright and of somebody who is not, where 1 is that in the balance of
+somebody who stands: the lifter takes the axis of a man who leans on one leg for gravity and is 11 to 14 degrees off,
+his balance is 1 to 4."""
+HIDDEN_LEGS_WEIGHT, HIDDEN_HIPS_WEIGHT = 0.005, 0.0005
+"""The same of somebody whose legs or hips are hidden: at a desk it is 15 to 35 degrees off on real people."""
+LEVEL_WEIGHT_S = 0.05
+"""Trust in a level camera, beforehand, as seconds of somebody who stands."""
+LEVEL = np.array([0.0, 1.0, 0.0])
+"""Gravity in the axes of a level camera."""
+SEEN = 0.5
+"""A joint with at least this score is in plain sight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,8 @@ class GravityEstimate:
     """The mean direction, and how long it was looked for."""
 
     def __init__(self) -> None:
+        self.is_assumed = True
+        """Whether the posture of the people seen says so little that the camera is taken to be level."""
         self.seen_s = 0.0
         """How long people were seen."""
         self._samples: deque[_Sample] = deque(maxlen=MOST_SAMPLES)
@@ -63,7 +78,7 @@ class GravityEstimate:
         for direction, weight in votes:
             self._sum += weight * direction * max(dt_s, 1e-3)
             self._weight += weight * max(dt_s, 1e-3)
-        if self._since_s >= SAMPLE_S or self._mean is None:
+        if self._since_s >= SAMPLE_S - 1e-6 or self._mean is None:
             length = float(np.linalg.norm(self._sum))
             if length > 1e-9:
                 self._samples.append(_Sample(self.seen_s, self._sum / length, self._weight))
@@ -74,6 +89,8 @@ class GravityEstimate:
         """The directions' weighted geometric median, which a third of wrong ones hardly moves."""
         directions = np.array([s.direction for s in self._samples])
         weights = np.array([s.weight * math.exp((s.at_s - self.seen_s) / FORGET_S) for s in self._samples])
+        self.is_assumed = bool(weights.sum() < 2 * LEVEL_WEIGHT_S)
+        directions, weights = np.vstack([directions, LEVEL]), np.append(weights, LEVEL_WEIGHT_S)
         mean = weights @ directions
         for _ in range(8):
             mean /= max(float(np.linalg.norm(mean)), 1e-9)
@@ -86,17 +103,18 @@ class GravityEstimate:
 def direction_of(person: Person3D, contacts: NDArray[np.floating]) -> tuple[Float64, float] | None:
     """Where a person's posture says that gravity points, (3,) unit vector in camera axes, and how much that counts."""
     total, weight = np.zeros(3), 0.0
+    hips_seen = float(person.keypoints_2d[_HIPS, 2].min()) >= SEEN
+    legs_seen = hips_seen and float(person.keypoints_2d[_KNEES, 2].max()) >= SEEN
     upright = uprightness(person.pose_3d)
-    if stands_on_a_leg(person.pose_3d, contacts):
+    if legs_seen and stands_on_a_leg(person.pose_3d, contacts):
         axis = balance_axis(person.pose_3d, contacts)
         if axis is not None:
-            seen = float(np.nan_to_num(person.confidence).mean())
-            total, weight = total + BALANCE_WEIGHT * seen * axis, weight + BALANCE_WEIGHT * seen
+            total, weight = axis, 1.0
     down = trunk_axis(person.pose_3d) if person.down is None else np.asarray(person.down, np.float64)
     if down is not None:
-        trust = DOWN_WEIGHT + (BALANCE_WEIGHT - DOWN_WEIGHT) * upright
-        if weight > 0 and upright < 0.3:
-            trust *= upright / 0.3  # the lifter takes a leaning person's axis for gravity, the balance does not
+        trust = BENT_WEIGHT + (UPRIGHT_WEIGHT - BENT_WEIGHT) * upright
+        if not legs_seen:
+            trust = HIDDEN_LEGS_WEIGHT if hips_seen else HIDDEN_HIPS_WEIGHT
         total, weight = total + trust * down, weight + trust
     length = float(np.linalg.norm(total))
     return (total / length, weight) if length > 1e-6 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.pose.body.balance import balance_axis, body_axis, unit, uprightness
+from rtpose.pose.body.balance import balance_axis, body_axis, unit_or_none, uprightness
 from rtpose.types import Person3D
 
 Float64 = NDArray[np.float64]
@@ -47,7 +47,7 @@ class LevelWatch:
                 self._sums[person.track_id] = self._sums[person.track_id] + dt_s * sum(known)
             self._poses[person.track_id] = pose
             if self._held_s[person.track_id] >= HOLD_S:
-                self.gravity = unit(self._sums[person.track_id])
+                self.gravity = unit_or_none(self._sums[person.track_id])
                 return
 
     def _forget(self, track_id: int) -> None:

@@ -9,9 +9,9 @@ from rtpose.bones import CONTACT_JOINTS, Float64
 from rtpose.skeleton import RTPOSE28
 
 FEET = RTPOSE28.indices(*CONTACT_JOINTS)
-ENTER, LEAVE = 0.6, 0.4
+ENTER, LEAVE = 0.8, 0.5
 """Probabilities of contact at which a foot is held, and let go."""
-HELD_M = 0.005
+HELD_M = 0.02
 """Standard deviation of a held foot from its place."""
 ENGAGE_S, RELEASE_S = 0.15, 0.15
 """How long it takes until a foot is held firmly, and until it is free."""

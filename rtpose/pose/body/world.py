@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rtpose.errors import ConfigError
 from rtpose.geometry import standing_height
-from rtpose.pose.body.balance import angle_deg, unit
+from rtpose.pose.body.balance import angle_deg, unit_or_none
 from rtpose.pose.body.floor import FloorPlane
 from rtpose.pose.body.gravity import GravityEstimate, with_given
 from rtpose.pose.body.level import LevelWatch
@@ -25,7 +25,7 @@ ASSUME_S = 3.0
 """After so long without a contact point the floor is assumed to be where people would stand."""
 HIP_SHARE = 0.53
 """Height of the hips of somebody who stands, as a share of the standing height."""
-SETTLE_S = 2.0
+SETTLE_S = 4.0
 """How long the estimate may move freely; then it moves by no more than these a second."""
 TURN_DEG_S, SINK_M_S = 2.0, 0.10
 SIZE_PER_S = 0.04
@@ -45,10 +45,13 @@ class World:
         roll_deg: float | None = None,
         camera_height_m: float | None = None,
         level: bool = False,
+        *,
+        height_is_given: bool = False,
     ) -> None:
         """pitch_deg: how far the camera looks down. roll_deg: how far it is turned clockwise, as its user sees it.
         camera_height_m: of the camera above the floor. level: gravity is the axis of somebody who stands upright and
-        still at the beginning. What is given is not learned.
+        still at the beginning. What is given is not learned. height_is_given: people are as tall as the lifter made
+        them; else the height of the camera says how tall they are.
 
         Errors: `ConfigError` for values that no camera has, and for a level beside a pitch or roll.
         """
@@ -66,13 +69,14 @@ class World:
         self._pitch_deg, self._roll_deg = pitch_deg, roll_deg
         self._camera_height_m = camera_height_m
         self._level = level
+        self._height_is_given = height_is_given
         self.reset()
 
     def reset(self) -> None:
         """Forget everything that was learned: another source, or a jump in time."""
         self._watch = LevelWatch() if self._level else None
         self._estimate = GravityEstimate()
-        self._plane = FloorPlane(self._camera_height_m)
+        self._plane = FloorPlane(self._camera_height_m, height_is_given=self._height_is_given)
         self._gravity: Float64 | None = None
         self._floor_m: float | None = None
         self._floor_is_seen = False
@@ -121,13 +125,14 @@ class World:
             known = [f"{name} {value:g} degrees" for name, value in
                      (("pitch", self._pitch_deg), ("roll", self._roll_deg)) if value is not None]  # fmt: skip
             gravity = "from somebody who stood upright" if self._level else f"camera {' and '.join(known)}, as given"
+        elif self._seen_s >= ASSUME_S and self._estimate.is_assumed:
+            gravity = "unknown, the camera is assumed to be level"
         else:
             gravity = "learned from how people stand and move"
         lines = [f"gravity: {gravity}"]
         if self._camera_height_m is not None:
-            lines.append(
-                f"floor {self._camera_height_m:.2f} m below the camera, as given: people's sizes follow from it"
-            )
+            sizes = "people are as tall as given" if self._height_is_given else "people's sizes follow from it"
+            lines.append(f"floor {self._camera_height_m:.2f} m below the camera, as given: {sizes}")
         elif self._floor_is_seen or self._floor_m is None:
             lines.append("floor: where feet stand")
         else:
@@ -196,7 +201,7 @@ class World:
             apart = angle_deg(self._gravity, gravity)
             limit = apart if free else TURN_DEG_S * dt_s
             part = min(share, limit / max(apart, 1e-9))
-            moved = unit(self._gravity + part * (gravity - self._gravity))
+            moved = unit_or_none(self._gravity + part * (gravity - self._gravity))
             self._gravity = gravity if moved is None else moved
         if depth_m is not None:
             if self._floor_m is None:
@@ -220,9 +225,9 @@ class World:
 def world_from_gravity(gravity: Float64, floor_m: float) -> Float64:
     """(4, 4): see `World.world_from_camera`. gravity: (3,) unit vector, camera axes; floor_m: below the camera."""
     up = -gravity
-    right = unit(np.array([1.0, 0, 0]) - up[0] * up)
+    right = unit_or_none(np.array([1.0, 0, 0]) - up[0] * up)
     if right is None:  # the camera lies on its side: what it sees above is right
-        right = unit(np.array([0, -1.0, 0]) + up[1] * up)
+        right = unit_or_none(np.array([0, -1.0, 0]) + up[1] * up)
     assert right is not None
     matrix = np.eye(4)
     matrix[:3, :3] = [right, up, np.cross(right, up)]

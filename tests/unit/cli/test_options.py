@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from rtpose.cli.options import NetworkOptions, RunOptions, with_option_groups
+from rtpose.cli.options import GroundOptions, NetworkOptions, RunOptions, with_option_groups
 from rtpose.cli.video import video
 from rtpose.cli.webcam import webcam
 from rtpose.errors import ConfigError
@@ -51,8 +51,9 @@ def test_a_group_becomes_its_options_in_their_place() -> None:
 
 def test_webcam_and_video_share_their_options() -> None:
     shared = [
-        "persons", "height", "fov", "calibration", "estimator", "detector", "network", "lifter", "cascaded",
-        "backend", "precision", "device", "smooth", "body", "feet", "lookahead", "config",
+        "persons", "height", "fov", "calibration", "pitch", "roll", "camera_height", "level", "estimator",
+        "detector", "network", "lifter", "cascaded", "backend", "precision", "device", "smooth", "body", "feet",
+        "lookahead", "config",
     ]  # fmt: skip
     for command in (webcam, video):
         names = list(inspect.signature(command).parameters)
@@ -61,6 +62,9 @@ def test_webcam_and_video_share_their_options() -> None:
 
 
 def test_options_become_settings() -> None:
+    ground = GroundOptions(pitch=12, camera_height=1.6, level=False)
+    settings = RunOptions(networks=NetworkOptions(), ground=ground).settings()
+    assert (settings.pitch_deg, settings.roll_deg, settings.camera_height_m, settings.level) == (12, None, 1.6, False)
     options = RunOptions(networks=NetworkOptions(lifter="svmac", device="gpu"), persons=2, smooth="off")
     settings = options.settings()
     assert (settings.lifter, settings.device, settings.persons, settings.smooth) == ("svmac", "gpu", 2, "off")

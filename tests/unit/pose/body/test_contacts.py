@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rtpose.pose.body.contacts import ContactEstimator
+from rtpose.pose.body.contacts import PRIOR, ContactEstimator
 from rtpose.skeleton import RTPOSE28
 
 DOWN = np.array([0, 1, 0])
@@ -84,7 +84,8 @@ def test_missing_joints_say_nothing_and_fade() -> None:
     for frame in range(30, 60):
         out = contacts.update(0, hidden, sure(), DOWN, frame / 30)
     assert np.isfinite(out).all()
-    assert 0.45 < out[0] < before[0] - 0.1
+    assert out[0] == pytest.approx(PRIOR, abs=0.05)
+    assert before[0] > 0.8
     assert out[2] > 0.8
     nothing = contacts.update(0, np.full((28, 3), np.nan), np.zeros(28), None, 2.1)
     assert np.isfinite(nothing).all()
@@ -94,10 +95,10 @@ def test_a_gap_and_a_step_back_start_anew() -> None:
     contacts = ContactEstimator()
     for frame in range(30):
         contacts.update(0, standing(), sure(), DOWN, frame / 30)
-    assert contacts.update(0, standing(), sure(), DOWN, 5.0) == pytest.approx([0.5] * 4)
-    assert contacts.update(0, standing(), sure(), DOWN, 1.0) == pytest.approx([0.5] * 4)
+    assert contacts.update(0, standing(), sure(), DOWN, 5.0) == pytest.approx([PRIOR] * 4)
+    assert contacts.update(0, standing(), sure(), DOWN, 1.0) == pytest.approx([PRIOR] * 4)
     contacts.reset()
-    assert contacts.update(0, standing(), sure(), DOWN, 1.1) == pytest.approx([0.5] * 4)
+    assert contacts.update(0, standing(), sure(), DOWN, 1.1) == pytest.approx([PRIOR] * 4)
 
 
 def test_people_are_remembered_apart() -> None:

@@ -1,0 +1,118 @@
+"""Removes the lean towards or away from the camera that a lifter leaves in people who stand upright.
+
+Only as far as the picture allows: a body that is turned away from the camera hardly changes in it, so the turn is about
+the root, never about the line of sight, and no larger than the joints' own spread explains.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.pose.body.balance import body_axis, uprightness
+from rtpose.types import Person3D
+
+Float64 = NDArray[np.float64]
+
+SMOOTH_S = 0.5
+"""The turn follows the posture this slowly: nobody jerks upright."""
+MAX_GAP_S = 0.5
+"""Someone who was not seen for longer starts anew."""
+MOST_RAD = math.radians(25)
+SPREAD_M = 0.05
+"""Of joints whose lifter does not say how large their error is."""
+ALLOWED = 0.5
+"""A turn may move the joints across the line of sight by this share of their spread, root mean square."""
+
+
+class LeanRemover:
+    """The turn of each person, slowly moving. Not for use from several threads at once."""
+
+    def __init__(self) -> None:
+        self._people: dict[int, tuple[float, Float64]] = {}
+
+    def reset(self) -> None:
+        """Forget everybody: another source, or a jump in time."""
+        self._people = {}
+
+    def turn(self, person: Person3D, gravity: NDArray[np.floating] | None, t_s: float) -> Float64:
+        """(3, 3) rotation, camera axes, about the root, that takes the person's remaining lean away: the identity for
+        somebody who sits, bends or leans on one leg, and where gravity is not known."""
+        self._people = {i: p for i, p in self._people.items() if 0 <= t_s - p[0] <= MAX_GAP_S}
+        wanted = np.zeros(3)
+        if gravity is not None:
+            wanted = lean_of(person, np.asarray(gravity, np.float64)) * uprightness(person.pose_3d)
+        last_s, turn = self._people.get(person.track_id, (t_s, np.zeros(3)))
+        turn = turn + (1 - math.exp(-(t_s - last_s) / SMOOTH_S)) * (wanted - turn)
+        self._people[person.track_id] = (t_s, turn)
+        return rotation_about(_allowed(turn, person))
+
+    def remove_lean(
+        self, persons: Sequence[Person3D], gravity: NDArray[np.floating] | None, t_s: float
+    ) -> list[Person3D]:
+        """The same people, turned. gravity: (3,) unit vector, camera axes; None leaves them as they are."""
+        turned = []
+        for person in persons:
+            turn = self.turn(person, gravity, t_s).astype(np.float32)
+            turned.append(replace(person, pose_3d=person.pose_3d @ turn.T))
+        return turned
+
+
+def lean_of(person: Person3D, gravity: Float64) -> Float64:
+    """(3,) rotation vector, radians, that turns the axis from head to feet into gravity, without the part about the
+    line of sight, which the picture shows better."""
+    axis = body_axis(person.pose_3d)
+    sight = np.asarray(person.root_3d, np.float64)
+    if axis is None or not np.isfinite(sight).all():
+        return np.zeros(3)
+    around = np.cross(axis, gravity)
+    length = float(np.linalg.norm(around))
+    if length < 1e-9:
+        return np.zeros(3)
+    vector = around / length * min(math.atan2(length, float(axis @ gravity)), MOST_RAD)
+    sight = sight / max(float(np.linalg.norm(sight)), 1e-9)
+    lean: Float64 = vector - (vector @ sight) * sight
+    return lean
+
+
+def _allowed(turn: Float64, person: Person3D) -> Float64:
+    """The turn, or as much of it as the picture allows."""
+    pose, root = np.asarray(person.pose_3d, np.float64), np.asarray(person.root_3d, np.float64)
+    spread = np.full(len(pose), SPREAD_M) if person.error_m is None else np.asarray(person.error_m, np.float64)
+    known = np.isfinite(pose).all(-1) & np.isfinite(spread) & (np.nan_to_num(person.confidence) > 0)
+    if not known.any() or root[2] <= 0 or not np.isfinite(root).all():
+        return turn
+    limit = ALLOWED * float(np.sqrt((spread[known] ** 2).mean()))
+    share = 1.0
+    for _ in range(6):
+        moved = pose[known] @ rotation_about(share * turn).T
+        if _across(moved, pose[known], root) <= limit:
+            break
+        share *= 0.75
+    else:
+        return np.zeros(3)
+    return share * turn
+
+
+def _across(moved: Float64, pose: Float64, root: Float64) -> float:
+    """By how much joints move in the picture, root mean square, as metres at the distance of the root."""
+    before, after = pose + root, moved + root
+    if (after[:, 2] <= 0.05).any() or (before[:, 2] <= 0.05).any():
+        return math.inf
+    apart = after[:, :2] / after[:, 2:] - before[:, :2] / before[:, 2:]
+    return float(root[2] * np.sqrt((apart**2).sum(-1).mean()))
+
+
+def rotation_about(vector: Float64) -> Float64:
+    """(3,) rotation vector, radians -> (3, 3)."""
+    angle = float(np.linalg.norm(vector))
+    if angle < 1e-12:
+        return np.eye(3)
+    x, y, z = vector / angle
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    matrix: Float64 = np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
+    return matrix

@@ -1,0 +1,220 @@
+"""Bodies of a whole recording at once: lengths are constant throughout, and smoothing looks both ways, so nothing lags.
+
+The residuals are those of the live fit. Each round draws every frame towards the middle of its neighbours and fits
+again; after some rounds feet get their places, the means over each contact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.bones import Float64, wxyz_from_rotations
+from rtpose.config import CorrectionSettings
+from rtpose.pose.body import limits
+from rtpose.pose.body.contacts import ContactEstimator
+from rtpose.pose.body.evidence import FAR_M, evidence_of, expected_errors, scaled
+from rtpose.pose.body.fit import Evidence3D, fit
+from rtpose.pose.body.lean import LeanRemover
+from rtpose.pose.body.lengths import lengths_of_recording
+from rtpose.pose.body.planted import FEET, HELD_M
+from rtpose.pose.body.start import rotations_from_joints
+from rtpose.pose.body.world import World
+from rtpose.types import BodyPose, Camera, Person3D
+
+MAX_GAP_S = 0.5
+"""A longer gap parts a motion."""
+ROUNDS, ROUNDS_HELD = 4, 6
+SMOOTHNESS = 4.0
+"""Weight of the neighbours' middle, as `bodies.SMOOTHNESS` of the last pose."""
+ROOT_S, OFFSET_S, RAYS_S = 0.08, 0.5, 0.10
+"""Standard deviations in time of what smooths the root, its offset from the lifter's, and the picture's joints."""
+CONTACT, SHORTEST_S, RAMP_S = 0.5, 0.15, 0.15
+"""From this probability on a foot stands, if for so long; it is held more and more firmly over so long."""
+CHUNK = 400
+"""Frames that are fitted at once: bounds the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFrame:
+    """A frame of a clip with its people as the lifter made them."""
+
+    t_s: float
+    camera: Camera
+    persons: Sequence[Person3D]
+
+
+def fit_clip(
+    frames: Sequence[ClipFrame], corrections: CorrectionSettings | None = None, *, planted: bool = True,
+    world: World | None = None,
+) -> tuple[list[list[Person3D]], NDArray[np.float64] | None]:  # fmt: skip
+    """The people of every frame with bodies, and `world_from_camera` (4, 4), None where nothing shows it.
+
+    corrections: as of `Bodies`; without `last_pose`, neighbours in time do not count. planted: feet in contact are
+    held. world: where gravity or floor are given.
+    """
+    corrections = corrections or CorrectionSettings()
+    world = world or World()
+    contacts = _contacts(frames, world)
+    if corrections.lean:
+        lean = LeanRemover()
+        frames = [replace(f, persons=lean.remove_lean(f.persons, world.gravity, f.t_s)) for f in frames]
+    rows: dict[int, list[tuple[int, int]]] = {}
+    for t, frame in enumerate(frames):
+        for column, person in enumerate(frame.persons):
+            rows.setdefault(person.track_id, []).append((t, column))
+    out = [list(frame.persons) for frame in frames]
+    for track_id, places in rows.items():
+        scale = world.scale_of(track_id) if corrections.sizes else 1.0
+        people = [frames[t].persons[column] for t, column in places]
+        joints = np.stack([person.pose_3d for person in people]).astype(np.float64)
+        lengths = lengths_of_recording(joints, np.stack([expected_errors(person) for person in people])) * scale
+        for part in _parts(frames, places):
+            of_part = [places[i] for i in part]
+            fitted = _fit_part(
+                [frames[t] for t, _ in of_part], [scaled(frames[t].persons[column], scale) for t, column in of_part],
+                lengths, np.stack([contacts[t][column] for t, column in of_part]), corrections, planted=planted,
+            )  # fmt: skip
+            for (t, column), person in zip(of_part, fitted, strict=True):
+                out[t][column] = person
+    return out, world.world_from_camera
+
+
+def _contacts(frames: Sequence[ClipFrame], world: World) -> list[list[NDArray[np.float32]]]:
+    """Of everybody in every frame, once gravity and floor have been learned from all of the clip."""
+    for learning in (True, False):
+        estimator = ContactEstimator()
+        found = []
+        for frame in frames:
+            now = [
+                estimator.update(
+                    person.track_id, person.pose_3d + person.root_3d, person.keypoints_2d[:, 2],
+                    person.down if world.gravity is None else world.gravity, frame.t_s,
+                    world.floor_m if world.floor_is_seen else None,
+                )
+                for person in frame.persons
+            ]  # fmt: skip
+            found.append(now)
+            if learning:
+                world.observe(frame.persons, now, frame.t_s)
+    return found
+
+
+def _parts(frames: Sequence[ClipFrame], places: Sequence[tuple[int, int]]) -> list[range]:
+    """Ranges of a person's frames without long gaps and with one camera."""
+    ends = [0]
+    for i in range(1, len(places)):
+        before, after = frames[places[i - 1][0]], frames[places[i][0]]
+        if after.t_s - before.t_s > MAX_GAP_S or after.camera != before.camera:
+            ends.append(i)
+    return [range(a, b) for a, b in zip(ends, [*ends[1:], len(places)], strict=True)]
+
+
+def _fit_part(
+    frames: Sequence[ClipFrame], persons: Sequence[Person3D], lengths: Float64, contacts: NDArray[np.float32],
+    corrections: CorrectionSettings, *, planted: bool,
+) -> list[Person3D]:  # fmt: skip
+    count = len(persons)
+    times = np.array([frame.t_s for frame in frames])
+    given = evidence_of(persons, frames[0].camera, rays=corrections.rays)
+    lifted = _smoothed(given.roots, times, ROOT_S)
+    given.roots[:] = lifted
+    seen, weights = given.rays.copy(), given.ray_weights.copy()
+    _steady_rays(given, seen, weights, times)
+    known = np.stack([person.pose_3d for person in persons]).astype(np.float64)
+    rotations, roots = rotations_from_joints(known), lifted.copy()
+    every = np.tile(lengths, (count, 1))
+    rotations, roots, joints = _in_chunks(rotations, roots, every, given, 8)
+    weight = SMOOTHNESS / (limits.SPEED * float(np.median(np.diff(times))) if count > 1 else limits.SPEED) ** 2
+    for held in (False, True):
+        if held and not planted:
+            break
+        if held:
+            _steady_rays(given, seen, weights, times)  # the roots know better now which joints are somebody else's
+            _hold(given, contacts, joints, roots, times)
+        for _ in range(ROUNDS_HELD if held else ROUNDS):
+            given.last[:] = _middles(rotations)
+            given.last_weights[:] = weight if count > 2 and corrections.last_pose else 0.0
+            given.roots[:] = lifted + _smoothed(roots - lifted, times, OFFSET_S)
+            rotations, roots, joints = _in_chunks(rotations, roots, every, given, 1)
+    quaternions = wxyz_from_rotations(rotations).astype(np.float32)
+    return [
+        replace(
+            person, pose_3d=joints[i].astype(np.float32), root_3d=roots[i].astype(np.float32),
+            body=BodyPose(quaternions[i], lengths.astype(np.float32), np.asarray(contacts[i], np.float32)),
+        )
+        for i, person in enumerate(persons)
+    ]  # fmt: skip
+
+
+def _in_chunks(
+    rotations: Float64, roots: Float64, lengths: Float64, given: Evidence3D, steps: int
+) -> tuple[Float64, Float64, Float64]:
+    """Rotations, roots and joints after some steps."""
+    found = []
+    for start in range(0, len(rotations), CHUNK):
+        part = slice(start, start + CHUNK)
+        fitted = fit(rotations[part], roots[part], lengths[part], given.rows(part), steps)
+        found.append((fitted.rotations, fitted.roots, fitted.joints))
+    whole = [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
+    return whole[0], whole[1], whole[2]
+
+
+def _middles(rotations: Float64) -> Float64:
+    """(N, B, 3, 3) the rotation half-way between those of the frames before and after; at the ends, the neighbour's."""
+    padded = np.concatenate([rotations[1:2], rotations, rotations[-2:-1]]) if len(rotations) > 1 else rotations
+    mean = (padded[2:] + padded[:-2]) / 2 if len(rotations) > 1 else rotations
+    u, _, vt = np.linalg.svd(mean)
+    sign = np.ones(mean.shape[:-1])
+    sign[..., 2] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
+    middle: Float64 = (u * sign[..., None, :]) @ vt
+    return middle
+
+
+def _smoothed(values: Float64, times: Float64, deviation_s: float) -> Float64:
+    """(N, ...) weighted means over time: a bell of that standard deviation, with the frames' real times."""
+    if len(values) < 2:
+        return values.copy()
+    reach = max(1, round(3 * deviation_s / float(np.median(np.diff(times)))))
+    total, weights = np.zeros_like(values), np.zeros(len(values))
+    shape = (-1, *[1] * (values.ndim - 1))
+    for shift in range(-min(reach, len(values) - 1), min(reach, len(values) - 1) + 1):
+        mine = slice(max(0, -shift), len(values) - max(0, shift))
+        theirs = slice(max(0, shift), len(values) - max(0, -shift))
+        bell = np.exp(-0.5 * ((times[theirs] - times[mine]) / deviation_s) ** 2)
+        total[mine] += bell.reshape(shape) * values[theirs]
+        weights[mine] += bell
+    mean: Float64 = total / weights.reshape(shape)
+    return mean
+
+
+def _steady_rays(given: Evidence3D, rays: Float64, weights: Float64, times: Float64) -> None:
+    """The picture's joints without jitter, and without those of somebody else."""
+    joints = given.joints + given.roots[:, None]
+    depth = np.maximum(joints[..., 2:], 0.1)
+    flat = joints[..., :2] / depth
+    off = (rays - flat) * depth
+    near = (weights > 0) & (np.linalg.norm(off, axis=-1) < FAR_M)
+    share = _smoothed(near[..., None].astype(np.float64), times, RAYS_S)
+    mean = _smoothed(np.where(near[..., None], off, 0.0), times, RAYS_S) / np.maximum(share, 1e-6)
+    given.rays[:] = flat + mean / depth
+    given.ray_weights[:] = weights * near
+
+
+def _hold(given: Evidence3D, contacts: NDArray[np.float32], joints: Float64, roots: Float64, times: Float64) -> None:
+    """Places of feet: the mean over each contact, held more firmly away from its ends."""
+    for column, joint in enumerate(FEET):
+        stands = np.concatenate([[False], contacts[:, column] >= CONTACT, [False]])
+        edges = np.flatnonzero(stands[1:] != stands[:-1])
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            if times[end - 1] - times[start] < SHORTEST_S:
+                continue
+            part = slice(start, end)
+            place = np.mean(joints[part, joint] + roots[part], axis=0)
+            inside = np.minimum(times[part] - times[start], times[end - 1] - times[part])
+            opened = np.clip(inside / RAMP_S, 0.1, 1.0)
+            given.held[part, joint] = place
+            given.held_weights[part, joint] = (opened / HELD_M) ** 2

@@ -1,0 +1,113 @@
+"""`Bodies` frame by frame, and the second pass over a clip."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from moving_bodies import CAMERA, squatting, standing_person
+
+from rtpose.bones import joints_of_bones, rotations_from_wxyz
+from rtpose.config import CorrectionSettings
+from rtpose.pose.body.bodies import Bodies
+from rtpose.pose.body.offline import ClipFrame, fit_clip
+from rtpose.pose.body.planted import FEET
+from rtpose.types import Person3D
+
+FPS = 30
+
+
+def squats(count: int = 90, depth_noise_m: float = 0.0) -> list[Person3D]:
+    """Feet stand at one place; the lifter's root trembles in depth."""
+    rng = np.random.default_rng(0)
+    drift = np.cumsum(rng.normal(size=count)) * depth_noise_m
+    people = []
+    for t in range(count):
+        person = standing_person(squatting(t / FPS), noise_m=0.002, seed=t)
+        people.append(replace(person, root_3d=person.root_3d + np.array([0, 0, drift[t]], np.float32)))
+    return people
+
+
+def run(bodies: Bodies, people: list[Person3D]) -> list[Person3D]:
+    return [bodies.fit([person], CAMERA, t / FPS)[0][0] for t, person in enumerate(people)]
+
+
+def feet_of(people: list[Person3D]) -> np.ndarray:
+    return np.stack([person.pose_3d[FEET] + person.root_3d for person in people])
+
+
+def test_joints_are_those_of_the_bones():
+    for person in run(Bodies(), squats(10)):
+        assert person.body is not None
+        joints = joints_of_bones(rotations_from_wxyz(person.body.rotations), person.body.bone_lengths)
+        np.testing.assert_allclose(joints, person.pose_3d, atol=1e-4)
+
+
+def test_nobody_and_a_new_source():
+    bodies = Bodies()
+    assert bodies.fit([], CAMERA, 0.0) == ([], None)
+    first = run(bodies, squats(5))
+    bodies.reset()
+    np.testing.assert_allclose(run(bodies, squats(5))[-1].pose_3d, first[-1].pose_3d)
+
+
+def test_planted_feet_move_less_than_free_ones():
+    people = squats(90, depth_noise_m=0.01)
+    free, planted = (feet_of(run(Bodies(planted=on), people)) for on in (False, True))
+    speed = [np.linalg.norm(np.diff(feet[20:], axis=0), axis=-1).mean() for feet in (free, planted)]
+    assert speed[1] < 0.3 * speed[0]
+
+
+def test_a_foot_that_is_let_go_does_not_jump():
+    """The body is off by 20 cm in depth when both feet leave the ground: they go back step by step."""
+    people = squats(60)
+    shifted = [replace(p, root_3d=p.root_3d + np.array([0, 0, 0.2 * min(1, t / 30)], np.float32))
+               for t, p in enumerate(people)]  # fmt: skip
+    lifted = [replace(p, root_3d=p.root_3d + np.array([0, -0.05 * t, 0.2], np.float32)) for t, p in enumerate(people)]
+    feet = feet_of(run(Bodies(), shifted + lifted))
+    own = feet_of(shifted + lifted)
+    steps, own_steps = (np.linalg.norm(np.diff(places, axis=0), axis=-1)[59:] for places in (feet, own))
+    assert (steps - own_steps).max() < 0.02
+
+
+def test_every_correction_can_be_switched_off():
+    people = squats(15)
+    usual = run(Bodies(), people)[-1]
+    for name in ("rays", "last_pose"):
+        other = run(Bodies(CorrectionSettings(**{name: False})), people)[-1]
+        assert not np.allclose(other.pose_3d, usual.pose_3d, atol=1e-4), name
+
+
+def test_people_of_seventeen_joints_become_bodies():
+    person = squats(1)[0]
+    pose, pixels = person.pose_3d.copy(), person.keypoints_2d.copy()
+    pose[17:], pixels[17:] = np.nan, [np.nan, np.nan, 0]
+    confidence = np.where(np.arange(28) < 17, 0.8, 0).astype(np.float32)
+    plain = replace(person, pose_3d=pose, keypoints_2d=pixels, error_m=None, confidence=confidence)
+    (found,), _ = Bodies().fit([plain], CAMERA, 0.0)
+    assert np.isfinite(found.pose_3d).all()
+    np.testing.assert_array_equal(found.confidence, confidence)
+    np.testing.assert_allclose(found.pose_3d[:17], person.pose_3d[:17], atol=0.1)
+
+
+@pytest.mark.parametrize("planted", [False, True])
+def test_the_second_pass_has_constant_bones_and_less_jitter(planted: bool):
+    people = [standing_person(squatting(t / FPS), noise_m=0.02, seed=t) for t in range(60)]
+    frames = [ClipFrame(t / FPS, CAMERA, [person]) for t, person in enumerate(people)]
+    fitted, _ = fit_clip(frames, planted=planted)
+    found = [row[0] for row in fitted]
+    lengths = np.stack([p.body.bone_lengths for p in found if p.body is not None])
+    assert len(lengths) == 60
+    assert np.ptp(lengths, axis=0).max() == 0
+    exact = np.stack([standing_person(squatting(t / FPS)).pose_3d for t in range(60)])
+    seen, poses = np.stack([p.pose_3d for p in people]), np.stack([p.pose_3d for p in found])
+    jitter = [np.linalg.norm(np.diff(a - exact, 2, axis=0), axis=-1).mean() for a in (seen, poses)]
+    assert jitter[1] < 0.5 * jitter[0]
+
+
+def test_the_second_pass_knows_gaps_and_absence():
+    people = squats(20)
+    frames = [ClipFrame(t / FPS + (2.0 if t > 9 else 0.0), CAMERA, [p] if t != 5 else []) for t, p in enumerate(people)]
+    fitted, _ = fit_clip(frames)
+    assert [len(row) for row in fitted] == [len(frame.persons) for frame in frames]
+    assert all(row[0].body is not None for row in fitted if row)
+    assert fit_clip([]) == ([], None)

@@ -1,0 +1,46 @@
+"""Bone lengths: learned from noisy joints, settled soon, never in a jump."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from moving_bodies import LENGTHS, squatting
+
+from rtpose.bones import BONE_INDEX, BONE_NAMES, joints_of_bones
+from rtpose.pose.body.lengths import LengthEstimator, lengths_of_recording
+
+LIMBS = [BONE_INDEX[name] for name in BONE_NAMES if name.endswith(("Arm", "Leg"))]
+
+
+def motion(count: int, noise_m: float, seed: int, size: float = 1.0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    joints = np.stack([joints_of_bones(squatting(t / 30), size * LENGTHS) for t in range(count)])
+    return joints + noise_m * rng.normal(size=joints.shape)
+
+
+@given(st.integers(0, 1000), st.sampled_from([0.8, 1.0, 1.2]))
+@settings(max_examples=10, deadline=None)
+def test_lengths_are_found_whatever_the_size(seed: int, size: float):
+    found = lengths_of_recording(motion(150, 0.02, seed, size), np.full((150, 28), 0.06))
+    np.testing.assert_allclose(found[LIMBS], size * LENGTHS[LIMBS], rtol=0.06)
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=10, deadline=None)
+def test_lengths_settle_and_never_jump(seed: int):
+    estimator = LengthEstimator()
+    lengths = np.stack([estimator.update(frame, np.full(28, 0.06), 1 / 30) for frame in motion(180, 0.05, seed)])
+    assert np.abs(np.diff(np.log(lengths), axis=0)).max() < 0.01
+    settled = lengths[60:]
+    assert (settled.std(0) / settled.mean(0)).max() < 0.005
+    assert np.ptp(lengths[0]) > 0
+
+
+def test_left_and_right_are_alike_and_unknown_joints_do_no_harm():
+    estimator = LengthEstimator()
+    joints = motion(1, 0.05, 0)[0]
+    joints[17:] = np.nan
+    lengths = estimator.update(joints, np.full(28, 0.06), 0.0)
+    assert np.isfinite(lengths).all()
+    for name in BONE_NAMES:
+        if name.startswith("left"):
+            assert lengths[BONE_INDEX[name]] == lengths[BONE_INDEX[name.replace("left", "right")]]
