@@ -28,7 +28,6 @@ from rtpose.pose.estimators import Estimators, open_estimators
 from rtpose.pose.replaceable import ReplaceableEstimator
 from rtpose.pose.smooth import NoSmoother, OneEuroSmoother
 from rtpose.printable import printable
-from rtpose.source_board import SourceBoard
 from rtpose.types import Camera, FrameSource, Result, Sink, Smoother
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Session:
         self._notices_lock = threading.Lock()
         self._pipelines: dict[int, Pipeline] = {}
         self._count, self._live = sources, live
-        made = self._open(self.settings)
+        made = self._open()
         self.estimators = [ReplaceableEstimator(estimator) for estimator in made.each]
         """One for each source."""
         self.smooth = self.settings.smooth
@@ -74,13 +73,14 @@ class Session:
         if self.smooth == "auto":
             self.smooth = "root" if made.smooth_joints else "one-euro"
 
-    def _open(self, settings: RunSettings) -> Estimators:
+    def _open(self) -> Estimators:
+        settings = self.settings
         self.camera_of, camera_text = camera_of(settings)
         """Image size (width, height) -> camera. Errors: `InputError` where a calibration is for another shape."""
         height_m, origin = settings.height_m, "as given"
         if height_m is None:
             height_m, origin = DEFAULT_HEIGHT_M, "assumed"
-            if self.settings.camera_height_m is not None:
+            if settings.camera_height_m is not None:
                 origin = "assumed until people stand on the floor, then from the height of the camera"
         self.height_m, self.height_from = height_m, origin
         """The standing height that sizes and distances rest on, and where it comes from."""
@@ -92,11 +92,16 @@ class Session:
     def change(self, **given: Any) -> None:
         """Change settings while sources run: their next frames are estimated with them. Smoothing stays as it is.
 
-        Errors: as of the constructor; the settings then stay as they were, but for height and camera.
+        Errors: as of the constructor; the settings then stay as they were.
         """
-        settings = msgspec.structs.replace(self.settings, **given)
-        made = self._open(settings)
-        self.settings = settings
+        before = self.settings
+        self.settings = msgspec.structs.replace(before, **given)
+        try:
+            made = self._open()
+        except RtposeError:
+            self.settings = before
+            self._open()
+            raise
         for estimator, new in zip(self.estimators, made.each, strict=True):
             estimator.replace(new)
 

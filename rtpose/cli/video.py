@@ -169,7 +169,6 @@ def _together(
     from rtpose.capture import open_source
     from rtpose.outputs.send import open_streams
     from rtpose.session import Session, check_all, run_together
-    from rtpose.source_board import SourceBoard
 
     with ExitStack() as stack:
         streams = stack.enter_context(open_streams(send, warn, sources=len(jobs)))

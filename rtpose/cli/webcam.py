@@ -72,11 +72,11 @@ def webcam(
     browser: Browser = True,
 ) -> None:
     """Show the camera's poses live, in the browser or in a window."""
+    from rtpose.board import SourceBoard
     from rtpose.capture import open_source
     from rtpose.capture.page_source import PageSource
     from rtpose.outputs.send import open_streams
     from rtpose.session import Session, check_all, run_together
-    from rtpose.source_board import SourceBoard
 
     settings = run.settings()
     cameras = camera or ["0"]

@@ -19,7 +19,7 @@ ROOMS = (
     ("networks",),
     ("capture", "recordings"),
     ("pose", "server"),
-    ("outputs", "pipeline", "source_board", "live_settings"),
+    ("outputs", "pipeline", "board", "live_settings"),
     ("session",),
     ("api",),
     ("train",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from command import Running, running
 from moving_people import result_at
 from pages import PHONE, Keep, OpenPage, seek, wait_for, wait_for_people
 from rtpose_file import rtpose_file
+
+from rtpose.assets import sample_clip
 
 pytestmark = pytest.mark.browser
 
@@ -99,3 +102,16 @@ def test_a_recording_and_its_video_show_the_same_frame(
         frame, grey = page.evaluate(SHOWN)
         assert abs(grey - brightness(frame)) < 0.78 * step * 0.75, (frame, grey)
     keep(page, "video-beside-recording-desktop")
+
+
+def test_view_shows_the_video_beside_the_recording_and_a_lost_server(
+    open_page: OpenPage, keep: Keep, sample_poses: Path, tmp_path: Path
+) -> None:
+    shutil.copy(sample_poses / "poses.npz", tmp_path)
+    shutil.copy(sample_clip(), tmp_path)
+    with running("view", "poses.npz", "--no-browser", "--port", "0", cwd=tmp_path) as command:
+        page = open_page(command.page())
+        wait_for(page, "body.state === 'recording' && Number(body.pictures) >= 2")
+        assert page.inner_text("#picture-title") == "Picture"
+        keep(page, "view-with-video-desktop")
+    wait_for(page, "document.getElementById('state-text').textContent === 'Playback · disconnected'")

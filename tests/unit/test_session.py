@@ -12,7 +12,6 @@ from rtpose.config import RunSettings
 from rtpose.errors import ConfigError, InputError, OutputError
 from rtpose.pipeline import Summary
 from rtpose.session import Session, check_all, failure_text, run_together
-from rtpose.source_board import SourceBoard
 from rtpose.types import SourceInfo
 
 

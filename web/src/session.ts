@@ -308,8 +308,9 @@ export class Session {
       this.open(recording, name, false);
       const { video } = this.hello!;
       if (video === null) return;
+      const opened = this.generation;
       const content = await (await fetch(onServer(video))).blob();
-      if (generation === this.generation) this.attachVideo(content, name);
+      if (opened === this.generation) this.attachVideo(content, name);
     } catch (error) {
       if (generation === this.generation) this.showServed("unreadable", `${name}: ${(error as Error).message}.`);
     }

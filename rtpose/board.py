@@ -1,4 +1,4 @@
-"""The state of a run with one or several sources, for the page and the terminal."""
+"""What page and terminal are told of the sources of a run: names, sizes, troubles, failed outputs."""
 
 from __future__ import annotations
 
