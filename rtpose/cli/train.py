@@ -175,7 +175,7 @@ def _train(
 
         def report(progress: LifterProgress) -> None:
             early = ", stopped early" if progress.stopped_early else ""
-            update(progress.step, progress.steps, f"val P-MPJPE {progress.best_p_mpjpe_mm:.1f} mm{early}")
+            update(progress.step, progress.steps, f"val {progress.best_mm:.1f} mm{early}")
 
         trained = train(
             kind.method, settings, training, validation, folder, resume=resume, fabric=fabric, report=report

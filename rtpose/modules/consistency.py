@@ -84,25 +84,38 @@ class ConsistencyGenerator(nn.Module):
 
 
 class ReprojectionNetwork(nn.Module):
-    """3D pose -> 2D pose: the generator's shape with one residual block (Section 3.2)."""
+    """3D pose -> 2D pose: the pose's own x and y, and a residual of the generator's shape with one residual block (Section
+    3.2).
+
+    The residual starts at zero, and its layers are not batch-normalised. Otherwise a network that only the critic teaches
+    does not learn to reproject: it stayed 0.56 mean joint distances off.
+    """
 
     def __init__(self, joint_count: int = 17, width: int = 1024) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            DenseLayer(3 * joint_count, width), ResidualBlock(width), nn.Linear(width, 2 * joint_count)
+            DenseLayer(3 * joint_count, width, batch_norm=False),
+            ResidualBlock(width, batch_norm=False),
+            nn.Linear(width, 2 * joint_count),
         )
+        last = self.layers[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
     def forward(self, poses: Tensor) -> Tensor:
-        """(N, J, 3) root-relative -> (N, 2 J)."""
-        points: Tensor = self.layers(poses.flatten(1))
-        return points
+        """(N, J, 3) root-relative -> (N, 2 J), both in mean joint distances."""
+        residual: Tensor = self.layers(poses.flatten(1))
+        return poses[..., :2].flatten(1) + residual
 
 
 class PoseCritic(nn.Module):
     """3D pose, 2D pose and KCS -> how real they look together (Section 3.3, Figure 4).
 
     The 3D pose goes through a dense layer and a residual block, the others through a dense layer each; the three
-    features of the same size are joined by a last layer.
+    features of the same size are joined by a hidden and a last layer. With the last one alone the score is a sum of one
+    term for each input, and which 2D pose belongs to which 3D pose makes no difference. The 2D input holds the
+    distances from the 3D pose's x and y, too, in which a wrong pair shows.
     """
 
     def __init__(self, joint_count: int = 17, width: int = 1024, *, weighted: bool = True) -> None:
@@ -113,13 +126,14 @@ class PoseCritic(nn.Module):
         self.pose = nn.Sequential(
             DenseLayer(3 * joint_count, width, batch_norm=False), ResidualBlock(width, batch_norm=False)
         )
-        self.points = DenseLayer(2 * joint_count, width, batch_norm=False)
+        self.points = DenseLayer(4 * joint_count, width, batch_norm=False)
         self.chain = DenseLayer(bone_count**2, width, batch_norm=False)
-        self.score = nn.Linear(3 * width, 1)
+        self.score = nn.Sequential(DenseLayer(3 * width, width, batch_norm=False), nn.Linear(width, 1))
 
     def forward(self, poses: Tensor, points: Tensor) -> Tensor:
-        """poses (N, J, 3) root-relative, points (N, 2 J) -> (N,)."""
+        """poses (N, J, 3) root-relative, points (N, 2 J), both in mean joint distances -> (N,)."""
         chain = self.kcs(poses).flatten(1)
-        features = torch.cat([self.pose(poses.flatten(1)), self.points(points), self.chain(chain)], dim=1)
+        seen = torch.cat([points, points - poses[..., :2].flatten(1)], dim=1)
+        features = torch.cat([self.pose(poses.flatten(1)), self.points(seen), self.chain(chain)], dim=1)
         score: Tensor = self.score(features)
         return score.squeeze(-1)

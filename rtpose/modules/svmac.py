@@ -30,15 +30,13 @@ class SvmacGenerator(nn.Module):
             ResidualBlock(width, dropout=dropout),
             nn.Linear(width, 6),
         )
-        # K is about 1 / c, and its third column meets depths of about c: without these factors one step of Adam
-        # moves a reprojection by as much as the person is wide.
-        self.camera_scale: Tensor
-        self.register_buffer("camera_scale", torch.tensor([1.0, 1.0, 1.0 / distance]) / distance)
+        # K is about 1 / c: without this factor one step of Adam moves a reprojection by as much as the person is wide.
+        self.camera_scale = 1.0 / distance
         self._start_near_the_answer()
 
     def _start_near_the_answer(self) -> None:
-        """Start with a flat person and the camera [I | 0] / c, which projects a person at distance c to about the
-        right place. With the default initialisation repeated reprojections explode."""
+        """Start with a flat person and the level camera [I | 0] / c, which projects a person at distance c to about the
+        right size. With the default initialisation repeated reprojections explode."""
         depth, camera = self.pose[-1], self.camera[-1]
         assert isinstance(depth, nn.Linear)
         assert isinstance(camera, nn.Linear)
@@ -48,17 +46,24 @@ class SvmacGenerator(nn.Module):
             camera.weight.mul_(0.01)
             camera.bias.copy_(torch.tensor([1.0, 0, 0, 0, 1.0, 0]))
 
-    def depth(self, points: Tensor) -> Tensor:
-        """(N, 2 J) -> (N, J): the depth alone, without the camera branch."""
-        depth: Tensor = self.pose(self.shared(points))
-        return depth - depth[:, :1]
-
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 2 J) normalised x1 y1 x2 y2 … -> depth (N, J) relative to the root, camera (N, 2, 3)."""
+        """(N, 2 J) normalised x1 y1 x2 y2 … -> depth (N, J) relative to the root, camera (N, 2, 3), which projects poses
+        in level axes (see `camera_from_level`)."""
         shared = self.shared(points)
         depth: Tensor = self.pose(shared)
         camera: Tensor = self.camera(shared)
         return depth - depth[:, :1], camera.reshape(-1, 2, 3) * self.camera_scale
+
+
+def camera_from_level(cameras: Tensor) -> Tensor:
+    """Weak-perspective cameras K (N, 2, 3) -> (N, 3, 3), the rotations in them: K without its scale (Gram and Schmidt).
+
+    Level axes are the camera's before it pitched and rolled: x right, y along gravity, z away. The second column is the
+    direction of gravity in camera axes.
+    """
+    x = nn.functional.normalize(cameras[:, 0], dim=-1)
+    y = nn.functional.normalize(cameras[:, 1] - (cameras[:, 1] * x).sum(-1, keepdim=True) * x, dim=-1)
+    return torch.stack([x, y, torch.linalg.cross(x, y)], dim=1)
 
 
 class Critic(nn.Module):

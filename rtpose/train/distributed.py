@@ -72,14 +72,14 @@ def own_rows(rows: Tensor) -> Tensor:
     return rows if count == 1 else rows.reshape(count, -1, *rows.shape[1:])[rank]
 
 
-def rand_rows(rows: Tensor, *, batches: int = 1) -> Tensor:
+def rand_rows(rows: Tensor) -> Tensor:
     """Uniform random numbers (N,) in 0..1, one for each of this process's `rows` (N, …).
 
-    They are drawn for the rows of all processes. batches: how many batches `rows` holds, one after the other.
+    They are drawn for the rows of all processes.
     """
     count, rank = _count_and_rank()
     drawn = torch.rand(count * len(rows), device=rows.device)
-    return drawn.reshape(batches, count, -1)[:, rank].flatten()
+    return drawn.reshape(count, -1)[rank]
 
 
 def _count_and_rank() -> tuple[int, int]:

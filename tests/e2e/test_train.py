@@ -95,7 +95,7 @@ def test_two_processes_train_the_same_lifter(tmp_path: Path) -> None:
             torch.testing.assert_close(states[1]["generator"][name], value, rtol=0, atol=1e-5)
             compared += 1
     assert compared == 5 * 5 + 2  # per dense layer: weight, scale, shift, variance, count; the last layer's two
-    assert states[1]["best_p_mpjpe_mm"] == pytest.approx(states[0]["best_p_mpjpe_mm"], rel=5e-3)
+    assert states[1]["best_mm"] == pytest.approx(states[0]["best_mm"], rel=5e-3)
 
 
 def test_wrong_data_and_settings(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def gradients(case: str, fabric: Fabric, pack: MotionPack) -> dict[str, torch.Te
     for network, optimiser in method.optimisers.items():
         optimiser.register_step_pre_hook(partial(record, network))
     torch.manual_seed(1)
-    method.step(torch.Generator().manual_seed(2))
+    method.step(1, torch.Generator().manual_seed(2))
     for network, module in method.networks.items():
         found |= {f"{network} {key}": value.clone() for key, value in module.named_buffers() if "running" in key}
     return found

@@ -17,7 +17,7 @@ one of `detected`."""
 
 @dataclass(frozen=True)
 class InputKind:
-    """The 2D joints that a lifter is given: `gt`, `noise:PX`, `detected` or `detected-video`."""
+    """The 2D joints that a lifter is given: `gt`, `noise:PX`, `noise-all:PX`, `detected` or `detected-video`."""
 
     name: str
     noise: NoiseSettings
@@ -33,8 +33,10 @@ class InputKind:
             return cls(text, NoiseSettings())
         if text == "detected-video":
             return cls(text, NoiseSettings(), AS_IN_VIDEO)
-        if match := re.fullmatch(r"noise:(\d+(?:\.\d+)?)", text):
-            return cls(text, msgspec.structs.replace(EXACT, sigma_px=float(match[1])))
+        if match := re.fullmatch(r"noise(-all)?:(\d+(?:\.\d+)?)", text):
+            noise = msgspec.structs.replace(EXACT, sigma_px=float(match[2]), on_all_joints=match[1] is not None)
+            return cls(text, noise)
         raise ConfigError(
-            f"unknown input '{text}': choose gt, detected, detected-video or noise:PX, for example noise:10"
+            f"unknown input '{text}': choose gt, detected, detected-video, noise:PX or noise-all:PX (on all joints, as "
+            "the papers do), for example noise:10"
         )

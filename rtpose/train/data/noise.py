@@ -38,7 +38,8 @@ def add_detector_noise(
     unit: length of one mean joint distance (`UNIT_PX` pixels) in the points' unit; for all, or (N, 1, 1) for each.
 
     Limb joints get Gaussian noise. A few of them (`settings.outlier_share`) get much more, like joints that a detector
-    guesses. Joints in the middle of the body follow, because they are derived from limb joints.
+    guesses. Joints in the middle of the body follow, because they are derived from limb joints, unless the noise is
+    `on_all_joints`.
     """
     if settings.gap_share > 0:
         points = _guess_limbs(points, settings.gap_share, generator)
@@ -94,6 +95,8 @@ def _noise(points: Tensor, outlier: Tensor, normal: Tensor, settings: NoiseSetti
     extent = (points.amax(-2) - points.amin(-2)).amax(-1)[..., None, None]
     sigma = torch.where(outlier, settings.outlier_sigma, settings.sigma)
     size = ((sigma[..., None] * extent) ** 2 + (settings.sigma_px / UNIT_PX * unit) ** 2).sqrt()
+    if settings.on_all_joints:
+        return normal * size
     own = normal * size * _INDEPENDENT.to(points.device)[:, None]
     return own + _FOLLOW.to(points.device) @ own
 

@@ -43,7 +43,7 @@ class Baseline:
         """The generator, with flip averaging if the settings ask for it."""
         return FlipAveraged(generator) if self.settings.flip_averaging else generator
 
-    def step(self, draw: torch.Generator) -> dict[str, Tensor]:
+    def step(self, step: int, draw: torch.Generator) -> dict[str, Tensor]:
         """One update."""
         self.generator.train()
         points, depth = map(own_rows, self.data.batch(self.settings.batch_size, draw))

@@ -37,8 +37,13 @@ class Consistency:
         self.reprojection = ReprojectionNetwork(width=settings.width)
         self.critic = PoseCritic(width=settings.width, weighted=settings.weighted_kcs)
         self.networks = {"generator": self.generator, "reprojection": self.reprojection, "critic": self.critic}
+        rates = {"reprojection": settings.reprojection_rate}
         self.optimisers = {
-            name: torch.optim.Adam(network.parameters(), settings.learning_rate, settings.betas)
+            name: torch.optim.Adam(
+                [{"params": list(network.parameters()), "rate": rates.get(name, 1.0)}],
+                settings.learning_rate,
+                settings.betas,
+            )
             for name, network in self.networks.items()
         }
 
@@ -56,29 +61,29 @@ class Consistency:
         """The generator, with flip averaging if the settings ask for it."""
         return FlipAveraged(generator) if self.settings.flip_averaging else generator
 
-    def step(self, draw: torch.Generator) -> dict[str, Tensor]:
+    def step(self, step: int, draw: torch.Generator) -> dict[str, Tensor]:
         """One update of the three networks (Section 3.7: synchronously, in each iteration)."""
-        size, weights = self.settings.batch_size, self.settings.weights
+        settings, size, weights = self.settings, self.settings.batch_size, self.settings.weights
         for network in self.networks.values():
             network.train()
         self.critic.requires_grad_(False)
         points, labels = map(own_rows, self.data.poses(size, draw))
-        centre = points.new_tensor([0.0, 0.0, self.settings.distance])
+        centre = points.new_tensor([0.0, 0.0, settings.distance])
         pose = self.codec.decode(points, self.generator(points)) - centre
         angle = (rand_rows(points) * 2 - 1) * math.pi
         turn = rotation_y(angle).transpose(1, 2)
         rotated = pose @ turn
         terms = {"angle": weights.angle * angle_loss(pose)}
-        if self.settings.synchronous:
+        if settings.synchronous:
             reprojected = self.reprojection(rotated)
         else:
             # "Sep": the reprojection network learns from the input only; here it just feeds the critic.
-            own = (self.reprojection(pose.detach()) - points * self.settings.distance).square().mean()
+            own = (self.reprojection(pose.detach()) - points * settings.distance).square().mean()
             update(self.optimisers["reprojection"], own)
             reprojected = self.reprojection(rotated)
         terms["adversarial"] = -self.critic(rotated, reprojected).mean()  # Eq. 10 and 13
         loss = torch.stack(list(terms.values())).sum()
-        trained = ["generator", "reprojection"] if self.settings.synchronous else ["generator"]
+        trained = ["generator", "reprojection"] if settings.synchronous else ["generator"]
         for name in trained:
             self.optimisers[name].zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
@@ -86,15 +91,24 @@ class Consistency:
             self.optimisers[name].step()
 
         self.critic.requires_grad_(True)
-        for _ in range(self.settings.critic_steps):
-            update(self.optimisers["critic"], self._critic_loss(rotated.detach(), reprojected.detach(), labels @ turn))
+        for _ in range(settings.critic_steps):
+            real = labels @ turn if settings.paired else self._unpaired(labels)
+            update(self.optimisers["critic"], self._critic_loss(rotated.detach(), reprojected.detach(), real))
         return terms
+
+    @staticmethod
+    def _unpaired(labels: Tensor) -> Tensor:
+        """The labels (N, J, 3) in another order, turned by other angles."""
+        turn = rotation_y((rand_rows(labels) * 2 - 1) * math.pi).transpose(1, 2)
+        return labels.roll(1, 0) @ turn
 
     def _critic_loss(self, fake_poses: Tensor, fake_points: Tensor, real_poses: Tensor) -> Tensor:
         """Eq. 9, and the gradient penalty.
 
         real_poses: (N, J, 3) the labels of `fake_poses`, rotated in the same way; their projection is the label of
-        `fake_points` (Section 3.7). The critic compares distributions; pairs only matter for the penalty's lines.
+        `fake_points`, as Section 3.7 says: "(Y_real, X_real) corresponds to the 3D-2D label of (Y_pred, X_rep)". The
+        critic compares distributions; pairs only matter for the penalty's lines, which lead from each fake to its own
+        label. That is some supervision, of all rows of Table 5 alike; `paired=false` does without.
         """
         real_points = self.settings.distance * project(real_poses, self.settings.distance).flatten(1)
         wasserstein = self.critic(fake_poses, fake_points).mean() - self.critic(real_poses, real_points).mean()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ class LifterProgress:
 
     step: int
     steps: int
-    best_p_mpjpe_mm: float
+    best_mm: float
+    """Best error on the validation subjects so far, by `choose_by`."""
     stopped_early: bool
     """This is the last step because `patience` ran out."""
 
@@ -102,7 +103,7 @@ def train(
     if (state := fabric.broadcast(run.load("last.pt") if run else None)) is not None:
         for name, part in parts.items():
             part.load_state_dict(state[name])
-        start, best, seconds = state["step"], state["best_p_mpjpe_mm"], state["seconds"]
+        start, best, seconds = state["step"], state["best_mm"], state["seconds"]
         # If killed between the two checkpoints, best.pt is ahead of last.pt; the next steps write it again.
         best_step = fabric.broadcast((run.load("best.pt") or {"step": 0})["step"] if run else 0)
     if run:
@@ -114,13 +115,11 @@ def train(
     step = start
     while step < settings.steps and not _out_of_patience(step, best_step, settings):
         step += 1
-        for optimiser in method.optimisers.values():
-            for group in optimiser.param_groups:
-                group["lr"] = cosine_learning_rate(step, settings)
+        set_learning_rates(method.optimisers.values(), step, settings)
         draw = torch.Generator(fabric.device).manual_seed(step_seed(settings.seed, step))
         torch.manual_seed(step_seed(settings.seed, step))
         with speed.step(), fabric.device:
-            terms = method.step(draw)
+            terms = method.step(step, draw)
             average_weights(averaged, generator, settings.ema_decay, step)
 
         if step % settings.validate_every == 0 or step == settings.steps:
@@ -142,11 +141,11 @@ def train(
                         "not_matrix_share": f"{speed.not_matrix_share:.3f}",
                     }
                 )
-                if scores["p_mpjpe_mm"] < best:
-                    best, best_step = scores["p_mpjpe_mm"], step
-                    run.save("best.pt", {"step": step, "generator": averaged.state_dict(), "p_mpjpe_mm": best})
+                if scores[settings.choose_by] < best:
+                    best, best_step = scores[settings.choose_by], step
+                    run.save("best.pt", {"step": step, "generator": averaged.state_dict(), settings.choose_by: best})
                 state = {name: part.state_dict() for name, part in parts.items()}
-                run.save("last.pt", {**state, "step": step, "best_p_mpjpe_mm": best, "seconds": speed.seconds})
+                run.save("last.pt", {**state, "step": step, "best_mm": best, "seconds": speed.seconds})
             best_step = fabric.broadcast(best_step)
         if run:
             report(LifterProgress(step, settings.steps, best, _out_of_patience(step, best_step, settings)))
@@ -171,6 +170,13 @@ def cosine_learning_rate(step: int, settings: TrainSettings) -> float:
     share = step / settings.steps
     low, high = settings.final_learning_rate, settings.learning_rate
     return low + (high - low) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def set_learning_rates(optimisers: Iterable[torch.optim.Optimizer], step: int, settings: TrainSettings) -> None:
+    """`cosine_learning_rate`, times a group's own "rate" if it has one."""
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = cosine_learning_rate(step, settings) * group.get("rate", 1.0)
 
 
 def _out_of_patience(step: int, best_step: int, settings: TrainSettings) -> bool:

@@ -43,8 +43,8 @@ class Method(Protocol):
         """Arguments from which `rtpose.modules.registry` builds the shipped network."""
         ...
 
-    def step(self, draw: torch.Generator) -> dict[str, Tensor]:
-        """One update of all networks. Returns the terms of the generator's loss by name.
+    def step(self, step: int, draw: torch.Generator) -> dict[str, Tensor]:
+        """Update number `step` (1, 2, …) of all networks. Returns the terms of the generator's loss by name.
 
         On several processes (`rtpose.train.distributed`), a step uses this process's rows of the batch (`own_rows`) and
         draws other random numbers per row with `rand_rows`.

@@ -3,7 +3,7 @@ torch."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -29,8 +29,10 @@ class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     ema_decay: Share = 0.999
     """Decay of the weight averaging. The averaged weights are validated and shipped. 0 turns it off."""
     validate_every: Count = 500
+    choose_by: Literal["p_mpjpe_mm", "mpjpe_mm"] = "p_mpjpe_mm"
+    """The error on the validation subjects by which the best weights are chosen. Tables choose by the one they print."""
     patience: Annotated[int, msgspec.Meta(ge=0)] = 10
-    """Stop after this many validations in a row without a better P-MPJPE. 0: never stop early."""
+    """Stop after this many validations in a row without a better error. 0: never stop early."""
     seed: int = 0
     cameras: CameraSettings = CameraSettings()
     noise: NoiseSettings = NoiseSettings()
@@ -64,9 +66,11 @@ class SvmacSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_o
     """n, the number of viewing angles that the generator must be consistent over (1, 2 or 3)."""
     dropout: Share = 0.0
     """The paper uses dropout but does not print its rate. Dropout makes the 2D poses of several angles disagree."""
-    normalise_reprojections: bool = True
-    """Scale reprojections to the same mean joint distance as the data (Section 3) before the generator and the critic
-    see them. Otherwise their size alone, smaller for bodies seen from the side, tells them from real data."""
+    reprojection_alone: bool = True
+    """n = 1 keeps the term of Eq. 15 that compares the estimate's projection with the input."""
+    adversarial_steps: Annotated[int, msgspec.Meta(ge=0)] = 500
+    """The adversarial loss has c times its weight in these first steps: the critic sees points c times as large as Eq.
+    16's, without which it hardly learns, and so does its gradient."""
     discriminator: bool = True
     """False: Table 4's "w/o Disc"."""
     critic_steps: Count = 1
@@ -94,6 +98,11 @@ class ConsistencySettings(TrainSettings, frozen=True, forbid_unknown_fields=True
     """Train the reprojection network with the critic (Section 3.4). False: with the input's 2D joints ("Sep")."""
     weighted_kcs: bool = True
     """Weight the kinematic chain space by bone distances (Eq. 5 and 6)."""
+    paired: bool = True
+    """The critic's true poses are the labels of what it judges, turned by the same angle (Section 3.7). False: those of
+    other frames, turned by other angles."""
+    reprojection_rate: Positive = 0.1
+    """Factor on the reprojection network's learning rate: it starts near the answer."""
     dropout: Share = 0.0
     """The paper uses dropout but does not print its rate."""
     critic_steps: Count = 1

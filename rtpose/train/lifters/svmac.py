@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rtpose.modules.svmac import Critic, DepthLifter, SvmacGenerator
+from rtpose.modules.svmac import Critic, DepthLifter, SvmacGenerator, camera_from_level
 from rtpose.pose.lift.codec import DepthCodec
-from rtpose.train.data.cameras import rotation_y
+from rtpose.train.data.cameras import project, rotation_y
 from rtpose.train.data.sets import TrainingSet
 from rtpose.train.distributed import own_rows, rand_rows
 from rtpose.train.lifters.losses import (
@@ -31,16 +31,34 @@ from rtpose.train.lifters.settings import SvmacSettings
 
 @dataclass
 class AngleEstimates:
-    """The generator's estimates for a batch of 2D poses, at all angles."""
+    """The generator's estimates for a batch of 2D poses, at all angles. Poses are relative to the root, in level axes
+    (see `rtpose.modules.svmac.camera_from_level`)."""
 
     cameras: list[Tensor]
     """n cameras (N, 2, 3): K of each angle."""
     rotated: list[Tensor]
-    """Poses (N, J, 3) at distance c: angle 0 is the estimate itself, then Eq. 8."""
+    """Poses (N, J, 3): angle 0 is the estimate itself, then Eq. 8."""
     lifted: list[Tensor]
     """Poses lifted again from their reprojections (Eq. 10); angle 0 is the estimate itself (Eq. 14)."""
     reprojected: list[Tensor]
-    """x_proj (N, J, 2) of angles 1 … (Eq. 9)."""
+    """x_proj (N, J, 2) of angles 1 …."""
+
+
+def turned_view(level: Tensor, camera_from_level: Tensor, angle: Tensor, codec: DepthCodec) -> tuple[Tensor, Tensor]:
+    """Turn people about gravity and look at them with the same camera, as the data's cameras look.
+
+    level: (N, J, 3) root-relative poses in level axes. camera_from_level: (N, 3, 3). angle: (N,) radians.
+
+    Eq. 9 projects with the weak-perspective K, and Eq. 8 turns about the camera's y axis. Then turned true poses are no
+    real pictures: those are in perspective, by cameras that pitch and roll, and a critic that sees the difference
+    makes estimates lean. A test shows that it sees none here.
+
+    Returns the turned poses, in level axes and scaled as the normalised points are, and these points (N, J, 2).
+    """
+    # Eq. 8 with points as rows: Eq. 7's matrix from the right is `rotation_y` from the left.
+    turned = level @ rotation_y(angle).transpose(1, 2)
+    points, scale = codec.encode(project(turned @ camera_from_level.transpose(1, 2), codec.distance))
+    return turned * scale[:, None, None], points.reshape(len(level), -1, 2)
 
 
 class Svmac:
@@ -76,15 +94,15 @@ class Svmac:
         assert isinstance(generator, SvmacGenerator)
         return DepthLifter(generator)
 
-    def step(self, draw: torch.Generator) -> dict[str, Tensor]:
+    def step(self, step: int, draw: torch.Generator) -> dict[str, Tensor]:
         """One update of the generator and the critic."""
         size = self.settings.batch_size
         self.generator.train()
         self.critic.requires_grad_(False)
-        loss, terms, fake = self.generator_loss(own_rows(self.data.batch(size, draw)))
+        loss, terms, fake = self.generator_loss(own_rows(self.data.batch(size, draw)), step)
         if self.labels is not None:
             points, depth = map(own_rows, self.labels.batch(size, draw))
-            error = (self.generator.depth(points) - depth).abs().mean()  # as `Baseline`
+            error = (self.generator(points)[0] - depth).abs().mean()  # as `Baseline`
             terms["supervised"] = self.settings.weights.supervised * error
             loss = loss + terms["supervised"]
         update(self.optimisers["generator"], loss)
@@ -96,26 +114,20 @@ class Svmac:
         return terms
 
     def _lift(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """GEN, Eq. 3: network input (N, 2 J) -> pose (N, J, 3) with the root at (0, 0, c), camera (N, 2, 3)."""
+        """GEN, Eq. 3: network input (N, 2 J) -> root-relative pose (N, J, 3) in level axes, camera (N, 2, 3)."""
         depth, camera = self.generator(points)
-        return self.codec.decode(points, depth), camera
+        pose = self.codec.decode(points, depth) - points.new_tensor([0.0, 0.0, self.settings.distance])
+        return pose @ camera_from_level(camera), camera  # rows: the inverse
 
     def views(self, points: Tensor) -> AngleEstimates:
         """Estimate, rotate, project and lift again. points: (N, 2 J)."""
         pose, camera = self._lift(points)
         views = AngleEstimates(cameras=[camera], rotated=[pose], lifted=[pose], reprojected=[])
-        centre = points.new_tensor([0.0, 0.0, self.settings.distance])
         # With n = 1 there is no other angle for consistency, but the critic still judges one random reprojection.
         for _ in range(max(1, self.settings.angles - 1)):
             angle = (rand_rows(points) * 2 - 1) * math.pi
-            # Eq. 8 with points as rows: Eq. 7's matrix from the right is `rotation_y` from the left.
-            rotated = (pose - centre) @ rotation_y(angle).transpose(1, 2) + centre
-            projected = rotated @ camera.transpose(1, 2)
-            size = points.new_ones(len(points))
-            if self.settings.normalise_reprojections:
-                seen, size = self.codec.encode(projected)
-                projected = seen.reshape(projected.shape)
-            views.rotated.append((rotated - centre) * size[:, None, None] + centre)
+            rotated, projected = turned_view(pose, camera_from_level(camera), angle, self.codec)
+            views.rotated.append(rotated)
             views.reprojected.append(projected)
             if self.settings.angles > 1:
                 lifted, camera_there = self._lift(projected.flatten(1))
@@ -123,28 +135,34 @@ class Svmac:
                 views.cameras.append(camera_there)
         return views
 
-    def generator_loss(self, points: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    def generator_loss(self, points: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Eq. 24. points: (N, 2 J) normalised 2D joints.
 
-        n = 1 keeps the part of Eq. 15 that needs no second angle: the estimate projects onto the input.
+        n = 1 is trained "without the SVMAC loss" (Section 4.4). With `reprojection_alone`, it keeps the part of Eq. 15
+        that needs no second angle: the estimate projects onto the input.
 
-        Returns the loss, its terms by name, and the reprojections ((n - 1) N, 2 J) for the critic.
+        L_angle is taken in level axes: whether a face is before or behind the shoulders does not hang on the camera's
+        pitch.
+
+        Returns the loss, its terms by name, and the reprojections (N (n - 1), 2 J) for the critic, those of a pose together.
         """
         weights = self.settings.weights
         views = self.views(points)
-        fake = torch.cat([p.flatten(1) for p in views.reprojected])
+        fake = torch.stack([p.flatten(1) for p in views.reprojected], dim=1).flatten(0, 1)
         terms = {
             "angle": weights.angle * angle_loss(views.lifted[0]),
             "symmetry": weights.symmetry * symmetry_loss(views.lifted[0]),
             "camera": weights.camera * weak_camera_loss(views.cameras),
-            "svmac": weights.svmac * svmac_loss(self._same_angle(points, views)),
         }
+        if self.settings.angles > 1 or self.settings.reprojection_alone:
+            terms["svmac"] = weights.svmac * svmac_loss(self._same_angle(points, views))
         if self.settings.angles > 1:
             terms["camera"] = terms["camera"] + weights.camera * camera_equal_loss(views.cameras)
             terms["consistency_3d"] = weights.consistency_3d * consistency_3d_loss(views.lifted[1:], views.rotated[1:])
         if self.settings.discriminator:
             # The sum over i of Eq. 16, with the usual sign of WGAN: reward what the critic takes for real.
-            terms["adversarial"] = -weights.adversarial * len(views.reprojected) * self._judge(fake).mean()
+            weight = weights.adversarial * (1 if step <= self.settings.adversarial_steps else 1 / self.codec.distance)
+            terms["adversarial"] = -weight * len(views.reprojected) * self._judge(fake).mean()
         return torch.stack(list(terms.values())).sum(), terms, fake
 
     @staticmethod
@@ -165,10 +183,10 @@ class Svmac:
         return score
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Eq. 16. real: (N, 2 J) other 2D poses from the data; fake: (M, 2 J) reprojections, M a multiple of N."""
+        """Eq. 16. real: (N, 2 J) other 2D poses from the data; fake: (M, 2 J) reprojections, M / N for each
+        pose."""
         fake = fake.detach()
-        batches = len(fake) // len(real)
-        real = real.repeat(batches, 1)
+        real = real.repeat_interleave(len(fake) // len(real), dim=0)
         wasserstein = self._judge(fake).mean() - self._judge(real).mean()
-        penalty = gradient_penalty_of(self.critic, [real * self.codec.distance], [fake * self.codec.distance], batches)
+        penalty = gradient_penalty_of(self.critic, [real * self.codec.distance], [fake * self.codec.distance])
         return wasserstein + self.settings.weights.gradient_penalty * penalty

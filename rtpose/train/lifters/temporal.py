@@ -66,7 +66,7 @@ class Temporal:
         """The generator is the lifter."""
         return generator
 
-    def step(self, draw: torch.Generator) -> dict[str, Tensor]:
+    def step(self, step: int, draw: torch.Generator) -> dict[str, Tensor]:
         """One update."""
         self.generator.train()
         if self.trunk_is_given:

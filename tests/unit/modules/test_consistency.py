@@ -66,3 +66,17 @@ def test_shapes_and_gradients() -> None:
     assert ReprojectionNetwork(width=8)(poses.float()).shape == (4, 34)
     critic = PoseCritic(width=4).double()
     assert gradcheck(lambda p: critic(p, points.double()), (poses,), eps=1e-6, atol=1e-4)
+
+
+def test_the_critic_judges_pairs() -> None:
+    """Shuffled 2D poses change the mean score: the critic is not a sum of one term for each input."""
+    torch.manual_seed(0)
+    critic = PoseCritic(width=32)
+    poses = torch.randn(64, 17, 3)
+    points = poses[..., :2].flatten(1)
+    assert abs(critic(poses, points).mean() - critic(poses, points.roll(1, 0)).mean()) > 1e-4
+
+
+def test_the_reprojection_starts_at_the_poses_own_x_and_y() -> None:
+    poses = torch.randn(4, 17, 3)
+    torch.testing.assert_close(ReprojectionNetwork(width=8)(poses), poses[..., :2].flatten(1))

@@ -21,7 +21,6 @@ def test_the_shipped_part_gives_the_same_depth() -> None:
     generator = SvmacGenerator(width=16).eval()
     points = torch.randn(3, 34)
     torch.testing.assert_close(DepthLifter(generator)(points), generator(points)[0])
-    torch.testing.assert_close(generator.depth(points), generator(points)[0])
 
 
 def test_the_critic_judges_each_sample_by_itself() -> None:

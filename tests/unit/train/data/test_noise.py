@@ -142,3 +142,10 @@ def test_a_clip_has_one_body() -> None:
     torch.testing.assert_close(varied, varied[:, :1].repeat(1, 5, 1, 1))
     hip = H36M17.index_of["left_hip"]
     assert len({round(v, 4) for v in (varied - poses)[:, 0, hip, 0].tolist()}) == 4
+
+
+def test_noise_on_all_joints_leaves_none_to_follow() -> None:
+    settings = msgspec.structs.replace(NONE, sigma_px=10, on_all_joints=True)
+    noise = add_detector_noise(torch.zeros(4000, 17, 2), settings, _generator(), unit=103.0)
+    covariance = torch.cov(noise[..., 0].T)
+    torch.testing.assert_close(covariance, 100 * torch.eye(17), atol=8, rtol=0)

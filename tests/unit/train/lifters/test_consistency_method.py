@@ -51,7 +51,7 @@ def test_the_real_poses_are_the_labels_of_what_the_critic_judges(
         return fake_points.new_zeros((), requires_grad=True)
 
     monkeypatch.setattr(method, "_critic_loss", critic_loss)
-    method.step(torch.Generator().manual_seed(0))
+    method.step(1, torch.Generator().manual_seed(0))
     fake, real = shown[0]
     torch.testing.assert_close(fake, real, atol=0.05, rtol=0)
     assert (fake - generator.poses).abs().max() > 1, "they are turned"
