@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rtpose import __version__
+from rtpose.board import SourceBoard
 from rtpose.camera import camera_of
 from rtpose.config import RunSettings
 from rtpose.errors import InputError, RtposeError

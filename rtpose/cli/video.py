@@ -166,6 +166,7 @@ def _together(
     """Play several videos at once on one page, each to its end. Errors: the first input that cannot be opened, before
     any work; otherwise the first failure, raised once the others are done."""
     from rtpose.batch.jobs import made_folders
+    from rtpose.board import SourceBoard
     from rtpose.capture import open_source
     from rtpose.outputs.send import open_streams
     from rtpose.session import Session, check_all, run_together

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rtpose.board import SourceBoard
 from rtpose.config import RunSettings
 from rtpose.errors import ConfigError, InputError, OutputError
 from rtpose.pipeline import Summary
