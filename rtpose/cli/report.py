@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from rtpose.cli.options import Overwrite
@@ -143,6 +142,8 @@ def _with_pictures(parts: list[PersonPart], poses: Recording, recording: Path, v
 
 def _picture_times(poses: Recording, part: PersonPart) -> list[float]:
     """When to show the person: before and at the peaks of repetitions, else in even steps."""
+    import numpy as np
+
     times = poses.timestamps_s[(poses.track_ids == part.angles.track_id).any(1)]
     reps = part.counts[0].repetitions if part.counts else ()
     if len(reps) < _LEAST_REPETITIONS:

@@ -65,7 +65,7 @@ def report_html(head: ReportHead, people: Sequence[PersonPart]) -> str:
     body = SubElement(html, "body")
     _header(body, head)
     if not people:
-        _say(body, "p", "Nobody was seen in this recording.")
+        _say(body, "p", "There is nobody to report on.")
     for part in people:
         _person(body, part, head, several=len(people) > 1)
     _how_to_read(body, head, people)
