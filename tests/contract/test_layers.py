@@ -13,7 +13,7 @@ ROOMS = (
     ("errors",),
     ("skeleton", "stages", "config", "interrupts"),
     ("types",),
-    ("geometry", "rotations", "metrics", "warp", "bones"),
+    ("geometry", "rotations", "metrics", "warp", "bones", "assignment"),
     ("assets", "modules"),
     ("networks",),
     ("capture", "recordings"),
