@@ -189,6 +189,9 @@ class Person2D:
     """0..1, that this is a person."""
     evidence: Evidence | None = None
     """None from a detector whose network says nothing about depth."""
+    appearance: Float32 | None = None
+    """(2, bins): colours of trunk and thighs (`rtpose.pose.detect.appearance`), NaN where out of sight. None from a
+    detector that does not look at them."""
 
 
 LEAST_CONFIDENCE = 0.1
@@ -344,8 +347,11 @@ class Estimator(Protocol):
 class Tracker(Protocol):
     """Gives people their ids, by their 2D joints: what lifts or smooths them may remember them."""
 
-    def update(self, keypoints_2d: Float32, bboxes: Float32, t_s: float) -> list[int]:
-        """keypoints_2d: (P, J, 3) px and score; bboxes: (P, 4) px; t_s: the frame's time. Returns P ids."""
+    def update(
+        self, keypoints_2d: Float32, bboxes: Float32, t_s: float, appearances: Sequence[Float32 | None] | None = None
+    ) -> list[int]:
+        """keypoints_2d: (P, J, 3) px and score; bboxes: (P, 4) px; t_s: the frame's time; appearances: P, see
+        `Person2D`, None where they are not known. Called for frames without people, too. Returns P ids."""
         ...
 
     def reset(self) -> None: ...

@@ -13,7 +13,7 @@ ROOMS = (
     ("errors",),
     ("skeleton", "stages", "config", "interrupts", "npz_files"),
     ("types",),
-    ("geometry", "rotations", "metrics", "warp"),
+    ("geometry", "rotations", "metrics", "warp", "assignment"),
     ("bones", "camera"),
     ("assets", "modules"),
     ("networks",),
