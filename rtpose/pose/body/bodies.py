@@ -30,6 +30,8 @@ STEPS, FIRST_STEPS = 2, 8
 """Of the fit, from the last pose and from a first guess."""
 OFFSET_S = 4.0
 """A body that feet have moved away from where the lifter sees it comes back over about so long."""
+MOST_OFFSET_M = 0.6
+"""By how much it may be off: a place that is held wrongly does not lead it astray."""
 SCALE_RATE, SCALE_STEP = 0.04, 0.003
 """By how much a person's size follows the floor, per second and in one frame at most, in shares."""
 SMOOTHNESS = 0.05
@@ -50,8 +52,6 @@ class _Body:
     """(B, 3, 3) relative, of the last frame; None: there is none."""
     root_offset: Float64 = field(default_factory=lambda: np.zeros(3))
     """(3,) metres by which the body's root is off the lifter's, camera space."""
-    shown_feet: Float64 | None = None
-    """(4, 3) metres, camera space, of the last frame."""
 
 
 class Bodies:
@@ -117,8 +117,9 @@ class Bodies:
             joints = np.asarray(person.pose_3d, np.float64)
             lengths[row] = scales[row] * body.lengths.update(joints, expected_errors(person), min(dt_s, MAX_GAP_S))
             if body.rotations is None or dt_s > MAX_GAP_S:
-                body.shown_feet, body.root_offset = None, np.zeros(3)
+                body.root_offset = np.zeros(3)
                 body.rays.reset()
+                body.feet.reset()
                 start[row], steps = rotations_from_joints(joints[None])[0], FIRST_STEPS
             else:
                 start[row] = body.rotations
@@ -130,12 +131,13 @@ class Bodies:
                     given.rays[row], given.ray_weights[row], given.joints[row] + given.roots[row], dt_s
                 )
             if self._planted:
-                seen = sized[row].pose_3d[FEET] + given.roots[row]
-                held, weights = body.feet.update(contacts[row], seen, body.shown_feet, dt_s)
+                feet = sized[row].pose_3d[FEET] + lifted[row]
+                held, weights = body.feet.update(contacts[row], feet, given.roots[row] - lifted[row], dt_s)
                 given.held[row, FEET], given.held_weights[row, FEET] = held, weights
         found = fit(start, roots, lengths, given, steps)
         for row, body in enumerate(bodies):
-            body.root_offset = found.roots[row] - lifted[row]
+            offset = found.roots[row] - lifted[row]
+            body.root_offset = offset * min(1.0, MOST_OFFSET_M / max(float(np.linalg.norm(offset)), 1e-9))
         return _people_of(persons, bodies, found, lengths, contacts)
 
     def _recall(self, persons: Sequence[Person3D], t_s: float) -> tuple[list[_Body], list[float]]:
@@ -168,7 +170,6 @@ def _people_of(
     out = []
     for row, (person, body) in enumerate(zip(persons, bodies, strict=True)):
         body.rotations = found.rotations[row]
-        body.shown_feet = found.joints[row, FEET] + found.roots[row]
         pose = BodyPose(quaternions[row], lengths[row].astype(np.float32), np.asarray(contacts[row], np.float32))
         joints, root = found.joints[row].astype(np.float32), found.roots[row].astype(np.float32)
         out.append(replace(person, pose_3d=joints, root_3d=root, body=pose))
