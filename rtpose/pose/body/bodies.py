@@ -26,8 +26,9 @@ MAX_GAP_S = 0.5
 """Someone who was not seen for longer is posed anew; the lengths are kept …"""
 FORGET_S = 60.0
 """… unless it was this long."""
-STEPS, FIRST_STEPS = 2, 8
-"""Of the fit, from the last pose and from a first guess."""
+STEPS, LATE_STEPS, FIRST_STEPS = 1, 3, 8
+"""Of the fit: from the last pose, from one that is older than `SOON_S`, and from a first guess."""
+SOON_S = 0.05
 OFFSET_S = 4.0
 """A body that feet have moved away from where the lifter sees it comes back over about so long."""
 MOST_OFFSET_M = 0.6
@@ -122,7 +123,7 @@ class Bodies:
                 body.feet.reset()
                 start[row], steps = rotations_from_joints(joints[None])[0], FIRST_STEPS
             else:
-                start[row] = body.rotations
+                start[row], steps = body.rotations, max(steps, STEPS if dt_s <= SOON_S else LATE_STEPS)
                 self._remember(row, body.rotations, dt_s, given)
             given.roots[row] += body.root_offset * math.exp(-dt_s / OFFSET_S)
             roots[row] = given.roots[row]

@@ -12,12 +12,12 @@ from rtpose.pose.body.fit import Evidence3D
 from rtpose.skeleton import RTPOSE28
 from rtpose.types import LEAST_CONFIDENCE, Camera, Person3D
 
-DEVIATION_PER_ERROR = 0.4
+DEVIATION_PER_ERROR = 0.3
 """Standard deviation of a joint along each axis, as a share of its expected error."""
 LEAST_ERROR_M = 0.02
 SURE_ERROR_M, UNSURE_ERROR_M = 0.05, 0.20
 """Errors of a lifter that does not say them, of joints with a score of 1 and of 0."""
-RAY_M = 0.03
+RAY_M = 0.04
 """Standard deviation of a joint's distance from its ray, of a joint with a score of 1."""
 STEADY_S = 0.3
 """Over how long the picture's joints are averaged."""

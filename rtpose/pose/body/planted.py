@@ -11,7 +11,7 @@ from rtpose.skeleton import RTPOSE28
 FEET = RTPOSE28.indices(*CONTACT_JOINTS)
 ENTER, LEAVE = 0.7, 0.5
 """Probabilities of contact at which a foot is held, and let go."""
-HELD_M = 0.01
+HELD_M = 0.015
 """Standard deviation of a held foot from its place."""
 ENGAGE_S, RELEASE_S = 0.15, 0.2
 """How long it takes until a foot is held firmly, and until it is free."""
