@@ -61,6 +61,8 @@ def test_the_height_of_the_camera_says_how_tall_people_are() -> None:
     watch(world, [[person(camera, (0, -3), 1.2)]], seconds=12)
     assert world.floor_m == pytest.approx(2.0)
     assert world.scale_of(0) == pytest.approx(1 / 1.2, rel=0.03)
+    tall_m = 1.7 * world.scale_of(0)
+    assert any(f"person 0 {tall_m:.2f} m" in line for line in world.describe(1.7))
 
 
 def test_what_is_given_is_not_learned() -> None:
