@@ -145,6 +145,16 @@ def joints_of_bones(rotations: Float64, lengths: Float64) -> Float64:
     return joints
 
 
+def bones_in_sight(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(..., 28) joints that are seen -> (..., B) bones whose rotations place such a joint: theirs or of one below."""
+    out = np.zeros((*seen.shape[:-1], len(BONES)), dtype=bool)
+    for number in reversed(range(len(BONES))):  # children before their parents
+        out[..., number] |= seen[..., np.equal(JOINT_BONES, number)].any(-1)
+        if BONE_PARENTS[number] >= 0:
+            out[..., BONE_PARENTS[number]] |= out[..., number]
+    return out
+
+
 def rotations_from_wxyz(wxyz: NDArray[np.floating[Any]]) -> Float64:
     """(..., 4) quaternions w x y z of any length, as bodies store them -> (..., 3, 3) rotation matrices."""
     q = np.asarray(wxyz, np.float64)

@@ -133,6 +133,11 @@ RTPOSE28 = Skeleton(
 """`h36m17` with the ends of head, feet and hands. Index and pinky are the knuckles of these fingers."""
 
 
+def skeleton_of_person(joint_count: int) -> Skeleton:
+    """The skeleton of a `Person3D` by its number of joints: people of old recordings have `h36m17`."""
+    return H36M17 if joint_count == len(H36M17.joints) else RTPOSE28
+
+
 def as_rtpose28(joints: NDArray[np.float32], missing: float = np.nan) -> NDArray[np.float32]:
     """(..., 17 or 28, N) numbers of joints -> (..., 28, N): those that `h36m17` lacks are `missing`."""
     lacking = len(RTPOSE28.joints) - joints.shape[-2]

@@ -233,9 +233,9 @@ class Person3D:
 
     def joint(self, name: str) -> Float32:
         """Where a joint is: (3,) metres, camera space. Errors: `ConfigError` for a joint that the skeleton lacks."""
-        from rtpose.skeleton import H36M17
+        from rtpose.skeleton import skeleton_of_person
 
-        (index,) = H36M17.indices(name)
+        (index,) = skeleton_of_person(len(self.pose_3d)).indices(name)
         place: Float32 = self.pose_3d[index] + self.root_3d
         return place
 

@@ -36,7 +36,6 @@ def view(
     from rtpose.server.protocol import hello
     from rtpose.server.server import PoseServer
     from rtpose.session import started
-    from rtpose.skeleton import H36M17
 
     recording = _read(poses)
     if viewer == Viewer.OPEN3D:
@@ -50,7 +49,7 @@ def view(
                 write_npz(file, recording)
         server = PoseServer(
             hello=hello(
-                server_version=__version__, skeleton=H36M17, sources=[(poses.name, recording.image_size)],
+                server_version=__version__, skeleton=recording.skeleton, sources=[(poses.name, recording.image_size)],
                 live=False, estimator=str(recording.meta.get("estimator") or "unknown"),
                 assumptions=[str(text) for text in recording.meta.get("assumptions") or []],
                 server_ns=time.monotonic_ns(), recording="/recording.npz",
@@ -91,4 +90,4 @@ def _play_in_window(recording: Recording, name: str) -> None:
         while window.draw() and not stop.wait(1 / 60):
             t_s = (time.monotonic() - started_s) % length_s
             frame = int(np.searchsorted(times_s, t_s, side="right")) - 1
-            window.show(recording.people(frame), float(times_s[frame]))
+            window.show(recording.people(frame), float(times_s[frame]), recording.world_of(frame))

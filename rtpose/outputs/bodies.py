@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.geometry import viewer_from_camera
-from rtpose.skeleton import H36M17, Skeleton
+from rtpose.geometry import VIEWER_FROM_CAMERA
+from rtpose.skeleton import H36M17, skeleton_of_person
 from rtpose.types import LEAST_CONFIDENCE, Float32, Person3D
 
 SEEN_SCORE, SEEN_CONFIDENCE = 0.5, 0.15
-"""Joints with a lower score in the picture are hidden; they are drawn faint, as those of lower confidence are."""
+"""Joints with a lower score in the picture are hidden; they are drawn faint, as those of lower confidence are.
+Confidence is the probability of an error under 100 mm, which is low for a limb in plain sight whose depth is unsure."""
 BACKGROUND = "#0b0e15"
 GROUND, GROUND_LINES = "#1b2438", "#41517a"
 PERSON_COLORS = ("#3fe0bd", "#b18cff", "#ffd452", "#ff7eb6", "#9be564", "#6fd3f7", "#ffb3a1", "#c9b6e4")
@@ -31,9 +32,14 @@ _FAINT = 0.26
 _RADII_M = {
     "head": (0.04, 0.1), "base": (0.05, 0.046), "thorax": (0.066, 0.066), "spine": (0.07, 0.073), "root": (0.07, 0.076),
     "shoulder": (0.052, 0.054), "elbow": (0.045, 0.043), "wrist": (0.036, 0.036), "hip": (0.062, 0.066),
-    "knee": (0.057, 0.053), "foot": (0.047, 0.042),
+    "knee": (0.057, 0.053), "foot": (0.047, 0.042), "heel": (0.03, 0.034), "toe": (0.03, 0.027),
+    "index": (0.016, 0.017), "pinky": (0.016, 0.015), "nose": (0.02, 0.024), "ear": (0.02, 0.022),
 }  # fmt: skip
 """Last word of a joint's name -> radius of the bone that ends there, radius of the joint's ball."""
+_LEVEL = np.eye(4)
+_LEVEL[:3, :3] = VIEWER_FROM_CAMERA
+_FEET = H36M17.indices("left_foot", "right_foot")
+"""Of everybody: `rtpose28` begins with these joints."""
 _KEY_DIRECTION = np.array([2.2, 5.5, 2.6])
 _RIM_DIRECTION = np.array([-4.0, 3.0, -6.0])
 _SHADOW = "#090c13"
@@ -54,7 +60,7 @@ class ColoredMesh:
 
 
 class Floor:
-    """Estimates the height of the floor from the feet seen so far, as the camera's height is unknown."""
+    """World space: as given, or of a level camera with the floor where the feet seen so far were lowest."""
 
     ANKLE_M = 0.08
     STANDING_ROOT_M = 0.93
@@ -65,14 +71,30 @@ class Floor:
 
     def __init__(self) -> None:
         self.height_m = -1.2
-        """In the viewer's axes, with the camera at 0."""
+        """In the viewer's axes, with the camera at 0; used until the world is given."""
+        self._given: NDArray[np.float64] | None = None
         self._lowest: list[tuple[float, float]] = []
 
-    def observe(self, persons: Sequence[Person3D], t_s: float) -> None:
-        """Add the people of a frame; feet of high confidence count for `MEMORY_S`."""
-        feet = H36M17.indices("left_foot", "right_foot")
+    @property
+    def world_from_camera(self) -> NDArray[np.float64]:
+        """(4, 4)."""
+        if self._given is not None:
+            return self._given
+        world = _LEVEL.copy()
+        world[1, 3] = -self.height_m
+        return world
+
+    def observe(
+        self, persons: Sequence[Person3D], t_s: float, world_from_camera: NDArray[np.float64] | None = None
+    ) -> None:
+        """Add the people of a frame; feet of high confidence count for `MEMORY_S`. world_from_camera: (4, 4) once it is
+        known, None before."""
+        self._given = world_from_camera
         heights = [
-            float(points[joint, 1]) for points, _, sure in map(_placed, persons) for joint in feet if sure[joint]
+            float(points[joint, 1])
+            for points, _, sure in (_placed(person, _LEVEL) for person in persons)
+            for joint in _FEET
+            if sure[joint]
         ]
         if heights:
             last_s, last = self._lowest[-1] if self._lowest else (-np.inf, 0.0)
@@ -88,15 +110,16 @@ class Floor:
             self.height_m = min(-float(person.root_3d[1]) for person in persons) - self.STANDING_ROOT_M
 
 
-def build_people(persons: Sequence[Person3D], floor_m: float, skeleton: Skeleton = H36M17) -> ColoredMesh:
-    """Bones, joints and shadows of all people. floor_m: see `Floor.height_m`.
+def build_people(persons: Sequence[Person3D], world_from_camera: NDArray[np.float64]) -> ColoredMesh:
+    """Bones, joints and shadows of all people, who have the same joints. world_from_camera: (4, 4), see `Floor`.
 
     Joints that were not seen are left out; those of low confidence are faint.
     """
     if not persons:
         return ColoredMesh(np.empty((0, 3), np.float32), np.empty((0, 3), np.float32), np.empty((0, 3), np.int32))
-    placed = [_placed(person) for person in persons]
-    points = np.stack([where for where, _, _ in placed]) - np.array([0, floor_m, 0], np.float32)  # (P, J, 3)
+    skeleton = skeleton_of_person(len(persons[0].pose_3d))
+    placed = [_placed(person, world_from_camera) for person in persons]
+    points = np.stack([where for where, _, _ in placed])  # (P, J, 3)
     confidence = np.stack([known for _, known, _ in placed])  # (P, J)
     sure: NDArray[np.bool_] = np.stack([full for _, _, full in placed])  # (P, J)
     sides = np.stack([linear_from_hex(color) for color in skeleton.colors])  # (J, 3)
@@ -175,10 +198,10 @@ def srgb_from_linear(values: Float32) -> Float32:
     return np.where(values <= 0.0031308, 12.92 * values, 1.055 * values ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
-def _placed(person: Person3D) -> tuple[Float32, Float32, NDArray[np.bool_]]:
-    """(J, 3) joints in the viewer's axes and (J,) confidence, both 0 where a joint is unknown; (J,) whether it is drawn
-    in full."""
-    points = viewer_from_camera(person.pose_3d + person.root_3d)
+def _placed(person: Person3D, world_from_camera: NDArray[np.float64]) -> tuple[Float32, Float32, NDArray[np.bool_]]:
+    """(J, 3) joints in the world and (J,) confidence, both 0 where a joint is unknown; (J,) whether it is drawn in
+    full."""
+    points = (person.pose_3d + person.root_3d) @ world_from_camera[:3, :3].T + world_from_camera[:3, 3]
     known = np.isfinite(points.sum(axis=-1))
     confidence = np.where(known, person.confidence, 0)
     sure = (person.keypoints_2d[:, 2] >= SEEN_SCORE) & (confidence >= SEEN_CONFIDENCE)

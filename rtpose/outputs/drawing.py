@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from rtpose.skeleton import H36M17, Skeleton
+from rtpose.skeleton import skeleton_of_person
 from rtpose.types import Float32, Image, Person3D
 
 LEAST_SCORE = 0.3
@@ -20,16 +20,17 @@ _BLACK = (0, 0, 0)
 _WHITE = (255, 255, 255)
 
 
-def draw_people(image: Image, persons: Sequence[Person3D], skeleton: Skeleton = H36M17) -> Image:
+def draw_people(image: Image, persons: Sequence[Person3D]) -> Image:
     """The picture with each person's skeleton and id; a new array.
 
-    image: (H, W, 3) uint8 RGB; persons: with `keypoints_2d` (J, 3) px of that picture, in `skeleton`.
+    image: (H, W, 3) uint8 RGB; persons: with `keypoints_2d` (J, 3) px of that picture.
     Lines are coloured by side, with a thickness by the person's size. Joints of low score are faint or left out.
     """
     canvas = image.copy()
-    colors = [_rgb(color) for color in skeleton.colors]
     for person in persons:
         points = person.keypoints_2d
+        skeleton = skeleton_of_person(len(points))
+        colors = [_rgb(color) for color in skeleton.colors]
         # OpenCV takes integers, which would overflow far outside the picture.
         reach = 4 * max(image.shape[:2])
         inside = np.isfinite(points).all(axis=1) & (np.abs(points[:, :2]) < reach).all(axis=1)

@@ -7,9 +7,10 @@ import time
 
 import numpy as np
 
+from rtpose.bones import BONE_NAMES
 from rtpose.errors import ConfigError, MissingExtraError
 from rtpose.outputs.send import ChosenPerson, StreamAddress, Warn
-from rtpose.skeleton import H36M17
+from rtpose.skeleton import RTPOSE28
 from rtpose.types import Result
 
 try:
@@ -29,14 +30,23 @@ COLUMNS = (
     ("confidence", "Confidence", "normalized"),
 )
 """(name, type, unit) of each joint's channels, as LSL's content type MoCap names them."""
+BONE_COLUMNS = tuple((f"q{axis}", f"Orientation{axis.upper()}", "quaternion") for axis in "wxyz")
+"""The same of each bone's: its rotation relative to its parent, of the hips to camera space."""
+CHANNELS = tuple(
+    (name, *column)
+    for names, columns in ((RTPOSE28.joints, COLUMNS), (BONE_NAMES, BONE_COLUMNS))
+    for name in names
+    for column in columns
+)
 
 
 class LslStream:
-    """One sample per result: 68 channels "root.x", "root.y", "root.z", "root.confidence", "right_hip.x", …
+    """One sample per result: 188 channels "root.x", "root.y", "root.z", "root.confidence", "right_hip.x", … for the
+    joints, then "hips.qw", "hips.qx", "hips.qy", "hips.qz", "spine.qw", … for the bones' rotations.
 
     Metres in camera space: x right, y down, z away from the camera. A sample has the capture time of its frame on
-    LSL's clock. While the person is not seen, positions are NaN and confidences 0. The rate is declared irregular,
-    because frames may be dropped and a receiver that spaced samples evenly would shift them in time.
+    LSL's clock. While the person is not seen, positions and rotations are NaN and confidences 0. The rate is declared
+    irregular, because frames may be dropped and a receiver that spaced samples evenly would shift them in time.
     """
 
     def __init__(self, address: StreamAddress, warn: Warn) -> None:
@@ -51,12 +61,16 @@ class LslStream:
         """Push a sample."""
         if self._outlet is None:
             return
-        sample = np.full((len(H36M17.joints), len(COLUMNS)), (np.nan, np.nan, np.nan, 0), np.float32)
+        joints = np.full((len(RTPOSE28.joints), len(COLUMNS)), (np.nan, np.nan, np.nan, 0), np.float32)
+        rotations = np.full((len(BONE_NAMES), len(BONE_COLUMNS)), np.nan, np.float32)
         if (person := self._choice.of(result)) is not None:
-            sample[:, :3] = person.pose_3d + person.root_3d
-            sample[:, 3] = person.confidence
+            joints[:, :3] = person.pose_3d + person.root_3d
+            joints[:, 3] = person.confidence
+            if person.body is not None:
+                rotations[:] = person.body.rotations
         age_s = (time.monotonic_ns() - result.frame.t_ns) / 1e9
-        self._outlet.push_sample(sample.ravel().tolist(), pylsl.local_clock() - age_s)
+        sample = [*joints.ravel().tolist(), *rotations.ravel().tolist()]
+        self._outlet.push_sample(sample, pylsl.local_clock() - age_s)
 
     def close(self) -> None:
         """Take the outlet off the network."""
@@ -64,16 +78,14 @@ class LslStream:
 
 
 def _describe(name: str) -> pylsl.StreamInfo:
-    channel_count = len(H36M17.joints) * len(COLUMNS)
     # A recorder can reconnect after a restart: the same name on the same machine is the same stream.
     source_id = f"rtpose {socket.gethostname()} {name}"
-    info = pylsl.StreamInfo(name, "MoCap", channel_count, pylsl.IRREGULAR_RATE, pylsl.cf_float32, source_id)
+    info = pylsl.StreamInfo(name, "MoCap", len(CHANNELS), pylsl.IRREGULAR_RATE, pylsl.cf_float32, source_id)
     channels = info.desc().append_child("channels")
-    for joint in H36M17.joints:
-        for column, kind, unit in COLUMNS:
-            channel = channels.append_child("channel")
-            for key, value in (("label", f"{joint}.{column}"), ("marker", joint), ("type", kind), ("unit", unit)):
-                channel.append_child_value(key, value)
+    for marker, column, kind, unit in CHANNELS:
+        channel = channels.append_child("channel")
+        for key, value in (("label", f"{marker}.{column}"), ("marker", marker), ("type", kind), ("unit", unit)):
+            channel.append_child_value(key, value)
     acquisition = info.desc().append_child("acquisition")
     acquisition.append_child_value("model", "rtpose")
     acquisition.append_child_value("axes", "camera space: x right, y down, z away from the camera")

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtpose.errors import MissingExtraError, RtposeError
 from rtpose.outputs.bodies import (
@@ -85,7 +86,7 @@ class Open3DWindow:
         self._window: Any = self._open3d.visualization.Visualizer()
         if not self._window.create_window(title, *SIZE, visible=visible):
             raise RtposeError("Open3D cannot open a window here: it needs OpenGL 3.3; use the page")
-        self._newest: tuple[Sequence[Person3D], float] | None = None
+        self._newest: tuple[Sequence[Person3D], float, NDArray[np.float64] | None] | None = None
         self._lock = threading.Lock()
         self._floor = Floor()
         self._centre: Any = None
@@ -101,12 +102,14 @@ class Open3DWindow:
 
     def write(self, result: Result) -> None:
         """See `rtpose.types.Sink`. From any thread."""
-        self.show(result.persons, result.frame.pts_s)
+        self.show(result.persons, result.frame.pts_s, result.world_from_camera)
 
-    def show(self, persons: Sequence[Person3D], t_s: float) -> None:
-        """Show these people next. t_s: their time in the source. From any thread."""
+    def show(
+        self, persons: Sequence[Person3D], t_s: float, world_from_camera: NDArray[np.float64] | None = None
+    ) -> None:
+        """Show these people next. t_s: their time in the source; world_from_camera: see `Result`. From any thread."""
         with self._lock:
-            self._newest = persons, t_s
+            self._newest = persons, t_s, world_from_camera
 
     def close(self) -> None:
         """See `rtpose.types.Sink`. The window stays open: it may show the next source."""
@@ -170,12 +173,15 @@ class Open3DWindow:
     def __exit__(self, *_: object) -> None:
         self.destroy()
 
-    def _update(self, persons: Sequence[Person3D], t_s: float, ease: float) -> None:
-        self._floor.observe(persons, t_s)
-        mesh = build_people(persons, self._floor.height_m)
+    def _update(
+        self, persons: Sequence[Person3D], t_s: float, world_from_camera: NDArray[np.float64] | None, ease: float
+    ) -> None:
+        self._floor.observe(persons, t_s, world_from_camera)
+        world = self._floor.world_from_camera
+        mesh = build_people(persons, world)
         if persons:
-            roots = np.mean([person.root_3d for person in persons], axis=0)
-            target = np.array([roots[0], -roots[2]])
+            root = world[:3, :3] @ np.mean([person.root_3d for person in persons], axis=0) + world[:3, 3]
+            target = root[[0, 2]]
             self._centre = target if self._centre is None else self._centre + ease * (target - self._centre)
         if self._centre is None:
             return

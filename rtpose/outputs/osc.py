@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from rtpose.bones import BONE_NAMES
 from rtpose.errors import MissingExtraError
-from rtpose.outputs.datagrams import Datagrams
+from rtpose.outputs.datagrams import ETHERNET_BYTES, Datagrams
 from rtpose.outputs.send import StreamAddress, Warn
-from rtpose.skeleton import H36M17
+from rtpose.skeleton import skeleton_of_person
 from rtpose.types import Person3D, Result
 
 try:
@@ -21,10 +22,11 @@ Message = tuple[str, str, Iterable[float | str]]
 
 
 class OscStream:
-    """One bundle per person of a result, small enough for one Ethernet packet:
+    """Some bundles for each person of a result, each small enough for one Ethernet packet. All begin with the frame:
 
         /rtpose/frame FRAME_ID SECONDS PERSONS           int, float, int
-        /rtpose/person/ID/joint/NAME X Y Z CONFIDENCE    floats, once for each joint
+        /rtpose/person/ID/joint/NAME X Y Z CONFIDENCE    floats, once for each joint that is known
+        /rtpose/person/ID/bone/NAME W X Y Z              floats, once for each bone: rotation relative to its parent
 
     With several sources, addresses of the second begin with /rtpose/source/1 instead of /rtpose, and so on. Metres in
     camera space: x right, y down, z away from the camera. If nobody is seen, the bundle holds the frame message only.
@@ -41,7 +43,9 @@ class OscStream:
         prefix = f"/rtpose/source/{result.frame.source}" if result.frame.source else "/rtpose"
         frame: Message = (f"{prefix}/frame", "ifi", (frame_id, result.frame.pts_s, len(result.persons)))
         for person in result.persons or (None,):
-            self._datagrams.send(bundle([frame, *(_joints(prefix, person) if person else ())]))
+            messages = [*_joints(prefix, person), *_bones(prefix, person)] if person else []
+            for datagram in bundles([frame], messages):
+                self._datagrams.send(datagram)
 
     def close(self) -> None:
         """Free the socket."""
@@ -49,9 +53,29 @@ class OscStream:
 
 
 def _joints(prefix: str, person: Person3D) -> Iterable[Message]:
-    places = (person.pose_3d + person.root_3d).tolist()
-    for name, place, confidence in zip(H36M17.joints, places, person.confidence.tolist(), strict=True):
-        yield f"{prefix}/person/{person.track_id}/joint/{name}", "ffff", (*place, confidence)
+    places = person.pose_3d + person.root_3d
+    names = skeleton_of_person(len(places)).joints
+    for name, place, confidence in zip(names, places.tolist(), person.confidence.tolist(), strict=True):
+        if place[0] == place[0]:  # not NaN
+            yield f"{prefix}/person/{person.track_id}/joint/{name}", "ffff", (*place, confidence)
+
+
+def _bones(prefix: str, person: Person3D) -> Iterable[Message]:
+    if person.body is not None:
+        for name, rotation in zip(BONE_NAMES, person.body.rotations.tolist(), strict=True):
+            yield f"{prefix}/person/{person.track_id}/bone/{name}", "ffff", rotation
+
+
+def bundles(first: Sequence[Message], messages: Sequence[Message]) -> list[bytes]:
+    """As few datagrams as carry the messages in their order across an Ethernet, each beginning with `first`."""
+    packed: list[bytes] = []
+    some: list[Message] = []
+    for message in messages:
+        if some and len(bundle([*first, *some, message])) > ETHERNET_BYTES:
+            packed.append(bundle([*first, *some]))
+            some = []
+        some.append(message)
+    return [*packed, bundle([*first, *some])]
 
 
 def bundle(messages: Iterable[Message]) -> bytes:

@@ -7,7 +7,6 @@ from pathlib import Path
 from rtpose.outputs.drawing import draw_people
 from rtpose.outputs.video_file import VideoWriter, check_video_name
 from rtpose.recordings.output_file import OutputFile
-from rtpose.skeleton import H36M17, Skeleton
 from rtpose.types import Result
 
 
@@ -22,7 +21,7 @@ class OverlayVideo:
     No file is written if there was no frame. An older file stays unchanged until `close`.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool, fps: float | None = None, skeleton: Skeleton = H36M17) -> None:
+    def __init__(self, path: Path, *, overwrite: bool, fps: float | None = None) -> None:
         """fps: nominal rate of the source, a hint for the encoder.
 
         Errors: `OutputError` at once if the path cannot be written, or if its ending is not a video format.
@@ -30,7 +29,6 @@ class OverlayVideo:
         check_name(path)
         self._output = OutputFile(path, overwrite=overwrite)
         self._video = VideoWriter(self._output.part, kind=path, fps=fps)
-        self._skeleton = skeleton
         self._failed = False
 
     def write(self, result: Result) -> None:
@@ -40,7 +38,7 @@ class OverlayVideo:
         """
         if self._failed:
             return
-        drawn = draw_people(result.frame.image, result.persons, self._skeleton)
+        drawn = draw_people(result.frame.image, result.persons)
         self._failed = True  # until the frame is written
         with self._output.writing():
             self._video.write(drawn, result.frame.pts_s)

@@ -1,4 +1,4 @@
-"""poses.npz, format 1: the file that `rtpose video` writes. numpy only."""
+"""poses.npz, format 2: the file that `rtpose video` writes; format 1 is still read. numpy only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import InputError
-from rtpose.recordings.recording import FORMAT, Recording, check_numbers, check_skeleton, checked_meta
+from rtpose.recordings.recording import (
+    Recording,
+    check_bones,
+    check_format,
+    check_numbers,
+    check_skeleton,
+    checked_meta,
+    format_of,
+    no_bodies,
+)
 from rtpose.types import Camera
 
 MOST_EXPANSION, SMALL_BYTES = 50, 2**24
@@ -33,16 +42,31 @@ _ARRAYS: dict[str, tuple[type[np.generic], tuple[str | int, ...]]] = {
     "camera": (np.float64, (4,)),
     "meta": (np.str_, ()),
 }
+_BODY_ARRAYS: dict[str, tuple[type[np.generic], tuple[str | int, ...]]] = {
+    "rotations": (np.float32, ("T", "P", "B", 4)),
+    "bone_lengths": (np.float32, ("P", "B")),
+    "contacts": (np.float32, ("T", "P", 4)),
+    "world_from_camera": (np.float32, ("T", 4, 4)),
+    "bone_names": (np.str_, ("B",)),
+    "bone_parents": (np.int16, ("B",)),
+}
+"""Since format 2."""
+_ALL_ARRAYS = {**_ARRAYS, **_BODY_ARRAYS}
 
 
 def write_npz(file: BinaryIO, recording: Recording) -> None:
-    """Write a whole recording. Errors: `OSError` from the file."""
+    """Write a whole recording, one of `h36m17` as format 1. Errors: `OSError` from the file."""
+    version = format_of(recording)
     arrays: dict[str, Any] = {field.name: getattr(recording, field.name) for field in fields(recording)}
     arrays["camera"] = recording.camera.as_array()
-    arrays["meta"] = json.dumps(recording.meta, default=str)
+    arrays["meta"] = json.dumps({**recording.meta, "format": version}, default=str)
     # Not compressed: hours of poses are still small beside the video, and the page reads the file as it is.
-    arrays = {key: np.asarray(arrays[key], dtype=dtype) for key, (dtype, _) in _ARRAYS.items()}
+    arrays = {key: np.asarray(arrays[key], dtype=dtype) for key, (dtype, _) in _keys(version).items()}
     np.savez(file, **arrays)
+
+
+def _keys(version: int) -> dict[str, tuple[type[np.generic], tuple[str | int, ...]]]:
+    return _ARRAYS if version == 1 else _ALL_ARRAYS
 
 
 def read_npz(path: Path) -> Recording:
@@ -66,7 +90,7 @@ def _read(path: Path, keys: Sequence[str] | None = None) -> dict[str, NDArray[An
             npz = np.load(file, allow_pickle=False)
             if isinstance(npz, np.ndarray):
                 raise InputError(f"{path} is not a poses.npz: it is a single array")
-            wanted = [key for key in npz.files if key in (_ARRAYS if keys is None else keys)]
+            wanted = [key for key in npz.files if key in (_ALL_ARRAYS if keys is None else keys)]
             _check_declared(npz.zip, wanted)
             return {key: npz[key] for key in wanted}
     except FileNotFoundError:
@@ -106,11 +130,10 @@ def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> Recording:
         version = meta["format"]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise wrong("its meta is not a JSON object with a format") from None
-    if version != FORMAT:
-        raise InputError(f"{path} is a recording of format {version}; this version of rtpose reads format {FORMAT}")
+    check_format(path, version)
 
     lengths: dict[str, int] = {}
-    for key, (dtype, shape) in _ARRAYS.items():
+    for key, (dtype, shape) in _keys(version).items():
         if key not in arrays:
             raise wrong(f"key {key} is missing")
         array = arrays[key]
@@ -124,7 +147,7 @@ def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> Recording:
             wanted = ", ".join(str(length) for length in shape)
             raise wrong(f"{key} has shape {array.shape}, which does not fit ({wanted})")
     names = tuple(str(name) for name in arrays["joint_names"])
-    check_skeleton(path, names, arrays["parents"])
+    check_skeleton(path, version, names, arrays["parents"])
     if not np.isfinite(arrays["timestamps_s"]).all() or not (np.diff(arrays["timestamps_s"]) > 0).all():
         raise wrong("its timestamps do not increase")
     if not np.isnan(arrays["poses_3d"][arrays["track_ids"] < 0]).all():
@@ -134,8 +157,14 @@ def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> Recording:
         raise wrong("two people of a frame have one id")
     width, height = arrays["image_size"].tolist()
     check_numbers(path, (width, height), Camera(*arrays["camera"].tolist()), len(ids))
+    bodies = no_bodies(*arrays["track_ids"].shape)
+    if version != 1:
+        bones = tuple(str(name) for name in arrays["bone_names"])
+        check_bones(path, bones, arrays["bone_parents"])
+        bodies = {**{key: arrays[key] for key in _BODY_ARRAYS}, "bone_names": bones}
     values: dict[str, Any] = {
         **{key: arrays[key] for key in _ARRAYS},
+        **bodies,
         "joint_names": names,
         "image_size": (width, height),
         "camera": Camera(*arrays["camera"].tolist()),

@@ -13,7 +13,6 @@ from rtpose.recordings.npz import write_npz
 from rtpose.recordings.output_file import OutputFile
 from rtpose.recordings.people_table import PeopleTable, check_ids
 from rtpose.recordings.recording import recording_meta
-from rtpose.skeleton import H36M17, Skeleton
 from rtpose.stages import stage
 from rtpose.types import Camera, Result
 
@@ -30,7 +29,6 @@ class NpzRecorder:
         path: Path,
         *,
         overwrite: bool,
-        skeleton: Skeleton = H36M17,
         meta: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         """meta: called at the end for source, fps, estimator, weights_sha256, smoothing, assumptions, drops.
@@ -38,7 +36,7 @@ class NpzRecorder:
         Errors: `OutputError` at once if `path` cannot be written.
         """
         self._output = OutputFile(path, overwrite=overwrite)
-        self._table = PeopleTable(skeleton)
+        self._table = PeopleTable()
         self._first_size = FirstSize()
         self._meta = meta
         self._image_size = (0, 0)
@@ -51,7 +49,9 @@ class NpzRecorder:
         check_ids(result.persons)
         if not len(self._table):
             self._image_size, self._camera = result.frame.size, result.camera
-        self._table.append(result.frame.frame_id, result.frame.pts_s, self._first_size.people(result))
+        self._table.append(
+            result.frame.frame_id, result.frame.pts_s, self._first_size.people(result), result.world_from_camera
+        )
 
     def close(self) -> None:
         """Write the file. Errors: `OutputError` if it cannot be written; an older file is then unchanged."""

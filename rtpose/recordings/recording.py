@@ -1,6 +1,6 @@
 """A recording in memory: what every recording file holds, whatever its format. numpy only.
 
-T frames, P = most people seen at once, J joints. Where a column has nobody, its id is -1 and its arrays are NaN.
+T frames, P columns of people, J joints, B bones. Where a column has nobody, its id is -1 and its arrays are NaN.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose import __version__
+from rtpose.bones import BONE_NAMES, BONE_PARENTS, CONTACT_JOINTS
 from rtpose.errors import InputError
-from rtpose.skeleton import H36M17, Skeleton
-from rtpose.types import Camera, Float32, Person3D
+from rtpose.recordings.bone_lengths import lengths_of_joints
+from rtpose.skeleton import H36M17, RTPOSE28, Skeleton
+from rtpose.types import BodyPose, Camera, Float32, Person3D
 
-FORMAT = 1
+FORMAT = 2
+SKELETON_OF = {1: H36M17, 2: RTPOSE28}
+"""format -> skeleton. Format 1 has no bodies."""
 AXES = "camera: x right, y down, z away from the camera"
 UNITS = "metres"
 MAX_META_DEPTH = 40
@@ -50,6 +54,18 @@ class Recording:
     """width, height in px, as shown; (0, 0) in a recording without frames."""
     camera: Camera
     """NaN in a recording without frames."""
+    rotations: Float32
+    """(T, P, B, 4) quaternions w x y z, of each bone relative to its parent, of the hips to camera space; NaN without a
+    body."""
+    bone_lengths: Float32
+    """(P, B) metres, of the person in the column; NaN where several people with bodies share it, or none has one."""
+    contacts: Float32
+    """(T, P, 4) 0..1, that left heel, left toe, right heel, right toe stand on something."""
+    world_from_camera: Float32
+    """(T, 4, 4), NaN until gravity and floor are known."""
+    bone_names: tuple[str, ...]
+    bone_parents: NDArray[np.int16]
+    """(B,), -1 at the hips."""
     meta: dict[str, Any]
     """format, rtpose, source, fps, axes, units, estimator, weights_sha256, smoothing, assumptions, …"""
 
@@ -59,8 +75,13 @@ class Recording:
 
     @property
     def skeleton(self) -> Skeleton:
-        """The skeleton of all joint arrays."""
-        return H36M17
+        """The skeleton of all joint arrays: `rtpose28`, or `h36m17` in recordings of format 1."""
+        return next(skeleton for skeleton in SKELETON_OF.values() if skeleton.joints == self.joint_names)
+
+    @property
+    def has_bodies(self) -> bool:
+        """Whether anybody has a body: rotations and constant bones."""
+        return bool(np.isfinite(self.rotations).any())
 
     @property
     def ids(self) -> list[int]:
@@ -81,9 +102,46 @@ class Recording:
                 pose_3d=self.poses_3d[frame, column],
                 root_3d=self.root_3d[frame, column],
                 confidence=self.confidence[frame, column],
+                body=self._body(frame, column),
             )
-            for column in np.flatnonzero(self.track_ids[frame] >= 0)
+            for column in np.flatnonzero(self.track_ids[frame] >= 0).tolist()
         ]
+
+    def world_of(self, frame: int) -> NDArray[np.float64] | None:
+        """`world_from_camera` (4, 4) of row `frame`; None while gravity and floor are not known."""
+        world = self.world_from_camera[frame].astype(np.float64)
+        return world if np.isfinite(world).all() else None
+
+    def lengths_of(self, track_id: int) -> Float32:
+        """(B,) metres: a person's bones; NaN without a body."""
+        known = (self.track_ids == track_id) & np.isfinite(self.rotations).all((-1, -2))
+        frames, columns = np.nonzero(known)
+        if not len(frames):
+            return np.full(len(self.bone_names), np.nan, np.float32)
+        given = self.bone_lengths[columns[0]]
+        return given if np.isfinite(given).all() else lengths_of_joints(self.poses_3d[frames[0], columns[0]])
+
+    def _body(self, frame: int, column: int) -> BodyPose | None:
+        rotations = self.rotations[frame, column]
+        if not np.isfinite(rotations).all():
+            return None
+        lengths = self.bone_lengths[column]
+        if not np.isfinite(lengths).all():
+            lengths = lengths_of_joints(self.poses_3d[frame, column])
+        return BodyPose(rotations, lengths, self.contacts[frame, column])
+
+
+def no_bodies(frames: int, columns: int) -> dict[str, Any]:
+    """The fields of a `Recording` that say where bodies and floor are, for one that does not know."""
+    bones = len(BONE_NAMES)
+    return {
+        "rotations": np.full((frames, columns, bones, 4), np.nan, np.float32),
+        "bone_lengths": np.full((columns, bones), np.nan, np.float32),
+        "contacts": np.full((frames, columns, len(CONTACT_JOINTS)), np.nan, np.float32),
+        "world_from_camera": np.full((frames, 4, 4), np.nan, np.float32),
+        "bone_names": BONE_NAMES,
+        "bone_parents": BONE_PARENTS,
+    }
 
 
 def recording_meta(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,10 +185,31 @@ def check_numbers(path: Path, image_size: tuple[int, int], camera: Camera, frame
         raise InputError(f"{path} is damaged or not a recording: its image_size or camera is impossible")
 
 
-def check_skeleton(path: Path, names: tuple[str, ...], parents: NDArray[Any]) -> None:
-    """Errors: `InputError` unless the skeleton is `h36m17`."""
-    if names != H36M17.joints or not np.array_equal(parents, H36M17.parents):
-        raise InputError(f"{path} does not use the skeleton {H36M17.name}; its joints are {', '.join(map(str, names))}")
+def format_of(recording: Recording) -> int:
+    """The format in which a recording is written: that of its skeleton."""
+    return next(version for version, skeleton in SKELETON_OF.items() if skeleton.joints == recording.joint_names)
+
+
+def check_format(path: Path, version: object) -> None:
+    """Errors: `InputError` for a format that this version does not read."""
+    if not isinstance(version, int) or version not in SKELETON_OF:
+        known = " and ".join(map(str, SKELETON_OF))
+        raise InputError(f"{path} is a recording of format {version}; this version of rtpose reads formats {known}")
+
+
+def check_skeleton(path: Path, version: int, names: tuple[str, ...], parents: NDArray[Any]) -> None:
+    """Errors: `InputError` unless the skeleton is that of the file's format, `version`."""
+    skeleton = SKELETON_OF[version]
+    if names != skeleton.joints or not np.array_equal(parents, skeleton.parents):
+        raise InputError(
+            f"{path} does not use the skeleton {skeleton.name}; its joints are {', '.join(map(str, names))}"
+        )
+
+
+def check_bones(path: Path, names: tuple[str, ...], parents: NDArray[Any]) -> None:
+    """Errors: `InputError` unless the bones are those of `rtpose.bones`."""
+    if names != BONE_NAMES or not np.array_equal(parents, BONE_PARENTS):
+        raise InputError(f"{path} has bones that this version of rtpose does not know: {', '.join(map(str, names))}")
 
 
 def _box(keypoints: Float32) -> Float32:

@@ -1,13 +1,17 @@
-"""`.rtpose`, format 1: a recording that grows frame by frame and may be cut off anywhere. numpy only.
+"""`.rtpose`, format 2: a recording that grows frame by frame and may be cut off anywhere. numpy only.
 
 Little-endian. MAGIC, then chunks to the end of the file: `u32 payload length, u32 crc32 of kind and payload, u8 kind,
 payload`. Reading stops at the first chunk whose length or checksum is wrong.
 
-- HEAD, the first: JSON with format, joint_names, parents, image_size [width, height], camera [fx, fy, cx, cy], and meta
-  as in poses.npz.
-- FRAMES: one frame or several, each `f64 timestamp_s, i64 frame_id, u16 persons, u16 joints` and its persons, each
-  `i32 track_id, f32 bbox[4], f32 root[3]` and joint rows of f32 `x y z confidence u v score`.
+- HEAD, the first: JSON with format, joint_names, parents, bone_names, bone_parents, image_size [width, height], camera
+  [fx, fy, cx, cy], and meta as in poses.npz.
+- FRAMES: one frame or several, each `f64 timestamp_s, i64 frame_id, u16 persons, u16 joints, u16 bones, u16 0,
+  f32 world_from_camera[16]` by rows and its persons, each `i32 track_id, f32 bbox[4], f32 root[3]`, joint rows of f32
+  `x y z confidence u v score`, bone rows of f32 `w x y z length` and `f32 contacts[4]`. Lengths: those of the moment.
 - END, the last: JSON with meta, the entries that changed since HEAD. A file without it was cut off.
+
+Format 1, which is still read, has no bones: its frames have nothing between `joints` and their persons, its persons
+nothing behind their joints.
 """
 
 from __future__ import annotations
@@ -24,40 +28,57 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from rtpose.bones import BONE_NAMES, BONE_PARENTS, CONTACT_JOINTS
 from rtpose.errors import InputError
 from rtpose.recordings.people_table import PeopleTable, check_ids
-from rtpose.recordings.recording import Recording, check_numbers, check_skeleton, checked_meta
-from rtpose.skeleton import H36M17, Skeleton
-from rtpose.types import Camera, Person3D
+from rtpose.recordings.recording import (
+    FORMAT,
+    SKELETON_OF,
+    Recording,
+    check_bones,
+    check_format,
+    check_numbers,
+    check_skeleton,
+    checked_meta,
+    format_of,
+)
+from rtpose.types import BodyPose, Camera, Person3D
 
-FORMAT = 1
 MAX_TIME_S = 1e12
 MOST_BYTES = 2**29
 MAGIC = b"RTPOSE1\n"
 HEAD, FRAMES, END = 1, 2, 3
 CHUNK_HEADER = struct.Struct("<IIB")
-FRAME_HEADER = struct.Struct("<dqHH")
+FRAME_HEADERS = {1: struct.Struct("<dqHH"), 2: struct.Struct("<dqHHHH16f")}
+"""By format."""
+_NO_WORLD = (math.nan,) * 16
 
 
-def _person_type(joints: int) -> np.dtype[Any]:
+def _person_type(version: int) -> np.dtype[Any]:
     row = [("pose", "<f4", 3), ("confidence", "<f4"), ("keypoint", "<f4", 3)]
-    return np.dtype([("track_id", "<i4"), ("bbox", "<f4", 4), ("root", "<f4", 3), ("joints", row, joints)])
+    joints = len(SKELETON_OF[version].joints)
+    fields: list[Any] = [("track_id", "<i4"), ("bbox", "<f4", 4), ("root", "<f4", 3), ("joints", row, joints)]
+    if version > 1:
+        bone = [("rotation", "<f4", 4), ("length", "<f4")]
+        fields += [("bones", bone, len(BONE_NAMES)), ("contacts", "<f4", len(CONTACT_JOINTS))]
+    return np.dtype(fields)
 
 
 # Writing: each function returns bytes to append.
 
 
-def head_chunk(
-    *, skeleton: Skeleton = H36M17, image_size: tuple[int, int], camera: Camera, meta: Mapping[str, Any]
-) -> bytes:
+def head_chunk(*, image_size: tuple[int, int], camera: Camera, meta: Mapping[str, Any], version: int = FORMAT) -> bytes:
     """The HEAD chunk, which follows MAGIC."""
+    skeleton = SKELETON_OF[version]
+    bones = {"bone_names": BONE_NAMES, "bone_parents": BONE_PARENTS.tolist()} if version > 1 else {}
     head = {
-        "format": FORMAT,
+        "format": version,
         "joint_names": skeleton.joints,
         "parents": skeleton.parents.tolist(),
+        **bones,
         "image_size": image_size,
         "camera": camera.as_array().tolist(),
-        "meta": meta,
+        "meta": {**meta, "format": version},
     }
     return _chunk(HEAD, _json_bytes(head))
 
@@ -72,25 +93,44 @@ def end_chunk(meta: Mapping[str, Any]) -> bytes:
     return _chunk(END, _json_bytes({"meta": meta}))
 
 
-def encode_frame(frame_id: int, timestamp_s: float, persons: Sequence[Person3D], skeleton: Skeleton = H36M17) -> bytes:
+def encode_frame(
+    frame_id: int,
+    timestamp_s: float,
+    persons: Sequence[Person3D],
+    world_from_camera: NDArray[np.floating[Any]] | None = None,
+    *,
+    version: int = FORMAT,
+) -> bytes:
     """One frame of a FRAMES chunk. Errors: `ValueError` if two people share an id."""
     check_ids(persons)
-    joints = len(skeleton.joints)
-    rows = np.empty(len(persons), _person_type(joints))
+    rows = np.empty(len(persons), _person_type(version))
     for row, person in zip(rows, persons, strict=True):
         row["track_id"], row["bbox"], row["root"] = person.track_id, person.bbox, person.root_3d
         row["joints"]["pose"], row["joints"]["confidence"] = person.pose_3d, person.confidence
         row["joints"]["keypoint"] = person.keypoints_2d
-    return FRAME_HEADER.pack(timestamp_s, frame_id, len(persons), joints) + rows.tobytes()
+        if version > 1:
+            body = person.body
+            row["bones"]["rotation"] = np.nan if body is None else body.rotations
+            row["bones"]["length"] = np.nan if body is None else body.bone_lengths
+            row["contacts"] = np.nan if body is None else body.contacts
+    counts: list[float] = [len(persons), len(SKELETON_OF[version].joints)]
+    if version > 1:
+        world = _NO_WORLD if world_from_camera is None else world_from_camera.ravel().tolist()
+        counts += [len(BONE_NAMES), 0, *world]
+    return FRAME_HEADERS[version].pack(timestamp_s, frame_id, *counts) + rows.tobytes()
 
 
 def write_rtpose(file: BinaryIO, recording: Recording) -> None:
-    """Write a whole recording. Errors: `OSError` from the file."""
+    """Write a whole recording, one of `h36m17` as format 1. Errors: `OSError` from the file."""
+    version = format_of(recording)
     file.write(MAGIC)
-    file.write(head_chunk(image_size=recording.image_size, camera=recording.camera, meta=recording.meta))
+    file.write(
+        head_chunk(image_size=recording.image_size, camera=recording.camera, meta=recording.meta, version=version)
+    )
     frames = zip(recording.frame_ids.tolist(), recording.timestamps_s.tolist(), strict=True)
     for t, (frame_id, time_s) in enumerate(frames):
-        file.write(frames_chunk([encode_frame(frame_id, time_s, recording.people(t))]))
+        frame = encode_frame(frame_id, time_s, recording.people(t), recording.world_of(t), version=version)
+        file.write(frames_chunk([frame]))
     file.write(end_chunk({}))
 
 
@@ -148,9 +188,9 @@ def _read(path: Path, file: BinaryIO) -> RtposeFile:
     kind, payload = next(chunks, (HEAD, b""))
     if kind != HEAD or not payload:
         raise InputError(f"{path} has nothing to read: it was cut off or damaged before its first frame")
-    image_size, camera, meta = _head(path, payload)
+    version, image_size, camera, meta = _head(path, payload)
     frames_end = kept = file.tell()
-    table = PeopleTable()
+    table = PeopleTable(SKELETON_OF[version])
     complete = False
     last_s, most = -math.inf, 0
     for kind, payload in chunks:
@@ -160,15 +200,15 @@ def _read(path: Path, file: BinaryIO) -> RtposeFile:
                 complete, kept = True, file.tell()
                 meta = checked_meta(path, {**meta, **changed})
             break
-        frames = _frames(payload, last_s) if kind == FRAMES else None
+        frames = _frames(payload, last_s, version) if kind == FRAMES else None
         if not frames:
             break
-        for frame_id, time_s, persons in frames:
-            table.append(frame_id, time_s, persons)
+        for frame_id, time_s, persons, world in frames:
+            table.append(frame_id, time_s, persons, world)
             last_s, most = time_s, max(most, len(persons))
         frames_end = kept = file.tell()
     check_numbers(path, image_size, camera, len(table))
-    needed = len(table) * most * _person_type(len(H36M17.joints)).itemsize
+    needed = len(table) * most * _person_type(FORMAT).itemsize
     if needed > max(MOST_BYTES, 50 * total):
         raise InputError(
             f"{path} is damaged or not a recording: {len(table)} frames with up to {most} people at once would need "
@@ -193,18 +233,19 @@ def _chunks(file: BinaryIO, total: int) -> Iterator[tuple[int, bytes]]:
         yield kind, payload
 
 
-def _head(path: Path, payload: bytes) -> tuple[tuple[int, int], Camera, dict[str, Any]]:
+def _head(path: Path, payload: bytes) -> tuple[int, tuple[int, int], Camera, dict[str, Any]]:
+    """Format, picture size, camera, meta."""
     head = _json_object(payload)
-    if head.get("format") != FORMAT:
-        raise InputError(
-            f"{path} is a recording of format {head.get('format')}; this version of rtpose reads format {FORMAT}"
-        )
+    version: Any = head.get("format")
+    check_format(path, version)
     try:
-        check_skeleton(path, tuple(head["joint_names"]), np.array(head["parents"]))
+        check_skeleton(path, version, tuple(head["joint_names"]), np.array(head["parents"]))
+        if version > 1:
+            check_bones(path, tuple(head["bone_names"]), np.array(head["bone_parents"]))
         width, height = map(int, head["image_size"])
         camera = Camera(*map(float, head["camera"]))
         check_numbers(path, (width, height), camera, frames=0)
-        return (width, height), camera, checked_meta(path, dict(head["meta"]))
+        return version, (width, height), camera, checked_meta(path, dict(head["meta"]))
     except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{path} is not a .rtpose recording: its head is incomplete ({error!r})") from None
 
@@ -218,37 +259,47 @@ def _json_object(payload: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _frames(payload: bytes, last_s: float) -> list[tuple[int, float, list[Person3D]]] | None:
-    """(frame id, time, people) of each frame; None if any of them is malformed."""
-    frames = []
-    person = _person_type(len(H36M17.joints))
+_Frame = tuple[int, float, list[Person3D], "NDArray[np.float32] | None"]
+
+
+def _frames(payload: bytes, last_s: float, version: int) -> list[_Frame] | None:
+    """(frame id, time, people, world_from_camera) of each frame; None if any of them is malformed."""
+    frames: list[_Frame] = []
+    header, person = FRAME_HEADERS[version], _person_type(version)
+    counts = [len(SKELETON_OF[version].joints), *([len(BONE_NAMES)] if version > 1 else [])]
     offset = 0
     while offset < len(payload):
-        if len(payload) - offset < FRAME_HEADER.size:
+        if len(payload) - offset < header.size:
             return None
-        time_s, frame_id, count, joints = FRAME_HEADER.unpack_from(payload, offset)
-        offset += FRAME_HEADER.size
-        if not max(last_s, -MAX_TIME_S) < time_s < MAX_TIME_S or joints != len(H36M17.joints):
+        time_s, frame_id, count, *rest = header.unpack_from(payload, offset)
+        offset += header.size
+        if not max(last_s, -MAX_TIME_S) < time_s < MAX_TIME_S or rest[: len(counts)] != counts:
             return None
         if len(payload) - offset < count * person.itemsize:
             return None
         rows: NDArray[Any] = np.frombuffer(payload, person, count, offset)
         offset += rows.nbytes
-        persons = [
-            Person3D(
-                track_id=int(row["track_id"]),
-                bbox=row["bbox"],
-                keypoints_2d=row["joints"]["keypoint"],
-                pose_3d=row["joints"]["pose"],
-                root_3d=row["root"],
-                confidence=row["joints"]["confidence"],
-            )
-            for row in rows
-        ]
+        persons = [_person(row) for row in rows]
         try:
             check_ids(persons)
         except ValueError:
             return None
-        frames.append((frame_id, time_s, persons))
+        world = np.array(rest[3:], np.float32).reshape(4, 4) if version > 1 else None
+        frames.append((frame_id, time_s, persons, world))
         last_s = time_s
     return frames
+
+
+def _person(row: Any) -> Person3D:
+    body = None
+    if "bones" in row.dtype.names and np.isfinite(row["bones"]["rotation"]).all():
+        body = BodyPose(row["bones"]["rotation"], row["bones"]["length"], row["contacts"])
+    return Person3D(
+        track_id=int(row["track_id"]),
+        bbox=row["bbox"],
+        keypoints_2d=row["joints"]["keypoint"],
+        pose_3d=row["joints"]["pose"],
+        root_3d=row["root"],
+        confidence=row["joints"]["confidence"],
+        body=body,
+    )

@@ -17,7 +17,6 @@ from rtpose.recordings.first_size import FirstSize
 from rtpose.recordings.output_file import OutputFile, create_growing
 from rtpose.recordings.recording import recording_meta
 from rtpose.recordings.rtpose_file import MAGIC, encode_frame, end_chunk, frames_chunk, head_chunk
-from rtpose.skeleton import H36M17, Skeleton
 from rtpose.stages import stage
 from rtpose.types import Result
 
@@ -42,7 +41,6 @@ class RtposeRecorder:
         path: Path,
         *,
         overwrite: bool,
-        skeleton: Skeleton = H36M17,
         meta: Callable[[], Mapping[str, Any]] = dict,
         watch: DiskWatch | None = None,
         notify: Notify = lambda file, text: None,
@@ -54,7 +52,6 @@ class RtposeRecorder:
         OutputFile(path, overwrite=overwrite)  # only checks the path
         self.path = path
         self._overwrite = overwrite
-        self._skeleton = skeleton
         self._meta = meta
         self._watch = watch or DiskWatch(path.parent)
         self._notify = notify
@@ -89,12 +86,12 @@ class RtposeRecorder:
         if not self.recording:
             return
         people = self._first_size.people(result)
-        frame = encode_frame(result.frame.frame_id, result.frame.pts_s, people, self._skeleton)
+        frame = encode_frame(result.frame.frame_id, result.frame.pts_s, people, result.world_from_camera)
         with self._lock:
             if self._head is None:
                 self._head = copy.deepcopy(recording_meta(self._meta()))
                 self._beginning = MAGIC + head_chunk(
-                    skeleton=self._skeleton, image_size=result.frame.size, camera=result.camera, meta=self._head
+                    image_size=result.frame.size, camera=result.camera, meta=self._head
                 )
             self._pending.append(frame)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from posed_bodies import body_at
 
 from rtpose.types import Camera, Frame, Person3D, Result
 
@@ -11,16 +12,16 @@ from rtpose.types import Camera, Frame, Person3D, Result
 def person(track_id: int, where: tuple[float, float] = (100, 100), size: float = 80, score: float = 0.9) -> Person3D:
     """Someone standing upright; every number tells who it is."""
     rng = np.random.default_rng(abs(track_id))
-    pose = rng.normal(0, 0.3, (17, 3)).astype(np.float32)
-    pose[0] = 0
+    body, pose, _ = body_at(float(rng.uniform(0, 3)), abs(track_id))
     x, y = where
-    keypoints = np.empty((17, 3), np.float32)
-    keypoints[:, 0] = x + np.linspace(-size / 4, size / 4, 17)
-    keypoints[:, 1] = y + np.linspace(-size / 2, size / 2, 17)
+    joints = len(pose)
+    keypoints = np.empty((joints, 3), np.float32)
+    keypoints[:, 0] = x + np.linspace(-size / 4, size / 4, joints)
+    keypoints[:, 1] = y + np.linspace(-size / 2, size / 2, joints)
     keypoints[:, 2] = score
     bbox = np.array([x - size / 2, y - size / 2, x + size / 2, y + size / 2], np.float32)
     root = np.array([0, 0, 2 + track_id], np.float32)
-    return Person3D(track_id, bbox, keypoints, pose, root, np.full(17, score, np.float32))
+    return Person3D(track_id, bbox, keypoints, pose, root, np.full(joints, score, np.float32), body)
 
 
 @pytest.fixture

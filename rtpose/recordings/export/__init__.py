@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from rtpose.errors import InputError, OutputError
 
 if TYPE_CHECKING:
+    from rtpose.recordings.export.markers import Markers
     from rtpose.recordings.recording import Recording
 
 
@@ -21,6 +22,8 @@ class _Format:
     """frames: a recording without people is written, too. one person: several people become several files."""
     function: str = "write"
     """`function(path, recording, ids)` returns a message for the user, or ""."""
+    of: Literal["joints", "markers", "bones"] = "joints"
+    """markers: the function takes `markers`, too. bones: it needs bodies."""
 
 
 FORMATS = {
@@ -28,27 +31,41 @@ FORMATS = {
     ".rtpose": _Format("rtpose.recordings.export.own", "frames", "export_rtpose"),
     ".json": _Format("rtpose.recordings.export.json_file", "frames"),
     ".csv": _Format("rtpose.recordings.export.csv_file", "frames"),
-    ".bvh": _Format("rtpose.recordings.export.bvh", "one person"),
-    ".trc": _Format("rtpose.recordings.export.trc", "one person"),
-    ".c3d": _Format("rtpose.recordings.export.c3d", "people"),
-    ".glb": _Format("rtpose.recordings.export.glb", "people"),
+    ".bvh": _Format("rtpose.recordings.export.bvh", "one person", of="bones"),
+    ".trc": _Format("rtpose.recordings.export.trc", "one person", of="markers"),
+    ".c3d": _Format("rtpose.recordings.export.c3d", "people", of="markers"),
+    ".glb": _Format("rtpose.recordings.export.glb", "people", of="bones"),
 }
 
 
+def is_for_bodies(out: Path) -> bool:
+    """Whether the format is that of a body: bones, or markers on it."""
+    form = FORMATS.get(out.suffix.lower())
+    return form is not None and form.of != "joints"
+
+
 def export_recording(
-    recording: Recording, out: Path, *, person: int | None = None, overwrite: bool = False
+    recording: Recording,
+    out: Path,
+    *,
+    person: int | None = None,
+    markers: Markers | None = None,
+    overwrite: bool = False,
 ) -> list[str]:
     """Write `recording` in the format given by the ending of `out`.
 
     person: the track id of the only person to write. If the format holds one person and there are several, each gets
-    a file: NAME-3.bvh. Returns one message for the user per file.
-    Errors: `OutputError`; `InputError` if the recording has no frames or not that person; `MissingExtraError`.
+    a file: NAME-3.bvh. markers: the points of TRC and C3D. Returns one message for the user per file.
+    Errors: `OutputError`; `InputError` if the recording has no frames or not that person, or no bodies for a format of
+    bones; `MissingExtraError`.
     """
     from rtpose.recordings.output_file import OutputFile
 
     form = FORMATS.get(out.suffix.lower())
     if form is None:
         raise OutputError(f"{out}: a recording is written as {', '.join(FORMATS)}: change the name's ending")
+    if markers is not None and form.of != "markers":
+        raise OutputError(f"{out}: only TRC and C3D have markers: leave --markers out")
     if not len(recording):
         raise InputError("the recording has no frames: there is nothing to convert")
     ids = recording.ids
@@ -66,7 +83,7 @@ def export_recording(
     messages = []
     for output, (path, who) in zip(outputs, parts, strict=True):
         with output.writing():
-            note = write(output.part, recording, who)
+            note = write(output.part, recording, who, **({} if markers is None else {"markers": markers}))
         output.commit()
         people = f"person {who[0]}" if len(who) == 1 else f"{len(who)} people"
         messages.append(f"{path}: {people}{', ' if note else ''}{note}")

@@ -6,65 +6,65 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rtpose.recordings.export.motion import at_constant_rate, motion_of, nominal_fps
-from rtpose.recordings.export.rig import Rig, rig_of
+from rtpose.bones import BONE_PARENTS, BONES, rotations_from_wxyz
+from rtpose.recordings.export.body_motion import BodyMotion, body_at_constant_rate, body_motion_of
+from rtpose.recordings.export.motion import nominal_fps, room_of, steps_at
 from rtpose.recordings.recording import Recording
-from rtpose.rotations import REST_DIRECTIONS, euler_zxy
+from rtpose.rotations import euler_zxy
 from rtpose.wording import counted
 
 CM_PER_M = 100.0
-END_CM = 5.0
-"""Length of the end sites beyond wrists, ankles and head, whose real length is unknown."""
 
 
 def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
-    """Write a rig (see `rig`) and its motion. Where the person is absent, the last pose is repeated."""
+    """Write a person's bones and their motion. Where the person is absent, the last pose is repeated."""
     (track_id,) = ids
     fps = nominal_fps(recording)
-    rig = rig_of(at_constant_rate(motion_of(recording, track_id), fps).in_viewer_axes())
-    count = len(rig.translation)
-    # Channels must have the order in which the hierarchy lists the nodes: depth first.
-    order = _depth_first(rig)
-    angles = [euler_zxy(rig.rotations[:, n]) for n in order]
-    channels = np.concatenate([rig.translation * CM_PER_M, *angles], axis=1)
+    body = body_motion_of(recording, track_id, room_of(recording))
+    body = body_at_constant_rate(body, steps_at(recording.timestamps_s, fps))
+    count = len(body.root)
+    turned = rotations_from_wxyz(np.roll(body.rotations, 1, axis=-1))
+    # Channels must have the order in which the hierarchy lists the bones: depth first.
+    angles = [euler_zxy(turned[:, bone]) for bone in _depth_first()]
+    channels = np.concatenate([body.root * CM_PER_M, *angles], axis=1)
     with path.open("w", encoding="ascii", newline="\n") as file:
-        file.write("HIERARCHY\n" + "\n".join(_hierarchy(rig, 0, "")) + "\n")
+        file.write("HIERARCHY\n" + "\n".join(_hierarchy(body, 0, "")) + "\n")
         file.write(f"MOTION\nFrames: {count}\nFrame Time: {1 / fps:.8f}\n")
         line = " ".join(["%.6f"] * channels.shape[1]) + "\n"
         file.writelines(line % tuple(row) for row in channels.tolist())
-    absent = count - int(rig.known.sum())
+    absent = count - int(body.known.sum())
     repeats = f", {counted(absent, 'frame')} repeat{'s' if absent == 1 else ''} the last pose" if absent else ""
-    return f"{counted(count, 'frame')} at {fps:g} Hz, {rig.distance_text()}{repeats}"
+    return f"{counted(count, 'frame')} at {fps:g} Hz{repeats}"
 
 
-def _children(rig: Rig, n: int) -> list[int]:
-    return [child for child, node in enumerate(rig.nodes) if node.parent == n]
+def _children(bone: int) -> list[int]:
+    return np.flatnonzero(np.equal(BONE_PARENTS, bone)).tolist()
 
 
-def _depth_first(rig: Rig, n: int = 0) -> list[int]:
-    return [n] + [below for child in _children(rig, n) for below in _depth_first(rig, child)]
+def _depth_first(bone: int = 0) -> list[int]:
+    return [bone] + [below for child in _children(bone) for below in _depth_first(child)]
 
 
-def _hierarchy(rig: Rig, n: int, indent: str) -> list[str]:
-    node = rig.nodes[n]
+def _hierarchy(body: BodyMotion, bone: int, indent: str) -> list[str]:
     inner = indent + "\t"
-    is_root = node.parent < 0
+    is_root = BONE_PARENTS[bone] < 0
     channels = "Zrotation Xrotation Yrotation"
     lines = [
-        f"{indent}{'ROOT' if is_root else 'JOINT'} {node.name}",
+        f"{indent}{'ROOT' if is_root else 'JOINT'} {BONES[bone].name}",
         f"{indent}{{",
-        f"{inner}OFFSET {_numbers(node.offset * CM_PER_M)}",
+        f"{inner}OFFSET {_numbers(body.offsets[bone] * CM_PER_M)}",
         f"{inner}CHANNELS " + (f"6 Xposition Yposition Zposition {channels}" if is_root else f"3 {channels}"),
     ]
-    children = _children(rig, n)
+    children = _children(bone)
     for child in children:
-        lines += _hierarchy(rig, child, inner)
+        lines += _hierarchy(body, child, inner)
     if not children:
-        end = REST_DIRECTIONS[node.joint] * END_CM
+        end = np.array(BONES[bone].rest) * body.lengths[bone] * CM_PER_M
         lines += [f"{inner}End Site", f"{inner}{{", f"{inner}\tOFFSET {_numbers(end)}", f"{inner}}}"]
     return [*lines, f"{indent}}}"]
 
 
-def _numbers(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
+def _numbers(values: NDArray[np.float64]) -> str:
     return " ".join(f"{number:.6f}" for number in (values + 0.0).tolist())

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from rtpose.errors import MissingExtraError, OutputError
-from rtpose.recordings.export.motion import at_constant_rate, motion_of, nominal_fps
+from rtpose.recordings.export.markers import Markers, marker_names, markers_of
+from rtpose.recordings.export.motion import at_constant_rate, nominal_fps, room_of
 from rtpose.recordings.output_file import final_name
 from rtpose.recordings.recording import Recording
 from rtpose.wording import counted
@@ -23,16 +24,17 @@ MAX_FRAMES = 65_535
 _BLOCK_BYTES = 512
 
 
-def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
-    """Write joints in the viewer's axes, named ID:joint if there are several people. Unknown ones have residual -1."""
+def write(path: Path, recording: Recording, ids: Sequence[int], markers: Markers = "rtpose") -> str:
+    """Write markers in a room with y up, named ID:marker if there are several people. Unknown ones have residual -1."""
     try:
         import ezc3d
     except ModuleNotFoundError as error:
         raise MissingExtraError("c3d", "writing C3D") from error
 
     fps = nominal_fps(recording)
-    people = [at_constant_rate(motion_of(recording, track_id), fps).in_viewer_axes() * 1000 for track_id in ids]
-    points_mm = np.concatenate(people, axis=1)  # (T, people x J, 3)
+    room = room_of(recording)
+    people = [at_constant_rate(markers_of(recording, track_id, markers), fps).in_room(room) for track_id in ids]
+    points_mm = np.concatenate(people, axis=1) * 1000  # (T, people x markers, 3)
     if len(points_mm) > MAX_FRAMES:
         raise OutputError(
             f"{final_name(path)}: C3D holds at most {MAX_FRAMES:,} frames, this recording has {len(points_mm):,} at "
@@ -44,7 +46,7 @@ def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
     point["RATE"]["value"] = [fps]
     point["UNITS"]["value"] = ["mm"]
     point["LABELS"]["value"] = [
-        f"{track_id}:{joint}" if several else joint for track_id in ids for joint in recording.joint_names
+        f"{track_id}:{marker}" if several else marker for track_id in ids for marker in marker_names(recording, markers)
     ]
     file.add_parameter("POINT", "X_SCREEN", "+X")
     file.add_parameter("POINT", "Y_SCREEN", "+Y")

@@ -1,4 +1,8 @@
-"""GLB (glTF 2.0): people as animated, skinned stick figures, in metres, y up, at the recording's own times."""
+"""GLB (glTF 2.0): people as animated, skinned stick figures, in metres, y up, at the recording's own times.
+
+The file of one person is a VRM animation as well (extension VRMC_vrm_animation, the content of a `.vrma`), which says
+which node is which bone of VRM's humanoid.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose import __version__
+from rtpose.bones import BONE_NAMES, BONE_PARENTS, BONES
 from rtpose.errors import OutputError
-from rtpose.recordings.export.motion import motion_of
-from rtpose.recordings.export.rig import Rig, rig_of
+from rtpose.recordings.export.body_motion import BodyMotion, body_motion_of
+from rtpose.recordings.export.motion import room_of
 from rtpose.recordings.recording import Recording
-from rtpose.rotations import continuous_quaternions, perpendicular, unit
-from rtpose.skeleton import H36M17
+from rtpose.rotations import perpendicular
+from rtpose.skeleton import SIDE_COLORS
 
 MAX_BYTES = 2**32 - 1
 """The header counts bytes in 32 bits."""
@@ -29,19 +34,21 @@ _VERTICES, _INDICES = 34962, 34963
 
 
 def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
-    """Write a rig (see `rig`), a skin and a figure for each person. An absent person is scaled to 0.
+    """Write the bones, a skin and a figure of each person. An absent person is scaled to 0.
 
     Times begin at 0 with the first frame of the recording.
     """
     document = _Document()
     times = document.add((recording.timestamps_s - recording.timestamps_s[0]).astype(np.float32), with_range=True)
-    notes = []
+    room = room_of(recording)
     for track_id in ids:
-        rig = rig_of(motion_of(recording, track_id).in_viewer_axes())
-        _add_person(document, rig, track_id, times)
-        notes.append(rig.distance_text() if len(ids) == 1 else f"person {track_id}: {rig.distance_text()}")
+        nodes = _add_person(document, body_motion_of(recording, track_id, room), track_id, times)
+        if len(ids) == 1:
+            document.json["extensionsUsed"] = ["VRMC_vrm_animation"]
+            humanoid = {"humanBones": {name: {"node": node} for name, node in zip(BONE_NAMES, nodes, strict=True)}}
+            document.json["extensions"] = {"VRMC_vrm_animation": {"specVersion": "1.0", "humanoid": humanoid}}
     path.write_bytes(document.packed())
-    return "; ".join(notes)
+    return ""
 
 
 class _Document:
@@ -114,48 +121,46 @@ class _Document:
         )  # fmt: skip
 
 
-def _add_person(document: _Document, rig: Rig, track_id: int, times: int) -> None:
+def _add_person(document: _Document, body: BodyMotion, track_id: int, times: int) -> list[int]:
+    """Returns the nodes of the bones."""
     person = document.add_node(name=f"person {track_id}", children=[])
-    joints = []
-    for node in rig.nodes:
-        index = document.add_node(name=node.name, translation=node.offset.tolist())
-        joints.append(index)
-        above = document.json["nodes"][person if node.parent < 0 else joints[node.parent]]
-        above.setdefault("children", []).append(index)
-    document.animate(joints[0], "translation", times, rig.translation)
-    for n, joint in enumerate(joints):
-        if rig.nodes[n].aims_at is not None or (rig.rotations[:, n] != np.eye(3)).any():
-            document.animate(joint, "rotation", times, continuous_quaternions(rig.rotations[:, n]))
-    if not rig.known.all():
-        document.animate(person, "scale", times, np.repeat(rig.known[:, None], 3, axis=1), "STEP")
+    rest = body.rest_bases()
+    nodes: list[int] = []
+    for bone, above in enumerate(BONE_PARENTS.tolist()):
+        offset = rest[bone] - (rest[above] if above >= 0 else 0)
+        nodes.append(document.add_node(name=BONE_NAMES[bone], translation=offset.tolist()))
+        document.json["nodes"][person if above < 0 else nodes[above]].setdefault("children", []).append(nodes[bone])
+    document.animate(nodes[0], "translation", times, body.root)
+    for bone, node in enumerate(nodes):
+        document.animate(node, "rotation", times, body.rotations[:, bone])
+    if not body.known.all():
+        document.animate(person, "scale", times, np.repeat(body.known[:, None], 3, axis=1), "STEP")
     figure = document.add_node(
         name=f"figure {track_id}", mesh=len(document.json["meshes"]), skin=len(document.json["skins"])
     )
     document.json["scenes"][0]["nodes"] += [person, figure]
-    inverse_bind = np.tile(np.eye(4), (len(joints), 1, 1))
-    inverse_bind[:, 3, :3] = -rig.rest_positions()  # glTF stores matrices in column-major order
+    inverse_bind = np.tile(np.eye(4), (len(nodes), 1, 1))
+    inverse_bind[:, 3, :3] = -rest  # glTF stores matrices in column-major order
     document.json["skins"].append(
-        {"joints": joints, "skeleton": joints[0], "inverseBindMatrices": document.add(inverse_bind.astype(np.float32))}
+        {"joints": nodes, "skeleton": nodes[0], "inverseBindMatrices": document.add(inverse_bind.astype(np.float32))}
     )
-    document.json["meshes"].append({"name": f"figure {track_id}", "primitives": [_figure(document, rig)]})
+    document.json["meshes"].append({"name": f"figure {track_id}", "primitives": [_figure(document, body)]})
+    return nodes
 
 
-def _figure(document: _Document, rig: Rig) -> dict[str, Any]:
-    """An octahedron for each bone, bound to the node at its start."""
-    rest = rig.rest_positions()
+def _figure(document: _Document, body: BodyMotion) -> dict[str, Any]:
+    """An octahedron for each bone, bound to its node."""
     corners, node_of, colors = [], [], []
-    for n, node in enumerate(rig.nodes):
-        length = float(np.linalg.norm(node.offset))
-        if length == 0:
-            continue
-        start, along = rest[node.parent], unit(node.offset)
+    for number, (bone, base, length) in enumerate(zip(BONES, body.rest_bases(), body.lengths.tolist(), strict=True)):
+        along = np.array(bone.rest, np.float64)
+        start = base - 0.5 * length * along if bone.parent is None else base  # the hips' base is in their middle
         side, front = perpendicular(along), np.cross(along, perpendicular(along))
         around = [side, front, -side, -front]
         waist = start + 0.2 * length * along
         ring = [waist + 0.5 * THICKNESS * length * direction for direction in around]
-        corners += [start, *ring, rest[n]]
-        node_of += [node.parent] * 6
-        colors += [_linear_rgb(H36M17.colors[node.joint])] * 6
+        corners += [start, *ring, start + length * along]
+        node_of += [number] * 6
+        colors += [_linear_rgb(_color(bone.name))] * 6
     one = np.array([[tip, 1 + k, 1 + (k + 1) % 4][:: 1 if tip else -1] for tip in (0, 5) for k in range(4)])
     triangles = np.concatenate([one.ravel() + 6 * bone for bone in range(len(corners) // 6)])
     bones = np.zeros((len(corners), 4), np.uint8)
@@ -172,6 +177,10 @@ def _figure(document: _Document, rig: Rig) -> dict[str, Any]:
         "indices": document.add(triangles.astype(np.uint16), target=_INDICES),
         "material": 0,
     }
+
+
+def _color(bone: str) -> str:
+    return next((color for side, color in SIDE_COLORS.items() if bone.startswith(side)), SIDE_COLORS["middle"])
 
 
 def _linear_rgb(color: str) -> list[float]:

@@ -29,8 +29,9 @@ def _only(recording: Recording, ids: Sequence[int]) -> Recording:
     """All frames, but only the people with these ids."""
     if list(ids) == recording.ids:
         return recording
-    table = PeopleTable()
+    table = PeopleTable(recording.skeleton)
     frames = zip(recording.frame_ids.tolist(), recording.timestamps_s.tolist(), strict=True)
     for t, (frame_id, time_s) in enumerate(frames):
-        table.append(frame_id, time_s, [person for person in recording.people(t) if person.track_id in ids])
+        people = [person for person in recording.people(t) if person.track_id in ids]
+        table.append(frame_id, time_s, people, recording.world_of(t))
     return table.to_recording(image_size=recording.image_size, camera=recording.camera, meta=recording.meta)

@@ -8,21 +8,23 @@ from pathlib import Path
 import numpy as np
 
 from rtpose.printable import printable
-from rtpose.recordings.export.motion import at_constant_rate, motion_of, nominal_fps
+from rtpose.recordings.export.markers import Markers, marker_names, markers_of
+from rtpose.recordings.export.motion import at_constant_rate, nominal_fps, room_of
 from rtpose.recordings.output_file import final_name
 from rtpose.recordings.recording import Recording
 from rtpose.wording import counted
 
 
-def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
-    """Write joints in the viewer's axes; times begin at 0.
+def write(path: Path, recording: Recording, ids: Sequence[int], markers: Markers = "rtpose") -> str:
+    """Write markers in a room with y up; times begin at 0.
 
     Unknown values are NaN, as in files of OpenSim: an empty field would shift the row for readers that split at white
     space.
     """
     (track_id,) = ids
     fps = nominal_fps(recording)
-    points_mm = at_constant_rate(motion_of(recording, track_id), fps).in_viewer_axes() * 1000
+    motion = at_constant_rate(markers_of(recording, track_id, markers), fps)
+    points_mm = motion.in_room(room_of(recording)) * 1000
     count, joints = points_mm.shape[:2]
     axes = [f"{axis}{joint}" for joint in range(1, joints + 1) for axis in "XYZ"]
     rate = f"{fps:.6g}"
@@ -31,7 +33,7 @@ def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
         ["DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units", "OrigDataRate", "OrigDataStartFrame",
          "OrigNumFrames"],
         [rate, rate, str(count), str(joints), "mm", rate, "1", str(count)],
-        ["Frame#", "Time", *(name for joint in recording.joint_names for name in (joint, "", ""))],
+        ["Frame#", "Time", *(name for marker in marker_names(recording, markers) for name in (marker, "", ""))],
         ["", "", *axes],
         [],
     ]  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rtpose.outputs.drawing import draw_people
-from rtpose.skeleton import H36M17, SIDE_COLORS
+from rtpose.skeleton import RTPOSE28, SIDE_COLORS
 from rtpose.types import Person3D, Result
 
 MakeResult = Callable[..., Result]
@@ -17,8 +17,8 @@ RIGHT = tuple(int(SIDE_COLORS["right"][i : i + 2], 16) for i in (1, 3, 5))
 
 def apart(score: float = 0.9) -> Person3D:
     """The left joints on the left half of the picture's height, the right ones on the other."""
-    points = np.full((17, 3), score, np.float32)
-    for i, joint in enumerate(H36M17.joints):
+    points = np.full((28, 3), score, np.float32)
+    for i, joint in enumerate(RTPOSE28.joints):
         x = {"left": 50, "right": 350}.get(joint.split("_")[0], 200)
         points[i, :2] = x, 20 + 20 * i
     return Person3D(3, np.zeros(4, np.float32), points, points, points[0], points[:, 2])
@@ -53,7 +53,7 @@ def test_guesses_are_not_drawn_and_unsure_joints_are_faint() -> None:
 
 def test_one_unsure_joint_leaves_the_others() -> None:
     person = apart()
-    person.keypoints_2d[H36M17.index_of["left_wrist"], 2] = 0.1
+    person.keypoints_2d[RTPOSE28.index_of["left_wrist"], 2] = 0.1
     image = np.full((400, 400, 3), 60, np.uint8)
     full, less = draw_people(image, [apart()]), draw_people(image, [person])
     assert 0 < count(less, LEFT, slice(0, 100)) < count(full, LEFT, slice(0, 100))

@@ -13,7 +13,6 @@ import pytest
 from receivers import lsl_receiver, opened
 
 from rtpose.installation import extra_command
-from rtpose.skeleton import H36M17
 from rtpose.types import Result, Sink
 
 MakeResult = Callable[..., Result]
@@ -39,10 +38,12 @@ def captured_now(result: Result, age_s: float = 0.0) -> Result:
 def test_channels_units_and_samples(make_result: MakeResult, stream: Sink, name: str) -> None:
     with lsl_receiver(name) as inlet:
         info = inlet.info(timeout=10)
-        assert (info.type(), info.channel_count(), info.nominal_srate()) == ("MoCap", 68, 0)
+        assert (info.type(), info.channel_count(), info.nominal_srate()) == ("MoCap", 28 * 4 + 19 * 4, 0)
         assert info.get_channel_labels()[:5] == ["root.x", "root.y", "root.z", "root.confidence", "right_hip.x"]
         assert info.get_channel_units()[:4] == ["meters", "meters", "meters", "normalized"]
         assert info.get_channel_types()[:4] == ["PositionX", "PositionY", "PositionZ", "Confidence"]
+        assert info.get_channel_labels()[112:116] == ["hips.qw", "hips.qx", "hips.qy", "hips.qz"]
+        assert info.get_channel_types()[112] == "OrientationW"
         assert "z away from the camera" in info.desc().child("acquisition").child_value("axes")
 
         result = captured_now(make_result(1, (3, 5)), age_s=0.25)
@@ -52,14 +53,17 @@ def test_channels_units_and_samples(make_result: MakeResult, stream: Sink, name:
         empty, _ = inlet.pull_sample(timeout=10)
         # pylsl's clock is another one on some systems: both are read together.
         offset_s = inlet.clock() - time.monotonic()
-    rows = np.array(sample, np.float32).reshape(17, 4)
+    rows = np.array(sample, np.float32).reshape(28 + 19, 4)
     person = result.persons[0]
-    np.testing.assert_array_equal(rows[:, :3], person.pose_3d + person.root_3d)
-    np.testing.assert_array_equal(rows[:, 3], person.confidence)
+    np.testing.assert_array_equal(rows[:28, :3], person.pose_3d + person.root_3d)
+    np.testing.assert_array_equal(rows[:28, 3], person.confidence)
+    assert person.body is not None
+    np.testing.assert_array_equal(rows[28:], person.body.rotations)
     assert stamp == pytest.approx(result.frame.t_ns / 1e9 + offset_s, abs=0.005), "when it was captured"
-    nobody = np.array(empty).reshape(len(H36M17.joints), 4)
-    assert np.isnan(nobody[:, :3]).all()
-    assert (nobody[:, 3] == 0).all()
+    nobody = np.array(empty).reshape(28 + 19, 4)
+    assert np.isnan(nobody[:28, :3]).all()
+    assert (nobody[:28, 3] == 0).all()
+    assert np.isnan(nobody[28:]).all()
 
 
 def test_a_missing_library_is_one_clear_line(tmp_path: Path) -> None:

@@ -9,36 +9,47 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from posed_bodies import LENGTHS, body_at, level_world
 
 from rtpose.errors import InputError
 from rtpose.recordings.npz import read_counts, read_npz, write_npz
-from rtpose.recordings.recording import Recording
-from rtpose.skeleton import H36M17
+from rtpose.recordings.recording import SKELETON_OF, Recording, no_bodies
+from rtpose.skeleton import RTPOSE28
 from rtpose.types import Camera
 
 
-def make_poses(frames: int = 3) -> Recording:
-    shape = (frames, 2)
+def make_poses(frames: int = 3, version: int = 2) -> Recording:
+    """The first column has somebody; in format 2 with a body."""
+    shape, skeleton = (frames, 2), SKELETON_OF[version]
+    joints = len(skeleton.joints)
     track_ids = np.full(shape, 5, np.int32)
     track_ids[:, 1] = -1
     arrays = {
-        "poses_3d": np.ones((*shape, 17, 3), np.float32),
+        "poses_3d": np.ones((*shape, joints, 3), np.float32),
         "root_3d": np.ones((*shape, 3), np.float32),
-        "confidence": np.ones((*shape, 17), np.float32),
-        "keypoints_2d": np.ones((*shape, 17, 3), np.float32),
+        "confidence": np.ones((*shape, joints), np.float32),
+        "keypoints_2d": np.ones((*shape, joints, 3), np.float32),
     }
     for array in arrays.values():
         array[:, 1] = np.nan
+    bodies = no_bodies(*shape)
+    if version == 2:
+        bodies["bone_lengths"][0] = LENGTHS
+        for frame in range(frames):
+            body, arrays["poses_3d"][frame, 0], _ = body_at(frame / 25)
+            bodies["rotations"][frame, 0], bodies["contacts"][frame, 0] = body.rotations, body.contacts
+        bodies["world_from_camera"][1:] = level_world(1.5)
     return Recording(
         **arrays,
+        **bodies,
         track_ids=track_ids,
         timestamps_s=np.arange(frames) / 25,
         frame_ids=np.arange(frames),
-        joint_names=H36M17.joints,
-        parents=H36M17.parents,
+        joint_names=skeleton.joints,
+        parents=skeleton.parents,
         image_size=(640, 480),
         camera=Camera(600, 600, 320, 240),
-        meta={"format": 1, "source": "ümlaut \udc80.mp4"},
+        meta={"format": version, "source": "ümlaut \udc80.mp4"},
     )
 
 
@@ -58,8 +69,15 @@ def changed(path: Path, **changes: Any) -> None:
     np.savez(path, **{key: array for key, array in arrays.items() if array is not None})
 
 
-def test_round_trip(path: Path) -> None:
-    poses, expected = read_npz(path), make_poses()
+@pytest.mark.parametrize("version", [1, 2])
+def test_round_trip(path: Path, version: int) -> None:
+    with path.open("wb") as file:
+        write_npz(file, make_poses(version=version))
+    poses, expected = read_npz(path), make_poses(version=version)
+    assert poses.skeleton is SKELETON_OF[version]
+    assert poses.has_bodies == (version == 2)
+    with np.load(path) as npz:
+        assert ("rotations" in npz.files) == (version == 2)
     for key in (
         "poses_3d",
         "root_3d",
@@ -68,13 +86,17 @@ def test_round_trip(path: Path) -> None:
         "track_ids",
         "timestamps_s",
         "frame_ids",
+        "rotations",
+        "bone_lengths",
+        "contacts",
+        "world_from_camera",
     ):
         np.testing.assert_array_equal(getattr(poses, key), getattr(expected, key))
-    for key in ("joint_names", "image_size", "camera", "meta"):
+    for key in ("joint_names", "bone_names", "image_size", "camera", "meta"):
         assert getattr(poses, key) == getattr(expected, key)
 
 
-@pytest.mark.parametrize("key", ["poses_3d", "track_ids", "joint_names", "camera", "meta"])
+@pytest.mark.parametrize("key", ["poses_3d", "track_ids", "joint_names", "camera", "meta", "rotations", "bone_names"])
 def test_a_missing_key_is_named(path: Path, key: str) -> None:
     changed(path, **{key: None})
     with pytest.raises(InputError, match=f"is not a poses.npz: key {key} is missing"):
@@ -85,15 +107,15 @@ def test_a_missing_key_is_named(path: Path, key: str) -> None:
     ("changes", "message"),
     [
         (
-            {"meta": np.array(json.dumps({"format": 2}))},
-            "this version of rtpose reads format 1",
+            {"meta": np.array(json.dumps({"format": 3}))},
+            "this version of rtpose reads formats 1 and 2",
         ),
         ({"meta": np.array("{")}, "its meta is not a JSON object"),
         ({"meta": np.array("[1]")}, "its meta is not a JSON object"),
         ({"meta": np.array("{}")}, "its meta is not a JSON object"),
-        ({"poses_3d": np.ones((3, 2, 17, 3))}, "poses_3d is float64, not float32"),
+        ({"poses_3d": np.ones((3, 2, 28, 3))}, "poses_3d is float64, not float32"),
         (
-            {"poses_3d": np.ones((3, 2, 17, 2), np.float32)},
+            {"poses_3d": np.ones((3, 2, 28, 2), np.float32)},
             r"poses_3d has shape .* does not fit \(T, P, J, 3\)",
         ),
         ({"root_3d": np.ones((4, 2, 3), np.float32)}, "root_3d has shape"),
@@ -102,11 +124,13 @@ def test_a_missing_key_is_named(path: Path, key: str) -> None:
         ({"timestamps_s": np.array([0.0, np.nan, 1.0])}, "timestamps do not increase"),
         ({"track_ids": np.full((3, 2), -1, np.int32)}, "poses_3d is not NaN where track_ids is -1"),
         (
-            {"joint_names": np.array(H36M17.joints[::-1])},
-            "h36m17; its joints are right_wrist",
+            {"joint_names": np.array(RTPOSE28.joints[::-1])},
+            "rtpose28; its joints are right_pinky",
         ),
-        ({"parents": np.zeros(17, np.int16)}, "does not use the skeleton"),
-        ({"joint_names": np.array([{}] * 17, dtype=object)}, "not a poses.npz, or it is damaged"),
+        ({"parents": np.zeros(28, np.int16)}, "does not use the skeleton"),
+        ({"bone_lengths": np.ones((3, 19), np.float32)}, "bone_lengths has shape"),
+        ({"bone_parents": np.zeros(19, np.int16)}, "bones that this version of rtpose does not know"),
+        ({"joint_names": np.array([{}] * 28, dtype=object)}, "not a poses.npz, or it is damaged"),
     ],
 )
 def test_what_does_not_fit_is_named(path: Path, changes: dict[str, Any], message: str) -> None:
@@ -146,7 +170,7 @@ def test_a_damaged_file_is_an_input_error_or_reads(path: Path, data: st.DataObje
     damaged = path.with_name("damaged.npz")
     damaged.write_bytes(content[: data.draw(st.integers(0, len(content)) | st.just(len(content)))])
     with suppress(InputError):
-        assert read_npz(damaged).poses_3d.shape[2:] == (17, 3)
+        assert read_npz(damaged).poses_3d.shape[2:] in ((28, 3), (17, 3))
 
 
 def test_the_people_of_a_frame() -> None:
@@ -155,7 +179,11 @@ def test_the_people_of_a_frame() -> None:
     (person,) = poses.people(1)
     assert person.track_id == 5
     assert person.bbox.tolist() == [1, -2, 7, 1]
-    assert person.pose_3d.shape == (17, 3)
+    assert person.pose_3d.shape == (28, 3)
+    assert person.body is not None
+    np.testing.assert_array_equal(person.body.bone_lengths, LENGTHS)
+    assert poses.world_of(0) is None
+    np.testing.assert_array_equal(poses.world_of(1), level_world(1.5))
     poses.keypoints_2d[1, 0, 4] = np.nan
     assert poses.people(1)[0].bbox.tolist() == [1, -2, 7, 1], "an unknown joint hides the box"
     poses.keypoints_2d[1, 0] = np.nan

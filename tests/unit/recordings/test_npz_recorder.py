@@ -36,10 +36,12 @@ def test_every_frame_has_its_row(tmp_path: Path, make_result: MakeResult, monkey
     path = tmp_path / "poses.npz"
     record(path, results, meta=lambda: {"source": "clip.mp4", "fps": 30.0, "drops": {"damaged": 1}})
     poses = read_npz(path)
-    assert poses.poses_3d.shape == (7, 2, 17, 3)
+    assert poses.poses_3d.shape == (7, 3, 28, 3)
     assert poses.frame_ids.tolist() == [0, 2, 4, 6, 8, 10, 12]
     np.testing.assert_allclose(poses.timestamps_s, np.arange(7) * 2 / 30)
-    assert poses.track_ids.tolist() == [[-1, -1], [4, 9], [-1, 9], [-1, -1], [4, 9], [7, 9], [7, 9]]
+    assert poses.track_ids.tolist() == [
+        [-1, -1, -1], [4, 9, -1], [-1, 9, -1], [-1, -1, -1], [4, 9, -1], [-1, 9, 7], [-1, 9, 7],
+    ]  # fmt: skip
     for t, result in enumerate(results):
         by_id = {p.track_id: p for p in result.persons}
         for column, track_id in enumerate(poses.track_ids[t]):
@@ -54,7 +56,7 @@ def test_every_frame_has_its_row(tmp_path: Path, make_result: MakeResult, monkey
     assert poses.image_size == (200, 200)
     assert poses.camera.fx == 500
     assert {k: poses.meta[k] for k in ("format", "source", "fps", "drops", "frames", "units")} == {
-        "format": 1, "source": "clip.mp4", "fps": 30.0, "drops": {"damaged": 1}, "frames": 7,
+        "format": 2, "source": "clip.mp4", "fps": 30.0, "drops": {"damaged": 1}, "frames": 7,
         "units": "metres",
     }  # fmt: skip
     assert {"rtpose", "axes", "estimator", "weights_sha256", "smoothing", "assumptions"} <= set(poses.meta)
@@ -66,11 +68,12 @@ def test_types_are_those_of_the_format(tmp_path: Path, make_result: MakeResult) 
     with np.load(tmp_path / "poses.npz", allow_pickle=False) as npz:
         types = {key: npz[key].dtype.kind + str(npz[key].dtype.itemsize) for key in npz.files}
         shapes = {key: npz[key].shape for key in npz.files}
-    texts = types.pop("joint_names"), types.pop("meta")
+    texts = types.pop("joint_names"), types.pop("bone_names"), types.pop("meta")
     assert all(text.startswith("U") for text in texts)
     assert types == {
         "poses_3d": "f4", "root_3d": "f4", "confidence": "f4", "keypoints_2d": "f4", "track_ids": "i4",
         "timestamps_s": "f8", "frame_ids": "i8", "parents": "i2", "image_size": "i4", "camera": "f8",
+        "rotations": "f4", "bone_lengths": "f4", "contacts": "f4", "world_from_camera": "f4", "bone_parents": "i2",
     }  # fmt: skip
     assert (shapes["image_size"], shapes["camera"], shapes["meta"]) == ((2,), (4,), ())
 
@@ -86,7 +89,7 @@ def test_a_recording_without_frames(tmp_path: Path) -> None:
 
 def test_a_recording_without_people(tmp_path: Path, make_result: MakeResult) -> None:
     record(tmp_path / "poses.npz", [make_result(0), make_result(1)])
-    assert read_npz(tmp_path / "poses.npz").poses_3d.shape == (2, 0, 17, 3)
+    assert read_npz(tmp_path / "poses.npz").poses_3d.shape == (2, 0, 28, 3)
 
 
 @pytest.mark.parametrize("ids", [(-1,), (3, 3)])
@@ -166,7 +169,7 @@ PROGRAM = """
     def record(path):
         recorder = NpzRecorder(Path(path), overwrite=True)
         for i in range(300):
-            one = np.ones((17, 3), np.float32)
+            one = np.ones((28, 3), np.float32)
             person = Person3D(1, one[:4, 0], one, one, one[0], one[:, 0])
             frame = Frame(np.zeros((2, 2, 3), np.uint8), i, i, i / 30)
             recorder.write(Result(frame, Camera(1, 1, 1, 1), (person,), i))

@@ -169,7 +169,7 @@ PROGRAM = textwrap.dedent(
     from rtpose.types import Camera, Frame, Person3D, Result
 
     def result(i, pts_s):
-        numbers = np.full((17, 3), i, np.float32)
+        numbers = np.full((28, 3), i, np.float32)
         people = tuple(Person3D(k, numbers[:4, 0], numbers, numbers, numbers[0], numbers[:, 0]) for k in (1, 2))
         return Result(Frame(np.zeros((2, 2, 3), np.uint8), i, 0, pts_s), Camera(1, 1, 1, 1), people, 0)
     """

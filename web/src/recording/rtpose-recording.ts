@@ -1,4 +1,5 @@
-// session.rtpose: chunks with checksums, written while live. Of a damaged file, everything before the damage is shown.
+// session.rtpose, formats 1 and 2: chunks with checksums, written while live. Of a damaged file, everything before the
+// damage is shown.
 // The layout is that of rtpose/recordings/rtpose_file.py.
 import { crc32 } from "./crc32";
 import type { RecordingData } from "./recording";
@@ -6,16 +7,24 @@ import type { RecordingData } from "./recording";
 export const RTPOSE_MAGIC = "RTPOSE1\n";
 const CHUNK_HEAD_BYTES = 9;
 const [HEAD, FRAMES, END] = [1, 2, 3];
+/** Of format 1; in format 2, the count of bones follows, then world_from_camera. */
 const FRAME_HEAD_BYTES = 20;
+const WORLD_OFFSET = 24;
+const WORLD_FLOATS = 16;
 const PERSON_HEAD_BYTES = 32;
 const ROOT_OFFSET = 20;
 /** x y z confidence u v score. */
 const JOINT_COLUMNS = 7;
+/** w x y z length. */
+const BONE_COLUMNS = 5;
+const CONTACT_COUNT = 4;
 
 interface Head {
   format: number;
   joint_names: string[];
   parents: number[];
+  /** None in format 1. */
+  bone_names: string[];
   image_size: [number, number];
   meta: Record<string, unknown>;
 }
@@ -31,7 +40,7 @@ export function readRtposeRecording(file: ArrayBuffer): RecordingData {
     const chunk = readChunk(file, at);
     if (!chunk) break;
     if (chunk.kind === HEAD && !head) head = readHead(chunk.payload);
-    else if (chunk.kind === FRAMES && head) frames.add(chunk.payload, head.joint_names.length);
+    else if (chunk.kind === FRAMES && head) frames.add(chunk.payload, head);
     else if (chunk.kind === END) {
       meta = (readJson(chunk.payload) as { meta?: Record<string, unknown> }).meta ?? {};
       ended = true;
@@ -45,11 +54,9 @@ export function readRtposeRecording(file: ArrayBuffer): RecordingData {
     joints: head.joint_names,
     parents: head.parents,
     imageSize: head.image_size,
-    bones: null,
-    worlds: null,
     meta: { ...head.meta, ...meta },
     damage,
-    ...frames.finish(),
+    ...frames.finish(head.bone_names),
   };
 }
 
@@ -66,12 +73,13 @@ function readChunk(file: ArrayBuffer, at: number): { kind: number; payload: Uint
 
 function readHead(payload: Uint8Array): Head {
   const head = readJson(payload) as Partial<Head>;
-  const { joint_names: joints, parents, image_size: size } = head;
-  if (head.format !== 1) throw new Error(`it has format ${head.format}; this page reads format 1`);
+  const { format, joint_names: joints, parents, bone_names: bones = [], image_size: size } = head;
+  if (format !== 1 && format !== 2) throw new Error(`it has format ${format}; this page reads formats 1 and 2`);
   if (!Array.isArray(joints) || !Array.isArray(parents) || joints.length !== parents.length || size?.length !== 2) {
     throw new Error("its header does not name the joints");
   }
-  return { format: 1, joint_names: joints, parents, image_size: size, meta: head.meta ?? {} };
+  if (format === 2 && !(Array.isArray(bones) && bones.length)) throw new Error("its header does not name the bones");
+  return { format, joint_names: joints, parents, bone_names: bones, image_size: size, meta: head.meta ?? {} };
 }
 
 function readJson(payload: Uint8Array): unknown {
@@ -90,10 +98,20 @@ class Frames {
   private readonly ids: number[] = [];
   private readonly roots: number[] = [];
   private readonly joints: Float32Array[] = [];
+  private readonly bones: Float32Array[] = [];
+  private readonly contacts: Float32Array[] = [];
+  private readonly worlds: Float32Array[] = [];
 
-  add(payload: Uint8Array<ArrayBuffer>, jointCount: number): void {
+  add(payload: Uint8Array<ArrayBuffer>, head: Head): void {
+    const jointCount = head.joint_names.length;
+    const boneCount = head.bone_names.length;
     const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
     let at = 0;
+    const takeFloats = (count: number): Float32Array => {
+      if (at + 4 * count > payload.byteLength) throw new RangeError();
+      at += 4 * count;
+      return new Float32Array(payload.slice(at - 4 * count, at).buffer); // a copy: the bytes may not be aligned
+    };
     try {
       while (at < payload.byteLength) {
         this.timesS.push(view.getFloat64(at, true));
@@ -102,15 +120,22 @@ class Frames {
         if (people > 0 && view.getUint16(at + 18, true) !== jointCount) {
           throw new Error("its people do not have the joints that its header names");
         }
-        at += FRAME_HEAD_BYTES;
+        if (head.format === 2) {
+          if (people > 0 && view.getUint16(at + 20, true) !== boneCount) {
+            throw new Error("its people do not have the bones that its header names");
+          }
+          at += WORLD_OFFSET;
+          this.worlds.push(takeFloats(WORLD_FLOATS));
+        } else at += FRAME_HEAD_BYTES;
         for (let i = 0; i < people; i++) {
           this.ids.push(view.getInt32(at, true));
           for (let axis = 0; axis < 3; axis++) this.roots.push(view.getFloat32(at + ROOT_OFFSET + 4 * axis, true));
           at += PERSON_HEAD_BYTES;
-          const end = at + 4 * JOINT_COLUMNS * jointCount;
-          if (end > payload.byteLength) throw new RangeError();
-          this.joints.push(new Float32Array(payload.slice(at, end).buffer)); // a copy: the bytes may not be aligned
-          at = end;
+          this.joints.push(takeFloats(JOINT_COLUMNS * jointCount));
+          if (head.format === 2) {
+            this.bones.push(takeFloats(BONE_COLUMNS * boneCount));
+            this.contacts.push(takeFloats(CONTACT_COUNT));
+          }
         }
         this.starts.push(this.ids.length);
       }
@@ -120,22 +145,8 @@ class Frames {
     }
   }
 
-  finish(): Pick<
-    RecordingData,
-    "timesS" | "frameIds" | "starts" | "rows" | "ids" | "roots" | "poses" | "confidence" | "keypoints"
-  > {
-    const pick = (columns: readonly number[]): Float32Array => {
-      const width = columns.length;
-      const count = this.joints.reduce((sum, row) => sum + row.length / JOINT_COLUMNS, 0);
-      const out = new Float32Array(count * width);
-      let at = 0;
-      for (const row of this.joints) {
-        for (let joint = 0; joint < row.length; joint += JOINT_COLUMNS) {
-          for (const column of columns) out[at++] = row[joint + column]!;
-        }
-      }
-      return out;
-    };
+  finish(bones: string[]): Omit<RecordingData, "joints" | "parents" | "imageSize" | "meta" | "damage"> {
+    const pick = (columns: readonly number[]): Float32Array => pickColumns(this.joints, JOINT_COLUMNS, columns);
     return {
       timesS: Float64Array.from(this.timesS),
       frameIds: BigInt64Array.from(this.frameIds),
@@ -146,6 +157,27 @@ class Frames {
       poses: pick([0, 1, 2]),
       confidence: pick([3]),
       keypoints: pick([4, 5, 6]),
+      bones: bones.length
+        ? {
+            names: bones,
+            rotations: pickColumns(this.bones, BONE_COLUMNS, [0, 1, 2, 3]),
+            contacts: pickColumns(this.contacts, CONTACT_COUNT, [0, 1, 2, 3]),
+          }
+        : null,
+      worlds: bones.length ? pickColumns(this.worlds, WORLD_FLOATS, [...Array(WORLD_FLOATS).keys()]) : null,
     };
   }
+}
+
+/** Some columns of tables with rows of `width` numbers, one table after the other. */
+function pickColumns(tables: Float32Array[], width: number, columns: readonly number[]): Float32Array {
+  const count = tables.reduce((sum, table) => sum + table.length / width, 0);
+  const out = new Float32Array(count * columns.length);
+  let at = 0;
+  for (const table of tables) {
+    for (let row = 0; row < table.length; row += width) {
+      for (const column of columns) out[at++] = table[row + column]!;
+    }
+  }
+  return out;
 }

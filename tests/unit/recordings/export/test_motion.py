@@ -66,8 +66,10 @@ def test_a_person_is_found_in_whatever_column(poses: Recording, points: np.ndarr
     np.testing.assert_array_equal(got[:30], points[:30, 1])
     np.testing.assert_array_equal(got[60:], points[60:, 0])
     assert np.isnan(got[40:60]).all()
-    assert np.isfinite(motion_of(poses, 12).in_viewer_axes()[10]).all()
-    np.testing.assert_array_equal(motion_of(poses, 3).in_viewer_axes()[:20], points[:20, 0] * [1, -1, -1])
+    assert np.isfinite(motion_of(poses, 12).points[10]).all()
+    level = np.diag([1.0, -1, -1, 1])
+    level[:3, 3] = 1, 2, 3
+    np.testing.assert_allclose(motion_of(poses, 3).in_room(level)[:20], points[:20, 0] * [1, -1, -1] + [1, 2, 3])
 
 
 def test_times_that_no_recording_can_mean_are_refused() -> None:
