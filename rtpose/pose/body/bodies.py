@@ -33,8 +33,6 @@ OFFSET_S = 4.0
 """A body that feet have moved away from where the lifter sees it comes back over about so long."""
 MOST_OFFSET_M = 0.6
 """By how much it may be off: a place that is held wrongly does not lead it astray."""
-SCALE_RATE, SCALE_STEP = 0.04, 0.003
-"""By how much a person's size follows the floor, per second and in one frame at most, in shares."""
 SMOOTHNESS = 0.05
 """Weight of the last pose: higher is smoother and later."""
 
@@ -45,8 +43,6 @@ class _Body:
 
     t_s: float
     lengths: LengthEstimator = field(default_factory=LengthEstimator)
-    scale: float = 1.0
-    """Of `World.scale_of`, without its jumps."""
     rays: SteadyRays = field(default_factory=SteadyRays)
     feet: PlantedFeet = field(default_factory=PlantedFeet)
     rotations: Float64 | None = None
@@ -105,10 +101,7 @@ class Bodies:
         self, persons: Sequence[Person3D], contacts: Sequence[NDArray[np.float32]], camera: Camera, t_s: float
     ) -> list[Person3D]:
         bodies, gaps_s = self._recall(persons, t_s)
-        scales = [
-            self._follow_scale(body, person.track_id, dt_s)
-            for body, person, dt_s in zip(bodies, persons, gaps_s, strict=True)
-        ]
+        scales = [self._world.scale_of(person.track_id) if self._corrections.sizes else 1.0 for person in persons]
         sized = [scaled(person, scale) for person, scale in zip(persons, scales, strict=True)]
         given = evidence_of(sized, camera, rays=self._corrections.rays)
         count = len(persons)
@@ -148,13 +141,6 @@ class Bodies:
         for body in bodies:
             body.t_s = t_s
         return bodies, gaps_s
-
-    def _follow_scale(self, body: _Body, track_id: int, dt_s: float) -> float:
-        if self._corrections.sizes:
-            reach = min(SCALE_RATE * dt_s, SCALE_STEP)
-            ratio = self._world.scale_of(track_id) / body.scale
-            body.scale *= min(max(ratio, 1 - reach), 1 + reach)
-        return body.scale
 
     def _remember(self, row: int, rotations: Float64, dt_s: float, given: Evidence3D) -> None:
         given.last[row] = rotations
