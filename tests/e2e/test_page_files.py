@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 from rtpose_file import rtpose_file
 
 from rtpose.recordings.npz import write_npz
-from rtpose.recordings.recording import Recording
+from rtpose.recordings.recording import Recording, no_bodies
 from rtpose.skeleton import H36M17
 
 pytestmark = pytest.mark.browser
@@ -44,7 +44,7 @@ def npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 keypoints_2d=np.array([[p.keypoints_2d for p in pair] for pair in people]),
                 track_ids=ids, timestamps_s=np.arange(FRAMES) / FPS, frame_ids=np.arange(FRAMES, dtype=np.int64),
                 joint_names=H36M17.joints, parents=H36M17.parents, image_size=SIZE, camera=CAMERA,
-                meta={"format": 1, "estimator": "from a file", "assumptions": []},
+                **no_bodies(*ids.shape), meta={"format": 1, "estimator": "from a file", "assumptions": []},
             ),
         )  # fmt: skip
     return path

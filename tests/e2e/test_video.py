@@ -40,9 +40,11 @@ def names_and_rows(file: Path) -> Recording:
     arrays = recording.arrays
     rows, people = arrays["track_ids"].shape
     shapes = {
-        "poses_3d": (rows, people, 17, 3), "root_3d": (rows, people, 3), "confidence": (rows, people, 17),
-        "keypoints_2d": (rows, people, 17, 3), "timestamps_s": (rows,), "frame_ids": (rows,),
-        "joint_names": (17,), "parents": (17,), "image_size": (2,), "camera": (4,), "meta": (),
+        "poses_3d": (rows, people, 28, 3), "root_3d": (rows, people, 3), "confidence": (rows, people, 28),
+        "keypoints_2d": (rows, people, 28, 3), "timestamps_s": (rows,), "frame_ids": (rows,),
+        "joint_names": (28,), "parents": (28,), "image_size": (2,), "camera": (4,), "meta": (),
+        "rotations": (rows, people, 19, 4), "bone_lengths": (people, 19), "contacts": (rows, people, 4),
+        "world_from_camera": (rows, 4, 4), "bone_names": (19,), "bone_parents": (19,),
     }  # fmt: skip
     assert {key: arrays[key].shape for key in shapes} == shapes
     assert set(arrays) == {*shapes, "track_ids"}
