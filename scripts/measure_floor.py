@@ -269,7 +269,9 @@ def world_axes(up: Array) -> Array:
 
 
 def _cm(heights_m: list[float]) -> str:
-    return f"{100 * np.median(heights_m):.0f}" if heights_m else "-"
+    """The median of the later half: sizes and floor settle before."""
+    settled = heights_m[len(heights_m) // 2 :]
+    return f"{100 * np.median(settled):.0f}" if settled else "-"
 
 
 def measure_sets(folder: Path, *, known: bool) -> None:

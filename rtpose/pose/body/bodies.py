@@ -43,6 +43,8 @@ class _Body:
 
     t_s: float
     lengths: LengthEstimator = field(default_factory=LengthEstimator)
+    scale: float = 1.0
+    """How many times larger than the lifter made the person, in the last frame."""
     rays: SteadyRays = field(default_factory=SteadyRays)
     feet: PlantedFeet = field(default_factory=PlantedFeet)
     rotations: Float64 | None = None
@@ -108,6 +110,10 @@ class Bodies:
         start, lengths = np.empty((count, len(BONES), 3, 3)), np.empty((count, len(BONES)))
         lifted, roots, steps = given.roots.copy(), given.roots.copy(), STEPS
         for row, (person, body, dt_s) in enumerate(zip(persons, bodies, gaps_s, strict=True)):
+            if scales[row] != body.scale:
+                body.feet.grow(scales[row] / body.scale)
+                body.root_offset = body.root_offset * (scales[row] / body.scale)
+                body.scale = scales[row]
             joints = np.asarray(person.pose_3d, np.float64)
             lengths[row] = scales[row] * body.lengths.update(joints, expected_errors(person), min(dt_s, MAX_GAP_S))
             if body.rotations is None or dt_s > MAX_GAP_S:

@@ -33,6 +33,12 @@ class PlantedFeet:
         self._age_s = np.zeros(4)
         self._last: Float64 | None = None
 
+    def grow(self, factor: float) -> None:
+        """The person is `factor` times as large, and as far from the camera, as was thought."""
+        self._place *= factor
+        if self._last is not None:
+            self._last = self._last * factor
+
     def update(
         self, contacts: NDArray[np.floating], lifted: Float64, offset: Float64, dt_s: float
     ) -> tuple[Float64, Float64]:
