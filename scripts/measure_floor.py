@@ -187,7 +187,12 @@ def measure_camera(footage: FootageSet, camera: TruthCamera, seen: Seen) -> None
     count_contacts(footage, camera, people, columns)
     _, raw_people, _ = stand(seen, CorrectionSettings(sizes=False, lean=False))
     for person in range(footage.people):
-        axes, raw_axes, true_axes, soles, raw_soles, distances = [], [], [], [], [], []
+        axes: list[Array] = []
+        raw_axes: list[Array] = []
+        true_axes: list[Array] = []
+        soles: list[float] = []
+        raw_soles: list[float] = []
+        distances: list[float] = []
         for frame_id, world in worlds.items():
             column = int(columns[frame_id, person]) if frame_id < len(columns) else -1
             ok = footage.valid[frame_id, person].all() and camera.seen[frame_id, person] if column >= 0 else False
@@ -199,14 +204,16 @@ def measure_camera(footage: FootageSet, camera: TruthCamera, seen: Seen) -> None
             hips = truth[[0, 3]].mean(0)
             distances.append(float(np.linalg.norm(one.root_3d) / np.linalg.norm(hips)) - 1)
             if angle_deg(true_axis / np.linalg.norm(true_axis), follower.up) < UPRIGHT_DEG:
-                for pose, into in ((one.pose_3d, axes), (raw.pose_3d, raw_axes)):
-                    into.append(world[:3, :3] @ (pose[SHOULDERS].mean(0) - pose[ANKLES].mean(0)))
+                for pose, leans in ((one.pose_3d, axes), (raw.pose_3d, raw_axes)):
+                    leans.append(world[:3, :3] @ (pose[SHOULDERS].mean(0) - pose[ANKLES].mean(0)))
                 true_axes.append(world_axes(follower.up) @ true_axis)
-            for who, into in ((one, soles), (raw, raw_soles)):
+            for who, levels in ((one, soles), (raw, raw_soles)):
                 body = who.body
                 if body is not None and (body.contacts > STANDS).any():
                     heights = in_world(world, who.pose_3d[FEET] + who.root_3d)[:, 1] - SOLE_M
-                    into.append(float(heights[body.contacts > STANDS].mean()))
+                    levels.append(float(heights[body.contacts > STANDS].mean()))
+        if not distances:
+            continue
         PEOPLE.append(
             f"| {name}, {person} | {lean_deg(true_axes)} | {lean_deg(raw_axes)} | {lean_deg(axes)} | {len(axes)} "
             f"| {_cm(raw_soles)} | {_cm(soles)} | {100 * np.median(np.abs(distances)):.1f} "
@@ -262,7 +269,9 @@ def world_axes(up: Array) -> Array:
 
 
 def _cm(heights_m: list[float]) -> str:
-    return f"{100 * np.median(heights_m):.0f}" if heights_m else "-"
+    """The median of the later half: sizes and floor settle before."""
+    settled = heights_m[len(heights_m) // 2 :]
+    return f"{100 * np.median(settled):.0f}" if settled else "-"
 
 
 def measure_sets(folder: Path, *, known: bool) -> None:

@@ -34,6 +34,8 @@ SIZE_PER_FRAME = 0.008
 """… but never by more from one frame to the next: bones must not jump."""
 MAX_GAP_S = 1.0
 """A longer time between frames counts as this long."""
+MOST_NAMED = 8
+"""People whose heights are told."""
 MIN_CAMERA_M, MAX_CAMERA_M = 0.05, 50.0
 JOINTS17 = len(H36M17.joints)
 
@@ -123,8 +125,9 @@ class World:
         for the distance from the camera alike."""
         return self._sizes.get(track_id, 1.0)
 
-    def describe(self) -> list[str]:
-        """Lines for people: what gravity, floor and sizes rest on."""
+    def describe(self, height_m: float | None = None) -> list[str]:
+        """Lines for people: what gravity, floor and sizes rest on. height_m: the assumed standing height; with it, how
+        tall people are where the height of the camera says so."""
         if self._given or self._level:
             known = [f"{name} {value:g} degrees" for name, value in
                      (("pitch", self._pitch_deg), ("roll", self._roll_deg)) if value is not None]  # fmt: skip
@@ -141,6 +144,9 @@ class World:
             lines.append("floor: where feet stand")
         else:
             lines.append("floor: assumed where people would stand, no foot was seen on it")
+        if height_m is not None and self._camera_height_m is not None and not self._height_is_given and self._sizes:
+            tall = [f"person {i} {height_m * size:.2f} m" for i, size in list(self._sizes.items())[:MOST_NAMED]]
+            lines.append(f"standing heights by the height of the camera: {', '.join(tall)}")
         return lines
 
     @property
