@@ -62,7 +62,7 @@ def open_estimators(
     if len(alike) == 2:
         from rtpose.pose.pair import PairEstimator
 
-        others = [_two_stage(alike[1], height_m, NearestTracker(), pool, on_notice)[0] for _ in each]
+        others = [_two_stage(alike[1], height_m, PersonTracker(), pool, on_notice)[0] for _ in each]
         each = [PairEstimator(first, second) for first, second in zip(each, others, strict=True)]
     return Estimators(each, made[0][1])
 
