@@ -50,6 +50,7 @@ def report(
     overwrite: Overwrite = False,
 ) -> None:
     """Write a report on joint angles: curves, ranges of motion, repetitions, left beside right."""
+    from rtpose.pose.body.offline import fit_recording
     from rtpose.recordings import load_recording
     from rtpose.recordings.output_file import OutputFile
     from rtpose.report.angles import KIND_OF, angles_of
@@ -68,6 +69,8 @@ def report(
     if poses.meta.get("cut_off"):
         notes.append("The recording was cut off: this is the part that is readable.")
     outputs = [OutputFile(path, overwrite=overwrite) for path in (out, *_tables(csv))]
+    if ids and not poses.has_bodies:
+        poses = fit_recording(poses)
     parts = []
     for track_id in ids:
         angles = angles_of(poses, track_id)

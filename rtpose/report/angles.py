@@ -117,10 +117,13 @@ def angles_of(recording: Recording, track_id: int) -> PersonAngles:
             known = [names.index(joint) for joint in joints if joint in names]
             if not np.isfinite(values).any() or (stored is None and len(known) < len(joints)):
                 continue
+            least = np.where(np.isfinite(values), sure[:, known].min(1), 0.0)
+            if not least.any():  # nobody ever saw it
+                continue
             degrees[name] = np.full(frames, np.nan)
             degrees[name][rows] = values
             confidence[name] = np.zeros(frames)
-            confidence[name][rows] = np.where(np.isfinite(values), sure[:, known].min(1), 0.0)
+            confidence[name][rows] = least
     return PersonAngles(
         track_id, recording.timestamps_s, degrees, confidence, stored is not None, bool(gravity_known[rows].any())
     )
