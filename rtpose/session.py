@@ -195,7 +195,7 @@ class Session:
             if source.info.live:
                 self._pass_notes_on(source)
             if meta is not None and body is not None:  # a recorder reads it at its end
-                meta["assumptions"] = self._assumptions(camera_text, body.world.describe())
+                meta["assumptions"] = self._assumptions(camera_text, body.world.describe(self.height_m))
             on_result(result)
 
         def report(error: Exception) -> None:

@@ -43,8 +43,9 @@ VARIANTS: dict[str, tuple[CorrectionSettings, bool] | None] = {
     "without rays": (msgspec.structs.replace(ALL, rays=False), True),
     "without last pose": (msgspec.structs.replace(ALL, last_pose=False), True),
     "without sizes": (msgspec.structs.replace(ALL, sizes=False), True),
+    "without lean": (msgspec.structs.replace(ALL, lean=False), True),
     "feet free": (ALL, False),
-    "bones alone": (CorrectionSettings(rays=False, last_pose=False, sizes=False), False),
+    "bones alone": (CorrectionSettings(rays=False, last_pose=False, sizes=False, lean=False), False),
 }
 ANGLES = {
     "knee": (("left_hip", "left_knee", "left_foot"), ("right_hip", "right_knee", "right_foot")),

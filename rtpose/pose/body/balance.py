@@ -5,6 +5,8 @@ That holds for somebody who leans on one leg as well as for somebody upright, wh
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -106,7 +108,8 @@ def uprightness(joints: NDArray[np.floating]) -> float:
 
 def angle_deg(a: Float64, b: Float64) -> float:
     """Between two unit vectors (3,)."""
-    return float(np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b)))
+    apart, together = a - b, a + b
+    return math.degrees(2 * math.atan2(math.sqrt(apart @ apart), math.sqrt(together @ together)))
 
 
 def unit_or_none(vector: Float64) -> Float64 | None:

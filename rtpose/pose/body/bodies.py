@@ -26,12 +26,13 @@ MAX_GAP_S = 0.5
 """Someone who was not seen for longer is posed anew; the lengths are kept …"""
 FORGET_S = 60.0
 """… unless it was this long."""
-STEPS, FIRST_STEPS = 2, 8
-"""Of the fit, from the last pose and from a first guess."""
+STEPS, LATE_STEPS, FIRST_STEPS = 1, 3, 8
+"""Of the fit: from the last pose, from one that is older than `SOON_S`, and from a first guess."""
+SOON_S = 0.05
 OFFSET_S = 4.0
 """A body that feet have moved away from where the lifter sees it comes back over about so long."""
-SCALE_RATE, SCALE_STEP = 0.04, 0.003
-"""By how much a person's size follows the floor, per second and in one frame at most, in shares."""
+MOST_OFFSET_M = 0.6
+"""By how much it may be off: a place that is held wrongly does not lead it astray."""
 SMOOTHNESS = 0.05
 """Weight of the last pose: higher is smoother and later."""
 
@@ -42,16 +43,12 @@ class _Body:
 
     t_s: float
     lengths: LengthEstimator = field(default_factory=LengthEstimator)
-    scale: float = 1.0
-    """Of `World.scale_of`, without its jumps."""
     rays: SteadyRays = field(default_factory=SteadyRays)
     feet: PlantedFeet = field(default_factory=PlantedFeet)
     rotations: Float64 | None = None
     """(B, 3, 3) relative, of the last frame; None: there is none."""
     root_offset: Float64 = field(default_factory=lambda: np.zeros(3))
     """(3,) metres by which the body's root is off the lifter's, camera space."""
-    shown_feet: Float64 | None = None
-    """(4, 3) metres, camera space, of the last frame."""
 
 
 class Bodies:
@@ -104,10 +101,7 @@ class Bodies:
         self, persons: Sequence[Person3D], contacts: Sequence[NDArray[np.float32]], camera: Camera, t_s: float
     ) -> list[Person3D]:
         bodies, gaps_s = self._recall(persons, t_s)
-        scales = [
-            self._follow_scale(body, person.track_id, dt_s)
-            for body, person, dt_s in zip(bodies, persons, gaps_s, strict=True)
-        ]
+        scales = [self._world.scale_of(person.track_id) if self._corrections.sizes else 1.0 for person in persons]
         sized = [scaled(person, scale) for person, scale in zip(persons, scales, strict=True)]
         given = evidence_of(sized, camera, rays=self._corrections.rays)
         count = len(persons)
@@ -117,11 +111,12 @@ class Bodies:
             joints = np.asarray(person.pose_3d, np.float64)
             lengths[row] = scales[row] * body.lengths.update(joints, expected_errors(person), min(dt_s, MAX_GAP_S))
             if body.rotations is None or dt_s > MAX_GAP_S:
-                body.shown_feet, body.root_offset = None, np.zeros(3)
+                body.root_offset = np.zeros(3)
                 body.rays.reset()
+                body.feet.reset()
                 start[row], steps = rotations_from_joints(joints[None])[0], FIRST_STEPS
             else:
-                start[row] = body.rotations
+                start[row], steps = body.rotations, max(steps, STEPS if dt_s <= SOON_S else LATE_STEPS)
                 self._remember(row, body.rotations, dt_s, given)
             given.roots[row] += body.root_offset * math.exp(-dt_s / OFFSET_S)
             roots[row] = given.roots[row]
@@ -130,12 +125,13 @@ class Bodies:
                     given.rays[row], given.ray_weights[row], given.joints[row] + given.roots[row], dt_s
                 )
             if self._planted:
-                seen = sized[row].pose_3d[FEET] + given.roots[row]
-                held, weights = body.feet.update(contacts[row], seen, body.shown_feet, dt_s)
+                feet = sized[row].pose_3d[FEET] + lifted[row]
+                held, weights = body.feet.update(contacts[row], feet, given.roots[row] - lifted[row], dt_s)
                 given.held[row, FEET], given.held_weights[row, FEET] = held, weights
         found = fit(start, roots, lengths, given, steps)
         for row, body in enumerate(bodies):
-            body.root_offset = found.roots[row] - lifted[row]
+            offset = found.roots[row] - lifted[row]
+            body.root_offset = offset * min(1.0, MOST_OFFSET_M / max(float(np.linalg.norm(offset)), 1e-9))
         return _people_of(persons, bodies, found, lengths, contacts)
 
     def _recall(self, persons: Sequence[Person3D], t_s: float) -> tuple[list[_Body], list[float]]:
@@ -145,13 +141,6 @@ class Bodies:
         for body in bodies:
             body.t_s = t_s
         return bodies, gaps_s
-
-    def _follow_scale(self, body: _Body, track_id: int, dt_s: float) -> float:
-        if self._corrections.sizes:
-            reach = min(SCALE_RATE * dt_s, SCALE_STEP)
-            ratio = self._world.scale_of(track_id) / body.scale
-            body.scale *= min(max(ratio, 1 - reach), 1 + reach)
-        return body.scale
 
     def _remember(self, row: int, rotations: Float64, dt_s: float, given: Evidence3D) -> None:
         given.last[row] = rotations
@@ -168,7 +157,6 @@ def _people_of(
     out = []
     for row, (person, body) in enumerate(zip(persons, bodies, strict=True)):
         body.rotations = found.rotations[row]
-        body.shown_feet = found.joints[row, FEET] + found.roots[row]
         pose = BodyPose(quaternions[row], lengths[row].astype(np.float32), np.asarray(contacts[row], np.float32))
         joints, root = found.joints[row].astype(np.float32), found.roots[row].astype(np.float32)
         out.append(replace(person, pose_3d=joints, root_3d=root, body=pose))

@@ -12,18 +12,18 @@ from rtpose.pose.body.fit import Evidence3D
 from rtpose.skeleton import RTPOSE28
 from rtpose.types import LEAST_CONFIDENCE, Camera, Person3D
 
-DEVIATION_PER_ERROR = 0.4
+DEVIATION_PER_ERROR = 0.3
 """Standard deviation of a joint along each axis, as a share of its expected error."""
 LEAST_ERROR_M = 0.02
 SURE_ERROR_M, UNSURE_ERROR_M = 0.05, 0.20
 """Errors of a lifter that does not say them, of joints with a score of 1 and of 0."""
-RAY_M = 0.03
+RAY_M = 0.04
 """Standard deviation of a joint's distance from its ray, of a joint with a score of 1."""
 STEADY_S = 0.3
 """Over how long the picture's joints are averaged."""
 FAR_M = 0.10
 """A joint that is farther off its ray is another's: left and right are exchanged, or people are."""
-ACROSS_M, DEPTH_M = 0.02, 0.10
+ACROSS_M, DEPTH_M = 0.06, 0.30
 """Standard deviations of the lifter's root, across the line of sight and along it."""
 _DERIVED = RTPOSE28.indices("spine", "neck_base")
 """Half-way points of others: they tell nothing new."""

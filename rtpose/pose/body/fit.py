@@ -40,6 +40,16 @@ def _below() -> Float64:
 _LEVELS = _levels()
 _BELOW = _below()
 """(28, B) 1 where the bone carries the joint."""
+_EYE = np.eye(3)
+_BENDING = np.flatnonzero(limits.PLANE.any(-1))
+# Of knees and elbows: which bones, a direction, the matrix of its cross product, its weight, whether one side is free.
+_HINGES = tuple(
+    (_BENDING, normal[_BENDING], limits.cross_matrices(normal[_BENDING]), weight, one_sided)
+    for normal, weight, one_sided in (
+        (limits.PLANE, limits.PLANE_WEIGHT[_BENDING], False),
+        (limits.BACKWARDS, limits.BACKWARDS_WEIGHT, True),
+    )
+)
 _PARENTS = np.maximum(BONE_PARENTS, 0).astype(np.intp)
 
 
@@ -208,20 +218,17 @@ def _joint_terms(rotations: Float64, given: Evidence3D) -> tuple[Float64, Float6
     twist = np.arctan2((image * aside).sum(-1), (image * across).sum(-1))
     out = (limits.TWIST_WEIGHT[:, None, None] * middle[..., :, None]) * middle[..., None, :]
     gradient = (limits.TWIST_WEIGHT * twist)[..., None] * middle
-    # Direction: the turn d moves it by d x along.
-    pull = limits.DIRECTION_WEIGHT[:, None] * (along - limits.NATURAL)
-    gradient += np.cross(along, pull)
-    out += limits.DIRECTION_WEIGHT[:, None, None] * (np.eye(3) - along[..., :, None] * along[..., None, :])
+    # Direction: the turn d moves it by d x along, and along x (along - natural) is natural x along.
+    column = along[..., None]
+    gradient += limits.DIRECTION_WEIGHT[:, None] * (limits.NATURAL_CROSS @ column)[..., 0]
+    out += limits.DIRECTION_WEIGHT[:, None, None] * (_EYE - column * along[..., None, :])
     # Hinges stay in their planes and do not bend backwards.
-    for normal, weight, one_sided in (
-        (limits.PLANE, limits.PLANE_WEIGHT, False),
-        (limits.BACKWARDS, limits.BACKWARDS_WEIGHT, True),
-    ):
-        off = (along * normal).sum(-1)
-        strength = weight * (off > 0) if one_sided else weight + 0 * off
-        row = np.cross(along, np.broadcast_to(normal, along.shape))
-        out += strength[..., None, None] * row[..., :, None] * row[..., None, :]
-        gradient += (strength * off)[..., None] * row
+    for hinges, normal, normal_cross, weight, one_sided in _HINGES:
+        off = (along[:, hinges] * normal).sum(-1)
+        strength = weight * (off > 0) if one_sided else np.broadcast_to(weight, off.shape)
+        row = -(normal_cross @ column[:, hinges])[..., 0]
+        out[:, hinges] += strength[..., None, None] * row[..., :, None] * row[..., None, :]
+        gradient[:, hinges] += (strength * off)[..., None] * row
     # The last pose.
     between = rotations @ np.swapaxes(given.last, -1, -2)
     turn = 0.5 * np.stack(
@@ -233,7 +240,7 @@ def _joint_terms(rotations: Float64, given: Evidence3D) -> tuple[Float64, Float6
         axis=-1,
     )
     gradient += given.last_weights[..., None] * turn
-    out += given.last_weights[..., None, None] * np.eye(3)
+    out += given.last_weights[..., None, None] * _EYE
     return out, gradient
 
 

@@ -31,7 +31,7 @@ COMMON = 0.1
 MEMORY_S = 0.3
 """Errors of joints hold on for about so long: that much time counts as one independent measurement."""
 SETTLED_S = 2.0
-EARLY_RATE, LATE_RATE = 0.006, 0.001
+EARLY_RATE, LATE_RATE = 0.0019, 0.001
 """How much the lengths may change from one frame to the next, and per second once they are settled, in shares."""
 SLOW_S = 30.0
 """Once settled, the lengths follow what is seen over about so long."""

@@ -68,6 +68,15 @@ ACROSS /= np.linalg.norm(ACROSS, axis=-1, keepdims=True)
 """(B, 3) a direction perpendicular to each rest axis: its image shows the twist."""
 ASIDE = np.cross(REST, ACROSS)
 
+
+def cross_matrices(vectors: np.ndarray) -> np.ndarray:
+    """(B, 3) -> (B, 3, 3): `vector x other` as a matrix."""
+    x, y, z = vectors.T
+    zero = np.zeros_like(x)
+    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
+
+
+NATURAL_CROSS = cross_matrices(NATURAL)
 SPEED = np.full(COUNT, 2.5)
 """(B,) rad/s: how fast a bone's rotation relative to its parent usually changes."""
 for _name in ("spine", "chest", "neck", "hips", "leftShoulder", "rightShoulder"):

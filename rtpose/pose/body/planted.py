@@ -9,16 +9,12 @@ from rtpose.bones import CONTACT_JOINTS, Float64
 from rtpose.skeleton import RTPOSE28
 
 FEET = RTPOSE28.indices(*CONTACT_JOINTS)
-ENTER, LEAVE = 0.8, 0.5
+ENTER, LEAVE = 0.7, 0.5
 """Probabilities of contact at which a foot is held, and let go."""
-HELD_M = 0.02
+HELD_M = 0.015
 """Standard deviation of a held foot from its place."""
-ENGAGE_S, RELEASE_S = 0.15, 0.15
+ENGAGE_S, RELEASE_S = 0.15, 0.2
 """How long it takes until a foot is held firmly, and until it is free."""
-BACK_M_S = 0.3
-"""How fast the place of a foot that was let go moves to where the joints say it is, beside their own motion."""
-NEAR_M = 0.01
-"""A foot is set free once its place is as near to that."""
 DRIFT_S = 4.0
 """A held place is the mean of what was seen since contact began, at most over about so long."""
 
@@ -38,36 +34,28 @@ class PlantedFeet:
         self._last: Float64 | None = None
 
     def update(
-        self, contacts: NDArray[np.floating], seen: Float64, shown: Float64 | None, dt_s: float
+        self, contacts: NDArray[np.floating], lifted: Float64, offset: Float64, dt_s: float
     ) -> tuple[Float64, Float64]:
         """Places (4, 3) and weights (4,), m^-2, for the fit.
 
-        contacts: (4,) probabilities. seen: (4, 3) metres, camera space: where the joints are without being held, NaN
-        where unknown. shown: (4, 3) where the last frame's body has them; None: there is none.
+        contacts: (4,) probabilities. lifted: (4, 3) metres, camera space: where the lifter has the joints, NaN where
+        unknown. offset: (3,) by which the body is off the lifter's.
         """
-        known = np.asarray(np.isfinite(seen).all(-1))
-        if shown is None or self._last is None:
-            self.reset()
-            shown = self._last = np.where(known[:, None], seen, 0.0)
-        target = np.where(known[:, None], seen, self._place)
-        begins = known & ~self._held & (contacts >= ENTER)
+        known = np.asarray(np.isfinite(lifted).all(-1))
+        if self._last is None:
+            self._last = np.where(known[:, None], lifted, 0.0)
+        lifted = np.where(known[:, None], lifted, self._last)
+        target = lifted + offset
+        begins = np.asarray(known & ~self._held & (contacts >= ENTER))
+        self._held = np.asarray((self._held | begins) & known & ~(contacts < LEAVE))
         fresh = np.asarray(begins & (self._strength <= 0))
-        self._place = np.where(fresh[:, None], shown, self._place)
+        self._place = np.where(fresh[:, None], target, self._place)
         self._age_s = np.where(begins, 0.0, self._age_s + dt_s)
-        self._held = np.asarray((self._held | begins) & ~((contacts < LEAVE) | ~known))
-        # Of a foot that was let go, the place moves along with the joints and closes up to them.
-        loose = np.asarray(~self._held & (self._strength > 0))
-        moved = np.where(known[:, None], target - self._last, 0.0)
-        self._place = self._place + np.where(loose[:, None], moved, 0.0)
-        off = target - self._place
-        apart = np.linalg.norm(off, axis=-1)
-        back = BACK_M_S * dt_s / np.maximum(apart, 1e-6)
-        share = np.where(self._held, dt_s / np.minimum(self._age_s + ENGAGE_S, DRIFT_S), back)
-        self._place = self._place + np.minimum(share, 1.0)[:, None] * off
-        fading = loose & (apart < NEAR_M + BACK_M_S * dt_s)
-        change = np.where(
-            self._held, dt_s / ENGAGE_S, np.where(fading | (self._strength < 0.5), -dt_s / RELEASE_S, 0.0)
-        )
+        # A foot that was let go moves with the lifter's. Not with the body's: that follows the place, as it fades.
+        self._place = self._place + np.where(self._held[:, None], 0.0, lifted - self._last)
+        share = np.where(self._held, dt_s / np.minimum(self._age_s + ENGAGE_S, DRIFT_S), 0.0)
+        self._place = self._place + np.minimum(share, 1.0)[:, None] * (target - self._place)
+        change = np.where(self._held, dt_s / ENGAGE_S, -dt_s / RELEASE_S)
         self._strength = np.clip(self._strength + change, 0.0, 1.0)
-        self._last = target
+        self._last = lifted
         return self._place.copy(), (self._strength / HELD_M) ** 2

@@ -28,10 +28,14 @@ HIP_SHARE = 0.53
 SETTLE_S = 4.0
 """How long the estimate may move freely; then it moves by no more than these a second."""
 TURN_DEG_S, SINK_M_S = 2.0, 0.10
-SIZE_PER_S = 0.04
-"""By which share a person's size changes a second, at most, once it was known."""
+SIZE_PER_S, SETTLING_SIZE_PER_S = 0.04, 0.25
+"""By which share a person's size changes a second, at most, and in the first seconds of the person …"""
+SIZE_PER_FRAME = 0.008
+"""… but never by more from one frame to the next: bones must not jump."""
 MAX_GAP_S = 1.0
 """A longer time between frames counts as this long."""
+MOST_NAMED = 8
+"""People whose heights are told."""
 MIN_CAMERA_M, MAX_CAMERA_M = 0.05, 50.0
 JOINTS17 = len(H36M17.joints)
 
@@ -82,6 +86,8 @@ class World:
         self._floor_is_seen = False
         self._sizes: dict[int, float] = {}
         self._wanted_sizes: dict[int, float] = {}
+        self._known_s: dict[int, float] = {}
+        """For how long each person has had a size."""
         self._target: tuple[Float64, float | None] | None = None
         self._last_s: float | None = None
         self._next_fit_s = 0.0
@@ -119,8 +125,9 @@ class World:
         for the distance from the camera alike."""
         return self._sizes.get(track_id, 1.0)
 
-    def describe(self) -> list[str]:
-        """Lines for people: what gravity, floor and sizes rest on."""
+    def describe(self, height_m: float | None = None) -> list[str]:
+        """Lines for people: what gravity, floor and sizes rest on. height_m: the assumed standing height; with it, how
+        tall people are where the height of the camera says so."""
         if self._given or self._level:
             known = [f"{name} {value:g} degrees" for name, value in
                      (("pitch", self._pitch_deg), ("roll", self._roll_deg)) if value is not None]  # fmt: skip
@@ -137,6 +144,9 @@ class World:
             lines.append("floor: where feet stand")
         else:
             lines.append("floor: assumed where people would stand, no foot was seen on it")
+        if height_m is not None and self._camera_height_m is not None and not self._height_is_given and self._sizes:
+            tall = [f"person {i} {height_m * size:.2f} m" for i, size in list(self._sizes.items())[:MOST_NAMED]]
+            lines.append(f"standing heights by the height of the camera: {', '.join(tall)}")
         return lines
 
     @property
@@ -211,15 +221,13 @@ class World:
                 limit = abs(step) if free else SINK_M_S * dt_s
                 self._floor_m += float(np.clip(step, -limit, limit))
         for track_id, size in self._wanted_sizes.items():
-            before = self._sizes.get(track_id)
-            if before is None:
-                self._sizes[track_id] = size
-            else:
-                limit = SIZE_PER_S * dt_s
-                self._sizes[track_id] = before * math.exp(
-                    float(np.clip(share * math.log(size / before), -limit, limit))
-                )
+            before, known_s = self._sizes.get(track_id, 1.0), self._known_s.get(track_id, 0.0)
+            self._known_s[track_id] = known_s + dt_s
+            limit = min(dt_s * (SETTLING_SIZE_PER_S if known_s < SETTLE_S else SIZE_PER_S), SIZE_PER_FRAME)
+            part = share * math.log(size / before)
+            self._sizes[track_id] = before * math.exp(float(np.clip(part, -limit, limit)))
         self._sizes = {i: size for i, size in self._sizes.items() if i in self._wanted_sizes}
+        self._known_s = {i: known_s for i, known_s in self._known_s.items() if i in self._wanted_sizes}
 
 
 def world_from_gravity(gravity: Float64, floor_m: float) -> Float64:

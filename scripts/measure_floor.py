@@ -1,0 +1,356 @@
+"""Measure gravity, floor, lean, sizes and places on real footage. Prints the tables of docs/floor.md.
+
+    python scripts/measure_floor.py FOOTAGE [--clip squats.mp4 ...] [--roll 26] [--people FOLDER]
+
+FOOTAGE: a folder as `rtpose eval --footage` takes it, with world axes z up. --clip: further clips, one person, without
+truth; each is seen a second time, turned by `--roll` degrees. --people: a folder that keeps what the estimator saw, so
+that a second run only makes bodies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import pickle
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.bones import CONTACT_JOINTS
+from rtpose.capture import open_source
+from rtpose.config import CorrectionSettings, RunSettings
+from rtpose.footage.measure import follow
+from rtpose.footage.sets import JOINTS, FootageSet, TruthCamera, find_sets, load_set
+from rtpose.geometry import standing_height
+from rtpose.pose.body.balance import angle_deg, uprightness
+from rtpose.pose.body.bodies import Bodies
+from rtpose.pose.body.floor import SOLE_M, STANDS
+from rtpose.pose.body.gravity import angles_from_gravity
+from rtpose.pose.lift.fusion import MEASURED
+from rtpose.session import Session
+from rtpose.skeleton import H36M17, RTPOSE28
+from rtpose.types import Camera, Frame, FrameSource, Person3D
+
+Array = NDArray[Any]
+Seen = list[tuple[int, float, Camera, list[Person3D]]]
+"""frame_id, seconds, camera, people as the lifter made them, for each frame."""
+
+TRUTH_JOINTS = list(H36M17.indices(*JOINTS))
+FEET = list(RTPOSE28.indices(*CONTACT_JOINTS))
+ANKLES, SHOULDERS = (
+    list(RTPOSE28.indices("left_foot", "right_foot")),
+    list(RTPOSE28.indices("left_shoulder", "right_shoulder")),
+)
+UPRIGHT_DEG = 5.0
+"""Somebody whose shoulders are within that angle above the ankles stands upright, by the truth."""
+UPRIGHT = 0.6
+"""The same by the estimate, where there is no truth."""
+
+
+class Turned:
+    """A source whose pictures are turned about their middle, as a camera that is turned clockwise sees them."""
+
+    def __init__(self, source: FrameSource, roll_deg: float) -> None:
+        self._source = source
+        self._roll_deg = roll_deg
+        self.info, self.stats = source.info, source.stats
+
+    def read(self, timeout_s: float = 1.0) -> Frame | None:
+        """See `FrameSource`."""
+        frame = self._source.read(timeout_s)
+        if frame is None:
+            return None
+        width, height = frame.size
+        # Shrunk, so that nothing leaves the picture; what is seen turns against the camera: OpenCV's positive angle.
+        turn = cv2.getRotationMatrix2D((width / 2, height / 2), self._roll_deg, 0.7)
+        return replace(frame, picture=cv2.warpAffine(frame.image, turn, (width, height)))
+
+    @property
+    def ended(self) -> bool:
+        """See `FrameSource`."""
+        return self._source.ended
+
+    @property
+    def status(self) -> str:
+        """See `FrameSource`."""
+        return self._source.status
+
+    def close(self) -> None:
+        """See `FrameSource`."""
+        self._source.close()
+
+
+KEPT: list[Path] = []
+"""The folder of `--people`, if it is given."""
+
+
+def see(name: str, clip: Path, settings: RunSettings, roll_deg: float = 0.0) -> Seen:
+    """What the estimator says of each frame; no bodies. name: of the file that keeps it."""
+    file = KEPT[0] / f"{name}.pkl" if KEPT else None
+    if file is not None and file.exists():
+        kept: Seen = pickle.loads(file.read_bytes())
+        return kept
+    source: FrameSource = open_source(str(clip))
+    seen: Seen = []
+    Session(settings).run(
+        Turned(source, roll_deg) if roll_deg else source,
+        on_result=lambda r: seen.append((r.frame.frame_id, r.frame.pts_s, r.camera, list(r.persons))),
+    )
+    if file is not None:
+        file.write_bytes(pickle.dumps(seen))
+    return seen
+
+
+def true_heights(footage: FootageSet) -> list[float]:
+    """Standing height of each person, from the median lengths of their limbs."""
+    heights = []
+    for person in range(footage.people):
+        joints = np.zeros((len(footage.world), len(H36M17.joints), 3), np.float32)
+        joints[:, TRUTH_JOINTS] = np.nan_to_num(footage.world[:, person])
+        trust = np.zeros(joints.shape[:2], np.float32)
+        trust[:, TRUTH_JOINTS] = footage.valid[:, person]
+        whole = footage.valid[:, person].all(-1)
+        heights.append(float(np.median(standing_height(joints[whole], trust[whole]))) / MEASURED)
+    return heights
+
+
+class Follower:
+    """One camera's people beside the truth."""
+
+    def __init__(self, footage: FootageSet, camera: TruthCamera) -> None:
+        self.footage, self.camera = footage, camera
+        self.truth = camera.joints(footage.world)
+        self.up = camera.rotations[0] @ np.array([0, 0, 1.0])
+
+    def columns(self, seen: Seen) -> Array:
+        """(T, Q) which of a frame's people is which true person; -1: none."""
+        from rtpose.cli.footage_methods import gather
+
+        people = gather({i: persons for i, _, _, persons in seen}, len(self.footage.world), self.footage.people)
+        return follow(people, self.camera, self.truth, self.footage.valid)
+
+
+def stand(seen: Seen, corrections: CorrectionSettings) -> tuple[Bodies, dict[int, list[Person3D]], dict[int, Array]]:
+    """Bodies on their floor; by frame id the people, and the `world_from_camera` of frames that have one."""
+    bodies = Bodies(corrections)
+    people: dict[int, list[Person3D]] = {}
+    worlds: dict[int, Array] = {}
+    for frame_id, t_s, camera, persons in seen:
+        people[frame_id], world = bodies.fit(persons, camera, t_s)
+        if world is not None:
+            worlds[frame_id] = world
+    return bodies, people, worlds
+
+
+def in_world(world: Array, points: Array) -> Array:
+    """(..., 3) camera space -> world space."""
+    placed: Array = points @ world[:3, :3].T + world[:3, 3]
+    return placed
+
+
+def lean_deg(axes: list[Array]) -> str:
+    """Of the mean of axes from ankles to shoulders in world axes, and the median over frames."""
+    if not axes:
+        return "-"
+    up = np.array([0, 1.0, 0])
+    mean = np.mean(axes, axis=0)
+    each = [angle_deg(axis / np.linalg.norm(axis), up) for axis in axes]
+    return f"{angle_deg(mean / np.linalg.norm(mean), up):.1f} / {np.median(each):.1f}"
+
+
+def measure_camera(footage: FootageSet, camera: TruthCamera, seen: Seen) -> None:
+    """A row for gravity, and one for each person."""
+    follower = Follower(footage, camera)
+    columns = follower.columns(seen)
+    if footage.people == 1:
+        found = {i for i, _, _, persons in seen if persons}
+        columns = np.array([[0 if t in found else -1] for t in range(len(footage.world))])
+    true_pitch, true_roll = angles_from_gravity(-follower.up)
+    errors = []
+    _, people, worlds = stand(seen, CorrectionSettings())
+    for world in worlds.values():
+        errors.append(angle_deg(world[1, :3], follower.up))
+    known_s = next((t for i, t, _, _ in seen if i in worlds), math.nan)
+    pitch, roll = angles_from_gravity(-worlds[max(worlds)][1, :3]) if worlds else (math.nan, math.nan)
+    name = f"{footage.name} {camera.number}"
+    print(
+        f"| {name} | {true_pitch:.0f}, {true_roll:.0f} | {pitch:.0f}, {roll:.0f} | {np.median(errors):.1f} "
+        f"| {errors[-1]:.1f} | {known_s - seen[0][1]:.1f} |"
+    )
+    if footage.arms_only:
+        return
+    count_contacts(footage, camera, people, columns)
+    _, raw_people, _ = stand(seen, CorrectionSettings(sizes=False, lean=False))
+    for person in range(footage.people):
+        axes: list[Array] = []
+        raw_axes: list[Array] = []
+        true_axes: list[Array] = []
+        soles: list[float] = []
+        raw_soles: list[float] = []
+        distances: list[float] = []
+        for frame_id, world in worlds.items():
+            column = int(columns[frame_id, person]) if frame_id < len(columns) else -1
+            ok = footage.valid[frame_id, person].all() and camera.seen[frame_id, person] if column >= 0 else False
+            if not ok:
+                continue
+            one, raw = people[frame_id][column], raw_people[frame_id][column]
+            truth = follower.truth[frame_id, person]
+            true_axis = truth[[6, 9]].mean(0) - truth[[2, 5]].mean(0)
+            hips = truth[[0, 3]].mean(0)
+            distances.append(float(np.linalg.norm(one.root_3d) / np.linalg.norm(hips)) - 1)
+            if angle_deg(true_axis / np.linalg.norm(true_axis), follower.up) < UPRIGHT_DEG:
+                for pose, leans in ((one.pose_3d, axes), (raw.pose_3d, raw_axes)):
+                    leans.append(world[:3, :3] @ (pose[SHOULDERS].mean(0) - pose[ANKLES].mean(0)))
+                true_axes.append(world_axes(follower.up) @ true_axis)
+            for who, levels in ((one, soles), (raw, raw_soles)):
+                body = who.body
+                if body is not None and (body.contacts > STANDS).any():
+                    heights = in_world(world, who.pose_3d[FEET] + who.root_3d)[:, 1] - SOLE_M
+                    levels.append(float(heights[body.contacts > STANDS].mean()))
+        if not distances:
+            continue
+        PEOPLE.append(
+            f"| {name}, {person} | {lean_deg(true_axes)} | {lean_deg(raw_axes)} | {lean_deg(axes)} | {len(axes)} "
+            f"| {_cm(raw_soles)} | {_cm(soles)} | {100 * np.median(np.abs(distances)):.1f} "
+            f"| {100 * np.median(distances):+.1f} |"
+        )
+
+
+PEOPLE: list[str] = []
+"""Rows of the second table."""
+FEET_RIGHT: dict[str, Array] = {}
+"""Set -> (2, 2) feet that stand and do not, by the truth, found to stand or not."""
+
+
+def true_contacts(footage: FootageSet, person: int) -> Array:
+    """(T, 2) whether the left and right ankle stand: 1 low and slow, 0 high or fast, NaN in between."""
+    steps = max(1, round(0.06 * footage.fps))
+    out = np.full((len(footage.world), 2), np.nan)
+    for side, joint in enumerate((5, 2)):
+        ankle, valid = footage.world[:, person, joint], footage.valid[:, person, joint]
+        height = ankle[:, 2] - np.nanpercentile(ankle[valid, 2], 10)
+        for t in range(len(ankle)):
+            first, last = max(t - steps, 0), min(t + steps, len(ankle) - 1)
+            if valid[[first, t, last]].all():
+                speed = np.linalg.norm(ankle[last] - ankle[first]) * footage.fps / (last - first)
+                if speed < 0.2 and height[t] < 0.08:
+                    out[t, side] = 1
+                elif speed > 0.4 or height[t] > 0.15:
+                    out[t, side] = 0
+    return out
+
+
+def count_contacts(footage: FootageSet, camera: TruthCamera, people: dict[int, list[Person3D]], columns: Array) -> None:
+    """Add to `FEET_RIGHT`."""
+    counts = FEET_RIGHT.setdefault(footage.name, np.zeros((2, 2), int))
+    for person in range(footage.people):
+        truth = true_contacts(footage, person)
+        for t, persons in people.items():
+            column = int(columns[t, person]) if t < len(columns) else -1
+            body = persons[column].body if column >= 0 else None
+            if body is None or not camera.seen[t, person]:
+                continue
+            stands = body.contacts.reshape(2, 2).max(1) > 0.5
+            for side in range(2):
+                if np.isfinite(truth[t, side]):
+                    counts[int(truth[t, side] == 0), int(not stands[side])] += 1
+
+
+def world_axes(up: Array) -> Array:
+    """(3, 3) some axes with y along `up`."""
+    right = np.cross(up, [0, 0, 1.0])
+    right /= np.linalg.norm(right)
+    return np.array([right, up, np.cross(right, up)])
+
+
+def _cm(heights_m: list[float]) -> str:
+    return f"{100 * np.median(heights_m):.0f}" if heights_m else "-"
+
+
+def measure_sets(folder: Path, *, known: bool) -> None:
+    """Both tables. known: with the true focal length and height."""
+    print(f"\n### {'True focal length and height' if known else 'Defaults'}\n")
+    print(
+        "| camera | true pitch, roll | found | error, median | at the end | known after s |\n|---|---|---|---|---|---|"
+    )
+    PEOPLE.clear()
+    FEET_RIGHT.clear()
+    for found in find_sets(folder):
+        footage = load_set(found)
+        for camera in footage.cameras:
+            with tempfile.TemporaryDirectory() as temporary:
+                settings = RunSettings(persons=footage.people, body="off")
+                if known:
+                    settings = known_settings(footage, camera, Path(temporary) / "camera.yaml")
+                name = f"{footage.name}_{camera.number}_{'known' if known else 'default'}"
+                measure_camera(footage, camera, see(name, camera.clip, settings))
+    print(
+        "\n| person | true lean (mean axis / median) | lifter's | body's | upright frames | floor cm, each by itself "
+        "| floor cm, together | distance error % | signed |\n|---|---|---|---|---|---|---|---|---|"
+    )
+    print("\n".join(PEOPLE))
+    print("\n| feet of | precision | recall | specificity |\n|---|---|---|---|")
+    for name, ((hit, missed), (wrong, right)) in FEET_RIGHT.items():
+        print(f"| {name} | {hit / (hit + wrong):.2f} | {hit / (hit + missed):.2f} | {right / (right + wrong):.2f} |")
+
+
+def known_settings(footage: FootageSet, camera: TruthCamera, file: Path) -> RunSettings:
+    """The camera's focal length, and the people's mean height."""
+    matrix = camera.matrix
+    source = open_source(str(camera.clip))
+    width, height = source.info.size
+    source.close()
+    file.write_text(
+        f"image_size: [{width}, {height}]\ncamera: [{matrix[0, 0]}, {matrix[1, 1]}, {matrix[0, 2]}, {matrix[1, 2]}]\n"
+    )
+    height_m = None if footage.arms_only else float(np.mean(true_heights(footage)))
+    return RunSettings(persons=footage.people, body="off", calibration=str(file), height_m=height_m)
+
+
+def measure_clips(clips: list[Path], roll_deg: float) -> None:
+    """Clips without truth: the lean of who stands upright, and whether a turned camera is found to be turned."""
+    print("\n| clip | pitch, roll found | lifter's lean | body's lean | upright frames |\n|---|---|---|---|---|")
+    for clip in clips:
+        for turned in (0.0, roll_deg):
+            seen = see(f"{clip.stem}_{turned:g}", clip, RunSettings(body="off"), turned)
+            _, people, worlds = stand(seen, CorrectionSettings())
+            _, raw, _ = stand(seen, CorrectionSettings(lean=False))
+            axes: list[Array] = []
+            raw_axes: list[Array] = []
+            lifted = {i: persons for i, _, _, persons in seen}
+            for frame_id, world in worlds.items():
+                for number, one in enumerate(people[frame_id]):
+                    if uprightness(lifted[frame_id][number].pose_3d) > UPRIGHT:
+                        for pose, into in ((one.pose_3d, axes), (raw[frame_id][number].pose_3d, raw_axes)):
+                            into.append(world[:3, :3] @ (pose[SHOULDERS].mean(0) - pose[ANKLES].mean(0)))
+            found = "-"
+            if worlds:
+                found = "{:.0f}, {:.0f}".format(*angles_from_gravity(-worlds[max(worlds)][1, :3]))
+            label = f"{clip.stem}, turned by {turned:g}°" if turned else clip.stem
+            print(f"| {label} | {found} | {lean_deg(raw_axes)} | {lean_deg(axes)} | {len(axes)} |")
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("footage", type=Path)
+    parser.add_argument("--clip", type=Path, action="append", default=[])
+    parser.add_argument("--roll", type=float, default=26.0)
+    parser.add_argument("--people", type=Path)
+    given = parser.parse_args()
+    if given.people:
+        given.people.mkdir(exist_ok=True)
+        KEPT.append(given.people)
+    if given.clip:
+        measure_clips(given.clip, given.roll)
+    for known in (False, True):
+        measure_sets(given.footage, known=known)
+
+
+if __name__ == "__main__":
+    main()
