@@ -10,7 +10,7 @@ import numpy as np
 from rtpose.bench.report import Agreement, SideFigures, spread
 from rtpose.bench.sides import poses_of
 from rtpose.recordings.npz import read_npz
-from rtpose.skeleton import BLAZEPOSE33, h36m17_from
+from rtpose.skeleton import BLAZEPOSE33, H36M17, h36m17_from
 from rtpose.types import Float32
 
 Joints = tuple[Float32, Float32 | None]
@@ -24,9 +24,12 @@ def read_joints(file: Path) -> Joints | None:
             landmarks = arrays["landmarks"] * np.array([*arrays["image_size"], 1], np.float32)
             return h36m17_from(BLAZEPOSE33, landmarks)[..., :2], None
     poses = read_npz(file)
-    if poses.keypoints_2d.shape[1] != 1:
+    seen = poses.track_ids >= 0
+    if not seen.any() or seen.sum(1).max() > 1:
         return None
-    return poses.keypoints_2d[:, 0, :, :2], poses.poses_3d[:, 0]
+    joints = poses.skeleton.indices(*H36M17.joints)
+    rows, columns = np.arange(len(poses)), seen.argmax(1)  # one person may have several ids, and so columns
+    return poses.keypoints_2d[rows, columns][:, joints, :2], poses.poses_3d[rows, columns][:, joints]
 
 
 def agreement(side: str, joints: Joints | None, than: str, others: Joints | None) -> Agreement | None:

@@ -23,6 +23,9 @@ from rtpose.pose.body.lengths import lengths_of_recording
 from rtpose.pose.body.planted import FEET, HELD_M
 from rtpose.pose.body.start import rotations_from_joints
 from rtpose.pose.body.world import World
+from rtpose.recordings.people_table import PeopleTable
+from rtpose.recordings.recording import Recording
+from rtpose.skeleton import as_rtpose28, keypoints_as_rtpose28
 from rtpose.types import BodyPose, Camera, Person3D
 
 MAX_GAP_S = 0.5
@@ -218,3 +221,26 @@ def _hold(given: Evidence3D, contacts: NDArray[np.float32], joints: Float64, roo
             opened = np.clip(inside / RAMP_S, 0.1, 1.0)
             given.held[part, joint] = place
             given.held_weights[part, joint] = (opened / HELD_M) ** 2
+
+
+def fit_recording(recording: Recording, *, planted: bool = True) -> Recording:
+    """The same recording with bodies, for files that have none: of format 1, or made with `body=off`.
+
+    Joints become those of the bodies, all 28. planted: see `fit_clip`.
+    """
+    frames = [
+        ClipFrame(t_s, recording.camera, [_with_28_joints(person) for person in recording.people(row)])
+        for row, t_s in enumerate(recording.timestamps_s.tolist())
+    ]
+    fitted, world_from_camera = fit_clip(frames, planted=planted)
+    table = PeopleTable()
+    for row, persons in enumerate(fitted):
+        table.append(int(recording.frame_ids[row]), frames[row].t_s, persons, world_from_camera)
+    return table.to_recording(image_size=recording.image_size, camera=recording.camera, meta=recording.meta)
+
+
+def _with_28_joints(person: Person3D) -> Person3D:
+    return replace(
+        person, pose_3d=as_rtpose28(person.pose_3d), keypoints_2d=keypoints_as_rtpose28(person.keypoints_2d),
+        confidence=as_rtpose28(person.confidence[:, None], 0)[:, 0],
+    )  # fmt: skip

@@ -7,8 +7,8 @@ import pytest
 
 from rtpose.bench.agreement import agreement, read_joints
 from rtpose.recordings.npz import write_npz
-from rtpose.recordings.recording import Recording
-from rtpose.skeleton import BLAZEPOSE33, H36M17
+from rtpose.recordings.recording import Recording, no_bodies
+from rtpose.skeleton import BLAZEPOSE33, H36M17, RTPOSE28
 from rtpose.types import Camera, Float32
 
 
@@ -44,14 +44,14 @@ def test_without_3d_or_without_frames_in_common() -> None:
 
 
 def write_poses(path: Path, people: int) -> Path:
-    shape = (3, people, 17)
+    shape = (3, people, 28)
     keypoints = np.full((*shape, 3), 7, np.float32)
     ids = np.tile(np.arange(people, dtype=np.int32), (3, 1))
     poses = Recording(
         poses_3d=np.full((*shape, 3), 0.5, np.float32), root_3d=np.zeros((3, people, 3), np.float32),
         confidence=np.ones(shape, np.float32), keypoints_2d=keypoints, track_ids=ids,
-        timestamps_s=np.arange(3.0), frame_ids=np.arange(3), joint_names=H36M17.joints, parents=H36M17.parents,
-        image_size=(64, 48), camera=Camera(1, 1, 0, 0), meta={"format": 1},
+        timestamps_s=np.arange(3.0), frame_ids=np.arange(3), joint_names=RTPOSE28.joints, parents=RTPOSE28.parents,
+        image_size=(64, 48), camera=Camera(1, 1, 0, 0), meta={"format": 2}, **no_bodies(3, people),
     )  # fmt: skip
     with path.open("wb") as file:
         write_npz(file, poses)

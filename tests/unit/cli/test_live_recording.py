@@ -25,7 +25,7 @@ class Page:
 
 
 def result(number: int, source: int) -> Result:
-    zeros = np.zeros((17, 3), np.float32)
+    zeros = np.zeros((28, 3), np.float32)
     person = Person3D(source, zeros[0, [0, 1, 2, 0]], zeros, zeros, zeros[0] + 2, zeros[:, 0])
     frame = Frame(np.zeros((4, 6, 3), np.uint8), number, t_ns=number, pts_s=number / 30, source=source)
     return Result(frame, Camera(1, 1, 0, 0), (person,), t_done_ns=number)

@@ -27,7 +27,7 @@ from rtpose.server import http as http_module
 from rtpose.server import limits
 from rtpose.server import server as server_module
 from rtpose.server.door import Door, network_of
-from rtpose.server.protocol import HEADER, KIND_PICTURE, Source
+from rtpose.server.protocol import HEADER, HEADER_FIELDS, KIND_PICTURE, Source
 from rtpose.server.read_messages import decode_picture, decode_poses
 from rtpose.server.server import PoseServer
 from rtpose.types import Result
@@ -35,6 +35,7 @@ from rtpose.types import Result
 MakeServer = Callable[..., PoseServer]
 MakeResult = Callable[..., Result]
 WAIT_S = 20.0
+FRAME_ID = [name for name, _, _ in HEADER_FIELDS].index("frame_id")
 
 
 @contextmanager
@@ -532,7 +533,7 @@ def test_someone_who_never_reads_is_let_go_and_holds_up_nobody(
             frame_id += 1
             server.publish(make_result(frame_id))
             server.publish_picture(make_result(frame_id), picture)
-            while HEADER.unpack_from(good.recv(WAIT_S))[7] != frame_id:
+            while HEADER.unpack_from(good.recv(WAIT_S))[FRAME_ID] != frame_id:
                 pass
             unsent = [c.transport.get_write_buffer_size() for c in server._connections.copy()]
             most_unsent = max(most_unsent, *unsent)
