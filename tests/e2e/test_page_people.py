@@ -45,11 +45,13 @@ def stop_at(feed: Feed, page: Page, number: int) -> None:
     """Let the page show this frame of the motion and no other."""
     feed.paused = True
     time.sleep(0.1)  # what the feed is about to send
-    feed.number = number
-    feed.send(with_picture=True)
     page.wait_for_timeout(300)
-    feed.send()  # with the scores that the picture has brought
-    page.wait_for_timeout(700)
+    feed.number = number
+    for _ in range(3):  # a picture brings the scores of the poses that follow
+        drawn = int(page.evaluate("document.body.dataset.frames"))
+        feed.send(with_picture=True)
+        wait_for(page, f"Number(body.frames) > {drawn}")
+    page.wait_for_timeout(500)
     wait_for(page, f"body.persons === '{feed.people}'")
 
 
@@ -137,10 +139,11 @@ def test_styles_confidence_and_trails(open_page: OpenPage, keep: Keep, feed: Fee
 
     # Trails: only with them the past is on the screen. Frame by frame: where many are left out, there is none.
     page.keyboard.press("t")
+    begin_ns = time.monotonic_ns()
     for number in range(61, 86):
         drawn = int(page.evaluate("document.body.dataset.frames"))
         feed.number = number
-        feed.send()
+        feed.send(at_ns=begin_ns + (number - 61) * 33_000_000)  # however long the page takes to draw
         wait_for(page, f"Number(body.frames) > {drawn}")
     with_trails = scene(page)
     page.keyboard.press("t")

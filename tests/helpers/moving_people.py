@@ -62,9 +62,12 @@ def people_at(
     return tuple(people)
 
 
-def result_at(number: int, count: int = 1, source: int = 0, *, pose: int | None = None, **options: Any) -> Result:
-    """Frame `number` as a result whose estimate took 20 ms and has just ended. pose: of the motion, if not `number`."""
-    now_ns = time.monotonic_ns()
+def result_at(
+    number: int, count: int = 1, source: int = 0, *, pose: int | None = None, at_ns: int | None = None, **options: Any
+) -> Result:
+    """Frame `number` as a result whose estimate took 20 ms and ended at `at_ns`, or just now. pose: of the motion, if
+    not `number`."""
+    now_ns = time.monotonic_ns() if at_ns is None else at_ns
     frame = Frame(np.zeros((SIZE[1], SIZE[0], 3), np.uint8), number, now_ns - 20_000_000, number / FPS, source)
     people = people_at(number if pose is None else pose, count, source, **options)
     return Result(frame, CAMERA, people, now_ns)
@@ -101,11 +104,11 @@ class Feed:
     def url(self) -> str:
         return self.server.url
 
-    def send(self, *, with_picture: bool = False) -> None:
-        """Frame `number` of the motion, of each source; every third with a picture."""
+    def send(self, *, with_picture: bool = False, at_ns: int | None = None) -> None:
+        """Frame `number` of the motion, of each source; every third with a picture. at_ns: see `result_at`."""
         self._sent += 1
         for k in range(len(self._sources)):
-            result = result_at(self._sent, self.people, k, pose=self.number, guess=self.guess)
+            result = result_at(self._sent, self.people, k, pose=self.number, guess=self.guess, at_ns=at_ns)
             if with_picture or self._sent % 3 == 0:
                 self.server.publish_picture(result, picture(k))
             self.server.publish(result)

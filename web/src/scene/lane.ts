@@ -117,7 +117,8 @@ export class Lane implements LabelledPeople {
     this.seenThings.matrixWorldNeedsUpdate = true;
     // Into the scene, flat onto its ground, and back, because the lane moves everything in it.
     this.shadow.matrix.copy(this.place).invert().multiply(SHADOW_FROM_SCENE).multiply(this.place);
-    document.body.dataset["standing"] = String(this.contacts.update(this.people, this.place));
+    const standing = String(this.contacts.update(this.people, this.place));
+    if (document.body.dataset["standing"] !== standing) document.body.dataset["standing"] = standing;
     this.sign.visible = this.seen && camera.distanceTo(new Vector3().setFromMatrixPosition(this.place)) > SIGN_DISTANCE_M;
     return moving;
   }
