@@ -189,6 +189,9 @@ class Person2D:
     """0..1, that this is a person."""
     evidence: Evidence | None = None
     """None from a detector whose network says nothing about depth."""
+    appearance: Float32 | None = None
+    """(2, bins): colours of trunk and thighs (`rtpose.pose.detect.appearance`), NaN where out of sight. None from a
+    detector that does not look at them."""
 
 
 LEAST_CONFIDENCE = 0.1

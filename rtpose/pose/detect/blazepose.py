@@ -11,7 +11,7 @@ sizes, mediapipe's model complexities 0 to 2.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -22,8 +22,18 @@ from rtpose.networks import downloads
 from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 from rtpose.networks.pool import NetworkPool
 from rtpose.pose.detect import heatmaps, network_files, ssd
-from rtpose.pose.detect.following import box_around, capped_outside, overlap, same_place, same_square, should_search
+from rtpose.pose.detect.appearance import appearance_of
+from rtpose.pose.detect.following import (
+    SEARCH_INTERVAL_S,
+    box_around,
+    capped_outside,
+    overlap,
+    same_place,
+    same_square,
+    should_search,
+)
 from rtpose.pose.detect.roi import Roi, cut_out
+from rtpose.pose.detect.search import TilePlan
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
 from rtpose.stages import stage
 from rtpose.types import Evidence, Float32, Frame, Image, Person2D, Picture, picture_size
@@ -52,6 +62,25 @@ SURE_PRESENCE = 0.9995
 0.6 and mostly below 0.99; mediapipe, which lacks this rule, then tracks furniture."""
 KEEP_PRESENCE = 0.95
 """A tracked person of lower presence is kept only if the person detector is sure of them too."""
+TILES_A_SEARCH = 3
+"""Parts of the picture that a search looks at beside the whole; the first one of a source looks at all."""
+LOST_S = 3.0
+"""So long somebody is looked for where they were lost."""
+SECOND_LOOK = 1.2
+"""Where the landmark network is not sure of somebody, it gets a square so much larger."""
+LOST_REACH = 1.2
+"""That part of the picture is so much larger than the person's square."""
+RETURN_DISTANCE = 0.3
+"""In squares' sides: whoever is found nearer to the place of a lost person takes it."""
+MAX_SIDE_IN_TILE = 2.0
+MAX_DISAGREEMENT = 0.25
+LEAST_SIZE_AGREEMENT = 0.6
+LEAST_VISIBLE = 0.3
+"""Of a person found in a tile: their square is no larger than so many tiles, it moves by no more than this share of its
+side between the two networks, keeps at least this share of its size, and this is the least median of visibility."""
+SAME_JOINTS_DISTANCE = 0.06
+"""Joints nearer to each other than this share of the square's side are the same person's."""
+BODY = slice(BLAZEPOSE33.indices("left_shoulder")[0], None)
 ROI_MARGIN = 1.25
 """The square is that much wider than the circle around the body, as in the network's training."""
 MAX_RAW = 1e4
@@ -64,6 +93,27 @@ class _Seen:
 
     person: Person2D
     next_roi: Roi
+    looked_at: Roi
+    """The square that they were found in."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A square in which somebody may be."""
+
+    roi: Roi
+    min_presence: float = MIN_PRESENCE
+    strict: bool = False
+    """Whether the landmark network must agree about the square, and see the body: of places found in tiles, of which
+    there are so many that some look like people by chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """Where somebody was seen last."""
+
+    roi: Roi
+    t_s: float
 
 
 class PersonFinder:
@@ -81,13 +131,16 @@ class PersonFinder:
         self._pixels: Image = np.empty((ssd.INPUT_SIZE, ssd.INPUT_SIZE, 3), np.uint8)
         self._input: Float32 = np.empty((1, *self._pixels.shape), np.float32)
 
-    def find(self, picture: Picture, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
+    def find(
+        self, picture: Picture, hidden: Sequence[Float32] = (), part: Roi | None = None
+    ) -> list[tuple[Roi, float]]:
         """Squares around people, best first, with their scores, from `MIN_DETECTION_SCORE` on.
 
-        hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first.
+        hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first. part: an upright square of the picture to look
+        at; None: the whole.
         """
         width, height = picture_size(picture)
-        whole = Roi(width / 2, height / 2, float(max(width, height)))
+        whole = part or Roi(width / 2, height / 2, float(max(width, height)))
         cut_out(picture, whole.picture_from_crop(ssd.INPUT_SIZE), self._pixels, border=cv2.BORDER_CONSTANT)
         corner = np.array([whole.cx, whole.cy], np.float32) - np.float32(whole.side / 2)
         for box in hidden:
@@ -146,6 +199,7 @@ class BlazePose:
     def reset(self) -> None:
         """Forget the people that are tracked."""
         self._rois: list[Roi] = []
+        self._lost: list[_Lost] = []
         self._searched_s = -np.inf
         self._size: tuple[int, int] | None = None
 
@@ -158,54 +212,94 @@ class BlazePose:
         if frame.size != self._size:
             self.reset()
             self._size = frame.size
+            self._tiles = TilePlan(*frame.size)
         if 0 in frame.size:
             return []
-        seen = self._look(frame.picture, [(roi, MIN_PRESENCE) for roi in self._rois], [])
+        seen = self._look(frame.picture, [_Place(roi) for roi in self._rois], [])
         doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
-        lost, since_s = len(seen) < len(self._rois), frame.pts_s - self._searched_s
-        if doubted or should_search(len(seen), self._persons, lost=lost, since_s=since_s):
-            self._searched_s = frame.pts_s
-            seen = self._search(frame.picture, seen)
+        since_s = frame.pts_s - self._searched_s
+        lost = len(seen) < len(self._rois)
+        fresh = any(0 <= frame.pts_s - place.t_s < SEARCH_INTERVAL_S for place in self._lost)
+        looked_at = {one.looked_at for one in seen}
+        self._lost = [place for place in self._lost if 0 <= frame.pts_s - place.t_s < LOST_S]
+        self._lost += [_Lost(roi, frame.pts_s) for roi in self._rois if roi not in looked_at]
+        if doubted or should_search(len(seen), self._persons, lost=lost or fresh, since_s=since_s):
+            regular = not 0 <= since_s < SEARCH_INTERVAL_S
+            if regular or not seen:
+                tiles = self._tiles.all_of_them() if since_s == np.inf else self._tiles.some(TILES_A_SEARCH if regular else 1)
+            else:
+                tiles = self._tiles.some(0)
+            if regular:
+                self._searched_s = frame.pts_s
+            seen = self._search(frame.picture, seen, tiles)
+        new = [one.next_roi for one in seen if one.looked_at not in self._rois]
+        self._lost = [place for place in self._lost if not any(_returned(place.roi, roi) for roi in new)]
         self._rois = [one.next_roi for one in seen]
         return sorted((one.person for one in seen), key=lambda person: -person.score)
 
-    def _look(self, picture: Picture, places: list[tuple[Roi, float]], seen: list[_Seen]) -> list[_Seen]:
-        """`seen`, and new people in `places`, up to `persons` in all.
-
-        places: squares, each with the presence that a person in it must have.
-        """
+    def _look(self, picture: Picture, places: Iterable[_Place], seen: list[_Seen]) -> list[_Seen]:
+        """`seen`, and new people in `places`, up to `persons` in all."""
         seen = list(seen)
         width, height = picture_size(picture)
-        for roi, min_presence in places:
+        for place in places:
             if len(seen) >= self._persons:
                 break
-            if any(same_place(roi, other.next_roi) for other in seen):
+            if any(same_place(place.roi, other.next_roi) for other in seen):
                 continue
-            one = self._landmarks_in(picture, roi)
-            if one is None or one.person.score < min_presence or not one.next_roi.is_usable(width, height):
+            one = self._person_in(picture, place.roi)
+            if one is None or one.person.score < place.min_presence or not one.next_roi.is_usable(width, height):
+                continue
+            if place.strict and not _agrees(one):
                 continue
             if not any(_same_person(one, other) for other in seen):
                 seen.append(one)
         return seen
 
-    def _search(self, picture: Picture, seen: list[_Seen]) -> list[_Seen]:
-        """Those of `seen` that the person detector confirms, and new people while there is room."""
+    def _search(self, picture: Picture, seen: list[_Seen], tiles: Iterable[tuple[Roi, bool]]) -> list[_Seen]:
+        """Those of `seen` that the person detector confirms, and new people while there is room.
+
+        tiles: parts of the picture to look at as well, and whether to hide those who were seen."""
         found = self._find_people(picture, [])
-        sure = [roi for roi, min_presence in found if min_presence < SURE_PRESENCE]
-        seen = [
-            one
-            for one in seen
-            if one.person.score >= KEEP_PRESENCE or any(same_square(one.next_roi, roi) for roi in sure)
-        ]
+        sure = [place.roi for place in found if place.min_presence < SURE_PRESENCE]
+        seen = [one for one in seen if one.person.score >= KEEP_PRESENCE or self._confirmed(picture, one, sure)]
         seen = self._look(picture, found, seen)
         # The person detector misses small people beside a big one: hide those seen and look again.
         known = 0
         while known < len(seen) < self._persons:
             known = len(seen)
             seen = self._look(picture, self._find_people(picture, [one.person.bbox for one in seen]), seen)
+        for lost in self._lost:
+            for hide in (False, True):
+                if len(seen) >= self._persons:
+                    break
+                seen = self._look_in_part(picture, _upright(lost.roi, LOST_REACH), hide, seen)
+        for tile, hide in tiles:
+            if len(seen) >= self._persons:
+                break
+            seen = self._look_in_part(picture, tile, hide, seen)
         return seen
 
-    def _find_people(self, picture: Picture, hidden: list[Float32]) -> list[tuple[Roi, float]]:
+    def _confirmed(self, picture: Picture, one: _Seen, sure: list[Roi]) -> bool:
+        """Whether the person detector is sure of somebody, in the whole picture (`sure`) or in the part around them."""
+        if any(same_square(one.next_roi, roi) for roi in sure):
+            return True
+        found = self._finder.find(picture, (), _upright(one.next_roi, 1))
+        return any(score >= SURE_DETECTION_SCORE and same_square(one.next_roi, roi) for roi, score in found)
+
+    def _look_in_part(self, picture: Picture, part: Roi, hide: bool, seen: list[_Seen]) -> list[_Seen]:
+        """`seen`, and new people in a square of the picture. hide: those who were seen, if they are in it."""
+        hidden = [one.person.bbox for one in seen if _touches(one.person.bbox, part)] if hide else []
+        if hide and not hidden:
+            return seen
+        width, height = picture_size(picture)
+        places = [
+            _Place(roi, KEEP_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE, strict=True)
+            for roi, score in self._finder.find(picture, hidden, part)
+            if roi.side <= MAX_SIDE_IN_TILE * part.side and 0 <= roi.cx < width and 0 <= roi.cy < height
+        ]
+        return self._look(picture, places, seen)
+
+    def _find_people(self, picture: Picture, hidden: list[Float32]) -> list[_Place]:
         """Where the person detector finds people, best first, each with the presence that it must have.
 
         hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first.
@@ -213,9 +307,17 @@ class BlazePose:
         found = self._finder.find(picture, hidden)
         # A few more than `persons`: some may turn out to be nobody.
         return [
-            (roi, MIN_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE)
+            _Place(roi, MIN_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE)
             for roi, score in found[: self._persons + 2]
         ]
+
+    def _person_in(self, picture: Picture, roi: Roi) -> _Seen | None:
+        """The person in the square, or else in a larger one: somebody bent or half hidden does not always fit."""
+        one = self._landmarks_in(picture, roi)
+        if one is not None and one.person.score >= KEEP_PRESENCE:
+            return one
+        larger = self._landmarks_in(picture, replace(roi, side=SECOND_LOOK * roi.side))
+        return replace(larger, looked_at=roi) if larger and larger.person.score >= KEEP_PRESENCE else one
 
     @stage("landmarks")
     def _landmarks_in(self, picture: Picture, roi: Roi) -> _Seen | None:
@@ -238,9 +340,13 @@ class BlazePose:
         evidence = _evidence(raw, world.reshape(-1, 3), heatmap, roi)
         scores = capped_outside(np.minimum(evidence.visibility, evidence.presence), joints, picture_size(picture))
         keypoints = np.column_stack([joints, scores])
+        appearance = appearance_of(self._crop_pixels, in_crop[:JOINTS], scores)
         return _Seen(
-            Person2D(keypoints=keypoints, bbox=box_around(joints), score=presence, evidence=evidence),
+            Person2D(
+                keypoints=keypoints, bbox=box_around(joints), score=presence, evidence=evidence, appearance=appearance
+            ),
             Roi.around(points[CENTRE_POINT], points[SCALE_POINT], ROI_MARGIN),
+            roi,
         )
 
 
@@ -261,4 +367,38 @@ def _evidence(raw: Float32, world: Float32, heatmap: Float32, roi: Roi) -> Evide
 
 
 def _same_person(a: _Seen, b: _Seen) -> bool:
-    return same_place(a.next_roi, b.next_roi) and overlap(a.person.bbox, b.person.bbox)
+    if same_place(a.next_roi, b.next_roi) and overlap(a.person.bbox, b.person.bbox):
+        return True
+    apart = np.linalg.norm(a.person.keypoints[:, :2] - b.person.keypoints[:, :2], axis=1).mean()
+    return bool(apart < SAME_JOINTS_DISTANCE * max(a.next_roi.side, b.next_roi.side))
+
+
+def _agrees(one: _Seen) -> bool:
+    """Whether the landmark network puts the person where the person detector did, and sees the body."""
+    asked, given = one.looked_at, one.next_roi
+    moved = math.hypot(asked.cx - given.cx, asked.cy - given.cy)
+    evidence = one.person.evidence
+    return (
+        moved < MAX_DISAGREEMENT * asked.side
+        and min(asked.side, given.side) > LEAST_SIZE_AGREEMENT * max(asked.side, given.side)
+        and evidence is not None
+        and float(np.median(evidence.visibility[BODY])) >= LEAST_VISIBLE
+    )
+
+
+def _returned(lost: Roi, seen: Roi) -> bool:
+    """Whether somebody who is seen stands where somebody was lost."""
+    near = math.hypot(lost.cx - seen.cx, lost.cy - seen.cy) < RETURN_DISTANCE * lost.side
+    return near and min(lost.side, seen.side) > LEAST_SIZE_AGREEMENT * max(lost.side, seen.side)
+
+
+def _upright(roi: Roi, reach: float) -> Roi:
+    """The square without its turn, `reach` times as large."""
+    return Roi(roi.cx, roi.cy, reach * roi.side)
+
+
+def _touches(box: Float32, part: Roi) -> bool:
+    """Whether a box x0, y0, x1, y1 px reaches into an upright square."""
+    half = part.side / 2
+    x0, y0, x1, y1 = box.tolist()
+    return bool(x0 < part.cx + half and x1 > part.cx - half and y0 < part.cy + half and y1 > part.cy - half)
