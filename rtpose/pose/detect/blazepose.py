@@ -28,7 +28,6 @@ from rtpose.pose.detect.following import (
     box_around,
     capped_outside,
     overlap,
-    same_place,
     same_square,
     should_search,
 )
@@ -79,7 +78,8 @@ LEAST_VISIBLE = 0.3
 """Of a person found in a tile: their square is no larger than so many tiles, it moves by no more than this share of its
 side between the two networks, keeps at least this share of its size, and this is the least median of visibility."""
 SAME_JOINTS_DISTANCE = 0.06
-"""Joints nearer to each other than this share of the square's side are the same person's."""
+SAME_HIPS_DISTANCE = 0.07
+"""Poses whose joints, or hips, are nearer to each other than this share of the square's side are the same person's."""
 BODY = slice(BLAZEPOSE33.indices("left_shoulder")[0], None)
 ROI_MARGIN = 1.25
 """The square is that much wider than the circle around the body, as in the network's training."""
@@ -103,6 +103,8 @@ class _Place:
 
     roi: Roi
     min_presence: float = MIN_PRESENCE
+    known: bool = False
+    """Whether somebody was there in the frame before."""
     strict: bool = False
     """Whether the landmark network must agree about the square, and see the body: of places found in tiles, of which
     there are so many that some look like people by chance."""
@@ -215,7 +217,7 @@ class BlazePose:
             self._tiles = TilePlan(*frame.size)
         if 0 in frame.size:
             return []
-        seen = self._look(frame.picture, [_Place(roi) for roi in self._rois], [])
+        seen = self._look(frame.picture, [_Place(roi, known=True) for roi in self._rois], [])
         doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
         since_s = frame.pts_s - self._searched_s
         lost = len(seen) < len(self._rois)
@@ -244,7 +246,7 @@ class BlazePose:
         for place in places:
             if len(seen) >= self._persons:
                 break
-            if any(same_place(place.roi, other.next_roi) for other in seen):
+            if not place.known and any(same_square(place.roi, other.next_roi) for other in seen):
                 continue
             one = self._person_in(picture, place.roi)
             if one is None or one.person.score < place.min_presence or not one.next_roi.is_usable(width, height):
@@ -367,10 +369,13 @@ def _evidence(raw: Float32, world: Float32, heatmap: Float32, roi: Roi) -> Evide
 
 
 def _same_person(a: _Seen, b: _Seen) -> bool:
-    if same_place(a.next_roi, b.next_roi) and overlap(a.person.bbox, b.person.bbox):
-        return True
+    """Whether two squares show the same person: joints in the same places, or hips with left and right exchanged."""
+    side = max(a.next_roi.side, b.next_roi.side)
     apart = np.linalg.norm(a.person.keypoints[:, :2] - b.person.keypoints[:, :2], axis=1).mean()
-    return bool(apart < SAME_JOINTS_DISTANCE * max(a.next_roi.side, b.next_roi.side))
+    hips = math.hypot(a.next_roi.cx - b.next_roi.cx, a.next_roi.cy - b.next_roi.cy)
+    return bool(apart < SAME_JOINTS_DISTANCE * side) or (
+        hips < SAME_HIPS_DISTANCE * side and overlap(a.person.bbox, b.person.bbox)
+    )
 
 
 def _agrees(one: _Seen) -> bool:
