@@ -246,7 +246,7 @@ class BlazePose:
         for place in places:
             if len(seen) >= self._persons:
                 break
-            if not place.known and any(same_square(place.roi, other.next_roi) for other in seen):
+            if not place.known and any(_same_hips(place.roi, other.next_roi) for other in seen):
                 continue
             one = self._person_in(picture, place.roi)
             if one is None or one.person.score < place.min_presence or not one.next_roi.is_usable(width, height):
@@ -370,12 +370,16 @@ def _evidence(raw: Float32, world: Float32, heatmap: Float32, roi: Roi) -> Evide
 
 def _same_person(a: _Seen, b: _Seen) -> bool:
     """Whether two squares show the same person: joints in the same places, or hips with left and right exchanged."""
-    side = max(a.next_roi.side, b.next_roi.side)
     apart = np.linalg.norm(a.person.keypoints[:, :2] - b.person.keypoints[:, :2], axis=1).mean()
-    hips = math.hypot(a.next_roi.cx - b.next_roi.cx, a.next_roi.cy - b.next_roi.cy)
-    return bool(apart < SAME_JOINTS_DISTANCE * side) or (
-        hips < SAME_HIPS_DISTANCE * side and overlap(a.person.bbox, b.person.bbox)
-    )
+    if apart < SAME_JOINTS_DISTANCE * max(a.next_roi.side, b.next_roi.side):
+        return True
+    return _same_hips(a.next_roi, b.next_roi) and overlap(a.person.bbox, b.person.bbox)
+
+
+def _same_hips(a: Roi, b: Roi) -> bool:
+    """Whether two squares are around hips that cannot be two people's."""
+    near = math.hypot(a.cx - b.cx, a.cy - b.cy) < SAME_HIPS_DISTANCE * max(a.side, b.side)
+    return near and min(a.side, b.side) > LEAST_SIZE_AGREEMENT * max(a.side, b.side)
 
 
 def _agrees(one: _Seen) -> bool:
