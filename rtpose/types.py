@@ -347,8 +347,11 @@ class Estimator(Protocol):
 class Tracker(Protocol):
     """Gives people their ids, by their 2D joints: what lifts or smooths them may remember them."""
 
-    def update(self, keypoints_2d: Float32, bboxes: Float32, t_s: float) -> list[int]:
-        """keypoints_2d: (P, J, 3) px and score; bboxes: (P, 4) px; t_s: the frame's time. Returns P ids."""
+    def update(
+        self, keypoints_2d: Float32, bboxes: Float32, t_s: float, appearances: Sequence[Float32 | None] | None = None
+    ) -> list[int]:
+        """keypoints_2d: (P, J, 3) px and score; bboxes: (P, 4) px; t_s: the frame's time; appearances: P, see
+        `Person2D`, None where they are not known. Called for frames without people, too. Returns P ids."""
         ...
 
     def reset(self) -> None: ...

@@ -22,7 +22,7 @@ from rtpose.networks import downloads
 from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 from rtpose.networks.pool import NetworkPool
 from rtpose.pose.detect import heatmaps, network_files, ssd
-from rtpose.pose.detect.appearance import appearance_of
+from rtpose.pose.detect.appearance import appearance_of, unlikeness
 from rtpose.pose.detect.following import (
     SEARCH_INTERVAL_S,
     box_around,
@@ -78,8 +78,11 @@ LEAST_VISIBLE = 0.3
 """Of a person found in a tile: their square is no larger than so many tiles, it moves by no more than this share of its
 side between the two networks, keeps at least this share of its size, and this is the least median of visibility."""
 SAME_JOINTS_DISTANCE = 0.06
+CLOSE_JOINTS_DISTANCE, SAME_LOOKS = 0.14, 0.25
+"""Nearer than this share, they are the same person's if their colours are less unlike than that."""
 SAME_HIPS_DISTANCE = 0.07
 """Poses whose joints, or hips, are nearer to each other than this share of the square's side are the same person's."""
+TWINS = BLAZEPOSE33.twins
 BODY = slice(BLAZEPOSE33.indices("left_shoulder")[0], None)
 ROI_MARGIN = 1.25
 """The square is that much wider than the circle around the body, as in the network's training."""
@@ -369,10 +372,16 @@ def _evidence(raw: Float32, world: Float32, heatmap: Float32, roi: Roi) -> Evide
 
 
 def _same_person(a: _Seen, b: _Seen) -> bool:
-    """Whether two squares show the same person: joints in the same places, or hips with left and right exchanged."""
-    apart = np.linalg.norm(a.person.keypoints[:, :2] - b.person.keypoints[:, :2], axis=1).mean()
-    if apart < SAME_JOINTS_DISTANCE * max(a.next_roi.side, b.next_roi.side):
+    """Whether two squares show the same person: joints in the same places, or hips with left and right exchanged; where
+    it could be two people close together, their colours decide."""
+    joints, others = a.person.keypoints[:, :2], b.person.keypoints[:, :2]
+    side = max(a.next_roi.side, b.next_roi.side)
+    apart = min(np.linalg.norm(given - others, axis=1).mean() for given in (joints, joints[TWINS])) / side
+    if apart < SAME_JOINTS_DISTANCE:
         return True
+    looks = a.person.appearance, b.person.appearance
+    if apart < CLOSE_JOINTS_DISTANCE and looks[0] is not None and looks[1] is not None:
+        return unlikeness(looks[0], looks[1]) < SAME_LOOKS
     return _same_hips(a.next_roi, b.next_roi) and overlap(a.person.bbox, b.person.bbox)
 
 
