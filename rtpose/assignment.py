@@ -1,4 +1,4 @@
-"""One-to-one assignment of least total cost (Kuhn 1955, by shortest augmenting paths); a few people, so plain Python."""
+"""One-to-one assignment of least total cost (Kuhn 1955, by shortest augmenting paths); for a few rows."""
 
 from __future__ import annotations
 

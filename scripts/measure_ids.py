@@ -3,8 +3,8 @@ over them, and prints IDF1. Needs the extra `synth`.
 
     python scripts/measure_ids.py --data ../shared/data --out runs/crossings
 
-The body is `anny` (ANNY_CACHE_DIR: see make_sample.py), the motions are clips of the CMU Graphics Lab Motion Capture Database. Scenes
-that are in the folder already are not rendered again.
+The body is `anny` (ANNY_CACHE_DIR: see make_sample.py), the motions are clips of the CMU Graphics Lab Motion Capture
+Database. Scenes that are in the folder already are not rendered again.
 """
 
 from __future__ import annotations

@@ -108,7 +108,9 @@ def follow(people: People, camera: TruthCamera, truth: Array, valid: NDArray[np.
                     size = np.ptp(pixels[t, q, use], axis=0).max()
                     # Left and right exchanged is another error: it does not make somebody else of a person.
                     sides = (people.pixels[t, p], people.pixels[t, p, _TWINS])
-                    cost[p, q] = min(np.median(np.linalg.norm((side - pixels[t, q])[use], axis=-1)) for side in sides) / size
+                    cost[p, q] = (
+                        min(np.median(np.linalg.norm((side - pixels[t, q])[use], axis=-1)) for side in sides) / size
+                    )
         while cost.size and cost.min() < NEAR:
             p, q = divmod(int(cost.argmin()), persons)
             out[t, q] = p

@@ -115,9 +115,9 @@ class PersonTracker:
         if math.isnan(colours):
             # Nothing but the place: it must be close, and after a long time it proves nothing.
             return FORBIDDEN if place > 1 or long_away else place + COLOUR_WEIGHT * LOOKS_ALIKE
-        if long_away and colours >= LOOKS_ALIKE or colours >= LOOKS_OTHER:
+        if (long_away and colours >= LOOKS_ALIKE) or colours >= LOOKS_OTHER:
             return FORBIDDEN
-        if place > 1 and not (long_away or self._missed(track) > 0 and colours < LOOKS_ALIKE):
+        if place > 1 and not (long_away or (self._missed(track) > 0 and colours < LOOKS_ALIKE)):
             return FORBIDDEN
         # Whoever was away comes after those who were in sight a moment ago.
         return min(place, 1.0) + COLOUR_WEIGHT * colours + (1.0 if long_away else 0.0)
@@ -135,7 +135,9 @@ def _follow(track: _Track, keypoints: Float32, box: Float32, look: Float32 | Non
             track.appearance = look
         else:
             mixed = track.appearance + COLOUR_SHARE * (look - track.appearance)
-            track.appearance = np.where(np.isnan(track.appearance), look, np.where(np.isnan(look), track.appearance, mixed))
+            track.appearance = np.where(
+                np.isnan(track.appearance), look, np.where(np.isnan(look), track.appearance, mixed)
+            )
     track.keypoints, track.box, track.t_s = keypoints, box, t_s
 
 

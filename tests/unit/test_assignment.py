@@ -15,7 +15,8 @@ def test_as_many_pairs_as_possible_and_the_cheapest_of_these(rows: list[list[flo
     cost = np.array(rows).reshape(-1, 4)[:, :columns]
     taken = assign(cost, FORBIDDEN)
     pairs = [(row, column) for row, column in enumerate(taken) if column >= 0]
-    assert len(taken) == len(cost) and len({column for _, column in pairs}) == len(pairs)
+    assert len(taken) == len(cost)
+    assert len({column for _, column in pairs}) == len(pairs)
     assert all(cost[pair] < FORBIDDEN for pair in pairs)
     size = max(cost.shape)
     square = np.full((size, size), FORBIDDEN)

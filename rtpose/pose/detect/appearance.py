@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,37 +10,47 @@ from rtpose.types import Float32, Image
 
 LIGHT_BINS, COLOUR_BINS = 6, 12
 BINS = LIGHT_BINS + 2 * COLOUR_BINS
-COLOUR_RANGE = 48
-"""Lab's a and b beyond plus and minus this share the outermost bins: clothes are rarely more colourful."""
+COLOUR_RANGE = 80
+"""Differences of colour channels, of 255, beyond plus and minus this share the outermost bins."""
 LEAST_VISIBLE = 0.3
 """A part with a corner of a lower score is not looked at."""
-_GRID = 8
-_TRUNK = BLAZEPOSE33.indices("left_shoulder", "right_shoulder", "left_hip", "right_hip")
-_THIGHS = tuple(BLAZEPOSE33.indices(f"{side}_hip", f"{side}_knee") for side in ("left", "right"))
-_ACROSS, _DOWN = (grid.ravel()[:, None] for grid in np.meshgrid(np.linspace(0.15, 0.85, _GRID), np.linspace(0.1, 0.9, 10)))
-_ALONG = np.linspace(0.15, 0.9, 24)[:, None]
+_CORNERS = BLAZEPOSE33.indices(
+    "left_shoulder", "right_shoulder", "left_hip", "right_hip", "left_knee", "right_knee"
+)  # fmt: skip
+_COUNT = np.array([LIGHT_BINS, COLOUR_BINS, COLOUR_BINS])
+_FIRST = np.array([0, LIGHT_BINS, LIGHT_BINS + COLOUR_BINS])
+
+
+def _trunk_and_thighs() -> tuple[Float32, int]:
+    """Weights (N, 6) of the corners for the points that are looked at, those of the trunk first, and how many these
+    are."""
+    across, down = (grid.ravel() for grid in np.meshgrid(np.linspace(0.15, 0.85, 7), np.linspace(0.1, 0.9, 8)))
+    trunk = np.stack([(1 - across) * (1 - down), across * (1 - down), (1 - across) * down, across * down], 1)
+    along = np.linspace(0.15, 0.9, 20)
+    nothing = np.zeros_like(along)
+    left = np.stack([nothing, nothing, 1 - along, nothing, along, nothing], 1)
+    right = np.stack([nothing, nothing, nothing, 1 - along, nothing, along], 1)
+    weights = np.concatenate([np.pad(trunk, ((0, 0), (0, 2))), left, right])
+    return weights.astype(np.float32), len(trunk)
+
+
+_WEIGHTS, _IN_TRUNK = _trunk_and_thighs()
 
 
 def appearance_of(crop: Image, joints: Float32, scores: Float32) -> Float32:
-    """(2, BINS): one row of histograms for the trunk and one for the thighs, each adding up to 3 (lightness, a, b).
+    """(2, BINS): one row of histograms for the trunk and one for the thighs, each adding up to 3 (lightness, red over
+    green, yellow over blue).
 
     crop: (H, W, 3) RGB. joints: (33, 2) px of the crop. scores: (33,). NaN for a part that is not in sight.
     """
+    points = (_WEIGHTS @ joints[list(_CORNERS)]).astype(np.intp)
+    inside: NDArray[np.bool_] = np.all((points >= 0) & (points < (crop.shape[1], crop.shape[0])), axis=1)
+    visible = scores[list(_CORNERS)] >= LEAST_VISIBLE
     out = np.full((2, BINS), np.nan, np.float32)
-    height, width = crop.shape[:2]
-    parts: list[tuple[int, NDArray[np.float32]]] = []
-    if scores[list(_TRUNK)].min() >= LEAST_VISIBLE:
-        left, right, left_hip, right_hip = joints[list(_TRUNK)]
-        top, bottom = left + (right - left) * _ACROSS, left_hip + (right_hip - left_hip) * _ACROSS
-        parts.append((0, top + (bottom - top) * _DOWN))
-    thighs = [joints[a] + (joints[b] - joints[a]) * _ALONG for a, b in _THIGHS if scores[[a, b]].min() >= LEAST_VISIBLE]
-    if thighs:
-        parts.append((1, np.concatenate(thighs)))
-    for row, points in parts:
-        x, y = points.astype(np.intp).T
-        inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-        if inside.sum() >= len(points) // 2:
-            out[row] = _histogram(crop[y[inside], x[inside]])
+    for row, part, corners in ((0, slice(None, _IN_TRUNK), slice(0, 4)), (1, slice(_IN_TRUNK, None), slice(2, 6))):
+        rows = points[part][inside[part]]
+        if visible[corners].all() and 2 * len(rows) >= len(inside[part]):
+            out[row] = _histogram(crop[rows[:, 1], rows[:, 0]])
     return out
 
 
@@ -53,18 +62,21 @@ def unlikeness(a: Float32, b: Float32) -> float:
     return float(each[known].mean()) if known.any() else float("nan")
 
 
-def _histogram(pixels: Image) -> Float32:
+def _histogram(pixels: NDArray[np.uint8]) -> Float32:
     """(BINS,) of (N, 3) RGB. Each pixel counts for the two bins that it lies between, so that light which changes a
     little changes little."""
-    lab = cv2.cvtColor(pixels[None], cv2.COLOR_RGB2LAB)[0].astype(np.float32)
-    count = len(lab)
-    out = np.zeros(BINS, np.float32)
-    first = 0
-    for channel, bins in enumerate((LIGHT_BINS, COLOUR_BINS, COLOUR_BINS)):
-        share = lab[:, channel] / 255 if channel == 0 else (lab[:, channel] - 128 + COLOUR_RANGE) / (2 * COLOUR_RANGE)
-        place = share.clip(0, 1) * (bins - 1)
-        low = np.minimum(place.astype(np.intp), bins - 2)
-        rest = place - low
-        out[first : first + bins] = np.bincount(low, 1 - rest, bins) + np.bincount(low + 1, rest, bins)
-        first += bins
-    return out / count
+    red, green, blue = pixels.astype(np.float32).T
+    share = np.stack(
+        [
+            (red + green + blue) / 765,
+            (red - green) / (2 * COLOUR_RANGE) + 0.5,
+            ((red + green) / 2 - blue) / (2 * COLOUR_RANGE) + 0.5,
+        ],
+        1,
+    )
+    place = share.clip(0, 1) * (_COUNT - 1)
+    low = np.minimum(place.astype(np.intp), _COUNT - 2)
+    rest = (place - low).ravel()
+    at = (low + _FIRST).ravel()
+    counts = np.bincount(at, 1 - rest, BINS) + np.bincount(at + 1, rest, BINS)
+    return (counts / len(pixels)).astype(np.float32)

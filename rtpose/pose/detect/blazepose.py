@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -22,12 +22,25 @@ from rtpose.networks import downloads
 from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 from rtpose.networks.pool import NetworkPool
 from rtpose.pose.detect import heatmaps, network_files, ssd
-from rtpose.pose.detect.appearance import appearance_of, unlikeness
+from rtpose.pose.detect.appearance import appearance_of
+from rtpose.pose.detect.candidates import (
+    MAX_SIDE_IN_TILE,
+    MIN_PRESENCE,
+    Lost,
+    Place,
+    Seen,
+    agrees,
+    part_of,
+    returned,
+    same_hips,
+    same_person,
+    touches,
+    upright,
+)
 from rtpose.pose.detect.following import (
     SEARCH_INTERVAL_S,
     box_around,
     capped_outside,
-    overlap,
     same_square,
     should_search,
 )
@@ -54,7 +67,6 @@ CENTRE_POINT, SCALE_POINT = JOINTS, JOINTS + 1
 
 MIN_DETECTION_SCORE = 0.5
 MAX_DETECTION_OVERLAP = 0.3
-MIN_PRESENCE = 0.5
 SURE_DETECTION_SCORE = 0.6
 SURE_PRESENCE = 0.9995
 """A new person needs one of the two networks to be sure. Both take a table's foot for a person now and then, at 0.5 to
@@ -69,56 +81,10 @@ SECOND_LOOK = 1.2
 """Where the landmark network is not sure of somebody, it gets a square so much larger."""
 LOST_REACH = 1.2
 """That part of the picture is so much larger than the person's square."""
-RETURN_DISTANCE = 0.3
-"""In squares' sides: whoever is found nearer to the place of a lost person takes it."""
-MAX_SIDE_IN_TILE = 2.0
-MAX_DISAGREEMENT = 0.25
-LEAST_SIZE_AGREEMENT = 0.6
-LEAST_VISIBLE = 0.3
-"""Of a person found in a tile: their square is no larger than so many tiles, it moves by no more than this share of its
-side between the two networks, keeps at least this share of its size, and this is the least median of visibility."""
-SAME_JOINTS_DISTANCE = 0.06
-CLOSE_JOINTS_DISTANCE, SAME_LOOKS = 0.14, 0.25
-"""Nearer than this share, they are the same person's if their colours are less unlike than that."""
-SAME_HIPS_DISTANCE = 0.07
-"""Poses whose joints, or hips, are nearer to each other than this share of the square's side are the same person's."""
-TWINS = BLAZEPOSE33.twins
-BODY = slice(BLAZEPOSE33.indices("left_shoulder")[0], None)
 ROI_MARGIN = 1.25
 """The square is that much wider than the circle around the body, as in the network's training."""
 MAX_RAW = 1e4
 """Landmarks are crop pixels, logits and metres: anything beyond is garbage."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """One person that the landmark network confirmed."""
-
-    person: Person2D
-    next_roi: Roi
-    looked_at: Roi
-    """The square that they were found in."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A square in which somebody may be."""
-
-    roi: Roi
-    min_presence: float = MIN_PRESENCE
-    known: bool = False
-    """Whether somebody was there in the frame before."""
-    strict: bool = False
-    """Whether the landmark network must agree about the square, and see the body: of places found in tiles, of which
-    there are so many that some look like people by chance."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Lost:
-    """Where somebody was seen last."""
-
-    roi: Roi
-    t_s: float
 
 
 class PersonFinder:
@@ -141,8 +107,8 @@ class PersonFinder:
     ) -> list[tuple[Roi, float]]:
         """Squares around people, best first, with their scores, from `MIN_DETECTION_SCORE` on.
 
-        hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first. part: an upright square of the picture to look
-        at; None: the whole.
+        hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first. part: an upright square of the picture to
+        look at; None: the whole.
         """
         width, height = picture_size(picture)
         whole = part or Roi(width / 2, height / 2, float(max(width, height)))
@@ -204,7 +170,7 @@ class BlazePose:
     def reset(self) -> None:
         """Forget the people that are tracked."""
         self._rois: list[Roi] = []
-        self._lost: list[_Lost] = []
+        self._lost: list[Lost] = []
         self._searched_s = -np.inf
         self._size: tuple[int, int] | None = None
 
@@ -220,47 +186,55 @@ class BlazePose:
             self._tiles = TilePlan(*frame.size)
         if 0 in frame.size:
             return []
-        seen = self._look(frame.picture, [_Place(roi, known=True) for roi in self._rois], [])
+        seen = self._look(frame.picture, [Place(roi, known=True) for roi in self._rois], [])
         doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
         since_s = frame.pts_s - self._searched_s
         lost = len(seen) < len(self._rois)
         fresh = any(0 <= frame.pts_s - place.t_s < SEARCH_INTERVAL_S for place in self._lost)
         looked_at = {one.looked_at for one in seen}
         self._lost = [place for place in self._lost if 0 <= frame.pts_s - place.t_s < LOST_S]
-        self._lost += [_Lost(roi, frame.pts_s) for roi in self._rois if roi not in looked_at]
+        self._lost += [Lost(roi, frame.pts_s) for roi in self._rois if roi not in looked_at]
         if doubted or should_search(len(seen), self._persons, lost=lost or fresh, since_s=since_s):
             regular = not 0 <= since_s < SEARCH_INTERVAL_S
             if regular or not seen:
-                tiles = self._tiles.all_of_them() if since_s == np.inf else self._tiles.some(TILES_A_SEARCH if regular else 1)
+                tiles = (
+                    self._tiles.all_of_them()
+                    if since_s == np.inf
+                    else self._tiles.some(TILES_A_SEARCH if regular else 1)
+                )
             else:
                 tiles = self._tiles.some(0)
             if regular:
                 self._searched_s = frame.pts_s
             seen = self._search(frame.picture, seen, tiles)
         new = [one.next_roi for one in seen if one.looked_at not in self._rois]
-        self._lost = [place for place in self._lost if not any(_returned(place.roi, roi) for roi in new)]
+        self._lost = [place for place in self._lost if not any(returned(place.roi, roi) for roi in new)]
         self._rois = [one.next_roi for one in seen]
         return sorted((one.person for one in seen), key=lambda person: -person.score)
 
-    def _look(self, picture: Picture, places: Iterable[_Place], seen: list[_Seen]) -> list[_Seen]:
+    def _look(self, picture: Picture, places: Iterable[Place], seen: list[Seen]) -> list[Seen]:
         """`seen`, and new people in `places`, up to `persons` in all."""
         seen = list(seen)
         width, height = picture_size(picture)
         for place in places:
             if len(seen) >= self._persons:
                 break
-            if not place.known and any(_same_hips(place.roi, other.next_roi) for other in seen):
+            if not place.known and any(same_hips(place.roi, other.next_roi) for other in seen):
                 continue
             one = self._person_in(picture, place.roi)
             if one is None or one.person.score < place.min_presence or not one.next_roi.is_usable(width, height):
                 continue
-            if place.strict and not _agrees(one):
+            if place.strict and not agrees(one):
                 continue
-            if not any(_same_person(one, other) for other in seen):
+            if not place.known and any(part_of(one, other) for other in seen):
+                continue
+            if not any(same_person(one, other) for other in seen):
+                if not place.known:
+                    seen = [other for other in seen if not part_of(other, one)]
                 seen.append(one)
         return seen
 
-    def _search(self, picture: Picture, seen: list[_Seen], tiles: Iterable[tuple[Roi, bool]]) -> list[_Seen]:
+    def _search(self, picture: Picture, seen: list[Seen], tiles: Iterable[tuple[Roi, bool]]) -> list[Seen]:
         """Those of `seen` that the person detector confirms, and new people while there is room.
 
         tiles: parts of the picture to look at as well, and whether to hide those who were seen."""
@@ -277,34 +251,34 @@ class BlazePose:
             for hide in (False, True):
                 if len(seen) >= self._persons:
                     break
-                seen = self._look_in_part(picture, _upright(lost.roi, LOST_REACH), hide, seen)
+                seen = self._look_in_part(picture, upright(lost.roi, LOST_REACH), hide, seen)
         for tile, hide in tiles:
             if len(seen) >= self._persons:
                 break
             seen = self._look_in_part(picture, tile, hide, seen)
         return seen
 
-    def _confirmed(self, picture: Picture, one: _Seen, sure: list[Roi]) -> bool:
+    def _confirmed(self, picture: Picture, one: Seen, sure: list[Roi]) -> bool:
         """Whether the person detector is sure of somebody, in the whole picture (`sure`) or in the part around them."""
         if any(same_square(one.next_roi, roi) for roi in sure):
             return True
-        found = self._finder.find(picture, (), _upright(one.next_roi, 1))
+        found = self._finder.find(picture, (), upright(one.next_roi, 1))
         return any(score >= SURE_DETECTION_SCORE and same_square(one.next_roi, roi) for roi, score in found)
 
-    def _look_in_part(self, picture: Picture, part: Roi, hide: bool, seen: list[_Seen]) -> list[_Seen]:
+    def _look_in_part(self, picture: Picture, part: Roi, hide: bool, seen: list[Seen]) -> list[Seen]:
         """`seen`, and new people in a square of the picture. hide: those who were seen, if they are in it."""
-        hidden = [one.person.bbox for one in seen if _touches(one.person.bbox, part)] if hide else []
+        hidden = [one.person.bbox for one in seen if touches(one.person.bbox, part)] if hide else []
         if hide and not hidden:
             return seen
         width, height = picture_size(picture)
         places = [
-            _Place(roi, KEEP_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE, strict=True)
+            Place(roi, KEEP_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE, strict=True)
             for roi, score in self._finder.find(picture, hidden, part)
             if roi.side <= MAX_SIDE_IN_TILE * part.side and 0 <= roi.cx < width and 0 <= roi.cy < height
         ]
         return self._look(picture, places, seen)
 
-    def _find_people(self, picture: Picture, hidden: list[Float32]) -> list[_Place]:
+    def _find_people(self, picture: Picture, hidden: list[Float32]) -> list[Place]:
         """Where the person detector finds people, best first, each with the presence that it must have.
 
         hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first.
@@ -312,11 +286,11 @@ class BlazePose:
         found = self._finder.find(picture, hidden)
         # A few more than `persons`: some may turn out to be nobody.
         return [
-            _Place(roi, MIN_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE)
+            Place(roi, MIN_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE)
             for roi, score in found[: self._persons + 2]
         ]
 
-    def _person_in(self, picture: Picture, roi: Roi) -> _Seen | None:
+    def _person_in(self, picture: Picture, roi: Roi) -> Seen | None:
         """The person in the square, or else in a larger one: somebody bent or half hidden does not always fit."""
         one = self._landmarks_in(picture, roi)
         if one is not None and one.person.score >= KEEP_PRESENCE:
@@ -325,7 +299,7 @@ class BlazePose:
         return replace(larger, looked_at=roi) if larger and larger.person.score >= KEEP_PRESENCE else one
 
     @stage("landmarks")
-    def _landmarks_in(self, picture: Picture, roi: Roi) -> _Seen | None:
+    def _landmarks_in(self, picture: Picture, roi: Roi) -> Seen | None:
         """The person in the square, None if there is nobody."""
         picture_from_crop = roi.picture_from_crop(CROP_SIZE)
         cut_out(picture, picture_from_crop, self._crop_pixels, border=cv2.BORDER_REPLICATE)
@@ -346,7 +320,7 @@ class BlazePose:
         scores = capped_outside(np.minimum(evidence.visibility, evidence.presence), joints, picture_size(picture))
         keypoints = np.column_stack([joints, scores])
         appearance = appearance_of(self._crop_pixels, in_crop[:JOINTS], scores)
-        return _Seen(
+        return Seen(
             Person2D(
                 keypoints=keypoints, bbox=box_around(joints), score=presence, evidence=evidence, appearance=appearance
             ),
@@ -369,54 +343,3 @@ def _evidence(raw: Float32, world: Float32, heatmap: Float32, roi: Roi) -> Evide
         spread_px=spread_cells * (picture_per_crop * np.float32(CROP_SIZE / heatmaps.SIZE)),
         angle_rad=roi.angle_rad,
     )
-
-
-def _same_person(a: _Seen, b: _Seen) -> bool:
-    """Whether two squares show the same person: joints in the same places, or hips with left and right exchanged; where
-    it could be two people close together, their colours decide."""
-    joints, others = a.person.keypoints[:, :2], b.person.keypoints[:, :2]
-    side = max(a.next_roi.side, b.next_roi.side)
-    apart = min(np.linalg.norm(given - others, axis=1).mean() for given in (joints, joints[TWINS])) / side
-    if apart < SAME_JOINTS_DISTANCE:
-        return True
-    looks = a.person.appearance, b.person.appearance
-    if apart < CLOSE_JOINTS_DISTANCE and looks[0] is not None and looks[1] is not None:
-        return unlikeness(looks[0], looks[1]) < SAME_LOOKS
-    return _same_hips(a.next_roi, b.next_roi) and overlap(a.person.bbox, b.person.bbox)
-
-
-def _same_hips(a: Roi, b: Roi) -> bool:
-    """Whether two squares are around hips that cannot be two people's."""
-    near = math.hypot(a.cx - b.cx, a.cy - b.cy) < SAME_HIPS_DISTANCE * max(a.side, b.side)
-    return near and min(a.side, b.side) > LEAST_SIZE_AGREEMENT * max(a.side, b.side)
-
-
-def _agrees(one: _Seen) -> bool:
-    """Whether the landmark network puts the person where the person detector did, and sees the body."""
-    asked, given = one.looked_at, one.next_roi
-    moved = math.hypot(asked.cx - given.cx, asked.cy - given.cy)
-    evidence = one.person.evidence
-    return (
-        moved < MAX_DISAGREEMENT * asked.side
-        and min(asked.side, given.side) > LEAST_SIZE_AGREEMENT * max(asked.side, given.side)
-        and evidence is not None
-        and float(np.median(evidence.visibility[BODY])) >= LEAST_VISIBLE
-    )
-
-
-def _returned(lost: Roi, seen: Roi) -> bool:
-    """Whether somebody who is seen stands where somebody was lost."""
-    near = math.hypot(lost.cx - seen.cx, lost.cy - seen.cy) < RETURN_DISTANCE * lost.side
-    return near and min(lost.side, seen.side) > LEAST_SIZE_AGREEMENT * max(lost.side, seen.side)
-
-
-def _upright(roi: Roi, reach: float) -> Roi:
-    """The square without its turn, `reach` times as large."""
-    return Roi(roi.cx, roi.cy, reach * roi.side)
-
-
-def _touches(box: Float32, part: Roi) -> bool:
-    """Whether a box x0, y0, x1, y1 px reaches into an upright square."""
-    half = part.side / 2
-    x0, y0, x1, y1 = box.tolist()
-    return bool(x0 < part.cx + half and x1 > part.cx - half and y0 < part.cy + half and y1 > part.cy - half)

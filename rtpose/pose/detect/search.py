@@ -19,7 +19,7 @@ LEAST_TILE_PX = 180
 """Smaller tiles would show the detector no more than larger ones."""
 
 
-def tiles(width: int, height: int) -> list[Roi]:
+def search_tiles(width: int, height: int) -> list[Roi]:
     """Squares that cover a picture of width x height px at each scale, the largest first."""
     longer = max(width, height)
     sides = [longer * share for share in TILE_SHARES if longer * share >= LEAST_TILE_PX]
@@ -32,12 +32,12 @@ class TilePlan:
     """Goes through the tiles of a picture again and again; every other time the people who are known are hidden."""
 
     def __init__(self, width: int, height: int) -> None:
-        self._tiles = tiles(width, height)
+        self._tiles = search_tiles(width, height)
         self._rest = self._endless()
 
     def all_of_them(self) -> Iterator[tuple[Roi, bool]]:
         """Each tile twice: its square, and whether to hide those who are known."""
-        return itertools.chain(((tile, hide) for hide in (False, True) for tile in self._tiles))
+        return itertools.chain((tile, hide) for hide in (False, True) for tile in self._tiles)
 
     def some(self, count: int) -> Iterator[tuple[Roi, bool]]:
         """The next `count`, or none where the picture is too small for tiles."""
