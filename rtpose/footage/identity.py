@@ -28,6 +28,7 @@ def idf1(
     true_frames, estimates = int(counted.sum()), int((surplus & (ids >= 0)).sum())
     if true_frames + estimates == 0:
         return 1.0
-    best = assign(together.max(initial=0.0) - together, np.inf)
+    most = together.max(initial=0.0)
+    best = assign(most - together, 1e3 * (most + 1))
     right = sum(together[person, column] for person, column in enumerate(best) if column >= 0)
     return float(2 * right / (true_frames + estimates))

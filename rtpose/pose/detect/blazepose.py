@@ -28,9 +28,9 @@ from rtpose.pose.detect.candidates import (
     MIN_PRESENCE,
     Lost,
     Place,
-    Seen,
+    SeenPerson,
     agrees,
-    part_of,
+    piece_of,
     returned,
     same_hips,
     same_person,
@@ -45,7 +45,7 @@ from rtpose.pose.detect.following import (
     should_search,
 )
 from rtpose.pose.detect.roi import Roi, cut_out
-from rtpose.pose.detect.search import TilePlan
+from rtpose.pose.detect.search import TilePlan, paint_over
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
 from rtpose.stages import stage
 from rtpose.types import Evidence, Float32, Frame, Image, Person2D, Picture, picture_size
@@ -103,12 +103,12 @@ class PersonFinder:
         self._input: Float32 = np.empty((1, *self._pixels.shape), np.float32)
 
     def find(
-        self, picture: Picture, hidden: Sequence[Float32] = (), part: Roi | None = None
+        self, picture: Picture, hidden: Sequence[Float32] = (), part: Roi | None = None, bodies: Sequence[Float32] = ()
     ) -> list[tuple[Roi, float]]:
         """Squares around people, best first, with their scores, from `MIN_DETECTION_SCORE` on.
 
         hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first. part: an upright square of the picture to
-        look at; None: the whole.
+        look at; None: the whole. bodies: joints (33, 2) px of people to paint over first.
         """
         width, height = picture_size(picture)
         whole = part or Roi(width / 2, height / 2, float(max(width, height)))
@@ -119,6 +119,8 @@ class PersonFinder:
                 ((box.reshape(2, 2) - corner) * (ssd.INPUT_SIZE / whole.side)).clip(0, ssd.INPUT_SIZE).astype(int).flat
             )
             self._pixels[y0:y1, x0:x1] = 0
+        for joints in bodies:
+            paint_over(self._pixels, joints, whole.picture_from_crop(ssd.INPUT_SIZE))
         np.multiply(self._pixels, np.float32(2 / 255), out=self._input[0])
         self._input -= 1.0
         outputs = self._network.run({"input_1": self._input})
@@ -212,7 +214,7 @@ class BlazePose:
         self._rois = [one.next_roi for one in seen]
         return sorted((one.person for one in seen), key=lambda person: -person.score)
 
-    def _look(self, picture: Picture, places: Iterable[Place], seen: list[Seen]) -> list[Seen]:
+    def _look(self, picture: Picture, places: Iterable[Place], seen: list[SeenPerson]) -> list[SeenPerson]:
         """`seen`, and new people in `places`, up to `persons` in all."""
         seen = list(seen)
         width, height = picture_size(picture)
@@ -221,20 +223,20 @@ class BlazePose:
                 break
             if not place.known and any(same_hips(place.roi, other.next_roi) for other in seen):
                 continue
-            one = self._person_in(picture, place.roi)
+            one = self._person_in(picture, place.roi, place.bodies)
             if one is None or one.person.score < place.min_presence or not one.next_roi.is_usable(width, height):
                 continue
             if place.strict and not agrees(one):
                 continue
-            if not place.known and any(part_of(one, other) for other in seen):
+            if not place.known and any(piece_of(one, other) for other in seen):
                 continue
             if not any(same_person(one, other) for other in seen):
                 if not place.known:
-                    seen = [other for other in seen if not part_of(other, one)]
+                    seen = [other for other in seen if not piece_of(other, one)]
                 seen.append(one)
         return seen
 
-    def _search(self, picture: Picture, seen: list[Seen], tiles: Iterable[tuple[Roi, bool]]) -> list[Seen]:
+    def _search(self, picture: Picture, seen: list[SeenPerson], tiles: Iterable[tuple[Roi, bool]]) -> list[SeenPerson]:
         """Those of `seen` that the person detector confirms, and new people while there is room.
 
         tiles: parts of the picture to look at as well, and whether to hide those who were seen."""
@@ -258,22 +260,22 @@ class BlazePose:
             seen = self._look_in_part(picture, tile, hide, seen)
         return seen
 
-    def _confirmed(self, picture: Picture, one: Seen, sure: list[Roi]) -> bool:
+    def _confirmed(self, picture: Picture, one: SeenPerson, sure: list[Roi]) -> bool:
         """Whether the person detector is sure of somebody, in the whole picture (`sure`) or in the part around them."""
         if any(same_square(one.next_roi, roi) for roi in sure):
             return True
         found = self._finder.find(picture, (), upright(one.next_roi, 1))
         return any(score >= SURE_DETECTION_SCORE and same_square(one.next_roi, roi) for roi, score in found)
 
-    def _look_in_part(self, picture: Picture, part: Roi, hide: bool, seen: list[Seen]) -> list[Seen]:
+    def _look_in_part(self, picture: Picture, part: Roi, hide: bool, seen: list[SeenPerson]) -> list[SeenPerson]:
         """`seen`, and new people in a square of the picture. hide: those who were seen, if they are in it."""
-        hidden = [one.person.bbox for one in seen if touches(one.person.bbox, part)] if hide else []
-        if hide and not hidden:
+        bodies = [one.person.keypoints[:, :2] for one in seen if touches(one.person.bbox, part)] if hide else []
+        if hide and not bodies:
             return seen
         width, height = picture_size(picture)
         places = [
-            Place(roi, KEEP_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE, strict=True)
-            for roi, score in self._finder.find(picture, hidden, part)
+            Place(roi, KEEP_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE, strict=True, bodies=bodies)
+            for roi, score in self._finder.find(picture, (), part, bodies)
             if roi.side <= MAX_SIDE_IN_TILE * part.side and 0 <= roi.cx < width and 0 <= roi.cy < height
         ]
         return self._look(picture, places, seen)
@@ -290,19 +292,21 @@ class BlazePose:
             for roi, score in found[: self._persons + 2]
         ]
 
-    def _person_in(self, picture: Picture, roi: Roi) -> Seen | None:
+    def _person_in(self, picture: Picture, roi: Roi, bodies: Sequence[Float32]) -> SeenPerson | None:
         """The person in the square, or else in a larger one: somebody bent or half hidden does not always fit."""
-        one = self._landmarks_in(picture, roi)
+        one = self._landmarks_in(picture, roi, bodies)
         if one is not None and one.person.score >= KEEP_PRESENCE:
             return one
-        larger = self._landmarks_in(picture, replace(roi, side=SECOND_LOOK * roi.side))
+        larger = self._landmarks_in(picture, replace(roi, side=SECOND_LOOK * roi.side), bodies)
         return replace(larger, looked_at=roi) if larger and larger.person.score >= KEEP_PRESENCE else one
 
     @stage("landmarks")
-    def _landmarks_in(self, picture: Picture, roi: Roi) -> Seen | None:
-        """The person in the square, None if there is nobody."""
+    def _landmarks_in(self, picture: Picture, roi: Roi, bodies: Sequence[Float32] = ()) -> SeenPerson | None:
+        """The person in the square, None if there is nobody. bodies: of others, to be painted over."""
         picture_from_crop = roi.picture_from_crop(CROP_SIZE)
         cut_out(picture, picture_from_crop, self._crop_pixels, border=cv2.BORDER_REPLICATE)
+        for joints in bodies:
+            paint_over(self._crop_pixels, joints, picture_from_crop)
         np.multiply(self._crop_pixels, np.float32(1 / 255), out=self._crop_input[0])
         outputs = self._landmarks.run({"input_1": self._crop_input})
         presence = float(outputs["Identity_1"][0, 0])
@@ -320,7 +324,7 @@ class BlazePose:
         scores = capped_outside(np.minimum(evidence.visibility, evidence.presence), joints, picture_size(picture))
         keypoints = np.column_stack([joints, scores])
         appearance = appearance_of(self._crop_pixels, in_crop[:JOINTS], scores)
-        return Seen(
+        return SeenPerson(
             Person2D(
                 keypoints=keypoints, bbox=box_around(joints), score=presence, evidence=evidence, appearance=appearance
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,7 @@ BODY = slice(BLAZEPOSE33.indices("left_shoulder")[0], None)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenPerson:
     """One person that the landmark network confirmed."""
 
     person: Person2D
@@ -55,6 +56,8 @@ class Place:
     strict: bool = False
     """Whether the landmark network must agree about the square, and see the body: of places found in tiles, of which
     there are so many that some look like people by chance."""
+    bodies: Sequence[Float32] = ()
+    """Joints (33, 2) px of people who are to be painted over, because the person was found behind them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Lost:
     t_s: float
 
 
-def same_person(a: Seen, b: Seen) -> bool:
+def same_person(a: SeenPerson, b: SeenPerson) -> bool:
     """Whether two squares show the same person: joints in the same places, or hips with left and right exchanged; where
     it could be two people close together, their colours decide."""
     joints, others = a.person.keypoints[:, :2], b.person.keypoints[:, :2]
@@ -79,7 +82,7 @@ def same_person(a: Seen, b: Seen) -> bool:
     return same_hips(a.next_roi, b.next_roi) and overlap(a.person.bbox, b.person.bbox)
 
 
-def part_of(one: Seen, other: Seen) -> bool:
+def piece_of(one: SeenPerson, other: SeenPerson) -> bool:
     """Whether somebody new may be a piece of a larger one: within their box, and not of other colours."""
     low, high = one.person.bbox.reshape(2, 2)
     shared = (np.minimum(high, other.person.bbox[2:]) - np.maximum(low, other.person.bbox[:2])).clip(0)
@@ -95,7 +98,7 @@ def same_hips(a: Roi, b: Roi) -> bool:
     return near and min(a.side, b.side) > LEAST_SIZE_AGREEMENT * max(a.side, b.side)
 
 
-def agrees(one: Seen) -> bool:
+def agrees(one: SeenPerson) -> bool:
     """Whether the landmark network puts the person where the person detector did, and sees the body."""
     asked, given = one.looked_at, one.next_roi
     moved = math.hypot(asked.cx - given.cx, asked.cy - given.cy)

@@ -7,9 +7,13 @@ import itertools
 import math
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from rtpose.pose.detect.roi import Roi
+from rtpose.skeleton import BLAZEPOSE33
+from rtpose.types import Float32, Image
 
 TILE_SHARES = (0.6, 0.36, 0.25)
 """Sides of the tiles, of the picture's longer side."""
@@ -17,6 +21,35 @@ TILE_STEP = 0.6
 """From one tile to the next, of a tile's side: whoever is smaller than the rest is whole in one of them."""
 LEAST_TILE_PX = 180
 """Smaller tiles would show the detector no more than larger ones."""
+
+GREY = (128, 128, 128)
+LIMB_WIDTH, HEAD_RADIUS = 0.3, 0.45
+"""Of a body that is painted over, in lengths of its trunk."""
+_TRUNK = list(BLAZEPOSE33.indices("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
+_LIMBS = [
+    BLAZEPOSE33.indices(f"{side}_{a}", f"{side}_{b}")
+    for side in ("left", "right")
+    for a, b in (("shoulder", "elbow"), ("elbow", "wrist"), ("shoulder", "hip"), ("hip", "knee"), ("knee", "ankle"))
+]
+_FACE = slice(0, BLAZEPOSE33.indices("left_shoulder")[0])
+
+
+def paint_over(crop: Image, joints: Float32, picture_from_crop: NDArray[np.float64]) -> None:
+    """Make the body with these joints grey, so that whoever is behind it is seen alone.
+
+    joints: (33, 2) px of the picture. picture_from_crop: (2, 3).
+    """
+    turn, shift = picture_from_crop[:, :2], picture_from_crop[:, 2]
+    placed = (joints - shift) @ np.linalg.inv(turn).T
+    if not (np.abs(placed) < 16 * max(crop.shape)).all():
+        return
+    points = placed.round().astype(np.int32)
+    left, right, left_hip, right_hip = placed[_TRUNK]
+    trunk = float(np.linalg.norm((left + right - left_hip - right_hip) / 2))
+    cv2.fillConvexPoly(crop, cv2.convexHull(points[_TRUNK]), GREY)
+    for a, b in _LIMBS:
+        cv2.line(crop, points[a].tolist(), points[b].tolist(), GREY, max(1, round(LIMB_WIDTH * trunk)))
+    cv2.circle(crop, placed[_FACE].mean(0).round().astype(int).tolist(), round(HEAD_RADIUS * trunk), GREY, -1)
 
 
 def search_tiles(width: int, height: int) -> list[Roi]:
