@@ -78,18 +78,20 @@ class BlazePoseTrunk(nn.Module):
     """A picture -> features at an eighth of its size.
 
     BlazePose was trained on squares of 256 px around a person. Pictures of 128 px are enlarged to that, and the last
-    halving is left out: the filters after it are dilated instead and cover the same area.
+    halving is left out: the filters after it are dilated instead and cover the same area. Pictures that have 256 px by
+    themselves show more.
     """
 
     channels = 144
     """Of the features."""
     stride = 8
     """Of the features in pixels of the picture."""
-    _ENLARGED = 2
     _STRIDE = 16  # in pixels of the enlarged picture
 
-    def __init__(self) -> None:
+    def __init__(self, *, native: bool = False) -> None:
+        """native: pictures have twice the side S already and are not enlarged."""
         super().__init__()
+        self._enlarged = 1 if native else 2
         self.stem = _convolution(3, 24, 3, stride=2)
         self.depthwise = _convolution(24, 24, 3, groups=24)
         self.project = _convolution(24, 16, 1)
@@ -111,8 +113,9 @@ class BlazePoseTrunk(nn.Module):
         self.register_buffer("std", torch.tensor(_STD)[:, None, None], persistent=False)
 
     def features(self, x: Tensor) -> Tensor:
-        """(N, 3, S, S) -> (N, 144, S / 8, S / 8)."""
-        x = F.interpolate(x, scale_factor=self._ENLARGED, mode="bilinear")
+        """(N, 3, S, S), for `native` (N, 3, 2 S, 2 S) -> (N, 144, S / 8, S / 8)."""
+        if self._enlarged > 1:
+            x = F.interpolate(x, scale_factor=self._enlarged, mode="bilinear")
         x = _clamped(self.stem(x * self.std + self.mean))
         x = self.project(_clamped(self.depthwise(x)))
         out: Tensor = self.normalisation(self.blocks(x))

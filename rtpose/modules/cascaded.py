@@ -197,11 +197,12 @@ class Cascaded(nn.Module):
         dropout: float = 0.5,
         scale_branch: bool = False,
         ordinal: bool = True,
+        native_picture: bool = False,
     ) -> None:
         """The defaults are the paper's size. trunk: a ResNet, or "blazepose". trunk_width: factor on
         the ResNet's channels. scale_branch: the pose is
         of the size at which neck to knee is 1.077 m, and a branch says how much larger the person is (Eq. 10).
-        ordinal: False for a network that is not trained.
+        ordinal: False for a network that is not trained. native_picture: for the trunk "blazepose", see `BlazePoseTrunk`.
 
         Errors: `ModelError` for an unknown variant or trunk, or an invalid input size.
         """
@@ -212,7 +213,9 @@ class Cascaded(nn.Module):
             raise ModelError(f"an input of {input_px} px is not allowed: give a multiple of 32")
         self.depth_channels = depth_channels
         self.heatmap_px = input_px // 4
-        self.trunk = BlazePoseTrunk() if trunk == "blazepose" else ResNet(trunk, width=trunk_width)
+        if native_picture and trunk != "blazepose":
+            raise ModelError("native_picture is for the trunk blazepose, which enlarges pictures: leave it out")
+        self.trunk = BlazePoseTrunk(native=native_picture) if trunk == "blazepose" else ResNet(trunk, width=trunk_width)
         channels, stride = self.trunk.channels, self.trunk.stride
         self.context = Upsampling(channels, stride, width)
         self.bone_joint = (

@@ -46,3 +46,25 @@ class FlipAveraged(nn.Module):
     def forward(self, points: Tensor) -> Tensor:
         """points (N, 2 J) -> depth (N, J)."""
         return flip_averaged(self.lifter)(points)
+
+
+class FlipAveragedPicture(nn.Module):
+    """The mean of a network's answers to a picture and the mirrored one, mirrored back, as a network for pictures."""
+
+    def __init__(self, network: nn.Module, heatmap_px: int) -> None:
+        """network: image (N, 3, S, S) -> joints (N, J, 3) in heatmap pixels, pose (N, J, 3), confidence (N, J)."""
+        super().__init__()
+        self.network = network
+        self.heatmap_px = heatmap_px
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `rtpose.modules.cascaded.Cascaded.forward`."""
+        joints, pose, confidence = self.network(image)
+        other_joints, other_pose, other = self.network(image.flip(-1))
+        sign = image.new_tensor([-1.0, 1.0, 1.0])
+        shift = image.new_tensor([self.heatmap_px - 1.0, 0.0, 0.0])
+        return (
+            (joints + other_joints[:, _TWINS] * sign + shift) / 2,
+            (pose + other_pose[:, _TWINS] * sign) / 2,
+            (confidence + other[:, _TWINS]) / 2,
+        )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rtpose.errors import ModelError
 from rtpose.modules.cascaded import Cascaded
 from rtpose.modules.consistency import ConsistencyGenerator
-from rtpose.modules.flip import FlipAveraged
+from rtpose.modules.flip import FlipAveraged, FlipAveragedPicture
 from rtpose.modules.svmac import DepthLifter, SvmacGenerator
 from rtpose.modules.temporal import TemporalLifter
 
@@ -25,8 +25,9 @@ def _martinez(*, flip_averaging: bool = False, **arguments: Any) -> nn.Module:
     return FlipAveraged(lifter) if flip_averaging else lifter
 
 
-def _cascaded(**arguments: Any) -> nn.Module:
-    return Cascaded(**arguments, ordinal=False)
+def _cascaded(*, flip_averaging: bool = False, **arguments: Any) -> nn.Module:
+    network = Cascaded(**arguments, ordinal=False)
+    return FlipAveragedPicture(network, network.heatmap_px) if flip_averaging else network
 
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {

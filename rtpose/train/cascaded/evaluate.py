@@ -109,6 +109,12 @@ def _mean_of(rows: Sequence[dict[str, float]]) -> dict[str, float]:
     return {**means, **{key: int(columns[key].sum()) for key in ("people", "matched")}}
 
 
+def _mean_of_actions(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Each action counts once, as in the papers' tables for Human3.6M."""
+    means = {key: None if row is None else _mean(np.array([r[key] for r in rows])) for key, row in rows[0].items()}
+    return {**means, "poses": sum(row["poses"] for row in rows)}
+
+
 def _number(name: str) -> tuple[int, str]:
     """Sort key: TS2 before TS10."""
     digits = "".join(c for c in name if c.isdigit())
@@ -155,6 +161,8 @@ def evaluate_pictures(
     people: list[_People] = []
     sequence_of = pictures.sequence if isinstance(pictures, PictureSet) else lambda i: ""
     sequences: list[str] = []  # of each true person
+    action_of = pictures.action if isinstance(pictures, PictureSet) else lambda i: ""
+    actions: list[str] = []  # of each pose
     estimates = 0
     for i in range(len(pictures)):
         picture = pictures[i]
@@ -182,15 +190,22 @@ def evaluate_pictures(
         relative_mm = metrics.root_relative(truth_mm)
         visible = np.array([person.visible.sum() for person in persons])
         poses.append((found.pose_mm[own[own >= 0]], relative_mm[own >= 0], visible[own >= 0]))
+        actions += [action_of(i)] * len(poses[-1][0])
         estimates += len(found.pose_mm)
     if not people:
         raise InputError(f"{name} has nobody with 3D joints to compare with: choose other pictures")
     estimate_mm, truth_mm, seen = (np.concatenate(part) for part in zip(*poses, strict=True))
     groups = {f"{low}-{high} joints visible": (seen >= low) & (seen <= high) for low, high in VISIBLE}
     scale, source = (CASCADED_SCALE_NOTE, INPUTS) if lifter is None else (TWO_STAGE_SCALE_NOTE, INPUTS_TWO_STAGE)
+    architecture = network.facts.get("architecture") if network else None
+    averaged = isinstance(architecture, dict) and bool(architecture.get("flip_averaging"))
     joined = _People(*(np.concatenate([getattr(p, f.name) for p in people]) for f in fields(_People)))
     of = np.array(sequences)
     per_sequence = {name: joined.figures(of == name) for name in sorted(set(sequences) - {""}, key=_number)}
+    shows = np.array(actions)
+    per_action = {
+        name: _single(estimate_mm[shows == name], truth_mm[shows == name]) for name in dict.fromkeys(actions) if name
+    }
     return {
         "lifter": shown,
         "weights_sha256": sha256,
@@ -200,8 +215,9 @@ def evaluate_pictures(
         "smoothing": None,
         "seed": 0,
         **_single(estimate_mm, truth_mm),
-        "per_action": {},
+        "per_action": per_action,
         "per_subject": {},
+        **({"mean_of_actions": _mean_of_actions(list(per_action.values()))} if per_action else {}),
         "per_visible": {name: _single(estimate_mm[of], truth_mm[of]) for name, of in groups.items() if of.any()},
         "people": {
             "pictures": len(people),
@@ -211,7 +227,7 @@ def evaluate_pictures(
             "per_sequence": per_sequence,
             "mean_of_sequences": _mean_of(list(per_sequence.values())) if per_sequence else None,
         },
-        "flip_averaging": False,
+        "flip_averaging": averaged,
         "exclusions": f"people with fewer than {SEEN_AT_LEAST} visible joints",
         "scale": scale,
         "root_depth": ROOT_DEPTH,

@@ -10,6 +10,8 @@ import msgspec
 import torch
 
 from rtpose import __version__
+from rtpose.modules.flip import FlipAveragedPicture
+from rtpose.modules.registry import build_network
 from rtpose.skeleton import H36M17
 from rtpose.train.cascaded.loop import TrainedCascaded
 from rtpose.train.cascaded.settings import CascadedSettings
@@ -26,19 +28,25 @@ def export_cascaded(
 
     Input `image` (N, 3, S, S), outputs `joints`, `pose` and `confidence` as in `Cascaded.forward`; N is free.
     """
-    size = settings.network.input_px
+    codec = settings.shipped_codec()
+    size = codec.input_px
+    shipped = {"native_picture": settings.native_pictures, "flip_averaging": settings.flip_averaging}
+    architecture = {"network": "cascaded", **msgspec.to_builtins(settings.network), **shipped}
+    network = build_network(architecture)
+    inner = network.network if isinstance(network, FlipAveragedPicture) else network
+    inner.load_state_dict(trained.network.state_dict(), strict=False)  # without the ordinal scores
     facts: dict[str, Any] = {
         "name": "cascaded",
         "format": 1,
         "paper": PAPER,
-        "architecture": {"network": "cascaded", **msgspec.to_builtins(settings.network)},
+        "architecture": architecture,
         "skeleton": H36M17.name,
         "joints": list(H36M17.joints),
         "input": f"image (N, 3, {size}, {size}) float32: RGB crop of one person, normalised",
         "output": "joints (N, J, 3) voxels; pose (N, J, 3) relative to the root; confidence (N, J) 0..1",
         "output_space": "x right, y down, z away from a camera that looks at the centre of the crop",
         "output_units": "metres, at the size that the crop suggests",
-        "normalisation": settings.codec().facts(),
+        "normalisation": codec.facts(),
         "training_data": {**training_data, "acknowledgement": ACKNOWLEDGEMENT},
         "command": "rtpose train cascaded, with the settings below",
         "settings": msgspec.to_builtins(settings),
@@ -49,7 +57,5 @@ def export_cascaded(
         "git_revision": git_revision(),
     }
     path = folder / "cascaded.onnx"
-    export_network(
-        trained.network, {"image": torch.zeros(2, 3, size, size)}, ("joints", "pose", "confidence"), facts, path
-    )
+    export_network(network, {"image": torch.zeros(2, 3, size, size)}, ("joints", "pose", "confidence"), facts, path)
     return path

@@ -107,3 +107,13 @@ def test_training_and_running_give_the_same(size: tuple[int, int]) -> None:
     weight = torch.randn_like(run)
     gradients = [torch.autograd.grad((y * weight).sum(), [x, block.depthwise.weight]) for y in (trained, run)]
     torch.testing.assert_close(gradients[0], gradients[1], atol=1e-5, rtol=1e-4)
+
+
+def test_a_native_picture_is_not_enlarged() -> None:
+    torch.manual_seed(0)
+    enlarging = BlazePoseTrunk().eval()
+    native = BlazePoseTrunk(native=True).eval()
+    native.load_state_dict(enlarging.state_dict())
+    small = torch.randn(1, 3, 64, 64)
+    large = torch.nn.functional.interpolate(small, scale_factor=2, mode="bilinear")
+    torch.testing.assert_close(native.features(large), enlarging.features(small))

@@ -1,7 +1,8 @@
 import torch
 from torch import nn
 
-from rtpose.modules.flip import FlipAveraged, mirrored, mirrored_depth
+from rtpose.modules.cascaded import Cascaded
+from rtpose.modules.flip import FlipAveraged, FlipAveragedPicture, mirrored, mirrored_depth
 from rtpose.skeleton import H36M17
 
 
@@ -25,3 +26,17 @@ def test_a_flip_averaged_lifter_says_the_same_in_a_mirror() -> None:
         assert not torch.allclose(network(mirrored(points)), mirrored_depth(plain))
         torch.testing.assert_close(FlipAveraged(averaged)(points), both)
         torch.testing.assert_close(both, (plain + mirrored_depth(network(mirrored(points)))) / 2)
+
+
+def test_a_mirrored_picture_gives_the_mirrored_answer() -> None:
+    torch.manual_seed(0)
+    inner = Cascaded(input_px=64, depth_channels=8, trunk="resnet18", trunk_width=0.125, width=8, lift_width=16).eval()
+    network = FlipAveragedPicture(inner, inner.heatmap_px)
+    image = torch.randn(2, 3, 64, 64)
+    joints, pose, confidence = network(image)
+    other_joints, other_pose, other_confidence = network(image.flip(-1))
+    twins = H36M17.twins.tolist()
+    torch.testing.assert_close(other_pose[:, twins] * torch.tensor([-1.0, 1, 1]), pose)
+    torch.testing.assert_close(other_joints[:, twins, 0], inner.heatmap_px - 1 - joints[..., 0])
+    torch.testing.assert_close(other_joints[:, twins, 1:], joints[..., 1:])
+    torch.testing.assert_close(other_confidence[:, twins], confidence)

@@ -83,6 +83,7 @@ class _Entry:
     path: Path
     people: tuple[AnnotatedPerson, ...]
     camera: Camera
+    action: str = ""
 
 
 class PictureSet:
@@ -97,6 +98,10 @@ class PictureSet:
     def sequence(self, index: int) -> str:
         """The picture's sequence: in MuPoTS-3D TS1 to TS20; "" where figures are not broken down by sequence."""
         return self._entries[index].path.parent.name if self._in_sequences else ""
+
+    def action(self, index: int) -> str:
+        """What a picture of Human3.6M shows, a column of the paper's Tables 1 and 2; "" in other data sets."""
+        return self._entries[index].action
 
     def __getitem__(self, index: int) -> AnnotatedPicture:
         """Errors: `InputError` for a picture that is missing or damaged."""
@@ -157,7 +162,23 @@ def _entries(
         person = person_of(images[key], annotation, cameras[key])
         if person is not None:
             people.setdefault(key, []).append(person)
-    return [_Entry(pictures / images[key]["file_name"], tuple(people[key]), cameras[key]) for key in people]
+    return [
+        _Entry(pictures / images[key]["file_name"], tuple(people[key]), cameras[key], _action(images[key]))
+        for key in people
+    ]
+
+
+_FIRST_ACTION = 2
+_ACTIONS = (
+    "Directions", "Discussion", "Eating", "Greeting", "Phoning", "Posing", "Purchases", "Sitting", "SittingDown",
+    "Smoking", "Photo", "Waiting", "Walking", "WalkDog", "WalkTogether",
+)  # fmt: skip
+"""Human3.6M's, in the release's order: `action_idx` 2 to 16."""
+
+
+def _action(image: Mapping[str, Any]) -> str:
+    number = int(image.get("action_idx", -1)) - _FIRST_ACTION
+    return _ACTIONS[number] if 0 <= number < len(_ACTIONS) else ""
 
 
 def _assumed_camera(image: Mapping[str, Any]) -> Camera:

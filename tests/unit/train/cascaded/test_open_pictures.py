@@ -44,3 +44,16 @@ def test_human36m_never_chooses_weights_by_its_test_subjects(monkeypatch: pytest
     assert asked == [
         {"subjects": (1, 5, 6, 7), "every": 5}, {"subjects": (8,), "every": 64}, {"subjects": (9, 11), "every": 64},
     ]  # fmt: skip
+
+
+def test_protocol_2_tests_on_s11_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def noted(name: str, folder: Path, **options: Any) -> PictureSet:
+        asked.append((name, options["subjects"]))
+        return PictureSet([])
+
+    monkeypatch.setattr(module, "open_picture_set", noted)
+    for part in ("train", "validation", "test"):
+        open_pictures("human36m-protocol2:somewhere", part)
+    assert asked == [("human36m", (1, 5, 6, 7, 9)), ("human36m", (8,)), ("human36m", (11,))]

@@ -169,6 +169,7 @@ def test_human36m_in_both_forms_of_its_cameras(form: str, tmp_path: Path) -> Non
     human36m(tmp_path, place if form == "place" else -turn @ place, turn, world_mm)
     pictures = open_picture_set("human36m", tmp_path, subjects=(1,), every=5)
     assert len(pictures) == 2  # frames 0 and 5
+    assert pictures.action(0) == "Directions"
     (person,) = pictures[1].people
     expected = (H36M17_AS_DETECTED @ ((world_mm - place) @ turn.T)) / 1000
     assert person.joints_m is not None
