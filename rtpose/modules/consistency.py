@@ -84,11 +84,11 @@ class ConsistencyGenerator(nn.Module):
 
 
 class ReprojectionNetwork(nn.Module):
-    """3D pose -> 2D pose: the pose's own x and y, and a residual of the generator's shape with one residual block (Section
-    3.2).
+    """3D pose -> 2D pose: the pose's own x and y, and a residual, of the generator's shape with one residual block
+    (Section 3.2).
 
-    The residual starts at zero, and its layers are not batch-normalised. Otherwise a network that only the critic teaches
-    does not learn to reproject: it stayed 0.56 mean joint distances off.
+    The residual starts at zero, and its layers are not batch-normalised. Otherwise a network that only the critic
+    teaches does not learn to reproject: it stayed 0.56 mean joint distances off.
     """
 
     def __init__(self, joint_count: int = 17, width: int = 1024) -> None:

@@ -47,8 +47,8 @@ class SvmacGenerator(nn.Module):
             camera.bias.copy_(torch.tensor([1.0, 0, 0, 0, 1.0, 0]))
 
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 2 J) normalised x1 y1 x2 y2 … -> depth (N, J) relative to the root, camera (N, 2, 3), which projects poses
-        in level axes (see `camera_from_level`)."""
+        """(N, 2 J) normalised x1 y1 x2 y2 … -> depth (N, J) relative to the root, camera (N, 2, 3), which
+        projects poses in level axes (see `camera_from_level`)."""
         shared = self.shared(points)
         depth: Tensor = self.pose(shared)
         camera: Tensor = self.camera(shared)

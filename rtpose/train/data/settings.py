@@ -32,8 +32,8 @@ class NoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sigma_px: NotNegative = 0.0
     """The same in pixels, for a mean joint distance of `UNIT_PX`: N(0, px) in the papers."""
     on_all_joints: bool = False
-    """Independent noise on all 17 joints, as the papers add it. False: joints that a detector derives from others follow
-    them."""
+    """Independent noise on all 17 joints, as the papers add it. False: joints that a detector derives from others
+    follow them."""
     outlier_share: Share = 0.02
     """Share of outliers: joints that a detector guesses."""
     outlier_sigma: NotNegative = 0.05

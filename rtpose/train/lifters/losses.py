@@ -100,9 +100,7 @@ def angle_loss(poses: Tensor) -> Tensor:
     return facing_sine(poses).clamp(min=0).mean()
 
 
-def gradient_penalty_of(
-    critic: Callable[..., Tensor], real: Sequence[Tensor], fake: Sequence[Tensor]
-) -> Tensor:
+def gradient_penalty_of(critic: Callable[..., Tensor], real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
     """WGAN-GP's (|grad| - 1)^2, the last part of Eq. 16, which is printed without norm and square.
 
     real, fake: the critic's inputs, each (N, …). The gradient is taken at random points on the lines between them, with

@@ -23,8 +23,8 @@ from rtpose.train.steps import average_weights, step_seed
 
 
 class SeedStack(nn.Module):
-    """S networks of one architecture as one. Rows come seed after seed: (S N, …) -> (S N, …); each network sees its own N
-    rows, also for its batch statistics."""
+    """S networks of one architecture as one. Rows come seed after seed: (S N, …) -> (S N, …); each network sees its own
+    N rows, also for its batch statistics."""
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -60,7 +60,9 @@ class SeedStack(nn.Module):
         """A copy of `like` with the weights of network number `index`, in evaluation mode."""
         network = copy.deepcopy(like)
         state = self.state_dict()
-        network.load_state_dict({name: state[stacked][index] for name, stacked in self._names.items() if stacked in state})
+        network.load_state_dict(
+            {name: state[stacked][index] for name, stacked in self._names.items() if stacked in state}
+        )
         return network.eval()
 
 

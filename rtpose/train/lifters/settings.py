@@ -30,7 +30,7 @@ class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Decay of the weight averaging. The averaged weights are validated and shipped. 0 turns it off."""
     validate_every: Count = 500
     choose_by: Literal["p_mpjpe_mm", "mpjpe_mm"] = "p_mpjpe_mm"
-    """The error on the validation subjects by which the best weights are chosen. Tables choose by the one they print."""
+    """The error on the validation subjects by which the best weights are chosen. Tables choose by what they print."""
     patience: Annotated[int, msgspec.Meta(ge=0)] = 10
     """Stop after this many validations in a row without a better error. 0: never stop early."""
     seed: int = 0

@@ -141,10 +141,9 @@ class Svmac:
         n = 1 is trained "without the SVMAC loss" (Section 4.4). With `reprojection_alone`, it keeps the part of Eq. 15
         that needs no second angle: the estimate projects onto the input.
 
-        L_angle is taken in level axes: whether a face is before or behind the shoulders does not hang on the camera's
-        pitch.
+        L_angle is taken in level axes, in which the camera's pitch does not matter.
 
-        Returns the loss, its terms by name, and the reprojections (N (n - 1), 2 J) for the critic, those of a pose together.
+        Returns the loss, its terms by name, and the reprojections (N (n - 1), 2 J) for the critic, a pose's together.
         """
         weights = self.settings.weights
         views = self.views(points)

@@ -100,8 +100,7 @@ def reproduce_cascaded_table(
     cells = []
     for row in table_named(name).rows:
         for seed in seeds:
-            network = msgspec.structs.replace(shared.network, **row.changes)
-            settings = msgspec.structs.replace(shared, network=network, seed=seed)
+            settings = msgspec.structs.replace(shared, **row.changes, seed=seed)
             run = folder / f"{file_name(row.label)}-seed{seed}"
             trained = train_cascaded(
                 settings, whole, chosen_on, run,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,6 +22,7 @@ from rtpose.train.distributed import start_fabric
 from rtpose.train.lifters.catalogue import METHODS
 from rtpose.train.lifters.evaluate import Evaluation, compared_pose, evaluate_depth, flip_averaging, protocol
 from rtpose.train.lifters.loop import train
+from rtpose.train.lifters.seeds import train_seeds
 from rtpose.train.reproduce.results import Cell, TrainingProgress, file_name
 from rtpose.train.reproduce.tables import HUMAN36M, TABLES, table_named
 
@@ -58,7 +60,8 @@ def reproduce_lifter_table(
     overrides: Sequence[str] = (),
     report: Callable[[str, TrainingProgress], None] = lambda label, progress: None,
 ) -> list[Cell]:
-    """Train each row, or take finished ones from `folder`, and evaluate them on the test set.
+    """Train each row, or take finished ones from `folder`, and evaluate them on the test set. The seeds of a row are
+    trained in one process, paired with those of other rows; weights are chosen by the table's metric.
 
     folders: the data sets; rows that are trained on other data are left out. overrides: settings for all rows, such as
     steps=2000. Errors: `ConfigError` for an unknown table or setting, or for data that the table cannot use.
@@ -68,7 +71,10 @@ def reproduce_lifter_table(
     if table.method not in METHODS:
         raise ConfigError(f"{name} is a table of pictures, not of lifters")
     kind = METHODS[table.method]
-    shared = load_settings(kind.settings, None, overrides, base={"noise": msgspec.to_builtins(EXACT)})
+    base: dict[str, Any] = {"noise": msgspec.to_builtins(EXACT)}
+    if table.metric in ("p_mpjpe_mm", "mpjpe_mm"):
+        base["choose_by"] = table.metric
+    shared = load_settings(kind.settings, None, overrides, base=base)
     by_kind = {data.kind: data for data in folders}
     of_table = table.needs or folders[0].kind
 
@@ -84,25 +90,35 @@ def reproduce_lifter_table(
     def test(joints: str) -> EvaluationSet:
         return by_kind[of_table].with_joints(joints).test()
 
-    results: dict[tuple[Path, str, str], Evaluation] = {}
+    results: dict[tuple[Path, int, str, str], Evaluation] = {}
     fabric = start_fabric()
     cells = []
     for row in table.rows:
         trained_on = row.trained_on or of_table
         if trained_on not in by_kind:
             continue
-        for seed in seeds if row.decisive or not any(other.decisive for other in table.rows) else seeds[:1]:
-            settings = msgspec.structs.replace(shared, **row.changes, seed=seed)
-            run = folder / f"{file_name(row.run or row.label)}-seed{seed}"
-            tested, given = test(row.test_joints), InputKind.parse(row.test_input)
-            data = training(trained_on, row.joints)
-            trained = train(
-                kind.method, settings, data, validation(trained_on, row.joints), run,
-                resume=run.exists(), fabric=fabric,
-                report=partial(report, f"{row.label}, seed {seed}"),
+        wanted = seeds if row.decisive or not any(other.decisive for other in table.rows) else seeds[:1]
+        settings = msgspec.structs.replace(shared, **row.changes, seed=wanted[0])
+        data, judge = training(trained_on, row.joints), validation(trained_on, row.joints)
+        tested, given = test(row.test_joints), InputKind.parse(row.test_input)
+        name = file_name(row.run or row.label)
+        if len(wanted) == 1:
+            run = folder / f"{name}-seed{wanted[0]}"
+            lifters = [
+                train(
+                    kind.method, settings, data, judge, run,
+                    resume=run.exists(), fabric=fabric, report=partial(report, row.label),
+                )
+            ]  # fmt: skip
+        else:
+            run = folder / f"{name}-seeds{wanted[0]}to{wanted[-1]}"
+            lifters = train_seeds(
+                kind.method, settings, wanted, data, judge, run,
+                resume=run.exists(), report=partial(report, f"{row.label}, {len(wanted)} seeds"),
             )  # fmt: skip
-            codec = DepthCodec(settings.distance)
-            key = (run, row.test_joints, row.test_input)
+        codec = DepthCodec(settings.distance)
+        for seed, trained in zip(wanted, lifters, strict=True):
+            key = (run, seed, row.test_joints, row.test_input)
             if key not in results:
                 results[key] = evaluate_depth(trained.lifter, tested, codec, kind=given)
             metric = row.metric or table.metric

@@ -30,7 +30,8 @@ def write_page(file: Path, name: str, cells: Sequence[Cell], *, note: str) -> No
     lines = ["<tr>" + "".join(f"<th>{html.escape(text)}</th>" for text in head) + "</tr>"]
     lines += ["<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in row) + "</tr>" for row in rows]
     pictures = "".join(
-        f"<h2>{html.escape(cell.row.label)}, seed {cell.seed}</h2>{_image(_curves(cell))}{_image(_poses(cell))}"
+        f"<h2>{html.escape(cell.row.label)}, seed {cell.seed}</h2>"
+        f"{image_element(_curves(cell))}{image_element(_poses(cell))}"
         for cell in cells
         if not cell.row.action  # all rows of actions show the same training
     )
@@ -43,7 +44,8 @@ def write_page(file: Path, name: str, cells: Sequence[Cell], *, note: str) -> No
     )
 
 
-def _image(figure: Figure) -> str:
+def image_element(figure: Figure) -> str:
+    """The figure as an element of a page."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=80)
     return f'<img alt="" src="data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}">'
@@ -72,8 +74,8 @@ def _poses(cell: Cell) -> Figure:
         row = int(order[round(share * (len(order) - 1))])
         axes: Any = figure.add_subplot(1, len(_PLACES), place, projection="3d")
         example: ComparedPose = cell.example_of(row)
-        _draw(axes, example.truth_mm, "0.6")
-        _draw(axes, example.aligned_mm, "tab:blue")
+        drawn_pose(axes, example.truth_mm, "0.6")
+        drawn_pose(axes, example.aligned_mm, "tab:blue")
         value = cell.per_pose[row]
         axes.set_title(f"{word}: {value:.0%}" if percent else f"{word}: {value:.0f} mm", fontsize=9)
         axes.set_aspect("equal")
@@ -81,7 +83,7 @@ def _poses(cell: Cell) -> Figure:
     return figure
 
 
-def _draw(axes: Any, pose: NDArray[Any], colour: str) -> None:
+def drawn_pose(axes: Any, pose: NDArray[Any], colour: str) -> None:
     """pose: (17, 3) camera axes; drawn with depth towards the back and up at the top."""
     for a, b in H36M17.edges:
         x, y, z = pose[[a, b]].T

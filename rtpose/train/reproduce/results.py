@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from rtpose.train.lifters.evaluate import ComparedPose
 from rtpose.train.reproduce.tables import HUMAN36M, MPI_INF_3DHP, PERCENT, TABLES, Row
@@ -94,3 +95,40 @@ def table_note(cells: Sequence[Cell], overrides: Sequence[str]) -> str:
         f"settings of all rows: {' '.join(overrides) or 'the defaults'}; {of_actions}"
         f"{cells[0].protocol}."
     )
+
+
+def compared(cells: Sequence[Cell]) -> list[str]:
+    """For each metric, a line that compares the first and the last decisive row of a table, with a 95 % interval of the
+    difference.
+
+    With several seeds it is Student's over the seeds, which are paired; with one it comes from a bootstrap over the
+    poses, paired as well, and says nothing of other seeds.
+    """
+    lines = []
+    for metric in dict.fromkeys(cell.metric for cell in cells):
+        decisive = [cell for cell in cells if cell.row.decisive and cell.metric == metric]
+        rows = list(dict.fromkeys(cell.row.label for cell in decisive))
+        if len(rows) > 1:
+            first, last = ([cell for cell in decisive if cell.row.label == label] for label in (rows[0], rows[-1]))
+            low, mean, high = difference(first, last)
+            unit = (100, " points") if metric in PERCENT else (1, " mm")
+            low, mean, high = (unit[0] * value for value in (low, mean, high))
+            over = f"{len(first)} paired seeds" if len(first) > 1 else f"{len(first[0].per_pose)} poses, one seed"
+            lines.append(
+                f"{rows[-1]} minus {rows[0]}: {mean:+.1f}{unit[1]} ({low:+.1f} to {high:+.1f}, 95 % over {over})"
+            )
+    return lines
+
+
+def difference(first: Sequence[Cell], last: Sequence[Cell], *, draws: int = 2000) -> tuple[float, float, float]:
+    """Lower end, mean and upper end of what `last` has more than `first`, at 95 %. Both hold the same seeds."""
+    apart = np.array([b.value - a.value for a, b in zip(first, last, strict=True)])
+    mean = float(apart.mean())
+    if len(apart) > 1:
+        reach = float(stats.t.ppf(0.975, len(apart) - 1) * apart.std(ddof=1) / np.sqrt(len(apart)))
+        return mean - reach, mean, mean + reach
+    per_pose = last[0].per_pose - first[0].per_pose
+    rng = np.random.default_rng(0)
+    means = [np.nanmean(per_pose[rng.integers(len(per_pose), size=len(per_pose))]) for _ in range(draws)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), mean, float(high)

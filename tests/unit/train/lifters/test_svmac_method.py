@@ -20,11 +20,11 @@ from rtpose.train.lifters.svmac import Svmac, turned_view
 CODEC = DepthCodec()
 COUNT = 12000
 LEVEL_FROM_WORLD = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
-"""World axes (y up) to level axes (y down, z away), for a camera that sees a person who faces world +z from the front."""
+"""World axes (y up) to level axes (y down, z away), for a camera in front of a person who faces world +z."""
 
 
 def _auc(real: Tensor, fake: Tensor) -> float:
-    """Area under the curve of a classifier on the joints and their products, trained on one half, tested on the other."""
+    """Area under the curve of a classifier on joints and their products, trained on one half, tested on the other."""
 
     def features(points: Tensor) -> Tensor:
         x = (points * CODEC.distance).double()

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from rtpose.train.data.sets import EvaluationSet, TrainingSet
 from rtpose.train.reproduce import page
 from rtpose.train.reproduce.lifter_tables import reproduce_lifter_table, shared_settings
 from rtpose.train.reproduce.page import write_page
-from rtpose.train.reproduce.results import table_note, table_rows
+from rtpose.train.reproduce.results import compared, difference, table_note, table_rows
 from rtpose.train.reproduce.tables import TABLES
 
 TINY = ["width=8", "batch_size=8", "steps=2", "validate_every=1"]
@@ -56,7 +57,7 @@ class FewMotions:
 @pytest.fixture
 def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages without drawn figures, which take seconds. One test draws them."""
-    monkeypatch.setattr(page, "_image", lambda figure: '<img src="data:image/png;base64,">')
+    monkeypatch.setattr(page, "image_element", lambda figure: '<img src="data:image/png;base64,">')
 
 
 @pytest.fixture(scope="module")
@@ -70,23 +71,25 @@ def test_a_table_is_trained_resumed_and_written(
 ) -> None:
     if name != "svmac-table4":
         request.getfixturevalue("no_drawing")
-    cells = reproduce_lifter_table(name, [motions], tmp_path, seeds=(0, 1), overrides=TINY)
     rows = TABLES[name].rows
-    decisive = [r for r in rows if r.decisive] or rows
-    assert [(c.row.label, c.seed) for c in cells] == [(r.label, s) for r in rows for s in (0, 1)[: 1 + (r in decisive)]]
-    assert len({c.value for c in cells}) == len(cells)  # every row is another training or another test
-    runs = {(c.row.run or c.row.label, c.seed) for c in cells}
-    assert len(list(tmp_path.iterdir())) == len(runs)
+    seeds = (0, 1) if any(r.decisive for r in rows) else (0,)
+    cells = reproduce_lifter_table(name, [motions], tmp_path, seeds=seeds, overrides=TINY)
+    assert [(c.row.label, c.seed) for c in cells] == [(r.label, s) for r in rows for s in seeds[: 1 + r.decisive]]
+    in_mm = [c.value for c in cells if c.metric.endswith("_mm")]
+    assert len(set(in_mm)) == len(in_mm)  # every row is another training or another test
+    assert set(tmp_path.iterdir()) == {c.folder for c in cells}  # the seeds of a row are one training
     head, *lines = table_rows(name, cells)
     assert [line[0] for line in lines] == [r.label for r in rows]
     assert [line[2] for line in lines] == [r.paper for r in rows]
     assert head[1].endswith(f"on cmu17_small_val.npz, subjects {motions.packs[2].subjects[0]}")
     assert head[2].endswith("on Human3.6M")
-    assert lines[0][1].startswith(f"{np.mean([c.value for c in cells[:2]]):.1f} (")
+    of_first = [c.value for c in cells if c.row is rows[0]]
+    assert lines[0][1].startswith(f"{np.mean(of_first):.1f}{' (' if len(seeds) > 1 else ''}")
+    assert len(compared(cells)) == len({r.metric for r in rows if r.decisive})
 
     steps: list[int] = []
     again = reproduce_lifter_table(
-        name, [motions], tmp_path, seeds=(0, 1), overrides=TINY, report=lambda label, p: steps.append(p.step)
+        name, [motions], tmp_path, seeds=seeds, overrides=TINY, report=lambda label, p: steps.append(p.step)
     )
     assert steps == []  # finished runs are taken
     assert [c.value for c in again] == [c.value for c in cells]
@@ -213,3 +216,13 @@ def test_subjects_are_told_apart() -> None:
     built_in = BuiltInDataSet(keep_test_subject=True)
     assert set(built_in.validation().subjects) | set(built_in.test().subjects) == set(whole.subjects)
     assert not set(built_in.validation().subjects) & set(built_in.test().subjects)
+
+
+def test_the_difference_of_paired_seeds_has_students_interval() -> None:
+    def cells(*values: float) -> list[SimpleNamespace]:
+        return [SimpleNamespace(value=value, per_pose=np.full(5, value)) for value in values]
+
+    low, mean, high = difference(cells(50, 52, 54), cells(49, 50, 51))  # -1, -2, -3
+    assert mean == -2
+    assert (low, high) == (pytest.approx(-2 - 4.303 / 3**0.5, abs=1e-3), pytest.approx(-2 + 4.303 / 3**0.5, abs=1e-3))
+    assert difference(cells(50), cells(49)) == (-1, -1, -1)
