@@ -26,6 +26,8 @@ class SeedStack(nn.Module):
     """S networks of one architecture as one. Rows come seed after seed: (S N, …) -> (S N, …); each network sees its own
     N rows, also for its batch statistics."""
 
+    _one: nn.Module
+
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
         parameters, buffers = torch.func.stack_module_state(list(members))
@@ -50,7 +52,7 @@ class SeedStack(nn.Module):
         def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], *rows: Tensor) -> Any:
             return torch.func.functional_call(self._one, (parameters, buffers), rows)
 
-        own = self._parameters | self._buffers
+        own: dict[str, Tensor] = {**dict(self.named_parameters()), **dict(self.named_buffers())}
         states = ({n: own[self._names[n]] for n in names} for names in (self._parameter_names, self._buffer_names))
         apart = [rows.reshape(self.count, -1, *rows.shape[1:]) for rows in inputs]
         out = torch.vmap(one, randomness="different")(*states, *apart)

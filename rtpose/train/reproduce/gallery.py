@@ -96,5 +96,5 @@ def _pair(picture: Image, joints_px: Float32, pose: NDArray[Any]) -> Figure:
         drawn_pose(axes, pose, "tab:blue")
         axes.view_init(elev=5, azim=azimuth)
         axes.set_aspect("equal")
-        axes.tick_params(labelsize=5)
+        axes.axis("off")
     return figure

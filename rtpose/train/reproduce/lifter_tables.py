@@ -101,9 +101,9 @@ def reproduce_lifter_table(
         settings = msgspec.structs.replace(shared, **row.changes, seed=wanted[0])
         data, judge = training(trained_on, row.joints), validation(trained_on, row.joints)
         tested, given = test(row.test_joints), InputKind.parse(row.test_input)
-        name = file_name(row.run or row.label)
+        run_name = file_name(row.run or row.label)
         if len(wanted) == 1:
-            run = folder / f"{name}-seed{wanted[0]}"
+            run = folder / f"{run_name}-seed{wanted[0]}"
             lifters = [
                 train(
                     kind.method, settings, data, judge, run,
@@ -111,7 +111,7 @@ def reproduce_lifter_table(
                 )
             ]  # fmt: skip
         else:
-            run = folder / f"{name}-seeds{wanted[0]}to{wanted[-1]}"
+            run = folder / f"{run_name}-seeds{wanted[0]}to{wanted[-1]}"
             lifters = train_seeds(
                 kind.method, settings, wanted, data, judge, run,
                 resume=run.exists(), report=partial(report, f"{row.label}, {len(wanted)} seeds"),
