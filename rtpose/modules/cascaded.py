@@ -202,7 +202,7 @@ class Cascaded(nn.Module):
         """The defaults are the paper's size. trunk: a ResNet, or "blazepose". trunk_width: factor on
         the ResNet's channels. scale_branch: the pose is
         of the size at which neck to knee is 1.077 m, and a branch says how much larger the person is (Eq. 10).
-        ordinal: False for a network that is not trained. native_picture: for the trunk "blazepose", see `BlazePoseTrunk`.
+        ordinal: False for a network that is not trained. native_picture: see `BlazePoseTrunk`.
 
         Errors: `ModelError` for an unknown variant or trunk, or an invalid input size.
         """
