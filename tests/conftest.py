@@ -6,7 +6,11 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# No test depends on how fast the machine is just now.
+settings.register_profile("rtpose", deadline=None)
+settings.load_profile("rtpose")
 # Two test processes on few cores: more threads in each would mostly wait for each other. Read when torch is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
