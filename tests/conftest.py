@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Two test processes on few cores: more threads in each would mostly wait for each other. Read when torch is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -14,6 +15,9 @@ sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 
 from extras import IN_CI, ModuleThatMayLackAnExtra, extra_of
 
+# No test depends on how fast the machine is just now.
+settings.register_profile("rtpose", deadline=None)
+settings.load_profile("rtpose")
 SHARED = Path(__file__).parents[2] / "shared"
 
 
