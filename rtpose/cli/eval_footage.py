@@ -59,11 +59,8 @@ def evaluate_footage(
     methods = {}
     no_choice: list[str | None] = [None]
     for network, lifter, changes in product(networks or no_choice, lifters or no_choice, settings or [""]):
-        chosen = _parts(network, lifter)
-        name = " ".join(filter(None, ("" if "estimator" in chosen else network, lifter, changes))) or "default"
-        if name in methods:
-            continue
-        given = [f"{key}={value}" for key, value in chosen.items() if value is not None]
+        name = " ".join(filter(None, (network, lifter, changes))) or "default"
+        given = [f"{key}={value}" for key, value in (("network", network), ("lifter", lifter)) if value is not None]
         methods[name] = method_of(
             load_settings(RunSettings, overrides=[*given, *filter(None, changes.split(","))]), on_notice=warn,
             on_clip=announce,
@@ -109,15 +106,6 @@ def evaluate_footage(
         with output.writing():
             output.part.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(rows)), indent=2))
         output.commit()
-
-
-def _parts(network: str | None, lifter: str | None) -> dict[str, str | None]:
-    """The settings of a method. `cascaded` or `cascaded:FILE` in the place of a lifter is that estimator, which has no
-    2D network."""
-    name, _, file = (lifter or "").partition(":")
-    if name != "cascaded":
-        return {"network": network, "lifter": lifter}
-    return {"estimator": name, **({"cascaded": file} if file else {})}
 
 
 def _table(*first: str) -> Table:

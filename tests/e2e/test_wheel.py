@@ -49,7 +49,7 @@ def test_the_wheel_holds_the_page_the_weights_and_the_sample(wheel: Path) -> Non
     assert {name for name in top if not name.endswith(".dist-info")} == {"rtpose"}
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert any(name.endswith("licenses/NOTICE") for name in names)
-    assert wheel.stat().st_size < 40_000_000  # the networks are 30 MB of it
+    assert wheel.stat().st_size < 48_000_000  # the networks are 41 MB of it
 
 
 def test_the_wheel_runs_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:

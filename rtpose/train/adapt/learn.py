@@ -32,7 +32,7 @@ _PARENTS = [RTPOSE28.index_of[parent] for _, parent in RTPOSE28.bones]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class HeldOut:
     """Before and after, on what was held out."""
 
     before_mm: float
@@ -50,7 +50,7 @@ class Outcome:
 
 def adapted(
     network: FusionNet, takes: Sequence[Take], *, steps: int, seed: int = 0, report: Callable[[int], None]
-) -> tuple[FusionNet, Outcome]:
+) -> tuple[FusionNet, HeldOut]:
     """A copy of `network` that has learned from the first part of each take, and how it does on the rest.
 
     report: called with the number of steps done.
@@ -58,7 +58,7 @@ def adapted(
     cuts = [round((1 - HELD_OUT) * len(take)) for take in takes]
     learned = _learn(network, [t.part(0, cut) for t, cut in zip(takes, cuts, strict=True)], steps, seed, report)
     (before_mm, limbs_before), (after_mm, limbs_after) = (_judge(n, takes, cuts) for n in (network, learned))
-    return learned, Outcome(before_mm, after_mm, limbs_before, limbs_after)
+    return learned, HeldOut(before_mm, after_mm, limbs_before, limbs_after)
 
 
 def _learn(

@@ -26,6 +26,7 @@ from rtpose.train.cascaded.pictures import SEEN_AT_LEAST, LabelledPicture, Perso
 from rtpose.train.data.readers.posenet_release import PictureSet
 from rtpose.types import Estimator, Float32, Frame
 
+_BODY = len(H36M17.joints)
 MUPOTS_JOINTS = H36M17.indices(
     "head", "thorax", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
     "right_hip", "right_knee", "right_foot", "left_hip", "left_knee", "left_foot",
@@ -270,8 +271,8 @@ def _by_detector(estimator: Estimator, picture: LabelledPicture, number: int) ->
     estimator.reset()
     found = estimator.estimate(Frame(picture.image, number, 0, float(number)), picture.camera)
     return _Found(
-        np.array([one.keypoints_2d[:, :2] for one in found], np.float32).reshape(-1, len(H36M17.joints), 2),
-        1000 * np.array([one.pose_3d for one in found], np.float32).reshape(-1, len(H36M17.joints), 3),
+        np.array([one.keypoints_2d[:_BODY, :2] for one in found], np.float32).reshape(-1, _BODY, 2),
+        1000 * np.array([one.pose_3d[:_BODY] for one in found], np.float32).reshape(-1, _BODY, 3),
         1000 * np.array([one.root_3d for one in found], np.float32).reshape(-1, 3),
     )
 

@@ -140,5 +140,5 @@ def test_recorded_data_is_drawn_from_where_the_networks_are(name: str, tmp_path:
     """The device "meta" stands in for a GPU, as in the tests of the loop."""
     training = open_data_set(write_human36m(tmp_path)).training()
     with torch.device("meta"):
-        terms = METHODS[name].method(METHODS[name].settings(**TINY), training).step(torch.Generator())
+        terms = METHODS[name].method(METHODS[name].settings(**TINY), training).step(1, torch.Generator())
     assert {term.device.type for term in terms.values()} == {"meta"}

@@ -78,7 +78,7 @@ def test_a_pack_of_short_motions_is_reported(pack: MotionPack) -> None:
 def test_a_given_trunk_stays_as_it_is(pack: MotionPack) -> None:
     method = Temporal(SETTINGS, PackTrainingSet(pack))
     before = {name: value.clone() for name, value in method.generator.trunk.state_dict().items()}
-    method.step(torch.Generator().manual_seed(0))
+    method.step(1, torch.Generator().manual_seed(0))
     assert method.architecture["width"] == 512
     for name, value in method.generator.trunk.state_dict().items():
         assert torch.equal(value, before[name]), name
