@@ -1,7 +1,6 @@
 """What flows through the pipeline, and the protocols of its parts. numpy only.
 
-Image coordinates are pixels, x right, y down, of the picture as shown. Camera space is metres, x right,
-y down, z away from the camera. See docs/architecture.md, "Coordinates".
+Axes and units are those of docs/architecture.md, "Coordinates".
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ class DecodedPicture(Protocol):
 
     def cut_out(self, picture_from_crop: NDArray[np.float64], out: Image, *, border: int) -> None:
         """See `rtpose.pose.detect.roi.cut_out`."""
-        ...
 
 
 Picture = Image | DecodedPicture
@@ -273,12 +271,9 @@ class Detector(Protocol):
 
 
 def is_guess(confidence: Float32, scores: Float32) -> NDArray[np.bool_]:
-    """Joints that are no facts for other programs: nobody saw them, or nobody knows where they are.
-
-    confidence: of the 3D joints; scores: of the same joints in the picture, both 0..1 and of one shape.
-    """
-    guess: NDArray[np.bool_] = (confidence < LEAST_CONFIDENCE) | (scores < LEAST_CONFIDENCE)
-    return guess
+    """Joints that are no facts for other programs: nobody saw them, or nobody knows where they are. confidence: of the
+    3D joints; scores: of the same joints in the picture, both 0..1 and of one shape."""
+    return np.asarray((confidence < LEAST_CONFIDENCE) | (scores < LEAST_CONFIDENCE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.bones import BONE_INDEX, pose_bones, rotations_from_wxyz
+from rtpose.bones import BONE_INDEX, JOINT_PLACES, pose_bones, rotations_from_wxyz
 from rtpose.errors import InputError
 from rtpose.recordings.export.motion import PersonMotion, motion_of
 from rtpose.recordings.recording import Recording
+from rtpose.skeleton import RTPOSE28
 from rtpose.types import is_guess
 
 Markers = Literal["rtpose", "halpe26"]
@@ -28,8 +29,9 @@ _HALPE26: dict[str, str | None] = {
     **{f"{short}{m}": f"{side}_{joint}" for short, side in _SIDES for m, joint in _ARM},
 }
 """Marker -> joint, in the order of Pose2Sim's files; None: a place on a bone, `_PLACES`."""
+_EARS = JOINT_PLACES[RTPOSE28.index_of["head"]].tolist()
 _PLACES: dict[str, tuple[str, tuple[float, float, float], str]] = {
-    "Head": ("head", (0, 2.3, 0), "head"),
+    "Head": ("head", (0, _EARS[1] + 1.3, _EARS[2]), "head"),
     "RSmallToe": ("rightFoot", (-0.33, -0.42, 0.70), "right_toe"),
     "LSmallToe": ("leftFoot", (0.33, -0.42, 0.70), "left_toe"),
 }

@@ -19,9 +19,12 @@ class Page:
 
     def __init__(self) -> None:
         self.told: list[tuple[str | None, str]] = []
+        self.written: list[Path] = []
 
-    def set_recording(self, file: str | None, text: str = "") -> None:
+    def set_recording(self, file: str | None, text: str = "", written: Path | None = None) -> None:
         self.told.append((file, text))
+        if written is not None:
+            self.written.append(written)
 
 
 def result(number: int, source: int) -> Result:
@@ -60,6 +63,7 @@ def test_each_camera_has_files_of_its_own_and_the_page_begins_more(tmp_path: Pat
     assert of_sources[1].meta["source"] == "camera 1"
     assert {name for file, _ in page.told if file for name in file.split(", ")} == {file.name for file in begun}
     assert page.told[-1][0] is None
+    assert page.written[-1] in begun, "pages cannot fetch what was written"
     assert "2 frames" in page.told[-1][1]
 
 

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from posed_bodies import FACING_CAMERA, LENGTHS, about, level_world, rotations_at
 from receivers import OscReceiver, opened, osc_receiver
 
-from rtpose.bones import BONE_INDEX, BONES, JOINT_BONES, JOINT_PLACES, joints_of_bones, wxyz_from_rotations
+from rtpose.bones import (
+    BONE_INDEX,
+    BONES,
+    CONTACT_JOINTS,
+    JOINT_BONES,
+    JOINT_PLACES,
+    joints_of_bones,
+    wxyz_from_rotations,
+)
 from rtpose.outputs.datagrams import ETHERNET_BYTES
 from rtpose.skeleton import RTPOSE28
 from rtpose.types import BodyPose, Result
@@ -30,7 +38,7 @@ HUMANOID = {
 }  # fmt: skip
 REST = np.tile(np.eye(3), (len(BONES), 1, 1))
 REST[0] = FACING_CAMERA
-FOOT_BELOW_ROOT_M = 0.41 + 0.42 + 0.42 * 0.19
+FOOT_BELOW_ROOT_M = 0.41 + 0.42 - 0.19 * JOINT_PLACES[RTPOSE28.indices(*CONTACT_JOINTS), 1].min()
 """Of the toes in the rest pose, by the lengths of `posed_bodies`."""
 
 
