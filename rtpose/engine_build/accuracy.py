@@ -24,7 +24,7 @@ from rtpose.pose.cascaded.estimator import CascadedEstimator, CascadedNetwork
 from rtpose.pose.detect.blazepose import LANDMARK_FILES, BlazePose, PersonFinder
 from rtpose.pose.lift import open_lifter
 from rtpose.pose.lift.lifter import NetworkLifter
-from rtpose.pose.track import NearestTracker
+from rtpose.pose.track import PersonTracker
 from rtpose.pose.two_stage import TwoStageEstimator
 from rtpose.skeleton import H36M17
 from rtpose.types import Backend, Camera, Estimator, Float32, Person3D
@@ -150,10 +150,10 @@ def picture_estimator(source: Path, by: Substitute | None, threads: int | None) 
         size = next((size for size, file in LANDMARK_FILES.items() if file == source.name), None)
         detector = BlazePose(persons=1, network=size, options=options, pool=pool)
         lifter = open_lifter(RunSettings().lifter, options=options, pool=pool)
-        return TwoStageEstimator("blazepose", detector, NearestTracker(), lifter)
+        return TwoStageEstimator("blazepose", detector, PersonTracker(), lifter)
     network = CascadedNetwork(source, options=options, pool=pool)
     finder = PersonFinder(options=options, pool=pool)
-    return CascadedEstimator(network, finder, NearestTracker(), persons=1, height_m=DEFAULT_HEIGHT_M)
+    return CascadedEstimator(network, finder, PersonTracker(), persons=1, height_m=DEFAULT_HEIGHT_M)
 
 
 def record_pictures(

@@ -106,7 +106,11 @@ def follow(people: People, camera: TruthCamera, truth: Array, valid: NDArray[np.
                 use = valid[t, q] & np.isfinite(people.pixels[t, p]).all(-1)
                 if use.sum() >= LEAST_JOINTS:
                     size = np.ptp(pixels[t, q, use], axis=0).max()
-                    cost[p, q] = np.median(np.linalg.norm(people.pixels[t, p, use] - pixels[t, q, use], axis=-1)) / size
+                    # Left and right exchanged is another error: it does not make somebody else of a person.
+                    sides = (people.pixels[t, p], people.pixels[t, p, _TWINS])
+                    cost[p, q] = (
+                        min(np.median(np.linalg.norm((side - pixels[t, q])[use], axis=-1)) for side in sides) / size
+                    )
         while cost.size and cost.min() < NEAR:
             p, q = divmod(int(cost.argmin()), persons)
             out[t, q] = p

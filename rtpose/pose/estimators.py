@@ -18,7 +18,7 @@ from rtpose.networks.options import LoadOptions
 from rtpose.networks.pool import NetworkPool
 from rtpose.networks.weights import cascaded_file, lifter_file
 from rtpose.pose.detect import network_files, open_detector, open_finder
-from rtpose.pose.track import NearestTracker
+from rtpose.pose.track import PersonTracker
 from rtpose.types import Estimator, Tracker
 
 
@@ -47,7 +47,7 @@ def open_estimators(
     Errors: `ConfigError`, `ModelError`, `MissingExtraError`.
     """
     height_m = settings.height_m if height_m is None else height_m
-    trackers = [NearestTracker(number, count) for number in range(count)]
+    trackers = [PersonTracker(number, count) for number in range(count)]
     pool = NetworkPool()
     settings = _with_network(settings, live, pool, on_notice)
     if settings.estimator == "cascaded":

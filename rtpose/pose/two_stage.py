@@ -48,7 +48,8 @@ class TwoStageEstimator:
         if not seen:
             return self._tracker.update(_NO_JOINTS, _NO_BOXES, t_s)  # counts as missed by everybody
         keypoints = h36m17_from(self._detector.skeleton, np.stack([person.keypoints for person in seen]))
-        return self._tracker.update(keypoints, np.stack([person.bbox for person in seen]), t_s)
+        boxes = np.stack([person.bbox for person in seen])
+        return self._tracker.update(keypoints, boxes, t_s, [person.appearance for person in seen])
 
     def _lift(self, moment: Moment) -> list[Person3D]:
         people, track_ids = moment.people, moment.track_ids

@@ -13,7 +13,7 @@ ROOMS = (
     ("errors",),
     ("skeleton", "stages", "config", "interrupts"),
     ("types",),
-    ("geometry", "rotations", "metrics", "warp"),
+    ("geometry", "rotations", "metrics", "assignment", "warp"),
     ("bones", "camera"),
     ("assets", "modules"),
     ("networks",),

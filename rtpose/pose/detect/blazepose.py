@@ -11,8 +11,8 @@ sizes, mediapipe's model complexities 0 to 2.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -22,8 +22,30 @@ from rtpose.networks import downloads
 from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 from rtpose.networks.pool import NetworkPool
 from rtpose.pose.detect import heatmaps, network_files, ssd
-from rtpose.pose.detect.following import box_around, capped_outside, overlap, same_place, same_square, should_search
+from rtpose.pose.detect.appearance import appearance_of
+from rtpose.pose.detect.candidates import (
+    MAX_SIDE_IN_TILE,
+    MIN_PRESENCE,
+    Lost,
+    Place,
+    SeenPerson,
+    agrees,
+    piece_of,
+    returned,
+    same_hips,
+    same_person,
+    touches,
+    upright,
+)
+from rtpose.pose.detect.following import (
+    SEARCH_INTERVAL_S,
+    box_around,
+    capped_outside,
+    same_square,
+    should_search,
+)
 from rtpose.pose.detect.roi import Roi, cut_out
+from rtpose.pose.detect.search import TilePlan, paint_over
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
 from rtpose.stages import stage
 from rtpose.types import Evidence, Float32, Frame, Image, Person2D, Picture, picture_size
@@ -45,25 +67,24 @@ CENTRE_POINT, SCALE_POINT = JOINTS, JOINTS + 1
 
 MIN_DETECTION_SCORE = 0.5
 MAX_DETECTION_OVERLAP = 0.3
-MIN_PRESENCE = 0.5
 SURE_DETECTION_SCORE = 0.6
 SURE_PRESENCE = 0.9995
 """A new person needs one of the two networks to be sure. Both take a table's foot for a person now and then, at 0.5 to
 0.6 and mostly below 0.99; mediapipe, which lacks this rule, then tracks furniture."""
 KEEP_PRESENCE = 0.95
 """A tracked person of lower presence is kept only if the person detector is sure of them too."""
+TILES_A_SEARCH = 3
+"""Parts of the picture that a search looks at beside the whole; the first one of a source looks at all."""
+LOST_S = 3.0
+"""So long somebody is looked for where they were lost."""
+SECOND_LOOK = 1.2
+"""Where the landmark network is not sure of somebody, it gets a square so much larger."""
+LOST_REACH = 1.2
+"""That part of the picture is so much larger than the person's square."""
 ROI_MARGIN = 1.25
 """The square is that much wider than the circle around the body, as in the network's training."""
 MAX_RAW = 1e4
 """Landmarks are crop pixels, logits and metres: anything beyond is garbage."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """One person that the landmark network confirmed."""
-
-    person: Person2D
-    next_roi: Roi
 
 
 class PersonFinder:
@@ -81,13 +102,16 @@ class PersonFinder:
         self._pixels: Image = np.empty((ssd.INPUT_SIZE, ssd.INPUT_SIZE, 3), np.uint8)
         self._input: Float32 = np.empty((1, *self._pixels.shape), np.float32)
 
-    def find(self, picture: Picture, hidden: Sequence[Float32] = ()) -> list[tuple[Roi, float]]:
+    def find(
+        self, picture: Picture, hidden: Sequence[Float32] = (), part: Roi | None = None, bodies: Sequence[Float32] = ()
+    ) -> list[tuple[Roi, float]]:
         """Squares around people, best first, with their scores, from `MIN_DETECTION_SCORE` on.
 
-        hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first.
+        hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first. part: an upright square of the picture to
+        look at; None: the whole. bodies: joints (33, 2) px of people to paint over first.
         """
         width, height = picture_size(picture)
-        whole = Roi(width / 2, height / 2, float(max(width, height)))
+        whole = part or Roi(width / 2, height / 2, float(max(width, height)))
         cut_out(picture, whole.picture_from_crop(ssd.INPUT_SIZE), self._pixels, border=cv2.BORDER_CONSTANT)
         corner = np.array([whole.cx, whole.cy], np.float32) - np.float32(whole.side / 2)
         for box in hidden:
@@ -95,6 +119,8 @@ class PersonFinder:
                 ((box.reshape(2, 2) - corner) * (ssd.INPUT_SIZE / whole.side)).clip(0, ssd.INPUT_SIZE).astype(int).flat
             )
             self._pixels[y0:y1, x0:x1] = 0
+        for joints in bodies:
+            paint_over(self._pixels, joints, whole.picture_from_crop(ssd.INPUT_SIZE))
         np.multiply(self._pixels, np.float32(2 / 255), out=self._input[0])
         self._input -= 1.0
         outputs = self._network.run({"input_1": self._input})
@@ -146,6 +172,7 @@ class BlazePose:
     def reset(self) -> None:
         """Forget the people that are tracked."""
         self._rois: list[Roi] = []
+        self._lost: list[Lost] = []
         self._searched_s = -np.inf
         self._size: tuple[int, int] | None = None
 
@@ -158,54 +185,102 @@ class BlazePose:
         if frame.size != self._size:
             self.reset()
             self._size = frame.size
+            self._tiles = TilePlan(*frame.size)
         if 0 in frame.size:
             return []
-        seen = self._look(frame.picture, [(roi, MIN_PRESENCE) for roi in self._rois], [])
+        seen = self._look(frame.picture, [Place(roi, known=True) for roi in self._rois], [])
         doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
-        lost, since_s = len(seen) < len(self._rois), frame.pts_s - self._searched_s
-        if doubted or should_search(len(seen), self._persons, lost=lost, since_s=since_s):
-            self._searched_s = frame.pts_s
-            seen = self._search(frame.picture, seen)
+        since_s = frame.pts_s - self._searched_s
+        lost = len(seen) < len(self._rois)
+        fresh = any(0 <= frame.pts_s - place.t_s < SEARCH_INTERVAL_S for place in self._lost)
+        looked_at = {one.looked_at for one in seen}
+        self._lost = [place for place in self._lost if 0 <= frame.pts_s - place.t_s < LOST_S]
+        self._lost += [Lost(roi, frame.pts_s) for roi in self._rois if roi not in looked_at]
+        if doubted or should_search(len(seen), self._persons, lost=lost or fresh, since_s=since_s):
+            regular = not 0 <= since_s < SEARCH_INTERVAL_S
+            if regular or not seen:
+                tiles = (
+                    self._tiles.all_of_them()
+                    if since_s == np.inf
+                    else self._tiles.some(TILES_A_SEARCH if regular else 1)
+                )
+            else:
+                tiles = self._tiles.some(0)
+            if regular:
+                self._searched_s = frame.pts_s
+            seen = self._search(frame.picture, seen, tiles)
+        new = [one.next_roi for one in seen if one.looked_at not in self._rois]
+        self._lost = [place for place in self._lost if not any(returned(place.roi, roi) for roi in new)]
         self._rois = [one.next_roi for one in seen]
         return sorted((one.person for one in seen), key=lambda person: -person.score)
 
-    def _look(self, picture: Picture, places: list[tuple[Roi, float]], seen: list[_Seen]) -> list[_Seen]:
-        """`seen`, and new people in `places`, up to `persons` in all.
-
-        places: squares, each with the presence that a person in it must have.
-        """
+    def _look(self, picture: Picture, places: Iterable[Place], seen: list[SeenPerson]) -> list[SeenPerson]:
+        """`seen`, and new people in `places`, up to `persons` in all."""
         seen = list(seen)
         width, height = picture_size(picture)
-        for roi, min_presence in places:
+        for place in places:
             if len(seen) >= self._persons:
                 break
-            if any(same_place(roi, other.next_roi) for other in seen):
+            if not place.known and any(same_hips(place.roi, other.next_roi) for other in seen):
                 continue
-            one = self._landmarks_in(picture, roi)
-            if one is None or one.person.score < min_presence or not one.next_roi.is_usable(width, height):
+            one = self._person_in(picture, place.roi, place.bodies)
+            if one is None or one.person.score < place.min_presence or not one.next_roi.is_usable(width, height):
                 continue
-            if not any(_same_person(one, other) for other in seen):
+            if place.strict and not agrees(one):
+                continue
+            if not place.known and any(piece_of(one, other) for other in seen):
+                continue
+            if not any(same_person(one, other) for other in seen):
+                if not place.known:
+                    seen = [other for other in seen if not piece_of(other, one)]
                 seen.append(one)
         return seen
 
-    def _search(self, picture: Picture, seen: list[_Seen]) -> list[_Seen]:
-        """Those of `seen` that the person detector confirms, and new people while there is room."""
+    def _search(self, picture: Picture, seen: list[SeenPerson], tiles: Iterable[tuple[Roi, bool]]) -> list[SeenPerson]:
+        """Those of `seen` that the person detector confirms, and new people while there is room.
+
+        tiles: parts of the picture to look at as well, and whether to hide those who were seen."""
         found = self._find_people(picture, [])
-        sure = [roi for roi, min_presence in found if min_presence < SURE_PRESENCE]
-        seen = [
-            one
-            for one in seen
-            if one.person.score >= KEEP_PRESENCE or any(same_square(one.next_roi, roi) for roi in sure)
-        ]
+        sure = [place.roi for place in found if place.min_presence < SURE_PRESENCE]
+        seen = [one for one in seen if one.person.score >= KEEP_PRESENCE or self._confirmed(picture, one, sure)]
         seen = self._look(picture, found, seen)
         # The person detector misses small people beside a big one: hide those seen and look again.
         known = 0
         while known < len(seen) < self._persons:
             known = len(seen)
             seen = self._look(picture, self._find_people(picture, [one.person.bbox for one in seen]), seen)
+        for lost in self._lost:
+            for hide in (False, True):
+                if len(seen) >= self._persons:
+                    break
+                seen = self._look_in_part(picture, upright(lost.roi, LOST_REACH), hide, seen)
+        for tile, hide in tiles:
+            if len(seen) >= self._persons:
+                break
+            seen = self._look_in_part(picture, tile, hide, seen)
         return seen
 
-    def _find_people(self, picture: Picture, hidden: list[Float32]) -> list[tuple[Roi, float]]:
+    def _confirmed(self, picture: Picture, one: SeenPerson, sure: list[Roi]) -> bool:
+        """Whether the person detector is sure of somebody, in the whole picture (`sure`) or in the part around them."""
+        if any(same_square(one.next_roi, roi) for roi in sure):
+            return True
+        found = self._finder.find(picture, (), upright(one.next_roi, 1))
+        return any(score >= SURE_DETECTION_SCORE and same_square(one.next_roi, roi) for roi, score in found)
+
+    def _look_in_part(self, picture: Picture, part: Roi, hide: bool, seen: list[SeenPerson]) -> list[SeenPerson]:
+        """`seen`, and new people in a square of the picture. hide: those who were seen, if they are in it."""
+        bodies = [one.person.keypoints[:, :2] for one in seen if touches(one.person.bbox, part)] if hide else []
+        if hide and not bodies:
+            return seen
+        width, height = picture_size(picture)
+        places = [
+            Place(roi, KEEP_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE, strict=True, bodies=bodies)
+            for roi, score in self._finder.find(picture, (), part, bodies)
+            if roi.side <= MAX_SIDE_IN_TILE * part.side and 0 <= roi.cx < width and 0 <= roi.cy < height
+        ]
+        return self._look(picture, places, seen)
+
+    def _find_people(self, picture: Picture, hidden: list[Float32]) -> list[Place]:
         """Where the person detector finds people, best first, each with the presence that it must have.
 
         hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first.
@@ -213,15 +288,25 @@ class BlazePose:
         found = self._finder.find(picture, hidden)
         # A few more than `persons`: some may turn out to be nobody.
         return [
-            (roi, MIN_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE)
+            Place(roi, MIN_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE)
             for roi, score in found[: self._persons + 2]
         ]
 
+    def _person_in(self, picture: Picture, roi: Roi, bodies: Sequence[Float32]) -> SeenPerson | None:
+        """The person in the square, or else in a larger one: somebody bent or half hidden does not always fit."""
+        one = self._landmarks_in(picture, roi, bodies)
+        if one is not None and one.person.score >= KEEP_PRESENCE:
+            return one
+        larger = self._landmarks_in(picture, replace(roi, side=SECOND_LOOK * roi.side), bodies)
+        return replace(larger, looked_at=roi) if larger and larger.person.score >= KEEP_PRESENCE else one
+
     @stage("landmarks")
-    def _landmarks_in(self, picture: Picture, roi: Roi) -> _Seen | None:
-        """The person in the square, None if there is nobody."""
+    def _landmarks_in(self, picture: Picture, roi: Roi, bodies: Sequence[Float32] = ()) -> SeenPerson | None:
+        """The person in the square, None if there is nobody. bodies: of others, to be painted over."""
         picture_from_crop = roi.picture_from_crop(CROP_SIZE)
         cut_out(picture, picture_from_crop, self._crop_pixels, border=cv2.BORDER_REPLICATE)
+        for joints in bodies:
+            paint_over(self._crop_pixels, joints, picture_from_crop)
         np.multiply(self._crop_pixels, np.float32(1 / 255), out=self._crop_input[0])
         outputs = self._landmarks.run({"input_1": self._crop_input})
         presence = float(outputs["Identity_1"][0, 0])
@@ -238,9 +323,13 @@ class BlazePose:
         evidence = _evidence(raw, world.reshape(-1, 3), heatmap, roi)
         scores = capped_outside(np.minimum(evidence.visibility, evidence.presence), joints, picture_size(picture))
         keypoints = np.column_stack([joints, scores])
-        return _Seen(
-            Person2D(keypoints=keypoints, bbox=box_around(joints), score=presence, evidence=evidence),
+        appearance = appearance_of(self._crop_pixels, in_crop[:JOINTS], scores)
+        return SeenPerson(
+            Person2D(
+                keypoints=keypoints, bbox=box_around(joints), score=presence, evidence=evidence, appearance=appearance
+            ),
             Roi.around(points[CENTRE_POINT], points[SCALE_POINT], ROI_MARGIN),
+            roi,
         )
 
 
@@ -258,7 +347,3 @@ def _evidence(raw: Float32, world: Float32, heatmap: Float32, roi: Roi) -> Evide
         spread_px=spread_cells * (picture_per_crop * np.float32(CROP_SIZE / heatmaps.SIZE)),
         angle_rad=roi.angle_rad,
     )
-
-
-def _same_person(a: _Seen, b: _Seen) -> bool:
-    return same_place(a.next_roi, b.next_roi) and overlap(a.person.bbox, b.person.bbox)

@@ -5,7 +5,7 @@ from lifter_files import write_temporal_lifter
 
 from rtpose.geometry import camera_from_fov
 from rtpose.pose.lift.lifter import NetworkLifter
-from rtpose.pose.track import NearestTracker
+from rtpose.pose.track import PersonTracker
 from rtpose.pose.two_stage import TwoStageEstimator
 from rtpose.skeleton import H36M17, Skeleton
 from rtpose.types import Frame, Person2D
@@ -40,7 +40,7 @@ def _frame(number: int) -> Frame:
 
 
 def _estimator(path: Path, frames: list[list[Person2D]]) -> TwoStageEstimator:
-    return TwoStageEstimator("made up", Detector(frames), NearestTracker(), NetworkLifter(str(path)))
+    return TwoStageEstimator("made up", Detector(frames), PersonTracker(), NetworkLifter(str(path)))
 
 
 def test_a_lifter_that_remembers_is_told_who_is_who(tmp_path: Path) -> None:

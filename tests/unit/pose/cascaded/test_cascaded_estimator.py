@@ -14,7 +14,7 @@ from rtpose.geometry import camera_from_fov, pixels_from_camera, standing_height
 from rtpose.pose.cascaded.crop_codec import CropCodec
 from rtpose.pose.cascaded.estimator import CascadedEstimator, CascadedNetwork, CropPose, only_rendered
 from rtpose.pose.detect.roi import Roi
-from rtpose.pose.track import NearestTracker
+from rtpose.pose.track import PersonTracker
 from rtpose.types import Camera, Float32, Frame, Image
 
 SIZE = (640, 480)
@@ -77,7 +77,7 @@ class Network(CascadedNetwork):
 
 
 def estimator(world: World, persons: int = 1) -> CascadedEstimator:
-    return CascadedEstimator(Network(world), world, NearestTracker(), persons=persons)
+    return CascadedEstimator(Network(world), world, PersonTracker(), persons=persons)
 
 
 def frame(i: int, fps: float = 30.0, size: tuple[int, int] = SIZE) -> Frame:
@@ -197,7 +197,7 @@ def test_joints_outside_the_picture_are_unsure() -> None:
 
 def test_an_impossible_height() -> None:
     with pytest.raises(ConfigError, match=r"0\.3 to 3\.0"):
-        CascadedEstimator(Network(World()), World(), NearestTracker(), height_m=17)
+        CascadedEstimator(Network(World()), World(), PersonTracker(), height_m=17)
 
 
 # The network itself.

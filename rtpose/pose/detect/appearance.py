@@ -1,0 +1,82 @@
+"""What somebody looks like: the colours of trunk and thighs, from the crop that the landmark network gets anyway."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.skeleton import BLAZEPOSE33
+from rtpose.types import Float32, Image
+
+LIGHT_BINS, COLOUR_BINS = 6, 12
+BINS = LIGHT_BINS + 2 * COLOUR_BINS
+COLOUR_RANGE = 80
+"""Differences of colour channels, of 255, beyond plus and minus this share the outermost bins."""
+LEAST_VISIBLE = 0.3
+"""A part with a corner of a lower score is not looked at."""
+_CORNERS = BLAZEPOSE33.indices(
+    "left_shoulder", "right_shoulder", "left_hip", "right_hip", "left_knee", "right_knee"
+)  # fmt: skip
+_COUNT = np.array([LIGHT_BINS, COLOUR_BINS, COLOUR_BINS])
+_FIRST = np.array([0, LIGHT_BINS, LIGHT_BINS + COLOUR_BINS])
+
+
+def _trunk_and_thighs() -> tuple[Float32, int]:
+    """Weights (N, 6) of the corners for the points that are looked at, those of the trunk first, and how many these
+    are."""
+    across, down = (grid.ravel() for grid in np.meshgrid(np.linspace(0.15, 0.85, 7), np.linspace(0.1, 0.9, 8)))
+    trunk = np.stack([(1 - across) * (1 - down), across * (1 - down), (1 - across) * down, across * down], 1)
+    along = np.linspace(0.15, 0.9, 20)
+    nothing = np.zeros_like(along)
+    left = np.stack([nothing, nothing, 1 - along, nothing, along, nothing], 1)
+    right = np.stack([nothing, nothing, nothing, 1 - along, nothing, along], 1)
+    weights = np.concatenate([np.pad(trunk, ((0, 0), (0, 2))), left, right])
+    return weights.astype(np.float32), len(trunk)
+
+
+_WEIGHTS, _IN_TRUNK = _trunk_and_thighs()
+
+
+def appearance_of(crop: Image, joints: Float32, scores: Float32) -> Float32:
+    """(2, BINS): one row of histograms for the trunk and one for the thighs, each adding up to 3 (lightness, red over
+    green, yellow over blue).
+
+    crop: (H, W, 3) RGB. joints: (33, 2) px of the crop. scores: (33,). NaN for a part that is not in sight.
+    """
+    points = (_WEIGHTS @ joints[list(_CORNERS)]).astype(np.intp)
+    inside: NDArray[np.bool_] = np.all((points >= 0) & (points < (crop.shape[1], crop.shape[0])), axis=1)
+    visible = scores[list(_CORNERS)] >= LEAST_VISIBLE
+    out = np.full((2, BINS), np.nan, np.float32)
+    for row, part, corners in ((0, slice(None, _IN_TRUNK), slice(0, 4)), (1, slice(_IN_TRUNK, None), slice(2, 6))):
+        rows = points[part][inside[part]]
+        if visible[corners].all() and 2 * len(rows) >= len(inside[part]):
+            out[row] = _histogram(crop[rows[:, 1], rows[:, 0]])
+    return out
+
+
+def unlikeness(a: Float32, b: Float32) -> float:
+    """0 for the same colours, 1 for none in common: Bhattacharyya's distance, the mean of the parts that both show.
+    NaN if there is none. a, b: (2, BINS) of `appearance_of`."""
+    each = np.sqrt(np.maximum(1 - np.sqrt(a * b).sum(1) / 3, 0))
+    known = np.isfinite(each)
+    return float(each[known].mean()) if known.any() else float("nan")
+
+
+def _histogram(pixels: NDArray[np.uint8]) -> Float32:
+    """(BINS,) of (N, 3) RGB. Each pixel counts for the two bins that it lies between, so that light which changes a
+    little changes little."""
+    red, green, blue = pixels.astype(np.float32).T
+    share = np.stack(
+        [
+            (red + green + blue) / 765,
+            (red - green) / (2 * COLOUR_RANGE) + 0.5,
+            ((red + green) / 2 - blue) / (2 * COLOUR_RANGE) + 0.5,
+        ],
+        1,
+    )
+    place = share.clip(0, 1) * (_COUNT - 1)
+    low = np.minimum(place.astype(np.intp), _COUNT - 2)
+    rest = (place - low).ravel()
+    at = (low + _FIRST).ravel()
+    counts = np.bincount(at, 1 - rest, BINS) + np.bincount(at + 1, rest, BINS)
+    return (counts / len(pixels)).astype(np.float32)

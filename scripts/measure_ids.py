@@ -1,0 +1,195 @@
+"""Do ids hold when people cross? Renders scenes of 2 to 4 people who walk past each other, runs detector and tracker
+over them, and prints IDF1. Needs the extra `synth`.
+
+    python scripts/measure_ids.py --data ../shared/data --out runs/crossings
+
+The body is `anny` (ANNY_CACHE_DIR: see make_sample.py), the motions are clips of the CMU Graphics Lab Motion Capture
+Database. Scenes that are in the folder already are not rendered again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpose.capture import open_source
+from rtpose.footage.identity import idf1
+from rtpose.footage.measure import People, follow
+from rtpose.footage.sets import JOINTS, TruthCamera
+from rtpose.geometry import camera_from_fov
+from rtpose.pose.detect import open_detector
+from rtpose.pose.track import PersonTracker
+from rtpose.skeleton import H36M17, h36m17_from
+from rtpose.train.synth.body import BodyModel, Pose
+from rtpose.train.synth.clothing import SOLE_M, DressedPerson
+from rtpose.train.synth.motion import PACK_FPS, JointAnglePack
+from rtpose.train.synth.renderer import Quality, Renderer
+from rtpose.train.synth.sampling import random_outfit, random_phenotype
+from rtpose.train.synth.scene import room
+from rtpose.train.synth.surfaces import PlacedSurface
+from rtpose.train.synth.view import Light, PlacedCamera
+from rtpose.types import Image
+
+SIZE = (640, 360)
+STEP = 2
+"""Frames of the motions from one picture to the next."""
+FRAMES = 70
+"""Of a scene: people walk across; whose clip is shorter walks back with time reversed."""
+EYE_M, TARGET_M = np.array([0.0, 1.6, 6.0]), np.array([0.0, 0.9, 0.0])
+LIGHT = Light((0.55, 0.9, 0.75))
+COVERED_M = 0.3
+"""A joint with something so much nearer to the camera is hidden."""
+LEAST_IN_SIGHT = 4
+"""Joints: with fewer of the 12, nobody needs to find the person."""
+
+
+@dataclass(frozen=True)
+class Walker:
+    """Who walks where."""
+
+    clip: str
+    heading_deg: float
+    """0 walks towards the camera, 90 to its right."""
+    middle_m: tuple[float, float]
+    """x and z of the middle of the way."""
+
+
+SCENES: dict[str, tuple[Walker, ...]] = {
+    "two": (Walker("05_01", 90, (0.0, 0.6)), Walker("16_32", -90, (0.0, -0.4))),
+    "three": (Walker("16_16", 80, (0.3, 0.8)), Walker("16_32", -95, (0.0, 0.0)), Walker("05_01", 90, (-0.3, -1.0))),
+    "four": (
+        Walker("16_32", 90, (0.4, 1.0)), Walker("05_01", -90, (0.0, 0.1)),
+        Walker("05_01", -75, (-0.5, -0.7)), Walker("16_16", 100, (0.2, -1.6)),
+    ),
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with cmu_amc30_train.npz")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the rendered scenes")
+    parser.add_argument("--seeds", type=int, default=1, help="scenes of each kind, with other people and clothes")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    for seed in range(args.seeds):
+        for name, walkers in SCENES.items():
+            clip = args.out / f"{name}{seed}.mp4"
+            if not clip.with_suffix(".npz").is_file():
+                render(clip, walkers, args.data / "cmu_amc30_train.npz", seed)
+            print(f"{clip.stem}: {len(walkers)} people, {judged(clip)}", flush=True)
+
+
+def render(clip: Path, walkers: tuple[Walker, ...], motions: Path, seed: int) -> None:
+    """Write a scene and its truth: `joints_m` (T, Q, 12, 3) camera space, `in_sight` (T, Q, 12), `camera` (4,)."""
+    rng = np.random.default_rng(seed)
+    model, pack = BodyModel(coarse=True), JointAnglePack(motions)
+    view = PlacedCamera.looking(camera_from_fov(SIZE), SIZE, EYE_M, TARGET_M)
+    people: list[tuple[DressedPerson, list[Pose]]] = []
+    for walker in walkers:
+        phenotype = {**random_phenotype(rng), "age": float(rng.uniform(0.6, 0.9))}
+        person = DressedPerson(model, model.shape(phenotype), random_outfit(rng))
+        people.append((person, _walk(model, person, pack, walker)))
+    joints = np.stack([[model.joints(person.shape, pose) for pose in poses] for person, poses in people], 1)
+    joints_m = view.to_camera(joints[:, :, list(H36M17.indices(*JOINTS))])
+    furniture = [PlacedSurface(mesh) for mesh in room(rng, depth_m=3.2, width_m=9.0)]
+    in_sight = np.zeros(joints_m.shape[:3], bool)
+    pictures: list[Image] = []
+    with Renderer(SIZE, Quality.quick()) as renderer:
+        for t in range(len(joints_m)):
+            things = [thing for person, poses in people for thing in person.things(poses[t])] + furniture
+            shade = np.concatenate([person.occluders(poses[t])[::3] for person, poses in people])[:40]
+            drawn = renderer.render(things, view, LIGHT, shade, np.array([0.0, 1.0, 0.0]), 4.0)
+            pictures.append(np.clip(drawn.image + rng.normal(0, 1.5, drawn.image.shape), 0, 255).astype(np.uint8))
+            in_sight[t] = _in_sight(joints_m[t], drawn.depth_m, view)
+            print(f"\r{clip.stem}: frame {t + 1} of {len(joints_m)}", end="", flush=True)
+    print()
+    _write_video(clip, pictures)
+    np.savez(clip.with_suffix(".npz"), joints_m=joints_m, in_sight=in_sight, camera=view.camera.as_array())
+
+
+def judged(clip: Path) -> str:
+    """IDF1 and the share found, as text."""
+    with np.load(clip.with_suffix(".npz"), allow_pickle=False) as truth:
+        joints_m, in_sight, (fx, fy, cx, cy) = truth["joints_m"], truth["in_sight"], truth["camera"]
+    frames, count = joints_m.shape[:2]
+    people = _tracked(clip, frames, count)
+    camera = TruthCamera(
+        1, clip, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), np.zeros(5), np.stack([np.eye(3)] * count),
+        np.zeros((count, 3)), np.ones((frames, count), bool), np.zeros((0, 12, 3)), np.zeros((0, 12, 2)),
+    )  # fmt: skip
+    columns = follow(people, camera, joints_m, np.ones(in_sight.shape, bool))
+    counted = in_sight.sum(-1) >= LEAST_IN_SIGHT
+    surplus = np.ones(people.ids.shape, bool)
+    for t, person in zip(*np.nonzero(~counted & (columns >= 0)), strict=True):
+        surplus[t, columns[t, person]] = False
+    found = ((columns >= 0) & counted).sum() / counted.sum()
+    ids = len(np.unique(people.ids[people.ids >= 0]))
+    return f"IDF1 {idf1(columns, people.ids, counted, surplus):.3f}, found {100 * found:.0f} %, {ids} ids"
+
+
+def _tracked(clip: Path, frames: int, count: int) -> People:
+    detector, tracker = open_detector("blazepose", persons=count), PersonTracker()
+    ids = np.full((frames, count), -1, np.int64)
+    pixels = np.full((frames, count, len(JOINTS), 2), np.nan)
+    source = open_source(str(clip))
+    while not source.ended:
+        frame = source.read()
+        if frame is None:
+            continue
+        seen = detector.detect(frame)
+        keypoints = np.zeros((0, len(H36M17.joints), 3), np.float32)
+        if seen:
+            keypoints = h36m17_from(detector.skeleton, np.stack([person.keypoints for person in seen]))
+        boxes = np.array([person.bbox for person in seen], np.float32).reshape(-1, 4)
+        numbers = tracker.update(keypoints, boxes, frame.pts_s, [person.appearance for person in seen])
+        ids[frame.frame_id, : len(seen)] = numbers
+        pixels[frame.frame_id, : len(seen)] = keypoints[:, list(H36M17.indices(*JOINTS)), :2]
+    source.close()
+    return People(np.where(np.isnan(pixels).any(-1, keepdims=True), np.nan, np.zeros((1, 1, 1, 3))), pixels, ids)
+
+
+def _walk(model: BodyModel, person: DressedPerson, pack: JointAnglePack, walker: Walker) -> list[Pose]:
+    """The poses of a scene, in the world."""
+    motion = pack.motion(pack.find(walker.clip))
+    way = motion.hips[-1] - motion.hips[0]
+    motion = motion.turned(walker.heading_deg - float(np.degrees(np.arctan2(way[0], way[2]))))
+    poses = model.poses(person.shape, motion, SOLE_M)[::STEP]
+    ends = [model.joints(person.shape, pose)[0] for pose in (poses[0], poses[-1])]
+    shift = np.array([walker.middle_m[0], 0.0, walker.middle_m[1]]) - (ends[0] + ends[1]) / 2 * [1, 0, 1]
+    there = [Pose(pose.rotations, pose.shifts + shift) for pose in poses]
+    return list(_to_and_fro(there))
+
+
+def _to_and_fro(poses: list[Pose]) -> Iterator[Pose]:
+    turn = [*poses, *poses[-2:0:-1]]
+    return (turn[t % len(turn)] for t in range(FRAMES))
+
+
+def _in_sight(joints_m: NDArray[np.float64], depth_m: NDArray[np.float32], view: PlacedCamera) -> NDArray[np.bool_]:
+    """(Q, 12) of joints (Q, 12, 3) in camera space."""
+    camera, depth = view.camera, joints_m[..., 2]
+    column = np.floor(joints_m[..., 0] / depth * camera.fx + camera.cx).astype(int)
+    row = np.floor(joints_m[..., 1] / depth * camera.fy + camera.cy).astype(int)
+    inside = (column >= 0) & (column < SIZE[0]) & (row >= 0) & (row < SIZE[1]) & (depth > 0.1)
+    surface = depth_m[row.clip(0, SIZE[1] - 1), column.clip(0, SIZE[0] - 1)]
+    return np.asarray(inside & (depth - surface < COVERED_M))
+
+
+def _write_video(path: Path, pictures: list[Image]) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=int(PACK_FPS / STEP))
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.options = {"crf": "18"}
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+if __name__ == "__main__":
+    main()

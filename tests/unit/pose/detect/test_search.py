@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from rtpose.pose.detect.search import LEAST_TILE_PX, TilePlan, search_tiles
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1080, 1920), (640, 480), (768, 432)])
+def test_each_scale_covers_the_picture_with_overlaps(size: tuple[int, int]) -> None:
+    tiles = search_tiles(*size)
+    assert tiles
+    for side in {tile.side for tile in tiles}:
+        assert side >= LEAST_TILE_PX
+        seen = np.zeros((size[1], size[0]), int)
+        for tile in tiles:
+            if tile.side == side:
+                x, y, half = tile.cx, tile.cy, side / 2
+                seen[max(0, round(y - half)) : round(y + half), max(0, round(x - half)) : round(x + half)] += 1
+        assert seen.min() >= 1
+
+
+def test_small_pictures_have_no_tiles() -> None:
+    assert search_tiles(200, 150) == []
+    assert list(TilePlan(200, 150).some(3)) == []
+
+
+def test_a_plan_comes_to_every_tile_with_people_shown_and_hidden() -> None:
+    plan = TilePlan(1280, 720)
+    once = list(plan.all_of_them())
+    taken = [step for _ in range(len(once)) for step in plan.some(3)]
+    assert set(taken) == set(once)
+    assert len(set(once)) == len(once) == 2 * len(search_tiles(1280, 720))
