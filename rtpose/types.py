@@ -188,8 +188,7 @@ class Person2D:
     evidence: Evidence | None = None
     """None from a detector whose network says nothing about depth."""
     appearance: Float32 | None = None
-    """(2, bins): colours of trunk and thighs (`rtpose.pose.detect.appearance`), NaN where out of sight. None from a
-    detector that does not look at them."""
+    """(2, bins): colours of trunk and thighs, see `rtpose.pose.detect.appearance`. None: not looked at."""
 
 
 LEAST_CONFIDENCE = 0.1
@@ -263,11 +262,9 @@ class Detector(Protocol):
 
     def detect(self, frame: Frame) -> list[Person2D]:
         """People in the frame, best first. May keep state between frames of one source."""
-        ...
 
     def reset(self) -> None:
         """Forget all state: another source, or a jump in time."""
-        ...
 
 
 def is_guess(confidence: Float32, scores: Float32) -> NDArray[np.bool_]:
@@ -340,14 +337,12 @@ class Estimator(Protocol):
 
 
 class Tracker(Protocol):
-    """Gives people their ids, by their 2D joints: what lifts or smooths them may remember them."""
+    """Gives people their ids, by 2D joints and colours. Also called for frames without people."""
 
     def update(
         self, keypoints_2d: Float32, bboxes: Float32, t_s: float, appearances: Sequence[Float32 | None] | None = None
     ) -> list[int]:
-        """keypoints_2d: (P, J, 3) px and score; bboxes: (P, 4) px; t_s: the frame's time; appearances: P, see
-        `Person2D`, None where they are not known. Called for frames without people, too. Returns P ids."""
-        ...
+        """keypoints_2d: (P, J, 3) px, score; bboxes: (P, 4) px; appearances: P, see `Person2D`. Returns P ids."""
 
     def reset(self) -> None: ...
 
