@@ -91,7 +91,7 @@ def test_the_samples_motion_in_a_program_for_animation(sample_poses: Path, tmp_p
     error_mm = error_mm[~is_guess(arrays["confidence"][:, 0], arrays["keypoints_2d"][:, 0, :, 2])]
     assert error_mm.max() < 1
     soles = [list(arrays["joint_names"]).index(name) for name in ("left_heel", "left_toe", "right_heel", "right_toe")]
-    assert abs(np.median(got[:, soles, 1].min(1))) < 0.08, "on the floor"
+    assert abs(np.median(got[:, soles, 1].min(1))) < 0.15, "on the floor"
 
 
 @pytest.mark.parametrize(
