@@ -57,7 +57,7 @@ class SeedStack(nn.Module):
             {n: own[self._names[n]] for n in names} for names in (self._parameter_names, self._buffer_names)
         ]
         apart = [rows.reshape(self.count, -1, *rows.shape[1:]) for rows in inputs]
-        out = torch.vmap(one, randomness="different")(*states, *apart)
+        out = torch.vmap(one, randomness="different")(parameters, buffers, *apart)
         return torch.utils._pytree.tree_map(lambda rows: rows.flatten(0, 1), out)
 
     def member(self, index: int, like: nn.Module) -> nn.Module:
