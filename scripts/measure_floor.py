@@ -29,7 +29,7 @@ from rtpose.footage.sets import JOINTS, FootageSet, TruthCamera, find_sets, load
 from rtpose.geometry import standing_height
 from rtpose.pose.body.balance import angle_deg, uprightness
 from rtpose.pose.body.bodies import Bodies
-from rtpose.pose.body.floor import SOLE_M, STANDS
+from rtpose.pose.body.floor import SOLE_M
 from rtpose.pose.body.gravity import angles_from_gravity
 from rtpose.pose.lift.fusion import MEASURED
 from rtpose.session import Session
@@ -208,10 +208,8 @@ def measure_camera(footage: FootageSet, camera: TruthCamera, seen: Seen) -> None
                     leans.append(world[:3, :3] @ (pose[SHOULDERS].mean(0) - pose[ANKLES].mean(0)))
                 true_axes.append(world_axes(follower.up) @ true_axis)
             for who, levels in ((one, soles), (raw, raw_soles)):
-                body = who.body
-                if body is not None and (body.contacts > STANDS).any():
-                    heights = in_world(world, who.pose_3d[FEET] + who.root_3d)[:, 1] - SOLE_M
-                    levels.append(float(heights[body.contacts > STANDS].mean()))
+                heights = in_world(world, who.pose_3d[FEET] + who.root_3d)[:, 1] - SOLE_M
+                levels.append(float(heights.min()))
         if not distances:
             continue
         PEOPLE.append(
@@ -269,8 +267,8 @@ def world_axes(up: Array) -> Array:
 
 
 def _cm(heights_m: list[float]) -> str:
-    """The median of the later half: sizes and floor settle before."""
-    settled = heights_m[len(heights_m) // 2 :]
+    """The median of the last fifth: sizes and floor settle before."""
+    settled = heights_m[-max(1, len(heights_m) // 5) :]
     return f"{100 * np.median(settled):.0f}" if settled else "-"
 
 
@@ -292,8 +290,8 @@ def measure_sets(folder: Path, *, known: bool) -> None:
                 name = f"{footage.name}_{camera.number}_{'known' if known else 'default'}"
                 measure_camera(footage, camera, see(name, camera.clip, settings))
     print(
-        "\n| person | true lean (mean axis / median) | lifter's | body's | upright frames | floor cm, each by itself "
-        "| floor cm, together | distance error % | signed |\n|---|---|---|---|---|---|---|---|---|"
+        "\n| person | true lean (mean axis / median) | lifter's | body's | upright frames | "
+        "lowest foot cm, each by itself | together | distance error % | signed |\n|---|---|---|---|---|---|---|---|---|"
     )
     print("\n".join(PEOPLE))
     print("\n| feet of | precision | recall | specificity |\n|---|---|---|---|")

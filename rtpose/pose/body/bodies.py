@@ -31,6 +31,8 @@ STEPS, LATE_STEPS, FIRST_STEPS = 1, 3, 8
 SOON_S = 0.05
 OFFSET_S = 4.0
 """A body that feet have moved away from where the lifter sees it comes back over about so long."""
+ROOT_STEP_S = 1 / 30
+"""The standard deviations of the root in `evidence` are for so long."""
 MOST_OFFSET_M = 0.6
 """By how much it may be off: a place that is held wrongly does not lead it astray."""
 SMOOTHNESS = 0.05
@@ -126,6 +128,8 @@ class Bodies:
                 self._remember(row, body.rotations, dt_s, given)
             given.roots[row] += body.root_offset * math.exp(-dt_s / OFFSET_S)
             roots[row] = given.roots[row]
+            if dt_s > 0:  # the root may walk off the lifter's by as much in a second, whatever the rate
+                given.root_weights[row] *= ROOT_STEP_S / min(max(dt_s, ROOT_STEP_S / 4), MAX_GAP_S)
             if self._corrections.rays:
                 given.rays[row], given.ray_weights[row] = body.rays.update(
                     given.rays[row], given.ray_weights[row], given.joints[row] + given.roots[row], dt_s
