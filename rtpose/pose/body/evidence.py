@@ -23,7 +23,7 @@ STEADY_S = 0.3
 """Over how long the picture's joints are averaged."""
 FAR_M = 0.10
 """A joint that is farther off its ray is another's: left and right are exchanged, or people are."""
-ACROSS_M, DEPTH_M = 0.02, 0.06
+ACROSS_M, DEPTH_M = 0.02, 0.05
 """Standard deviations of the lifter's root, across the line of sight and along it."""
 _DERIVED = RTPOSE28.indices("spine", "neck_base")
 """Half-way points of others: they tell nothing new."""
