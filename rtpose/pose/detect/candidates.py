@@ -24,8 +24,8 @@ LEAST_SIZE_AGREEMENT = 0.6
 LEAST_VISIBLE = 0.3
 """Of a person found in a tile: their square is no larger than so many tiles, it moves by no more than this share of its
 side between the two networks, keeps at least this share of its size, and this is the least median of visibility."""
-LEAST_UPRIGHT = 0.5
-"""Cosine of the trunk's angle to the picture's vertical: small things that lie are mostly furniture."""
+LEAST_UPRIGHT = 0.75
+"""Height of their joints in widths: small things that lie are mostly furniture."""
 SAME_JOINTS_DISTANCE = 0.06
 CLOSE_JOINTS_DISTANCE, SAME_LOOKS = 0.14, 0.25
 """Nearer than this share, they are the same person's if their colours are less unlike than that."""
@@ -34,7 +34,6 @@ SAME_HIPS_DISTANCE = 0.07
 LEAST_INSIDE, OTHER_LOOKS = 0.85, 0.4
 """So much of the box of a piece of a person lies within the person's, and its colours are less unlike than that."""
 TWINS = BLAZEPOSE33.twins
-_TRUNK = list(BLAZEPOSE33.indices("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
 BODY = slice(BLAZEPOSE33.indices("left_shoulder")[0], None)
 
 
@@ -105,15 +104,14 @@ def agrees(one: SeenPerson) -> bool:
     """Whether the landmark network puts the person where the person detector did, and sees the body."""
     asked, given = one.looked_at, one.next_roi
     moved = math.hypot(asked.cx - given.cx, asked.cy - given.cy)
-    left, right, left_hip, right_hip = one.person.keypoints[_TRUNK, :2]
-    trunk = left + right - left_hip - right_hip
+    wide, high = np.ptp(one.person.keypoints[:, :2], axis=0).tolist()
     evidence = one.person.evidence
     return (
         moved < MAX_DISAGREEMENT * asked.side
         and min(asked.side, given.side) > LEAST_SIZE_AGREEMENT * max(asked.side, given.side)
         and evidence is not None
         and float(np.median(evidence.visibility[BODY])) >= LEAST_VISIBLE
-        and abs(float(trunk[1])) >= LEAST_UPRIGHT * float(np.linalg.norm(trunk))
+        and high >= LEAST_UPRIGHT * wide
     )
 
 

@@ -53,9 +53,9 @@ class SeedStack(nn.Module):
             return torch.func.functional_call(self._one, (parameters, buffers), rows)
 
         own: dict[str, Tensor] = {**dict(self.named_parameters()), **dict(self.named_buffers())}
-        states: list[Any] = [
-            {n: own[self._names[n]] for n in names} for names in (self._parameter_names, self._buffer_names)
-        ]
+        parameters, buffers = (
+            {name: own[self._names[name]] for name in names} for names in (self._parameter_names, self._buffer_names)
+        )
         apart = [rows.reshape(self.count, -1, *rows.shape[1:]) for rows in inputs]
         out = torch.vmap(one, randomness="different")(parameters, buffers, *apart)
         return torch.utils._pytree.tree_map(lambda rows: rows.flatten(0, 1), out)

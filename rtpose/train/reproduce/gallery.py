@@ -62,8 +62,8 @@ def write_gallery(file: Path, name: str, folder: Path, *, lifter: str | None = N
 
 def _with_pictures(people: Poses2D, joints: Float32, folder: Path, count: int) -> list[int]:
     """Rows of people with all joints whose picture is there."""
-    complete = np.flatnonzero(np.isfinite(joints).all((1, 2)))
-    there = [row for row in complete.tolist() if (folder / "images" / people.images[row]).is_file()]
+    complete = np.flatnonzero(np.isfinite(joints).all((1, 2))).tolist()
+    there = [row for row in complete if (folder / "images" / people.images[row]).is_file()]
     if not there:
         raise InputError(
             f"{folder / 'images'} has no picture of a person with all joints: put the data set's pictures there"
