@@ -35,6 +35,8 @@ ROOT_STEP_S = 1 / 30
 """The standard deviations of the root in `evidence` are for so long."""
 MOST_OFFSET_M = 0.6
 """By how much it may be off: a place that is held wrongly does not lead it astray."""
+MOST_SIZE_STEP = 0.004
+"""By which share a body's size changes from one frame to the next, at most: with the lengths' own step under 1 %."""
 SMOOTHNESS = 0.05
 """Weight of the last pose: higher is smoother and later."""
 
@@ -45,8 +47,8 @@ class _Body:
 
     t_s: float
     lengths: LengthEstimator = field(default_factory=LengthEstimator)
-    scale: float = 1.0
-    """How many times larger than the lifter made the person, in the last frame."""
+    scale: float | None = None
+    """How many times larger than the lifter made the person, in the last frame; None: there is none."""
     rays: SteadyRays = field(default_factory=SteadyRays)
     feet: PlantedFeet = field(default_factory=PlantedFeet)
     rotations: Float64 | None = None
@@ -105,17 +107,13 @@ class Bodies:
         self, persons: Sequence[Person3D], contacts: Sequence[NDArray[np.float32]], camera: Camera, t_s: float
     ) -> list[Person3D]:
         bodies, gaps_s = self._recall(persons, t_s)
-        scales = [self._world.scale_of(person.track_id) if self._corrections.sizes else 1.0 for person in persons]
+        scales = [self._resize(person.track_id, body) for person, body in zip(persons, bodies, strict=True)]
         sized = [scaled(person, scale) for person, scale in zip(persons, scales, strict=True)]
         given = evidence_of(sized, camera, rays=self._corrections.rays)
         count = len(persons)
         start, lengths = np.empty((count, len(BONES), 3, 3)), np.empty((count, len(BONES)))
         lifted, roots, steps = given.roots.copy(), given.roots.copy(), STEPS
         for row, (person, body, dt_s) in enumerate(zip(persons, bodies, gaps_s, strict=True)):
-            if scales[row] != body.scale:
-                body.feet.grow(scales[row] / body.scale)
-                body.root_offset = body.root_offset * (scales[row] / body.scale)
-                body.scale = scales[row]
             joints = np.asarray(person.pose_3d, np.float64)
             lengths[row] = scales[row] * body.lengths.update(joints, expected_errors(person), min(dt_s, MAX_GAP_S))
             if body.rotations is None or dt_s > MAX_GAP_S:
@@ -151,6 +149,19 @@ class Bodies:
         for body in bodies:
             body.t_s = t_s
         return bodies, gaps_s
+
+    def _resize(self, track_id: int, body: _Body) -> float:
+        """How many times larger than the lifter made them a person is: what the world says, reached in small steps
+        however long they were away. What is remembered grows along."""
+        wanted = self._world.scale_of(track_id) if self._corrections.sizes else 1.0
+        if body.scale is None:
+            body.scale = wanted
+        growth = math.exp(min(max(math.log(wanted / body.scale), -MOST_SIZE_STEP), MOST_SIZE_STEP))
+        if growth != 1.0:
+            body.feet.grow(growth)
+            body.root_offset = body.root_offset * growth
+            body.scale *= growth
+        return body.scale
 
     def _remember(self, row: int, rotations: Float64, dt_s: float, given: Evidence3D) -> None:
         given.last[row] = rotations

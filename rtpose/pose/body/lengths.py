@@ -31,8 +31,10 @@ COMMON = 0.1
 MEMORY_S = 0.3
 """Errors of joints hold on for about so long: that much time counts as one independent measurement."""
 SETTLED_S = 2.0
-EARLY_RATE, LATE_RATE = 0.0019, 0.001
-"""How much the lengths may change from one frame to the next, and per second once they are settled, in shares."""
+EARLY_RATE, LATE_RATE = 0.057, 0.0003
+"""How much the lengths may change per second, before and after they are settled, in shares …"""
+SURE_STEP, MOST_STEP = 0.0019, 0.005
+"""… and from one frame to the next before: as much at any rate, and never more."""
 SLOW_S = 30.0
 """Once settled, the lengths follow what is seen over about so long."""
 
@@ -116,11 +118,10 @@ class LengthEstimator:
     def _follow(self, dt_s: float) -> Float64:
         if self._shown is None:
             self._shown = self._logs.copy()
-        elif self._seen_s <= SETTLED_S:
-            self._shown = self._shown + np.clip(self._logs - self._shown, -EARLY_RATE, EARLY_RATE)
         else:
-            rate = LATE_RATE * dt_s
-            self._shown = self._shown + np.clip(self._logs - self._shown, -rate, rate)
+            early = min(max(EARLY_RATE * dt_s, SURE_STEP), MOST_STEP)
+            step = early if self._seen_s <= SETTLED_S else LATE_RATE * dt_s
+            self._shown = self._shown + np.clip(self._logs - self._shown, -step, step)
         self._seen_s += dt_s
         return bone_lengths(np.exp(self._shown))
 

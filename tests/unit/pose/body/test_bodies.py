@@ -69,6 +69,22 @@ def test_a_foot_that_is_let_go_does_not_jump():
     assert (steps - own_steps).max() < 0.02
 
 
+def test_bones_do_not_jump_whatever_the_world_says(monkeypatch: pytest.MonkeyPatch):
+    """The world doubles the person's size while they are away, and halves it while they are seen."""
+    bodies, said = Bodies(), {"size": 1.0}
+    monkeypatch.setattr(bodies.world, "scale_of", lambda track_id: said["size"])
+    lengths = []
+    for t, person in enumerate(squats(60)):
+        said["size"] = 2.0 if 20 <= t < 50 else 1.0
+        if not 15 <= t < 25:
+            (found,), _ = bodies.fit([person], CAMERA, t / FPS)
+            assert found.body is not None
+            lengths.append(found.body.bone_lengths)
+    steps = np.diff(np.log(np.stack(lengths)), axis=0)
+    assert np.abs(steps).max() < 0.01
+    assert steps[20].max() > 0  # it goes there, all the same
+
+
 def test_every_correction_can_be_switched_off():
     people = squats(15)
     usual = run(Bodies(), people)[-1]

@@ -1,6 +1,7 @@
 """Bone lengths: learned from noisy joints, settled soon, never in a jump."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moving_bodies import LENGTHS, squatting
@@ -33,6 +34,18 @@ def test_lengths_settle_and_never_jump(seed: int):
     settled = lengths[60:]
     assert (settled.std(0) / settled.mean(0)).max() < 0.005
     assert np.ptp(lengths[0]) > 0
+
+
+@pytest.mark.parametrize("fps", [10, 30])
+def test_settled_lengths_hardly_follow_what_looks_larger(fps: int):
+    """After 4 s the person looks a tenth larger for 20 s."""
+    estimator, lengths = LengthEstimator(), []
+    for t in range(24 * fps):
+        joints = joints_of_bones(squatting(t / fps), (1.0 if t < 4 * fps else 1.1) * LENGTHS)
+        lengths.append(estimator.update(joints, np.full(28, 0.06), 1 / fps))
+    settled = np.stack(lengths[2 * fps + 1 :])
+    assert (settled.std(0) / settled.mean(0)).max() < 0.005
+    assert np.abs(np.diff(np.log(lengths), axis=0)).max() < 0.006
 
 
 def test_left_and_right_are_alike_and_unknown_joints_do_no_harm():
