@@ -29,7 +29,7 @@ SETTLE_S = 4.0
 """How long the estimate may move freely; then it moves by no more than these a second."""
 TURN_DEG_S, SINK_M_S = 2.0, 0.10
 SIZE_S = 2.0
-SIZE_PER_S, SETTLING_SIZE_PER_S = 0.002, 0.25
+SIZE_PER_S, SETTLING_SIZE_PER_S = 0.0005, 0.25
 """By which share a person's size changes a second, at most, and in the first `SIZE_S` that it is known."""
 MAX_GAP_S = 1.0
 """A longer time between frames counts as this long."""
