@@ -9,6 +9,7 @@ from moving_bodies import CAMERA, squatting, standing_person
 from rtpose.bones import joints_of_bones, rotations_from_wxyz
 from rtpose.config import CorrectionSettings
 from rtpose.pose.body.bodies import Bodies
+from rtpose.pose.body.evidence import SteadyRays
 from rtpose.pose.body.offline import ClipFrame, fit_clip
 from rtpose.pose.body.planted import FEET
 from rtpose.types import Person3D
@@ -67,6 +68,17 @@ def test_a_foot_that_is_let_go_does_not_jump():
     own = feet_of(shifted + lifted)
     steps, own_steps = (np.linalg.norm(np.diff(places, axis=0), axis=-1)[59:] for places in (feet, own))
     assert (steps - own_steps).max() < 0.02
+
+
+def test_a_joint_that_is_somebody_elses_is_let_go_step_by_step():
+    rays, seen = SteadyRays(), np.zeros((28, 2))
+    joints = np.tile([0.0, 0.0, 3.0], (28, 1))
+    full = [rays.update(seen, np.ones(28), joints, 1 / FPS)[1] for _ in range(10)][-1]
+    np.testing.assert_array_equal(full, 1)
+    fading = [rays.update(seen + 0.5, np.ones(28), joints, 1 / FPS)[1][0] for _ in range(6)]
+    assert 0.5 < fading[0] < 1
+    assert fading[-1] == 0
+    assert 0 < rays.update(seen, np.ones(28), joints, 1 / FPS)[1][0] < 0.5
 
 
 def test_bones_do_not_jump_whatever_the_world_says(monkeypatch: pytest.MonkeyPatch):
