@@ -37,6 +37,9 @@ MOST_OFFSET_M = 0.6
 """By how much it may be off: a place that is held wrongly does not lead it astray."""
 MOST_SIZE_STEP = 0.004
 """By which share a body's size changes from one frame to the next, at most: with the lengths' own step under 1 %."""
+DRAG_M_S, LEAST_DRAG_M = 0.6, 0.01
+"""How much faster than the lifter's the root goes, at most, and how much farther it may go from one frame to the next,
+at least: held feet do not drag it."""
 SMOOTHNESS = 0.05
 """Weight of the last pose: higher is smoother and later."""
 
@@ -55,6 +58,8 @@ class _Body:
     """(B, 3, 3) relative, of the last frame; None: there is none."""
     root_offset: Float64 = field(default_factory=lambda: np.zeros(3))
     """(3,) metres by which the body's root is off the lifter's, camera space."""
+    roots: tuple[Float64, Float64] | None = None
+    """(3,) the lifter's and the body's, of the last frame; None: there is none."""
 
 
 class Bodies:
@@ -117,7 +122,7 @@ class Bodies:
             joints = np.asarray(person.pose_3d, np.float64)
             lengths[row] = scales[row] * body.lengths.update(joints, expected_errors(person), min(dt_s, MAX_GAP_S))
             if body.rotations is None or dt_s > MAX_GAP_S:
-                body.root_offset = np.zeros(3)
+                body.root_offset, body.roots = np.zeros(3), None
                 body.rays.reset()
                 body.feet.reset()
                 start[row], steps = rotations_from_joints(joints[None])[0], FIRST_STEPS
@@ -138,6 +143,9 @@ class Bodies:
                 given.held[row, FEET], given.held_weights[row, FEET] = held, weights
         found = fit(start, roots, lengths, given, steps)
         for row, body in enumerate(bodies):
+            if body.roots is not None:
+                found.roots[row] = _not_dragged(found.roots[row], lifted[row], *body.roots, gaps_s[row])
+            body.roots = lifted[row].copy(), found.roots[row].copy()
             offset = found.roots[row] - lifted[row]
             body.root_offset = offset * min(1.0, MOST_OFFSET_M / max(float(np.linalg.norm(offset)), 1e-9))
         return _people_of(persons, bodies, found, lengths, contacts)
@@ -167,6 +175,14 @@ class Bodies:
         given.last[row] = rotations
         if self._corrections.last_pose:
             given.last_weights[row] = SMOOTHNESS / (limits.SPEED * max(dt_s, 1e-3)) ** 2
+
+
+def _not_dragged(root: Float64, lifted: Float64, last_lifted: Float64, last_root: Float64, dt_s: float) -> Float64:
+    """(3,) the root, or as far on the way to it from the last one as the lifter's has gone, and a little more."""
+    step = root - last_root
+    most_m = float(np.linalg.norm(lifted - last_lifted)) + max(DRAG_M_S * dt_s, LEAST_DRAG_M)
+    way: Float64 = last_root + step * min(1.0, most_m / max(float(np.linalg.norm(step)), 1e-9))
+    return way
 
 
 def _people_of(

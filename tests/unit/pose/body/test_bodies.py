@@ -70,6 +70,20 @@ def test_a_foot_that_is_let_go_does_not_jump():
     assert (steps - own_steps).max() < 0.02
 
 
+def test_held_feet_do_not_drag_a_body_whose_legs_jump(monkeypatch: pytest.MonkeyPatch):
+    """The feet are said to stand, wrongly: the lifter's legs jump, its root does not."""
+    bodies = Bodies(CorrectionSettings(rays=False, sizes=False))
+    monkeypatch.setattr(bodies._contacts, "update", lambda *_: np.ones(4, np.float32))
+    people = squats(60)
+    for t in range(40, 60):
+        pose = people[t].pose_3d.copy()
+        pose[[2, 3, 5, 6, *FEET]] += np.array([0.3, -0.2, 0.3], np.float32)
+        people[t] = replace(people[t], pose_3d=pose)
+    roots, own = (np.stack([person.root_3d for person in some]) for some in (run(bodies, people), people))
+    steps, own_steps = (np.linalg.norm(np.diff(places, axis=0), axis=-1) for places in (roots, own))
+    assert (steps - own_steps).max() < 0.021
+
+
 def test_a_joint_that_is_somebody_elses_is_let_go_step_by_step():
     rays, seen = SteadyRays(), np.zeros((28, 2))
     joints = np.tile([0.0, 0.0, 3.0], (28, 1))
