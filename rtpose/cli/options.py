@@ -46,11 +46,11 @@ Fov = Annotated[
     typer.Option(
         rich_help_panel=PEOPLE,
         help="Field of view in degrees across the picture's longer side.",
-        show_default="60, assumed",
+        show_default="what the file says of its lens, else 60",
     ),
 ]
 Calibration = Annotated[
-    Path | None, typer.Option(rich_help_panel=PEOPLE, help="Camera calibration file (YAML); overrides --fov.")
+    Path | None, typer.Option(rich_help_panel=PEOPLE, help="File of `rtpose calibrate`; overrides --fov.")
 ]
 Pitch = Annotated[
     float | None,
