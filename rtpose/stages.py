@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 STAGES = (
-    "capture", "decode", "detect", "landmarks", "track", "lift", "smooth", "record", "send", "preview",
+    "capture", "decode", "detect", "landmarks", "track", "lift", "smooth", "body", "record", "send", "preview",
 )  # fmt: skip
 """In the order of a frame's way."""
 
