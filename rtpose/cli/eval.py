@@ -32,7 +32,9 @@ def evaluate(
     ] = None,
     network: Annotated[
         list[str] | None,
-        typer.Option(help="With --footage: lite, full, heavy or both. May be given several times.", show_default="full"),
+        typer.Option(
+            help="With --footage: lite, full, heavy or both. May be given several times.", show_default="full"
+        ),
     ] = None,
     lifters: Annotated[
         list[str] | None,
