@@ -32,9 +32,7 @@ def evaluate(
     ] = None,
     network: Annotated[
         list[str] | None,
-        typer.Option(
-            help="With --footage: lite, full, heavy or both. May be given several times.", show_default="full"
-        ),
+        typer.Option(help="With --footage: lite, full or heavy. May be given several times.", show_default="full"),
     ] = None,
     lifters: Annotated[
         list[str] | None,

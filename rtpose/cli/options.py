@@ -117,8 +117,8 @@ NetworkOption = Annotated[
     typer.Option(
         "--network",
         rich_help_panel=NETWORKS,
-        help="BlazePose's landmark network: lite, full, heavy, both (the mean of heavy and full), or auto (live: the "
-        "best that keeps 30 frames a second here; files: heavy).",
+        help="BlazePose's landmark network: lite, full, heavy, or auto (live: the best that keeps 30 frames a second "
+        "here; files: heavy).",
         show_default="full",
     ),
 ]

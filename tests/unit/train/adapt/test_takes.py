@@ -12,8 +12,8 @@ from rtpose.assets import sample_clip
 from rtpose.config import RunSettings
 from rtpose.errors import InputError
 from rtpose.networks.weights import FUSION
-from rtpose.pose import estimators
 from rtpose.pose.lift.fusion_codec import FEATURES
+from rtpose.train.adapt import takes
 from rtpose.train.adapt.learn import adapted
 from rtpose.train.adapt.takes import takes_of
 from rtpose.train.lifters.fusion.export import load_fusion
@@ -21,7 +21,7 @@ from rtpose.train.lifters.fusion.export import load_fusion
 
 @pytest.fixture(autouse=True)
 def without_heavy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimators, "PAIR", ("full", "full"))
+    monkeypatch.setattr(takes, "TEACHER", "full")
 
 
 def test_student_and_teacher_agree_about_who_is_there(tmp_path: Path) -> None:
