@@ -1,7 +1,7 @@
 """What a clip teaches: people as one landmark network sees them, and what the slowest way of estimating makes of them.
 
-The teacher is the network heavy, looking ahead and back. On real footage it is nearer to the truth than full, live; so it
-is worth imitating where no truth is known.
+The teacher is the network heavy, looking ahead and back. On real footage it is nearer to the truth than full, live,
+so it is worth imitating where no truth is known.
 """
 
 from __future__ import annotations
