@@ -35,6 +35,11 @@ ROOT_STEP_S = 1 / 30
 """The standard deviations of the root in `evidence` are for so long."""
 MOST_OFFSET_M = 0.6
 """By how much it may be off: a place that is held wrongly does not lead it astray."""
+MOST_SIZE_STEP = 0.004
+"""By which share a body's size changes from one frame to the next, at most: with the lengths' own step under 1 %."""
+DRAG_M_S, LEAST_DRAG_M = 0.6, 0.01
+"""How much faster than the lifter's the root goes, at most, and how much farther it may go from one frame to the next,
+at least: held feet do not drag it."""
 SMOOTHNESS = 0.05
 """Weight of the last pose: higher is smoother and later."""
 
@@ -45,14 +50,16 @@ class _Body:
 
     t_s: float
     lengths: LengthEstimator = field(default_factory=LengthEstimator)
-    scale: float = 1.0
-    """How many times larger than the lifter made the person, in the last frame."""
+    scale: float | None = None
+    """How many times larger than the lifter made the person, in the last frame; None: there is none."""
     rays: SteadyRays = field(default_factory=SteadyRays)
     feet: PlantedFeet = field(default_factory=PlantedFeet)
     rotations: Float64 | None = None
     """(B, 3, 3) relative, of the last frame; None: there is none."""
     root_offset: Float64 = field(default_factory=lambda: np.zeros(3))
     """(3,) metres by which the body's root is off the lifter's, camera space."""
+    roots: tuple[Float64, Float64] | None = None
+    """(3,) the lifter's and the body's, of the last frame; None: there is none."""
 
 
 class Bodies:
@@ -105,21 +112,17 @@ class Bodies:
         self, persons: Sequence[Person3D], contacts: Sequence[NDArray[np.float32]], camera: Camera, t_s: float
     ) -> list[Person3D]:
         bodies, gaps_s = self._recall(persons, t_s)
-        scales = [self._world.scale_of(person.track_id) if self._corrections.sizes else 1.0 for person in persons]
+        scales = [self._resize(person.track_id, body) for person, body in zip(persons, bodies, strict=True)]
         sized = [scaled(person, scale) for person, scale in zip(persons, scales, strict=True)]
         given = evidence_of(sized, camera, rays=self._corrections.rays)
         count = len(persons)
         start, lengths = np.empty((count, len(BONES), 3, 3)), np.empty((count, len(BONES)))
         lifted, roots, steps = given.roots.copy(), given.roots.copy(), STEPS
         for row, (person, body, dt_s) in enumerate(zip(persons, bodies, gaps_s, strict=True)):
-            if scales[row] != body.scale:
-                body.feet.grow(scales[row] / body.scale)
-                body.root_offset = body.root_offset * (scales[row] / body.scale)
-                body.scale = scales[row]
             joints = np.asarray(person.pose_3d, np.float64)
             lengths[row] = scales[row] * body.lengths.update(joints, expected_errors(person), min(dt_s, MAX_GAP_S))
             if body.rotations is None or dt_s > MAX_GAP_S:
-                body.root_offset = np.zeros(3)
+                body.root_offset, body.roots = np.zeros(3), None
                 body.rays.reset()
                 body.feet.reset()
                 start[row], steps = rotations_from_joints(joints[None])[0], FIRST_STEPS
@@ -140,6 +143,9 @@ class Bodies:
                 given.held[row, FEET], given.held_weights[row, FEET] = held, weights
         found = fit(start, roots, lengths, given, steps)
         for row, body in enumerate(bodies):
+            if body.roots is not None:
+                found.roots[row] = _not_dragged(found.roots[row], lifted[row], *body.roots, gaps_s[row])
+            body.roots = lifted[row].copy(), found.roots[row].copy()
             offset = found.roots[row] - lifted[row]
             body.root_offset = offset * min(1.0, MOST_OFFSET_M / max(float(np.linalg.norm(offset)), 1e-9))
         return _people_of(persons, bodies, found, lengths, contacts)
@@ -152,10 +158,31 @@ class Bodies:
             body.t_s = t_s
         return bodies, gaps_s
 
+    def _resize(self, track_id: int, body: _Body) -> float:
+        """How many times larger than the lifter made them a person is: what the world says, reached in small steps
+        however long they were away. What is remembered grows along."""
+        wanted = self._world.scale_of(track_id) if self._corrections.sizes else 1.0
+        if body.scale is None:
+            body.scale = wanted
+        growth = math.exp(min(max(math.log(wanted / body.scale), -MOST_SIZE_STEP), MOST_SIZE_STEP))
+        if growth != 1.0:
+            body.feet.grow(growth)
+            body.root_offset = body.root_offset * growth
+            body.scale *= growth
+        return body.scale
+
     def _remember(self, row: int, rotations: Float64, dt_s: float, given: Evidence3D) -> None:
         given.last[row] = rotations
         if self._corrections.last_pose:
             given.last_weights[row] = SMOOTHNESS / (limits.SPEED * max(dt_s, 1e-3)) ** 2
+
+
+def _not_dragged(root: Float64, lifted: Float64, last_lifted: Float64, last_root: Float64, dt_s: float) -> Float64:
+    """(3,) the root, or as far on the way to it from the last one as the lifter's has gone, and a little more."""
+    step = root - last_root
+    most_m = float(np.linalg.norm(lifted - last_lifted)) + max(DRAG_M_S * dt_s, LEAST_DRAG_M)
+    way: Float64 = last_root + step * min(1.0, most_m / max(float(np.linalg.norm(step)), 1e-9))
+    return way
 
 
 def _people_of(

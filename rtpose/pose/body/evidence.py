@@ -23,6 +23,8 @@ STEADY_S = 0.3
 """Over how long the picture's joints are averaged."""
 FAR_M = 0.10
 """A joint that is farther off its ray is another's: left and right are exchanged, or people are."""
+TRUST_S = 0.1
+"""How long it takes until a joint that was another's counts again, and the other way round."""
 ACROSS_M, DEPTH_M = 0.02, 0.05
 """Standard deviations of the lifter's root, across the line of sight and along it."""
 _DERIVED = RTPOSE28.indices("spine", "neck_base")
@@ -35,6 +37,7 @@ class SteadyRays:
 
     def __init__(self) -> None:
         self._off: Float64 | None = None
+        self._trust = np.zeros(0)
 
     def reset(self) -> None:
         """Somebody else, or after a gap."""
@@ -51,11 +54,13 @@ class SteadyRays:
         off = (rays - flat) * depth
         near = (weights > 0) & (np.linalg.norm(off, axis=-1) < FAR_M)
         if self._off is None:
-            self._off = np.zeros_like(off)
+            self._off, self._trust = np.zeros_like(off), near.astype(np.float64)
         share = np.where(near, dt_s / (dt_s + STEADY_S), 0.0)
         self._off = self._off + share[:, None] * (np.where(near[:, None], off, 0.0) - self._off)
         steady: Float64 = flat + self._off / depth
-        return steady, np.where(near, weights, 0.0)
+        change = dt_s / TRUST_S
+        self._trust = np.clip(self._trust + np.where(near, change, -change), 0.0, 1.0)
+        return steady, weights * self._trust
 
 
 def expected_errors(person: Person3D) -> Float64:

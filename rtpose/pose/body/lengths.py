@@ -30,9 +30,13 @@ COMMON = 0.1
 """How much of the errors of a bone's ends, which are relative to the root, its length has."""
 MEMORY_S = 0.3
 """Errors of joints hold on for about so long: that much time counts as one independent measurement."""
+FIRST = 0.1
+"""The same for the first frame: people come into the picture by halves."""
 SETTLED_S = 2.0
-EARLY_RATE, LATE_RATE = 0.0019, 0.001
-"""How much the lengths may change from one frame to the next, and per second once they are settled, in shares."""
+EARLY_RATE, LATE_RATE = 0.1, 0.0003
+"""How much the lengths may change per second, before and after they are settled, in shares …"""
+SURE_STEP, MOST_STEP = 0.0019, 0.0055
+"""… and from one frame to the next before: as much at any rate, and never more."""
 SLOW_S = 30.0
 """Once settled, the lengths follow what is seen over about so long."""
 
@@ -95,7 +99,7 @@ class LengthEstimator:
         apart = np.linalg.norm(joints[_ONE] - joints[_OTHER], axis=-1) * _SHARE
         known = np.isfinite(apart) & (apart > _LEAST_M)
         relative = COMMON * np.hypot(error_m[_ONE], error_m[_OTHER]) * _SHARE / np.where(known, apart, 1.0)
-        independent = 1.0 if self._shown is None else min(dt_s / MEMORY_S, 1.0)
+        independent = FIRST if self._shown is None else min(dt_s / MEMORY_S, 1.0)
         information = np.where(known, 1 / (relative**2 + 0.02**2), 0.0) * independent
         total = np.bincount(_BONE, information, len(FREE_BONES)).astype(np.float64)
         logs = np.log(np.where(known, apart, 1.0))
@@ -116,11 +120,10 @@ class LengthEstimator:
     def _follow(self, dt_s: float) -> Float64:
         if self._shown is None:
             self._shown = self._logs.copy()
-        elif self._seen_s <= SETTLED_S:
-            self._shown = self._shown + np.clip(self._logs - self._shown, -EARLY_RATE, EARLY_RATE)
         else:
-            rate = LATE_RATE * dt_s
-            self._shown = self._shown + np.clip(self._logs - self._shown, -rate, rate)
+            early = min(max(EARLY_RATE * dt_s, SURE_STEP), MOST_STEP)
+            step = early if self._seen_s <= SETTLED_S else LATE_RATE * dt_s
+            self._shown = self._shown + np.clip(self._logs - self._shown, -step, step)
         self._seen_s += dt_s
         return bone_lengths(np.exp(self._shown))
 

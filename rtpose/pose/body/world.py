@@ -28,10 +28,9 @@ HIP_SHARE = 0.53
 SETTLE_S = 4.0
 """How long the estimate may move freely; then it moves by no more than these a second."""
 TURN_DEG_S, SINK_M_S = 2.0, 0.10
-SIZE_PER_S, SETTLING_SIZE_PER_S = 0.04, 0.25
-"""By which share a person's size changes a second, at most, and in the first seconds of the person …"""
-SIZE_PER_FRAME = 0.008
-"""… but never by more from one frame to the next: bones must not jump."""
+SIZE_S = 2.0
+SIZE_PER_S, SETTLING_SIZE_PER_S = 0.0005, 0.25
+"""By which share a person's size changes a second, at most, and in the first `SIZE_S` that it is known."""
 MAX_GAP_S = 1.0
 """A longer time between frames counts as this long."""
 MOST_NAMED = 8
@@ -223,7 +222,7 @@ class World:
         for track_id, size in self._wanted_sizes.items():
             before, known_s = self._sizes.get(track_id, 1.0), self._known_s.get(track_id, 0.0)
             self._known_s[track_id] = known_s + dt_s
-            limit = min(dt_s * (SETTLING_SIZE_PER_S if known_s < SETTLE_S else SIZE_PER_S), SIZE_PER_FRAME)
+            limit = dt_s * (SETTLING_SIZE_PER_S if known_s < SIZE_S else SIZE_PER_S)
             part = share * math.log(size / before)
             self._sizes[track_id] = before * math.exp(float(np.clip(part, -limit, limit)))
         self._sizes = {i: size for i, size in self._sizes.items() if i in self._wanted_sizes}

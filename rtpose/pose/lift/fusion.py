@@ -171,18 +171,18 @@ def closeness(scale_m: Float32) -> Float32:
 
 
 def place(poses: Float32, plane: Float32, weights: Float32) -> Float32:
-    """Roots (P, 3) from which the poses are seen where they were: least squares over the joints.
+    """Roots (P, 3) from which the poses are seen where they were and as large: of the joints' places the weighted mean.
+
+    The depth is the size of the pose over its size in the picture. Least squares would be the same for joints that
+    match; those whose sides a detector exchanged would draw the root to the camera.
 
     poses: (P, 28, 3) metres relative to the root; plane: (P, 28, 2) on the plane at z = 1; weights: (P, 28).
     """
-    x, y = plane[..., 0], plane[..., 1]
-    w = weights.astype(np.float64)
+    w = weights.astype(np.float64)[..., None]
     w[:, BODY:] *= 0.25  # face, feet and hands have many joints
-    rest_x, rest_y = poses[..., 0] - x * poses[..., 2], poses[..., 1] - y * poses[..., 2]
-    # Minimise the sum of w ((rest_x + X - x Z)^2 + (rest_y + Y - y Z)^2) over the root (X, Y, Z).
-    total, mean_x, mean_y = w.sum(-1), (w * x).sum(-1), (w * y).sum(-1)
-    b_x, b_y = (w * rest_x).sum(-1), (w * rest_y).sum(-1)
-    b_z = (w * (x * rest_x + y * rest_y)).sum(-1)
-    spread = (w * (x * x + y * y)).sum(-1) - (mean_x**2 + mean_y**2) / total
-    z = np.maximum((b_z - (mean_x * b_x + mean_y * b_y) / total) / np.maximum(spread, 1e-9), NEAREST_M)
-    return np.stack([(mean_x * z - b_x) / total, (mean_y * z - b_y) / total, z], -1).astype(np.float32)
+    w /= w.sum(1, keepdims=True)
+    flat = poses[..., :2] - plane * poses[..., 2:]  # of the right root (X, Y, Z) it is plane Z - (X, Y)
+    mean_seen, mean_flat = (w * plane).sum(1), (w * flat).sum(1)
+    seen, extent = ((w * (v - m[:, None]) ** 2).sum((1, 2)) for v, m in ((plane, mean_seen), (flat, mean_flat)))
+    z = np.maximum(np.sqrt(extent / np.maximum(seen, 1e-9)), NEAREST_M)[:, None]
+    return np.concatenate([mean_seen * z - mean_flat, z], -1).astype(np.float32)

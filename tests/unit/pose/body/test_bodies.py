@@ -9,6 +9,7 @@ from moving_bodies import CAMERA, squatting, standing_person
 from rtpose.bones import joints_of_bones, rotations_from_wxyz
 from rtpose.config import CorrectionSettings
 from rtpose.pose.body.bodies import Bodies
+from rtpose.pose.body.evidence import SteadyRays
 from rtpose.pose.body.offline import ClipFrame, fit_clip
 from rtpose.pose.body.planted import FEET
 from rtpose.types import Person3D
@@ -67,6 +68,47 @@ def test_a_foot_that_is_let_go_does_not_jump():
     own = feet_of(shifted + lifted)
     steps, own_steps = (np.linalg.norm(np.diff(places, axis=0), axis=-1)[59:] for places in (feet, own))
     assert (steps - own_steps).max() < 0.02
+
+
+def test_held_feet_do_not_drag_a_body_whose_legs_jump(monkeypatch: pytest.MonkeyPatch):
+    """The feet are said to stand, wrongly: the lifter's legs jump, its root does not."""
+    bodies = Bodies(CorrectionSettings(rays=False, sizes=False))
+    monkeypatch.setattr(bodies._contacts, "update", lambda *_: np.ones(4, np.float32))
+    people = squats(60)
+    for t in range(40, 60):
+        pose = people[t].pose_3d.copy()
+        pose[[2, 3, 5, 6, *FEET]] += np.array([0.3, -0.2, 0.3], np.float32)
+        people[t] = replace(people[t], pose_3d=pose)
+    roots, own = (np.stack([person.root_3d for person in some]) for some in (run(bodies, people), people))
+    steps, own_steps = (np.linalg.norm(np.diff(places, axis=0), axis=-1) for places in (roots, own))
+    assert (steps - own_steps).max() < 0.021
+
+
+def test_a_joint_that_is_somebody_elses_is_let_go_step_by_step():
+    rays, seen = SteadyRays(), np.zeros((28, 2))
+    joints = np.tile([0.0, 0.0, 3.0], (28, 1))
+    full = [rays.update(seen, np.ones(28), joints, 1 / FPS)[1] for _ in range(10)][-1]
+    np.testing.assert_array_equal(full, 1)
+    fading = [rays.update(seen + 0.5, np.ones(28), joints, 1 / FPS)[1][0] for _ in range(6)]
+    assert 0.5 < fading[0] < 1
+    assert fading[-1] == 0
+    assert 0 < rays.update(seen, np.ones(28), joints, 1 / FPS)[1][0] < 0.5
+
+
+def test_bones_do_not_jump_whatever_the_world_says(monkeypatch: pytest.MonkeyPatch):
+    """The world doubles the person's size while they are away, and halves it while they are seen."""
+    bodies, said = Bodies(), {"size": 1.0}
+    monkeypatch.setattr(bodies.world, "scale_of", lambda track_id: said["size"])
+    lengths = []
+    for t, person in enumerate(squats(60)):
+        said["size"] = 2.0 if 20 <= t < 50 else 1.0
+        if not 15 <= t < 25:
+            (found,), _ = bodies.fit([person], CAMERA, t / FPS)
+            assert found.body is not None
+            lengths.append(found.body.bone_lengths)
+    steps = np.diff(np.log(np.stack(lengths)), axis=0)
+    assert np.abs(steps).max() < 0.01
+    assert steps[20].max() > 0  # it goes there, all the same
 
 
 def test_every_correction_can_be_switched_off():

@@ -11,7 +11,7 @@ from rtpose.networks.options import LoadOptions
 from rtpose.networks.weights import FOLDER
 from rtpose.pose.lift.fusion import MEASURED, FusionLifter, closeness, place
 from rtpose.pose.lift.fusion_codec import BODY, COUNT, JOINTS, ROOT
-from rtpose.skeleton import BLAZEPOSE33, COCO17, H36M17_FROM_BLAZEPOSE33
+from rtpose.skeleton import BLAZEPOSE33, COCO17, H36M17_FROM_BLAZEPOSE33, RTPOSE28
 from rtpose.types import Camera, Evidence, Person2D
 
 SIZE = (1280, 720)
@@ -92,7 +92,7 @@ def test_height_scales_everything() -> None:
     one = FusionLifter(height_m=1.7, options=options).lift_people(person, BLAZEPOSE33, CAMERA, [1], 0.0)
     two = FusionLifter(height_m=1.4, options=options).lift_people(person, BLAZEPOSE33, CAMERA, [1], 0.0)
     np.testing.assert_allclose(two.poses, one.poses * (1.4 / 1.7), rtol=1e-5)
-    np.testing.assert_allclose(two.roots, one.roots * (1.4 / 1.7), rtol=1e-3)
+    np.testing.assert_allclose(two.roots, one.roots * (1.4 / 1.7), rtol=1e-3, atol=1e-6)
     assert standing_height(one.poses[:, :BODY])[0] == pytest.approx(MEASURED * 1.7, rel=0.08)
 
 
@@ -195,6 +195,22 @@ def test_place_finds_the_root_of_an_exact_pose() -> None:
     joints = poses + roots[:, None]
     plane = joints[..., :2] / joints[..., 2:]
     np.testing.assert_allclose(place(poses, plane, np.ones((4, COUNT))), roots, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("lying", [False, True])
+def test_exchanged_sides_do_not_draw_the_root_to_the_camera(lying: bool) -> None:
+    """A star, legs and arms apart, is seen as its mirror image in the picture."""
+    pose = np.zeros((COUNT, 3))
+    rng = np.random.default_rng(1)
+    for joint, twin in enumerate(RTPOSE28.twins):
+        if joint <= twin:
+            pose[joint] = rng.uniform(-0.7, 0.7, 3) * [joint != twin, 1, 0.3]
+            pose[twin] = pose[joint] * [-1, 1, 1]
+    pose -= pose[ROOT]
+    turned = pose[:, [1, 0, 2]] if lying else pose
+    joints = turned[RTPOSE28.twins] + [0.2, 0.1, 4.0]
+    (root,) = place(turned[None], (joints[:, :2] / joints[:, 2:])[None], np.ones((1, COUNT)))
+    np.testing.assert_allclose(root, [0.2, 0.1, 4.0], atol=0.3)
 
 
 def test_confidence_falls_with_the_expected_error() -> None:
