@@ -1,7 +1,7 @@
 """Draw docs/reliability.svg: what a joint's confidence means, from what `rtpose eval --footage` prints.
 
-    rtpose eval --footage FOOTAGE --network full --network heavy > figures.txt
-    python scripts/make_reliability_picture.py figures.txt
+rtpose eval --footage FOOTAGE --network full --network heavy > figures.txt
+python scripts/make_reliability_picture.py figures.txt
 """
 
 from __future__ import annotations
