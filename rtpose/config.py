@@ -59,8 +59,7 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """two-stage: detector and lifter. cascaded: from the picture straight to 3D."""
     detector: str = "blazepose"
     network: str | None = None
-    """Size of BlazePose's landmark network: lite, full, heavy, both (the mean of heavy's and full's people), or auto;
-    None: full, which is shipped."""
+    """Size of BlazePose's landmark network: lite, full, heavy, or auto; None: full, which is shipped."""
     lifter: str = "fusion"
     """Name of a shipped lifter, or the path of an .onnx file."""
     cascaded: str | None = None

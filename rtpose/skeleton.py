@@ -1,6 +1,6 @@
 """Skeletons as named data, and how one is derived from another. Joints are looked up by name, never by number.
 
-`h36m17` is the exchange skeleton of all 3D output. Detectors have their own skeletons.
+`rtpose28` is the skeleton of all 3D output; its first 17 joints are `h36m17`. Detectors have their own skeletons.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 The names: "capture" (waiting for the camera, reading the file), "decode" (to an upright RGB picture), "detect" (where
 people are), "landmarks" (one person's joints in the picture), "track", "lift" (2D to 3D; for the estimator cascaded:
-picture to 3D), "smooth", "send" (packing poses for the page), "preview" (the page's small picture), "record".
+picture to 3D), "smooth", "body" (bones, gravity and floor), "send" (packing poses for the page), "preview" (the page's
+small picture), "record".
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 STAGES = (
-    "capture", "decode", "detect", "landmarks", "track", "lift", "smooth", "record", "send", "preview",
+    "capture", "decode", "detect", "landmarks", "track", "lift", "smooth", "body", "record", "send", "preview",
 )  # fmt: skip
 """In the order of a frame's way."""
 

@@ -38,7 +38,7 @@ def adapt(
 ) -> None:
     """Adapt the lifter to people and camera of your own videos, without labels (needs the extra 'train').
 
-    It learns what the networks heavy and full, looking ahead and back, make of the clips. The last quarter of each clip
+    It learns what the network heavy, looking ahead and back, makes of the clips. The last quarter of each clip
     decides: if the lifter does no better there, nothing is written.
     """
     from rtpose.config import make_settings

@@ -46,11 +46,11 @@ Fov = Annotated[
     typer.Option(
         rich_help_panel=PEOPLE,
         help="Field of view in degrees across the picture's longer side.",
-        show_default="60, assumed",
+        show_default="what the file says of its lens, else 60",
     ),
 ]
 Calibration = Annotated[
-    Path | None, typer.Option(rich_help_panel=PEOPLE, help="Camera calibration file (YAML); overrides --fov.")
+    Path | None, typer.Option(rich_help_panel=PEOPLE, help="File of `rtpose calibrate`; overrides --fov.")
 ]
 Pitch = Annotated[
     float | None,
@@ -117,8 +117,8 @@ NetworkOption = Annotated[
     typer.Option(
         "--network",
         rich_help_panel=NETWORKS,
-        help="BlazePose's landmark network: lite, full, heavy, both (the mean of heavy and full), or auto (live: the "
-        "best that keeps 30 frames a second here; files: heavy).",
+        help="BlazePose's landmark network: lite, full, heavy, or auto (live: the best that keeps 30 frames a second "
+        "here; files: heavy).",
         show_default="full",
     ),
 ]

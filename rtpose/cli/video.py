@@ -76,7 +76,7 @@ def video(
     quality: Annotated[
         str | None,
         typer.Option(
-            help="best: fit bodies a second time over the whole recording, looking both ways. live: as a camera's.",
+            help="best: fit bodies a second time over the whole recording, looking both ways. live: as with a camera.",
             show_default="live",
         ),
     ] = None,

@@ -21,9 +21,6 @@ from rtpose.pose.detect import network_files, open_detector, open_finder
 from rtpose.pose.track import PersonTracker
 from rtpose.types import Estimator, Tracker
 
-PAIR = ("heavy", "full")
-"""What `network=both` runs; people and their ids are those of the first."""
-
 
 @dataclass(frozen=True, slots=True)
 class Estimators:
@@ -55,16 +52,8 @@ def open_estimators(
     settings = _with_network(settings, live, pool, on_notice)
     if settings.estimator == "cascaded":
         return Estimators([_cascaded(settings, height_m, tracker, pool, on_notice) for tracker in trackers], False)
-    sizes = PAIR if settings.network == "both" else (settings.network,)
-    alike = [replace(settings, network=size) for size in sizes]
-    made = [_two_stage(alike[0], height_m, tracker, pool, on_notice) for tracker in trackers]
-    each = [estimator for estimator, _ in made]
-    if len(alike) == 2:
-        from rtpose.pose.pair import PairEstimator
-
-        others = [_two_stage(alike[1], height_m, PersonTracker(), pool, on_notice)[0] for _ in each]
-        each = [PairEstimator(first, second) for first, second in zip(each, others, strict=True)]
-    return Estimators(each, made[0][1])
+    made = [_two_stage(settings, height_m, tracker, pool, on_notice) for tracker in trackers]
+    return Estimators([estimator for estimator, _ in made], made[0][1])
 
 
 def detector_precision(settings: RunSettings) -> str:

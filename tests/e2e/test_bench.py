@@ -14,7 +14,7 @@ from command import rtpose, running, wait_until
 from rtpose import doctor
 from rtpose.bench.report import BenchReport
 
-STAGES = {"capture", "decode", "detect", "landmarks", "track", "lift", "smooth", "record", "send", "preview"}
+STAGES = {"capture", "decode", "detect", "landmarks", "track", "lift", "smooth", "body", "record", "send", "preview"}
 
 
 def bench(*args: str | Path, cwd: Path) -> BenchReport:

@@ -149,13 +149,13 @@ def test_a_pages_camera_gives_the_poses_of_the_clip(
     truth, video = SampleTruth.load(), Recording(sample_poses / "poses.npz").arrays
 
     height_px = np.ptp(truth.joints_2d[rows][..., 1], axis=1)[:, None]
-    found_px = np.stack([picture["persons"][0]["keypoints"] for _, picture in pairs])[..., :2]
-    video_px = video["keypoints_2d"][rows, 0, :, :2]
+    found_px = np.stack([picture["persons"][0]["keypoints"] for _, picture in pairs])[:, :17, :2]
+    video_px = video["keypoints_2d"][rows, 0, :17, :2]
     moved = metrics.joint_errors(found_px, video_px) / height_px
     wrong = metrics.joint_errors(video_px, truth.joints_2d[rows]) / height_px
-    found = np.stack([pose["persons"][0]["joints"] for pose, _ in pairs])[..., :3]
-    moved_3d = metrics.p_mpjpe(found, video["poses_3d"][rows, 0])
-    wrong_3d = metrics.p_mpjpe(video["poses_3d"][rows, 0], metrics.root_relative(truth.joints_3d[rows]))
+    found = np.stack([pose["persons"][0]["joints"] for pose, _ in pairs])[:, :17, :3]
+    moved_3d = metrics.p_mpjpe(found, video["poses_3d"][rows, 0, :17])
+    wrong_3d = metrics.p_mpjpe(video["poses_3d"][rows, 0, :17], metrics.root_relative(truth.joints_3d[rows]))
     delay_ms = np.array([pose["estimate_ns"] - pose["capture_ns"] for pose, _ in pairs]) / 1e6
     print(
         f"2D moved {100 * moved.mean():.2f} %, detector's error {100 * wrong.mean():.2f} % of the person's height; "

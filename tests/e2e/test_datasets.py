@@ -108,7 +108,7 @@ def test_what_is_wrong_is_said_in_one_line(place: Path, tmp_path: Path) -> None:
 
 
 def test_a_table_is_reproduced_whole(tmp_path: Path) -> None:
-    """On the embedded packs: five rows beside the paper's, a page with curves and poses of each."""
+    """On the embedded packs: six rows beside the paper's, a page with curves and poses of each."""
     settings = ("width=16", "batch_size=16", "steps=4", "validate_every=4")
     run = rtpose("reproduce", "svmac-table4", *settings, "--quiet", "--out", "tables", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
@@ -121,9 +121,9 @@ def test_a_table_is_reproduced_whole(tmp_path: Path) -> None:
         assert "cmu17_small_val.npz" in shown
         assert "Human3.6M" in shown
     assert "flip averaging: no" in text
-    assert text.count("data:image/png;base64,") == 2 * 5
+    assert text.count("data:image/png;base64,") == 2 * 6
     logs = list((tmp_path / "tables").glob("*/*/log.csv"))
-    assert len(logs) == 5
+    assert len(logs) == 6
 
 
 def test_a_pack_is_prepared_from_asf_and_amc(tmp_path: Path) -> None:

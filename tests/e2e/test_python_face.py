@@ -40,11 +40,15 @@ def test_the_lines_of_the_readme(sample_poses: Path, tmp_path: Path) -> None:
     lines = run.stdout.splitlines()
     assert len(lines) == int((recording.track_ids >= 0).sum())
     places = recording.poses_3d[:, 0, wrist] + recording.root_3d[:, 0]
+    apart_m: list[float] = []
     for line, t_s, place in zip(lines, recording.timestamps_s, places, strict=True):
         time_text, track_id, numbers = line.split(maxsplit=2)
         assert float(time_text) == pytest.approx(t_s)
         assert track_id == "0"
-        np.testing.assert_allclose(np.array(numbers.strip("[]").split(), float), place, atol=1e-6)
+        apart_m.append(np.linalg.norm(np.array(numbers.strip("[]").split(), float) - place))
+    # A recording has the lengths that bones settle at, from its first frame on.
+    assert max(apart_m) < 0.05
+    assert np.median(apart_m) < 0.01
 
 
 def test_arrays_give_what_frames_give() -> None:

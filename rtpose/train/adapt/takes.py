@@ -1,7 +1,7 @@
 """What a clip teaches: people as one landmark network sees them, and what the slowest way of estimating makes of them.
 
-The teacher is the mean of the networks heavy and full, each looking ahead and back. On real footage it is nearer to the
-truth than full alone, live; so it is worth imitating where no truth is known.
+The teacher is the network heavy, looking ahead and back. On real footage it is nearer to the truth than full, live,
+so it is worth imitating where no truth is known.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rtpose.pose.lift.fusion_codec import TYPICAL_HEIGHT_M
 from rtpose.pose.lift.fusion_sight import Sight
 from rtpose.types import Float32, Person3D
 
-LOOKAHEAD_S = 2.0
+TEACHER, LOOKAHEAD_S = "heavy", 2.0
 SAME_PERSON = 0.15
 """Largest mean distance of 2D joints, in heights of the person, at which student and teacher see the same person."""
 LONGEST_GAP_S = 0.5
@@ -76,7 +76,7 @@ def takes_of(clip: str, network: str, settings: RunSettings, on_frame: Callable[
     Errors: those of the source; `InputError` if nobody is seen for `SHORTEST_FRAMES` frames on end.
     """
     detector = open_detector("blazepose", persons=settings.persons, network=network)
-    slow = replace(settings, network="both", lookahead_s=LOOKAHEAD_S)
+    slow = replace(settings, network=TEACHER, lookahead_s=LOOKAHEAD_S)
     # Poses of the size that the network knows.
     teacher = open_estimators(slow, height_m=TYPICAL_HEIGHT_M / MEASURED).each[0]
     source = open_source(clip)
