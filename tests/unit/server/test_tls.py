@@ -44,14 +44,14 @@ def test_a_client_that_trusts_the_certificate_gets_page_and_socket(folder: Path,
     for name in ("127.0.0.1", "localhost"):
         with urllib.request.urlopen(f"https://{name}:{server.port}/", context=trusting, timeout=20) as response:
             assert len(response.read()) == int(response.headers["Content-Length"]) > 0
-        with connect(f"wss://{name}:{server.port}/socket", ssl=trusting, close_timeout=2) as ws:
+        with connect(f"wss://{name}:{server.port}/socket", ssl=trusting, open_timeout=60, close_timeout=2) as ws:
             assert json.loads(ws.recv(20))["type"] == "hello"
     # Nobody else vouches for it, and nothing is said without TLS.
     with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
         urllib.request.urlopen(server.url, context=ssl.create_default_context(), timeout=20)
     with pytest.raises((OSError, urllib.error.URLError)):
         urllib.request.urlopen(server.url.replace("https", "http"), timeout=20)
-    with connect(f"wss://127.0.0.1:{server.port}/socket", ssl=trusting, close_timeout=2) as ws:
+    with connect(f"wss://127.0.0.1:{server.port}/socket", ssl=trusting, open_timeout=60, close_timeout=2) as ws:
         assert json.loads(ws.recv(20))["type"] == "hello", "it goes on serving"
 
 
