@@ -36,6 +36,7 @@ MOST_MB = 1000
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is measured in Linux' unit")
+@pytest.mark.slow
 def test_damaged_files_of_every_kind(tmp_path: Path) -> None:
     """A process of its own: a crash in a library, or its memory, would be seen there."""
     command = [sys.executable, strange_files.__file__, str(tmp_path), "60"]

@@ -88,6 +88,7 @@ def test_no_video(make: Callable[[Path], str], words: str, tmp_path: Path) -> No
     assert sorted(tmp_path.rglob("*")) == before, "something was written"
 
 
+@pytest.mark.slow
 def test_one_of_several_inputs_is_bad(short_clip: Path, tmp_path: Path) -> None:
     run = rtpose("video", "nothing.mp4", short_clip, "--out", "poses", "--quiet", cwd=tmp_path)
     assert run.returncode == 2
@@ -97,6 +98,7 @@ def test_one_of_several_inputs_is_bad(short_clip: Path, tmp_path: Path) -> None:
     assert Recording(tmp_path / "poses" / "short.npz").seen.all()
 
 
+@pytest.mark.slow
 def test_cut_off_and_damaged(sample_pictures: list[Picture], tmp_path: Path) -> None:
     whole = write_clip(tmp_path / "whole.mkv", sample_pictures[:60]).read_bytes()
     (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
@@ -209,6 +211,7 @@ def test_no_such_stream(tmp_path: Path) -> None:
     assert url in said
 
 
+@pytest.mark.slow
 def test_the_port_is_busy(sample_poses: Path, short_clip: Path, tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -242,6 +245,7 @@ def odd_people(sample_pictures: list[Picture], tmp_path_factory: pytest.TempPath
     return folder / "poses"
 
 
+@pytest.mark.slow
 def test_nobody_is_there(odd_people: Path) -> None:
     recording = Recording(odd_people / "nobody.npz")
     assert len(recording) == 30
@@ -298,6 +302,7 @@ def other_version(folder: Path) -> Path:
         (other_version, "format 99, this rtpose runs format 1"),
     ],
 )
+@pytest.mark.slow
 def test_a_bad_lifter(make: Callable[[Path], Path], words: str, short_clip: Path, tmp_path: Path) -> None:
     lifter = make(tmp_path)
     said = refusal(rtpose("video", short_clip, "--lifter", lifter, "--out", "poses.npz", cwd=tmp_path))
@@ -359,6 +364,7 @@ def test_impossible_settings(options: tuple[str, str], words: str, short_clip: P
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_hostile_browsers(tmp_path: Path) -> None:
     with running("demo", "--loop", "--no-browser", "--port", "0", cwd=tmp_path) as command:
         page = command.page()

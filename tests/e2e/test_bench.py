@@ -81,6 +81,7 @@ def test_pages_receive_every_pose(short_clip: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such signal for a process")
+@pytest.mark.slow
 def test_cut_off_in_the_middle_it_is_silent(short_clip: Path, tmp_path: Path) -> None:
     with running("bench", short_clip, "--json", "--clients", "2", "--rounds", "200", cwd=tmp_path) as command:
         looking_on: list[psutil.Process] = []
@@ -121,6 +122,7 @@ def test_memory_over_a_while(short_clip: Path, tmp_path: Path) -> None:
         (("--people", "5"), "give 1 to 4"),
     ],
 )
+@pytest.mark.slow
 def test_what_cannot_be_measured_is_one_line(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
     run = rtpose("bench", "--no-roofline", *arguments, cwd=tmp_path)
     assert run.returncode == 2
@@ -135,6 +137,7 @@ def short_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short_benchmark")
+@pytest.mark.slow
 def test_the_doctor_finds_the_port_taken_and_ends_well(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -153,6 +156,7 @@ def test_the_doctor_finds_the_port_taken_and_ends_well(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("short_benchmark")
+@pytest.mark.slow
 def test_the_doctor_without_networks_or_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RTPOSE_CACHE_DIR", str(tmp_path / "empty"))
     run = rtpose("doctor", cwd=tmp_path)

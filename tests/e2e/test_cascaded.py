@@ -45,6 +45,7 @@ def test_video(network: Path, sample_pictures: list[Picture], tmp_path: Path) ->
     assert recording.meta["assumptions"][0] == "standing height 1.80 m, as given"
 
 
+@pytest.mark.slow
 def test_the_shipped_network(sample_pictures: list[Picture], tmp_path: Path) -> None:
     """Without a file, and it sees what the default estimator sees: the joints of the built-in dancer."""
     write_clip(tmp_path / "clip.mp4", sample_pictures[:6])
@@ -92,6 +93,7 @@ def test_no_warning_for_a_network_of_recorded_people(sample_pictures: list[Pictu
         (("--estimator", "magic"), "magic"),
     ],
 )
+@pytest.mark.slow
 def test_mistakes_are_one_line(arguments: tuple[str, ...], said: str, short_clip: Path, tmp_path: Path) -> None:
     run = rtpose("video", short_clip, *arguments, cwd=tmp_path)
     assert run.returncode == 2

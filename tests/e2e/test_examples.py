@@ -23,6 +23,7 @@ def run_example(name: str, *args: str | Path) -> None:
     runpy.run_path(str(EXAMPLES / name), run_name="example")["main"](*map(str, args))
 
 
+@pytest.mark.slow
 def test_joints_table(short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     try:
         import pandas as pd
@@ -54,6 +55,7 @@ def test_webcam_window(short_clip: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("client", ["socket_client.py", "socket_client.mjs"])
+@pytest.mark.slow
 def test_socket_clients(client: str, tmp_path: Path) -> None:
     command = [sys.executable]
     if client.endswith(".mjs"):
@@ -90,6 +92,7 @@ def test_rerun_recording(sample_poses: Path, tmp_path: Path, monkeypatch: pytest
     assert {"people/0/joints", "people/0/bones"} <= names
 
 
+@pytest.mark.slow
 def test_ros2_publisher(short_clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "rclpy",

@@ -32,6 +32,7 @@ def test_plain_onnx(tmp_path: Path) -> None:
         (["video", "in.mp4", "--device", "gpus"], "choose one of cpu, gpu, npu"),
     ],
 )
+@pytest.mark.slow
 def test_one_line_says_what_to_do(tmp_path: Path, arguments: list[str], said: str) -> None:
     write_clip(tmp_path / "in.mp4", [np.zeros((64, 64, 3), np.uint8)] * 2)
     done = rtpose(*arguments, cwd=tmp_path)

@@ -82,6 +82,7 @@ def test_the_command_says_so_once_goes_on_and_exits_with_2(
         assert len(read_npz(tmp_path / "poses.npz").frame_ids) == frames.info.frame_count
 
 
+@pytest.mark.slow
 def test_a_batch_fails_the_video_and_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], short_clip: Path
 ) -> None:

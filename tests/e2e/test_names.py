@@ -34,6 +34,7 @@ def run_bytes(*args: str, cwd: Path, encoding: str) -> subprocess.CompletedProce
     ("name", "encoding"),
     [("走る", "cp1252"), (os.fsdecode(b"L\xe4ufer"), "utf-8:strict"), ("a\x1b[31m\nb [red]", "utf-8:strict")],
 )
+@pytest.mark.slow
 def test_a_batch_does_every_name_and_reports_it(name: str, encoding: str, clip: bytes, tmp_path: Path) -> None:
     for stem in (name, "z"):
         (tmp_path / f"{stem}.mp4").write_bytes(clip)
@@ -51,6 +52,7 @@ def test_a_batch_does_every_name_and_reports_it(name: str, encoding: str, clip: 
 
 @POSIX
 @pytest.mark.parametrize("name", ["take 2: [x] ä", "😀", os.fsdecode(b"L\xe4ufer"), "a\nb", "-"])
+@pytest.mark.slow
 def test_every_output_takes_every_name(name: str, clip: bytes, tmp_path: Path) -> None:
     (tmp_path / f"{name}.mp4").write_bytes(clip)
     run = rtpose("video", f"./{name}.mp4", "-o", f"{name}.npz", "--overlay", f"{name}.mkv", "-q", cwd=tmp_path)

@@ -87,6 +87,7 @@ def test_what_is_wrong_is_said() -> None:
             person.joint("tail")
 
 
+@pytest.mark.slow
 def test_a_session_records(tmp_path: Path, sample_poses: Path) -> None:
     """As `rtpose video` does, to the byte of every array."""
     notices: list[str] = []

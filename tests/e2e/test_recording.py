@@ -61,6 +61,7 @@ def test_killed_recovered_converted_and_seen(camera: MjpegStream, tmp_path: Path
     np.testing.assert_array_equal(Recording(tmp_path / "served.npz").arrays["poses_3d"], poses.arrays["poses_3d"])
 
 
+@pytest.mark.slow
 def test_switched_by_the_page(camera: MjpegStream, tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     with running(*WEBCAM, camera.url, "--record-folder", "clips", cwd=tmp_path) as command:

@@ -75,6 +75,7 @@ def test_four_programs_receive_a_live_run(camera: MjpegStream, tmp_path: Path) -
     assert by_osc[both[0]][0][0].endswith(f"/joint/{RTPOSE28.joints[0]}")
 
 
+@pytest.mark.slow
 def test_a_clip_is_sent_at_its_own_speed(short_clip: Path, tmp_path: Path) -> None:
     with udp_receiver() as udp:
         address = f"udp://127.0.0.1:{udp.port}"

@@ -71,6 +71,7 @@ def check_contract(file: Path, frames: int, least_share: float) -> None:
         assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.slow
 def test_sample(sample_poses: Path) -> None:
     recording = names_and_rows(sample_poses / "poses.npz")
     truth = SampleTruth.load()
@@ -104,6 +105,7 @@ def test_overlay(sample_poses: Path) -> None:
     assert np.median(change[:60, :60]) < 10
 
 
+@pytest.mark.slow
 def test_demo_prints_its_error(tmp_path: Path) -> None:
     run = rtpose("demo", "--once", "--no-browser", "--port", "0", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
@@ -148,6 +150,7 @@ def test_real_clips(name: str, media_poses: Path) -> None:
         check_contract(media_poses / "poses" / f"{stem}.npz", CLIPS[name], 0.95)
 
 
+@pytest.mark.slow
 def test_empty_room_and_then_somebody(media_poses: Path) -> None:
     recording = names_and_rows(media_poses / "poses" / "intel.npz")
     assert len(recording) == INTEL_STOP - INTEL_START

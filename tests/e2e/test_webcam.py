@@ -38,6 +38,7 @@ def said(command: Running) -> str:
     return "".join([*command.stdout, *command.stderr])
 
 
+@pytest.mark.slow
 def test_camera_dies_and_comes_back(camera: MjpegStream, tmp_path: Path) -> None:
     with running(*WEBCAM, camera.url, "--record", "poses.npz", cwd=tmp_path) as command:
         with looking_at(command.page()) as viewer:
@@ -77,6 +78,7 @@ def test_camera_dies_and_comes_back(camera: MjpegStream, tmp_path: Path) -> None
             assert [file.name for file in tmp_path.iterdir()] == ["poses.npz"]
 
 
+@pytest.mark.slow
 def test_the_newest_frame_wins(fast_camera: MjpegStream, sample_pictures: list[Picture], tmp_path: Path) -> None:
     """The camera sends several times what the estimator manages: frames are dropped, and none waits."""
     (tmp_path / "slow.yaml").write_text("threads: 1\n")
@@ -103,6 +105,7 @@ def test_the_newest_frame_wins(fast_camera: MjpegStream, sample_pictures: list[P
     assert np.median(latency_s[-50:]) < 1
 
 
+@pytest.mark.slow
 def test_a_slow_viewer_gets_the_newest_pose(camera: MjpegStream, tmp_path: Path) -> None:
     with running(*WEBCAM, camera.url, cwd=tmp_path) as command:
         page = command.page()

@@ -30,6 +30,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_page_the_weights_and_the_sample(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -52,6 +53,7 @@ def test_the_wheel_holds_the_page_the_weights_and_the_sample(wheel: Path) -> Non
     assert wheel.stat().st_size < 48_000_000  # the networks are 41 MB of it
 
 
+@pytest.mark.slow
 def test_the_wheel_runs_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
     """In an environment of its own; the libraries that it needs are lent by this one."""
     venv.create(tmp_path / "env", with_pip=False)

@@ -116,6 +116,7 @@ def test_rooms_of_the_page_import_only_what_lies_below(imports: dict[str, set[st
 @pytest.mark.parametrize(
     "tool", [("vitest/vitest.mjs", "run"), ("typescript/bin/tsc", "--noEmit")], ids=["unit tests", "types"]
 )
+@pytest.mark.slow
 def test_page_passes_its_own_checks(tool: tuple[str, str]) -> None:
     script = ROOT / "web" / "node_modules" / tool[0]
     node = shutil.which("node")

@@ -48,6 +48,7 @@ def publish(server: PoseServer, frame_ids: range, drawn: Callable[[], int]) -> N
         wait_until(lambda wanted=3 * (number + 1): drawn() >= wanted, "the pages' word")  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_pages_see_every_pose_beside_silent_and_rude_ones(server: PoseServer) -> None:
     words: list[int] = []
     server._on_drawn = words.append

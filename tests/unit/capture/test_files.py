@@ -256,6 +256,7 @@ def test_size_change_within_a_file(
 
 
 @pytest.mark.parametrize("name", ["a:b.mp4", "take %03d.mp4", "jalapeño 人.mp4", "100% [new].mp4"])
+@pytest.mark.slow
 def test_odd_file_names(name: str, write_video: WriteVideo, read_all: ReadAll, tmp_path: Path) -> None:
     try:
         path = write_video("plain.mp4").rename(tmp_path / name)

@@ -40,6 +40,7 @@ def _recipe(limit_mm: float) -> Recipe:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_accepted_engine_is_run_kept_and_replaced_when_stale(lifter: Path, engines: Path) -> None:
     said: list[str] = []
     built = build_engine(_recipe(1e4), source=lifter, threads=1, report=lambda step, done, total: said.append(step))

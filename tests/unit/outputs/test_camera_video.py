@@ -92,6 +92,7 @@ PROGRAM = """
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kill -9 is tried on Linux")
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.slow
 def test_killed_in_the_middle(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
     with subprocess.Popen(

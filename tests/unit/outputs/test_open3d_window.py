@@ -37,6 +37,7 @@ def near(picture: Image, color: np.ndarray, reach: float = 0.12) -> np.ndarray:
     return np.asarray(np.linalg.norm(hues - color / np.linalg.norm(color), axis=-1) < reach)
 
 
+@pytest.mark.slow
 def test_people_are_in_the_picture_and_leave_it(
     window: Open3DWindow, make_result: Callable[..., Result]
 ) -> None:  # fmt: skip

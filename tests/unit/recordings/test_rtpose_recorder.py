@@ -178,6 +178,7 @@ ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="file size limits 
 
 
 @ON_LINUX
+@pytest.mark.slow
 def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     """A real limit, in the middle of a chunk: the file is closed behind its last whole one."""
     program = PROGRAM + textwrap.dedent(
@@ -202,6 +203,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
 
 
 @ON_LINUX
+@pytest.mark.slow
 def test_kill_9_at_20_random_moments(tmp_path: Path) -> None:
     """20 processes that record 60 frames a second: each file opens, and lacks at most the last second."""
     program = PROGRAM + textwrap.dedent(

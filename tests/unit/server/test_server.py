@@ -645,6 +645,7 @@ def half_open(server: PoseServer, count: int) -> list[socket.socket]:
     return socks
 
 
+@pytest.mark.slow
 def test_700_half_open_connections_keep_no_page_out(make_server: MakeServer, make_result: MakeResult) -> None:
     server = make_server(token="secret")
     socks = half_open(server, 450)

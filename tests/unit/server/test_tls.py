@@ -55,6 +55,7 @@ def test_a_client_that_trusts_the_certificate_gets_page_and_socket(folder: Path,
         assert json.loads(ws.recv(20))["type"] == "hello", "it goes on serving"
 
 
+@pytest.mark.slow
 def test_silent_connections_before_the_handshake_are_few_and_end(
     folder: Path, make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -243,6 +243,7 @@ def test_exact_answers_are_exact_people(tiny: Path, monkeypatch: pytest.MonkeyPa
         np.testing.assert_allclose(one.root_m, factor * true[0], rtol=2e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_file_is_run(tiny: Path) -> None:
     """Nobody: nothing; three at once as one by one."""
     network = CascadedNetwork(tiny)

@@ -409,6 +409,7 @@ def test_a_turned_picture_gives_turned_joints(detector: BlazePose) -> None:
     assert np.median(distance) < 0.02 * np.ptp(before.keypoints[:, 1])
 
 
+@pytest.mark.slow
 def test_a_room_with_a_table_holds_nobody(detector: BlazePose) -> None:
     assert [detector.detect(one) for one in clip("intel_one_by_one_person.mp4", 60)] == [[]] * 60
 

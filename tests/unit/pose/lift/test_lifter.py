@@ -36,6 +36,7 @@ def lifter_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("backend", RUNNABLE)
+@pytest.mark.slow
 def test_poses_project_onto_the_2d_joints(lifter_path: Path, backend: str) -> None:
     keypoints = _people()
     poses, roots, confidence = NetworkLifter(str(lifter_path), options=LoadOptions(backend)).lift(keypoints, CAMERA)
@@ -176,6 +177,7 @@ def test_who_is_remembered_is_known_by_the_id(temporal_path: Path) -> None:
         ("reset", 0.2, True),
     ],
 )
+@pytest.mark.slow
 def test_someone_is_new_after_a_gap_a_step_back_and_a_reset(
     temporal_path: Path, forget: str, t_s: float, new: bool
 ) -> None:

@@ -418,6 +418,7 @@ def test_an_older_file_needs_overwrite(poses: Recording, tmp_path: Path) -> None
     assert old.read_text().startswith("HIERARCHY")
 
 
+@pytest.mark.slow
 def test_c3d_refuses_more_frames_than_it_can_count(poses: Recording, tmp_path: Path) -> None:
     times = 2 + np.linspace(0, 70_000 / 30, FRAMES)
     with pytest.raises(OutputError, match=r"long\.c3d: C3D holds at most 65,535 frames, .* has 70,001"):

@@ -24,6 +24,7 @@ def without_heavy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(takes, "TEACHER", "full")
 
 
+@pytest.mark.slow
 def test_student_and_teacher_agree_about_who_is_there(tmp_path: Path) -> None:
     with av.open(str(sample_clip())) as container:
         pictures = [f.to_ndarray(format="rgb24") for f in itertools.islice(container.decode(video=0), 40)]
@@ -43,6 +44,7 @@ def test_student_and_teacher_agree_about_who_is_there(tmp_path: Path) -> None:
     assert 1 < held_out.before_mm < 40
 
 
+@pytest.mark.slow
 def test_an_empty_clip_teaches_nothing(tmp_path: Path) -> None:
     write_clip(tmp_path / "empty.mp4", [np.full((120, 160, 3), 90, np.uint8)] * 20)
     with pytest.raises(InputError, match="nobody for 16 frames on end"):

@@ -99,6 +99,7 @@ def test_figures_by_hand(tiny: Path, one_and_two: Pictures, monkeypatch: pytest.
     assert people["pck3d"] == pytest.approx((13 / 14 + 1 + 0) / 3)
 
 
+@pytest.mark.slow
 def test_figures_by_how_much_is_visible(tiny: Path, one_and_two: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second person has 11 joints visible and stands wrongly, the others have all 17."""
     second, beside = one_and_two.pictures[1].people

@@ -53,6 +53,7 @@ class KilledError(Exception):
 
 
 @pytest.mark.parametrize("name", METHODS)
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_weights(name: str, pack: MotionPack, tmp_path: Path) -> None:
     straight = run(name, pack, tmp_path / "straight")
 

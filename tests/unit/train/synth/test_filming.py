@@ -61,6 +61,7 @@ def test_somebody_is_in_the_picture_and_of_a_cheap_size() -> None:
     assert np.median(sizes) > 150
 
 
+@pytest.mark.slow
 def test_cameras_are_of_all_kinds() -> None:
     many = shots(300)
     fov = [np.degrees(2 * np.arctan(max(s.views[0].size) / 2 / s.views[0].camera.fx)) for s in many]

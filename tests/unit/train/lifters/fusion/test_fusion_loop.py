@@ -32,6 +32,7 @@ def test_it_learns_and_says_how_far_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stop_at", [25, 60, 70])
+@pytest.mark.slow
 def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path, stop_at: int) -> None:
     class StopError(Exception):
         pass
