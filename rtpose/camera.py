@@ -36,7 +36,10 @@ def camera_of(settings: RunSettings, info: SourceInfo | None = None) -> tuple[Ca
             sx, sy = size[0] / width, size[1] / height
             return Camera(fx * sx, fy * sy, cx * sx, cy * sy)
 
-        return calibrated, f"camera from {settings.calibration}; for turned pictures, turned clockwise"
+        return (
+            calibrated,
+            f"camera from {settings.calibration}; the other orientation counts as turned clockwise",
+        )
     if settings.fov_deg is None and info is not None and (known_fov := info.fov_deg) is not None:
         text = f"focal length from {info.fov_origin} ({known_fov:.1f} degrees across the longer side)"
         return lambda size: camera_from_fov(size, known_fov), text

@@ -31,6 +31,7 @@ def read(text: str) -> dict[str, list[tuple[float, float, int]]]:
 def main() -> None:
     """Read, draw."""
     rows = read(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    pyplot.rcParams["svg.fonttype"] = "none"  # text stays text: a tenth of the size
     figure, axes = pyplot.subplots(figsize=(4.6, 4.2))
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, label="as it should be")
     for name, points in rows.items():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.errors import InputError
+from rtpose.npz_files import read_arrays
 from rtpose.recordings.recording import (
     Recording,
     check_bones,
@@ -26,7 +25,6 @@ from rtpose.recordings.recording import (
 )
 from rtpose.types import Camera
 
-MOST_EXPANSION, SMALL_BYTES = 50, 2**24
 # key -> (dtype, shape). A letter is a length: equal letters are equal lengths.
 _ARRAYS: dict[str, tuple[type[np.generic], tuple[str | int, ...]]] = {
     "poses_3d": (np.float32, ("T", "P", "J", 3)),
@@ -85,37 +83,7 @@ def read_counts(path: Path) -> tuple[int, int, int]:
 
 def _read(path: Path, keys: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
     """All arrays of the file, or those named in `keys` that it has."""
-    try:
-        with path.open("rb") as file:  # numpy does not close a file that it opened and cannot read
-            npz = np.load(file, allow_pickle=False)
-            if isinstance(npz, np.ndarray):
-                raise InputError(f"{path} is not a poses.npz: it is a single array")
-            wanted = [key for key in npz.files if key in (_ALL_ARRAYS if keys is None else keys)]
-            _check_declared(npz.zip, wanted)
-            return {key: npz[key] for key in wanted}
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: give a poses.npz that rtpose wrote") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError,
-            RuntimeError, SyntaxError, TypeError) as error:  # fmt: skip
-        # numpy and zipfile raise all of these for damaged files.
-        raise InputError(f"{path} is not a poses.npz, or it is damaged{_reason(error)}") from None
-
-
-def _check_declared(archive: zipfile.ZipFile, keys: Sequence[str]) -> None:
-    """Before anything is allocated. Errors: `ValueError` if the arrays are larger than the file can hold: what rtpose
-    writes is not compressed, and what others compress well is at most `MOST_EXPANSION` times as large."""
-    for key in keys:
-        entry = archive.getinfo(f"{key}.npy")
-        if entry.file_size > max(MOST_EXPANSION * entry.compress_size, SMALL_BYTES):
-            raise ValueError(f"{key} would be {entry.file_size / 2**20:.0f} MB")
-
-
-def _reason(error: Exception) -> str:
-    """numpy's reason, unless it advises on pickles, which rtpose never reads."""
-    text = str(error)
-    return f": {text}" if text and "pickle" not in text else ""
+    return read_arrays(path, _ALL_ARRAYS if keys is None else keys, "a poses.npz")
 
 
 def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> Recording:
