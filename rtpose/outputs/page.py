@@ -19,19 +19,24 @@ class WebSocketSink:
     `close` does not close the server, which belongs to the caller, so the page can show that the source has ended.
     """
 
-    def __init__(self, server: PoseServer, *, picture_fps: float = 15.0, picture_width: int = 640) -> None:
-        """picture_fps: largest number of previews a second, 0 for none; picture_width: largest width in px."""
+    def __init__(self, server: PoseServer, *, picture_fps: float = 30.0, picture_width: int = 640) -> None:
+        """picture_fps: largest number of previews a second on average, 0 for none; the default lets the page show the
+        picture of every frame of a usual camera beside its poses. picture_width: largest width in px."""
         self._server = server
-        self._picture_pause_s = 1.0 / picture_fps if picture_fps > 0 else float("inf")
+        self._picture_pause_s = 1.0 / picture_fps if picture_fps > 0 else None
         self._picture_width = picture_width
-        self._next_picture_s = 0.0 if picture_fps > 0 else float("inf")
+        self._next_picture_s = 0.0
 
     def write(self, result: Result) -> None:
         """Publish the poses, and a preview if one is due and a client shows pictures."""
         self._server.publish(result)
         now_s = time.monotonic()
-        if now_s >= self._next_picture_s and self._server.wants_pictures:
-            self._next_picture_s = now_s + self._picture_pause_s
+        if self._picture_pause_s is None:
+            return
+        # A camera's frames come some milliseconds early or late: those that come early must not lose their pictures.
+        early_s = self._picture_pause_s / 2
+        if now_s >= self._next_picture_s - early_s and self._server.wants_pictures:
+            self._next_picture_s = max(self._next_picture_s, now_s) + self._picture_pause_s
             self._server.publish_picture(result, encode_preview(result.frame.image, self._picture_width))
 
     def close(self) -> None:

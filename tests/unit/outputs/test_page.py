@@ -30,13 +30,13 @@ class Listener:
 
 
 def write(listener: Listener, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch, **options: float) -> None:
-    """Ten results, 40 ms apart."""
+    """Ten results, 40 ms apart or 5 ms earlier or later."""
     now_s = [1000.0]
     monkeypatch.setattr(page_module.time, "monotonic", lambda: now_s[0])
     sink = WebSocketSink(listener, **options)  # type: ignore[arg-type]
-    for i in range(10):
+    for i, late_s in enumerate((0, 0.005, -0.005, 0, 0.003, -0.004, 0.005, 0, -0.005, 0.002)):
+        now_s[0] = 1000 + 0.04 * i + late_s
         sink.write(make_result(i, (1,)))
-        now_s[0] += 0.04
     sink.close()
 
 
@@ -44,7 +44,15 @@ def test_every_pose_and_some_pictures(make_result: MakeResult, monkeypatch: pyte
     listener = Listener()
     write(listener, make_result, monkeypatch, picture_fps=10)
     assert listener.poses == list(range(10))
-    assert listener.pictures == [0, 3, 6, 9]
+    assert listener.pictures == [0, 2, 4, 7, 9]
+
+
+def test_a_picture_of_every_frame_of_a_camera(make_result: MakeResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = Listener()
+    write(listener, make_result, monkeypatch)
+    assert listener.pictures == listener.poses
+    write(listener, make_result, monkeypatch, picture_fps=25)
+    assert listener.pictures == listener.poses
 
 
 def test_no_pictures_without_eyes(make_result: MakeResult, monkeypatch: pytest.MonkeyPatch) -> None:
