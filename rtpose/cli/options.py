@@ -89,7 +89,7 @@ LifterOption = Annotated[
     typer.Option(
         "--lifter",
         rich_help_panel=NETWORKS,
-        help="2D to 3D network: fusion, temporal, baseline, consistency, svmac or an .onnx file.",
+        help="2D to 3D network: fusion, consistency, svmac or an .onnx file.",
         show_default="fusion",
     ),
 ]
@@ -155,7 +155,7 @@ Smooth = Annotated[
     typer.Option(
         rich_help_panel=PEOPLE,
         help="Filter against jitter: one-euro (all joints), root (only the root position) or off.",
-        show_default="one-euro; root for fusion, temporal",
+        show_default="one-euro; root for fusion",
     ),
 ]
 BodyOption = Annotated[
