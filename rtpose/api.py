@@ -154,7 +154,7 @@ def open_source(source: str | PathLike[str] | int, *, fps: float | None = None) 
 def open_estimator(*, on_notice: Callable[[str], None] = lambda line: None, **settings: Any) -> PoseEstimator:
     """An estimator that is ready to run; network files that are missing are downloaded.
 
-    settings: the fields of `rtpose.config.RunSettings`: persons=2, lifter="baseline", height_m=1.8, fov_deg=70, …
+    settings: the fields of `rtpose.config.RunSettings`: persons=2, lifter="svmac", height_m=1.8, fov_deg=70, …
     on_notice: gets a line for each choice that was made and each warning.
     Errors: `ConfigError` for a setting that is unknown or impossible, `ModelError`, `MissingExtraError`.
     """

@@ -38,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
     parser.add_argument("--cascaded", help="a network for pictures (.onnx); left out: the shipped one")
-    parser.add_argument("--lifter", default="temporal")
+    parser.add_argument("--lifter", default="fusion")
     parser.add_argument("--every", type=int, default=1, help="only every N-th frame")
     parser.add_argument("--frames", type=int, help="only the first N of these")
     parser.add_argument("--sheet", type=Path, help="also write this picture")
@@ -72,7 +72,7 @@ class Compared:
 
 
 def compare(
-    clips: list[Path], cascaded: str | None, lifter: str = "temporal", every: int = 1, frames: int | None = None
+    clips: list[Path], cascaded: str | None, lifter: str = "fusion", every: int = 1, frames: int | None = None
 ) -> tuple[list[Compared], list[Image]]:
     """The figures of each clip, and tiles of some frames. Arguments as on the command line."""
     two_stage = open_estimators(RunSettings(lifter=lifter, height_m=HEIGHT_M)).each[0]

@@ -1,6 +1,6 @@
 """Makes docs/side_views.webp: people of several clips from the camera, from the side and from above, by two lifters.
 
-    python scripts/make_side_views.py docs/side_views.webp --before temporal --after fusion CLIP…
+    python scripts/make_side_views.py docs/side_views.webp --before consistency --after fusion CLIP…
 
 Drawings only, no picture of a clip: three moments of each clip, the first person in them, root at 0.
 What to look for: standing people whose knees bend, bodies that lean, thighs that change length.
@@ -56,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("out", type=Path)
     parser.add_argument("clips", type=Path, nargs="+")
-    parser.add_argument("--before", default="temporal")
+    parser.add_argument("--before", default="consistency")
     parser.add_argument("--after", default="fusion")
     parser.add_argument("--network", default="full")
     given = parser.parse_args()

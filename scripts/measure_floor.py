@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtpose.api import Frames
 from rtpose.bones import CONTACT_JOINTS
 from rtpose.capture import open_source
 from rtpose.config import CorrectionSettings, RunSettings
@@ -52,37 +53,22 @@ UPRIGHT = 0.6
 """The same by the estimate, where there is no truth."""
 
 
-class Turned:
+class Turned(Frames):
     """A source whose pictures are turned about their middle, as a camera that is turned clockwise sees them."""
 
     def __init__(self, source: FrameSource, roll_deg: float) -> None:
-        self._source = source
+        super().__init__(source)
         self._roll_deg = roll_deg
-        self.info, self.stats = source.info, source.stats
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
         """See `FrameSource`."""
-        frame = self._source.read(timeout_s)
+        frame = super().read(timeout_s)
         if frame is None:
             return None
         width, height = frame.size
         # Shrunk, so that nothing leaves the picture; what is seen turns against the camera: OpenCV's positive angle.
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), self._roll_deg, 0.7)
         return replace(frame, picture=cv2.warpAffine(frame.image, turn, (width, height)))
-
-    @property
-    def ended(self) -> bool:
-        """See `FrameSource`."""
-        return self._source.ended
-
-    @property
-    def status(self) -> str:
-        """See `FrameSource`."""
-        return self._source.status
-
-    def close(self) -> None:
-        """See `FrameSource`."""
-        self._source.close()
 
 
 KEPT: list[Path] = []

@@ -176,7 +176,7 @@ The people of the first row, by how much of them is visible (hidden by themselve
 |---|---|---|---|
 {visible}
 
-On real clips, beside the default estimator (detector and temporal lifter; `python scripts/compare_estimators.py CLIP ...`).
+On real clips, beside the default estimator (detector and lifter; `python scripts/compare_estimators.py CLIP ...`).
 Neither is ground truth; P-MPJPE is the median distance between the two:
 
 | clip | frames | lifter sees | cascaded sees | both | P-MPJPE mm | 2D, % of the height |

@@ -30,8 +30,6 @@ CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
 LEARNED_FROM = {
     "svmac": "2D joints alone: no 3D label was used",
     "consistency": "2D joints and a critic that compares the distribution of its poses with that of the true poses of the same frames; no distance to them is in the loss",
-    "baseline": "2D joints with the depth of each",
-    "temporal": "motions of 2D joints with the depth of each",
 }
 INPUTS = {
     "gt": "exact 2D joints",

@@ -19,7 +19,7 @@ def bench(
         Path | None, typer.Argument(metavar="CLIP", help="A video.", show_default="the built-in sample")
     ] = None,
     settings: Annotated[
-        str, typer.Option(help="Settings to measure, such as lifter=baseline,backend=torch,threads=1.")
+        str, typer.Option(help="Settings to measure, such as network=lite,precision=int8,threads=1.")
     ] = "default",
     compare: Annotated[
         tuple[str, str] | None,

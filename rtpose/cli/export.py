@@ -61,7 +61,7 @@ def export(
     else:
         raise ConfigError(
             "nothing to export: --recipe NAME or --all builds engines, --list names them, "
-            "`rtpose export temporal temporal.onnx` writes plain ONNX"
+            "`rtpose export fusion fusion.onnx` writes plain ONNX"
         )
 
 

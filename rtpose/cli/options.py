@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 PEOPLE, NETWORKS, PAGE = "People and camera", "Networks", "Page"
 """Panels of a command's help."""
+_people, _networks, _page = (partial(typer.Option, rich_help_panel=panel) for panel in (PEOPLE, NETWORKS, PAGE))
 
 
 class Viewer(StrEnum):
@@ -34,70 +36,44 @@ class Viewer(StrEnum):
     OPEN3D = "open3d"
 
 
-Persons = Annotated[
-    int | None, typer.Option(rich_help_panel=PEOPLE, help="Most people to follow at once.", show_default="1")
-]
-Height = Annotated[
-    float | None,
-    typer.Option(rich_help_panel=PEOPLE, help="Standing height of the person in metres.", show_default="1.70, assumed"),
-]
+Persons = Annotated[int | None, _people(help="Most people to follow at once.", show_default="1")]
+Height = Annotated[float | None, _people(help="Standing height of the person in metres.", show_default="1.70, assumed")]
 Fov = Annotated[
     float | None,
-    typer.Option(
-        rich_help_panel=PEOPLE,
+    _people(
         help="Field of view in degrees across the picture's longer side.",
         show_default="what the file says of its lens, else 60",
     ),
 ]
-Calibration = Annotated[
-    Path | None, typer.Option(rich_help_panel=PEOPLE, help="File of `rtpose calibrate`; overrides --fov.")
-]
+Calibration = Annotated[Path | None, _people(help="File of `rtpose calibrate`; overrides --fov.")]
 Pitch = Annotated[
     float | None,
-    typer.Option(
-        rich_help_panel=PEOPLE,
-        help="Degrees by which the camera looks down (negative: up).",
-        show_default="learned from people",
-    ),
+    _people(help="Degrees by which the camera looks down (negative: up).", show_default="learned from people"),
 ]
 Roll = Annotated[
     float | None,
-    typer.Option(
-        rich_help_panel=PEOPLE,
+    _people(
         help="Degrees by which the camera is turned clockwise, as you see it from behind.",
         show_default="learned from people",
     ),
 ]
 CameraHeight = Annotated[
     float | None,
-    typer.Option(
-        rich_help_panel=PEOPLE,
+    _people(
         help="Metres from the floor up to the camera: people's sizes follow from it, unless --height is given.",
         show_default="not known, the floor is where feet stand",
     ),
 ]
 Level = Annotated[
     bool,
-    typer.Option(
-        "--level",
-        rich_help_panel=PEOPLE,
-        help="Stand upright and still for 2 seconds at the beginning: that is vertical from then on.",
-    ),
+    _people("--level", help="Stand upright and still for 2 seconds at the beginning: that is vertical from then on."),
 ]
 LifterOption = Annotated[
-    str | None,
-    typer.Option(
-        "--lifter",
-        rich_help_panel=NETWORKS,
-        help="2D to 3D network: fusion, temporal, baseline, consistency, svmac or an .onnx file.",
-        show_default="fusion",
-    ),
+    str | None, _networks(help="2D to 3D network: fusion, consistency, svmac or an .onnx file.", show_default="fusion")
 ]
 EstimatorOption = Annotated[
     str | None,
-    typer.Option(
-        "--estimator",
-        rich_help_panel=NETWORKS,
+    _networks(
         help="two-stage (2D joints, then a lifter), cascaded (picture straight to 3D), or an .onnx file that "
         "`rtpose train cascaded` wrote.",
         show_default="two-stage",
@@ -105,73 +81,54 @@ EstimatorOption = Annotated[
 ]
 DetectorOption = Annotated[
     str | None,
-    typer.Option(
-        "--detector",
-        rich_help_panel=NETWORKS,
+    _networks(
         help="Finds people and their 2D joints: blazepose or rtmpose. cascaded uses only its boxes.",
         show_default="blazepose",
     ),
 ]
 NetworkOption = Annotated[
     str | None,
-    typer.Option(
-        "--network",
-        rich_help_panel=NETWORKS,
+    _networks(
         help="BlazePose's landmark network: lite, full, heavy, or auto (live: the best that keeps 30 frames a second "
         "here; files: heavy).",
         show_default="full",
     ),
 ]
-CascadedOption = Annotated[
-    str | None,
-    typer.Option("--cascaded", hidden=True, help="Older word for --estimator FILE.onnx."),
-]
+CascadedOption = Annotated[str | None, typer.Option(hidden=True, help="Older word for --estimator FILE.onnx.")]
 BackendOption = Annotated[
     str | None,
-    typer.Option(
-        "--backend",
-        rich_help_panel=NETWORKS,
+    _networks(
         help="Runtime of the lifter or of cascaded: openvino, onnxruntime, torch, tensorrt, or auto.",
         show_default="openvino",
     ),
 ]
 PrecisionOption = Annotated[
     str | None,
-    typer.Option(
-        "--precision",
-        rich_help_panel=NETWORKS,
+    _networks(
         help="fp32, or what `rtpose export` has built here: bf16, fp16, int8, or auto, the fastest that is accurate.",
         show_default="fp32; auto with --backend auto",
     ),
 ]
 DeviceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--device", rich_help_panel=NETWORKS, help="Where the backend runs: cpu, gpu, npu, cuda …", show_default="cpu"
-    ),
+    str | None, _networks(help="Where the backend runs: cpu, gpu, npu, cuda …", show_default="cpu")
 ]
 Smooth = Annotated[
     str | None,
-    typer.Option(
-        rich_help_panel=PEOPLE,
+    _people(
         help="Filter against jitter: one-euro (all joints), root (only the root position) or off.",
-        show_default="one-euro; root for fusion, temporal",
+        show_default="one-euro; root for fusion",
     ),
 ]
 BodyOption = Annotated[
     str | None,
-    typer.Option(
-        "--body",
-        rich_help_panel=PEOPLE,
+    _people(
         help="on: people become bodies with constant bones and rotations. off: joints as the lifter gives them.",
         show_default="on",
     ),
 ]
 FeetOption = Annotated[
     str | None,
-    typer.Option(
-        "--feet",
-        rich_help_panel=PEOPLE,
+    _people(
         help="planted: feet in contact with the ground stay in place. free: they go where the joints say.",
         show_default="planted",
     ),
@@ -179,65 +136,39 @@ FeetOption = Annotated[
 LookaheadOption = Annotated[
     float | None,
     typer.Option(
-        "--lookahead",
-        help="Seconds of following frames that are used for each: more accurate, and as much later.",
-        show_default="0",
+        help="Seconds of following frames that are used for each: more accurate, and as much later.", show_default="0"
     ),
 ]
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="YAML file of settings; options on the command line override it.")
+    Path | None, typer.Option(help="YAML file of settings; options on the command line override it.")
 ]
 TrainOverrides = Annotated[
     list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Settings, e.g. steps=2000 noise.sigma=0.02.")
 ]
-DataJoints = Annotated[str, typer.Option("--joints", help="2D joints of Human3.6M: gt, sh or cpn.")]
-Port = Annotated[int, typer.Option(rich_help_panel=PAGE, help="Port of the page; 0 picks a free one.")]
-Host = Annotated[
-    str,
-    typer.Option(
-        rich_help_panel=PAGE, help="Address to listen on. Any other than this machine's own requires a token."
-    ),
-]
-ViewerOption = Annotated[
-    Viewer, typer.Option("--viewer", rich_help_panel=PAGE, help="browser: the page. open3d: a native window.")
-]
-Browser = Annotated[
-    bool, typer.Option("--browser/--no-browser", rich_help_panel=PAGE, help="Open the page in a browser.")
-]
+DataJoints = Annotated[str, typer.Option(help="2D joints of Human3.6M: gt, sh or cpn.")]
+Port = Annotated[int, _page(help="Port of the page; 0 picks a free one.")]
+Host = Annotated[str, _page(help="Address to listen on. Any other than this machine's own requires a token.")]
+ViewerOption = Annotated[Viewer, _page(help="browser: the page. open3d: a native window.")]
+Browser = Annotated[bool, _page("--browser/--no-browser", help="Open the page in a browser.")]
 Token = Annotated[
     str | None,
-    typer.Option(
-        rich_help_panel=PAGE,
+    _page(
         envvar="RTPOSE_TOKEN",
         help="Secret that a page needs to connect. Other users can read command lines: the variable is safer.",
     ),
 ]
 Private = Annotated[
-    bool,
-    typer.Option(
-        "--private", rich_help_panel=PAGE, help="Require a token on this machine, too, where other users could look on."
-    ),
+    bool, _page("--private", help="Require a token on this machine, too, where other users could look on.")
 ]
 Tls = Annotated[
-    bool,
-    typer.Option(
-        "--tls",
-        rich_help_panel=PAGE,
-        help="Serve https with a self-signed certificate; phones need it to share their camera.",
-    ),
+    bool, _page("--tls", help="Serve https with a self-signed certificate; phones need it to share their camera.")
 ]
-TlsCert = Annotated[
-    Path | None, typer.Option("--tls-cert", rich_help_panel=PAGE, help="Serve https with this certificate (PEM).")
-]
-TlsKey = Annotated[
-    Path | None,
-    typer.Option("--tls-key", rich_help_panel=PAGE, help="Private key of --tls-cert, if it is in a separate file."),
-]
+TlsCert = Annotated[Path | None, _page(help="Serve https with this certificate (PEM).")]
+TlsKey = Annotated[Path | None, _page(help="Private key of --tls-cert, if it is in a separate file.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output files.")]
 Send = Annotated[
     list[str] | None,
     typer.Option(
-        "--send",
         metavar="ADDRESS",
         help="Also send the poses to another program: vmc://HOST:PORT, osc://HOST:PORT, udp://HOST:PORT, lsl://NAME. "
         "Repeatable.",

@@ -63,8 +63,6 @@ _add_train_command(
     "consistency",
     "The weakly supervised lifter: 2D joints and a critic trained on true poses. Writes OUT/consistency.onnx.",
 )
-_add_train_command("baseline", "A fully supervised lifter, the reference for the others. Writes OUT/baseline.onnx.")
-_add_train_command("temporal", "A lifter with memory of past frames, built on the baseline. Writes OUT/temporal.onnx.")
 
 
 @train_app.command("fusion")

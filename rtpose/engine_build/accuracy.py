@@ -200,9 +200,7 @@ def record_motions(source: Path, count: int, threads: int | None) -> Recorder:
 
     lifter = _lifter(source, record, threads)
     for frame in motions(check=False, count=count):
-        if frame.first:
-            lifter.reset()
-        lifter.lift(frame.keypoints, frame.camera, [0], frame.t_s)
+        lifter.lift(frame.keypoints, frame.camera)
     return recorders[0]
 
 
@@ -280,10 +278,7 @@ def compare_motions(source: Path, by: Substitute, count: int, threads: int | Non
     ours, theirs = _lifter(source, None, threads), _lifter(source, by, threads)
     mm = []
     for frame in motions(check=True, count=count):
-        if frame.first:
-            ours.reset()
-            theirs.reset()
-        a, b = (one.lift(frame.keypoints, frame.camera, [0], frame.t_s)[0] for one in (ours, theirs))
+        a, b = (one.lift(frame.keypoints, frame.camera)[0] for one in (ours, theirs))
         mm.append(1000 * np.linalg.norm(a[0] - b[0], axis=-1))
     return Distances(np.concatenate(mm), None, np.zeros((0, 2), np.float32), len(mm), 0, len(mm))
 

@@ -119,12 +119,9 @@ def _rendered(folder: Path) -> Footage:
 class MotionFrame:
     """A lifter's input: one person in one frame."""
 
-    first: bool
-    """Whether a new motion begins, so that networks with memory must be reset."""
     keypoints: Float32
     """(1, 17, 3) x px, y px, score."""
     camera: Camera
-    t_s: float
 
 
 def motions(*, check: bool, count: int) -> Iterator[MotionFrame]:
@@ -143,4 +140,4 @@ def motions(*, check: bool, count: int) -> Iterator[MotionFrame]:
             joints = camera_from_viewer(pack.poses_m[i]) + np.array([0, 0, DISTANCE_M], np.float32)
             pixels = pixels_from_camera(joints, camera) + rng.normal(scale=MOTION_NOISE_PX, size=(17, 2))
             keypoints = np.concatenate([pixels, np.ones((17, 1))], axis=1).astype(np.float32)
-            yield MotionFrame(i == start, keypoints[None], camera, (i - start) / 30)
+            yield MotionFrame(keypoints[None], camera)

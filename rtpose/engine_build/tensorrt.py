@@ -53,7 +53,7 @@ def build_tensorrt(
     elif recipe.precision in DTYPES:
         module = in_precision(module, DTYPES[recipe.precision]).cuda()
     say("exporting the graph")
-    dynamic = free_batch(len(shapes), smallest, largest, module)
+    dynamic = free_batch(len(shapes), smallest, largest)
     try:
         with _export_mode(recipe.precision):
             program = torch.export.export(module, example, dynamic_shapes=dynamic)
@@ -80,16 +80,13 @@ def build_tensorrt(
         raise ModelError(f"TensorRT cannot build {engine.name}: {(str(error).splitlines() or [''])[0]}") from error
 
 
-def free_batch(count: int, smallest: int, largest: int, module: Any) -> Any:
+def free_batch(count: int, smallest: int, largest: int) -> Any:
     """`dynamic_shapes` for `torch.export`: one batch size for all inputs, None if it is fixed."""
     import torch
 
-    from rtpose.modules.temporal import TemporalLifter
-
     if smallest == largest:
         return None
-    batch = {0: torch.export.Dim("batch", min=smallest, max=largest)}
-    return (batch, (batch,) * (count - 1)) if isinstance(module, TemporalLifter) else (batch,)
+    return ({0: torch.export.Dim("batch", min=smallest, max=largest)},) * count
 
 
 def _calibrated(module: Any, inputs: Sequence[tuple[Any, ...]]) -> Any:

@@ -110,7 +110,7 @@ class _SafetensorsFile:
 
     def interface_of(self, module: nn.Module) -> tuple[dict[str, tuple[int, ...]], list[str]]:
         """See `_OnnxFile.interface_of`."""
-        inputs, outputs = inputs_and_outputs(module, int(self.metadata.get("joint_count", 0)))
+        inputs, outputs = inputs_and_outputs(int(self.metadata.get("joint_count", 0)))
         return {name: (-1, *tensor.shape[1:]) for name, tensor in inputs.items()}, outputs
 
     def state_of(self, module: nn.Module) -> dict[str, torch.Tensor]:

@@ -13,7 +13,6 @@ from rtpose.modules.cascaded import Cascaded
 from rtpose.modules.consistency import ConsistencyGenerator
 from rtpose.modules.flip import FlipAveraged, FlipAveragedPicture
 from rtpose.modules.svmac import DepthLifter, SvmacGenerator
-from rtpose.modules.temporal import TemporalLifter
 
 
 def _svmac(joint_count: int, width: int) -> nn.Module:
@@ -34,7 +33,6 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "svmac": _svmac,
     "martinez": _martinez,
     "cascaded": _cascaded,
-    "temporal": TemporalLifter,
 }
 
 
@@ -53,10 +51,6 @@ def build_network(architecture: Mapping[str, Any]) -> nn.Module:
         raise ModelError(f"the network '{name}' cannot be built as the file says: {error}") from None
 
 
-def inputs_and_outputs(network: nn.Module, joint_count: int) -> tuple[dict[str, Tensor], list[str]]:
-    """Names of the inputs, each with zeros for two people, and of the outputs, in the order of `forward`."""
-    points = {"points": torch.zeros(2, 2 * joint_count)}
-    if not isinstance(network, TemporalLifter):
-        return points, ["depth"]
-    state = {f"past_{i}": tensor for i, tensor in enumerate(network.new_state(2))}
-    return points | state, ["depth", "corrected_points", *(f"next_{name}" for name in state)]
+def inputs_and_outputs(joint_count: int) -> tuple[dict[str, Tensor], list[str]]:
+    """Of the lifters among them: the names of the inputs, each with zeros for two people, and of the outputs."""
+    return {"points": torch.zeros(2, 2 * joint_count)}, ["depth"]

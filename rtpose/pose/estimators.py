@@ -28,7 +28,7 @@ class Estimators:
 
     each: list[Estimator]
     smooth_joints: bool
-    """Whether their joints need no smoother: a temporal lifter's are smooth by themselves."""
+    """Whether their joints need no smoother: those of a lifter with a memory are smooth by themselves."""
 
 
 def open_estimators(

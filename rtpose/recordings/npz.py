@@ -11,14 +11,15 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from rtpose.bones import BONE_NAMES
 from rtpose.errors import InputError
 from rtpose.npz_files import read_arrays
 from rtpose.recordings.recording import (
+    SKELETON_OF,
     Recording,
-    check_bones,
     check_format,
+    check_names,
     check_numbers,
-    check_skeleton,
     checked_meta,
     format_of,
     no_bodies,
@@ -114,8 +115,7 @@ def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> Recording:
         if array.ndim != len(shape) or array.shape != expected:
             wanted = ", ".join(str(length) for length in shape)
             raise wrong(f"{key} has shape {array.shape}, which does not fit ({wanted})")
-    names = tuple(str(name) for name in arrays["joint_names"])
-    check_skeleton(path, version, names, arrays["parents"])
+    check_names(path, version, arrays)
     if not np.isfinite(arrays["timestamps_s"]).all() or not (np.diff(arrays["timestamps_s"]) > 0).all():
         raise wrong("its timestamps do not increase")
     if not np.isnan(arrays["poses_3d"][arrays["track_ids"] < 0]).all():
@@ -127,13 +127,11 @@ def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> Recording:
     check_numbers(path, (width, height), Camera(*arrays["camera"].tolist()), len(ids))
     bodies = no_bodies(*arrays["track_ids"].shape)
     if version != 1:
-        bones = tuple(str(name) for name in arrays["bone_names"])
-        check_bones(path, bones, arrays["bone_parents"])
-        bodies = {**{key: arrays[key] for key in _BODY_ARRAYS}, "bone_names": bones}
+        bodies = {**{key: arrays[key] for key in _BODY_ARRAYS}, "bone_names": BONE_NAMES}
     values: dict[str, Any] = {
         **{key: arrays[key] for key in _ARRAYS},
         **bodies,
-        "joint_names": names,
+        "joint_names": SKELETON_OF[version].joints,
         "image_size": (width, height),
         "camera": Camera(*arrays["camera"].tolist()),
         "meta": checked_meta(path, meta),

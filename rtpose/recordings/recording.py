@@ -197,19 +197,21 @@ def check_format(path: Path, version: object) -> None:
         raise InputError(f"{path} is a recording of format {version}; this version of rtpose reads formats {known}")
 
 
-def check_skeleton(path: Path, version: int, names: tuple[str, ...], parents: NDArray[Any]) -> None:
-    """Errors: `InputError` unless the skeleton is that of the file's format, `version`."""
+def check_names(path: Path, version: int, head: Mapping[str, Any]) -> None:
+    """Errors: `InputError` unless joints and bones are those of the file's format, `version`.
+
+    head: what a file says of them, each as a sequence: `joint_names`, `parents`, and since format 2 `bone_names` and
+    `bone_parents`. A key that is missing is a `KeyError`.
+    """
     skeleton = SKELETON_OF[version]
-    if names != skeleton.joints or not np.array_equal(parents, skeleton.parents):
-        raise InputError(
-            f"{path} does not use the skeleton {skeleton.name}; its joints are {', '.join(map(str, names))}"
-        )
-
-
-def check_bones(path: Path, names: tuple[str, ...], parents: NDArray[Any]) -> None:
-    """Errors: `InputError` unless the bones are those of `rtpose.bones`."""
-    if names != BONE_NAMES or not np.array_equal(parents, BONE_PARENTS):
-        raise InputError(f"{path} has bones that this version of rtpose does not know: {', '.join(map(str, names))}")
+    joints = tuple(map(str, head["joint_names"]))
+    if joints != skeleton.joints or not np.array_equal(head["parents"], skeleton.parents):
+        raise InputError(f"{path} does not use the skeleton {skeleton.name}; its joints are {', '.join(joints)}")
+    if version == 1:
+        return
+    bones = tuple(map(str, head["bone_names"]))
+    if bones != BONE_NAMES or not np.array_equal(head["bone_parents"], BONE_PARENTS):
+        raise InputError(f"{path} has bones that this version of rtpose does not know: {', '.join(bones)}")
 
 
 def _box(keypoints: Float32) -> Float32:

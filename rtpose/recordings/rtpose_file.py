@@ -35,10 +35,9 @@ from rtpose.recordings.recording import (
     FORMAT,
     SKELETON_OF,
     Recording,
-    check_bones,
     check_format,
+    check_names,
     check_numbers,
-    check_skeleton,
     checked_meta,
     format_of,
 )
@@ -239,9 +238,7 @@ def _head(path: Path, payload: bytes) -> tuple[int, tuple[int, int], Camera, dic
     version: Any = head.get("format")
     check_format(path, version)
     try:
-        check_skeleton(path, version, tuple(head["joint_names"]), np.array(head["parents"]))
-        if version > 1:
-            check_bones(path, tuple(head["bone_names"]), np.array(head["bone_parents"]))
+        check_names(path, version, head)
         width, height = map(int, head["image_size"])
         camera = Camera(*map(float, head["camera"]))
         check_numbers(path, (width, height), camera, frames=0)

@@ -19,7 +19,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from rtpose.modules.registry import inputs_and_outputs
-from rtpose.modules.temporal import TemporalLifter
 
 logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns about every optional part that is missing
 
@@ -30,10 +29,9 @@ LARGE = 1024
 def export_lifter(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> None:
     """Write `lifter` to ONNX with `facts` as its metadata. Weights are stored as fp16, computations are in fp32.
 
-    Input `points` (N, 2 J) float32, output `depth` (N, J) float32, N free. A temporal lifter also has the output
-    `corrected_points` (N, 2 J), and each state tensor (N, C, frames) as input `past_I` and output `next_past_I`.
+    Input `points` (N, 2 J) float32, output `depth` (N, J) float32, N free.
     """
-    inputs, outputs = inputs_and_outputs(lifter, int(facts["joint_count"]))
+    inputs, outputs = inputs_and_outputs(int(facts["joint_count"]))
     export_network(lifter, inputs, outputs, facts, path)
 
 
@@ -50,11 +48,12 @@ def export_network(
     module's state dict, so the file can be loaded back into the torch module.
     """
     network = network.eval()
+    people = {0: torch.export.Dim("people")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
             network, tuple(example.values()), dynamo=True, optimize=False, verbose=False,
-            input_names=list(example), output_names=list(outputs), dynamic_shapes=_free_batch(network, len(example)),
+            input_names=list(example), output_names=list(outputs), dynamic_shapes=(people,) * len(example),
         )  # fmt: skip
     assert program is not None
     model = _with_half_weights(program.model_proto)
@@ -65,12 +64,6 @@ def export_network(
     part = path.with_name(path.name + ".part")
     onnx.save(model, part)
     os.replace(part, path)
-
-
-def _free_batch(network: nn.Module, count: int) -> Any:
-    """All inputs share one free first dimension."""
-    people = {0: torch.export.Dim("people")}
-    return (people, (people,) * (count - 1)) if isinstance(network, TemporalLifter) else (people,) * count
 
 
 def export_weights(lifter: nn.Module, facts: Mapping[str, Any], path: Path) -> None:

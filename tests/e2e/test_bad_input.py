@@ -314,7 +314,9 @@ def test_a_lifter_of_no_name(short_clip: Path, tmp_path: Path) -> None:
     # Said once, though no input can be done.
     run = rtpose("video", short_clip, sample_clip(), "--lifter", "magic", "--out", "poses", cwd=tmp_path)
     said = refusal(run)
-    assert "no lifter 'magic': choose one of baseline, consistency" in said
+    assert "no lifter 'magic': choose one of consistency, fusion, svmac, or an .onnx file" in said
+    said = refusal(rtpose("video", short_clip, "--lifter", "temporal", "--out", "poses.npz", cwd=tmp_path))
+    assert "no lifter 'temporal' any more, fusion has replaced it: choose one of consistency, fusion, svmac" in said
 
 
 def test_damaged_detector_and_no_network(short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,10 +42,10 @@ def test_stages_and_the_distance_from_the_limit(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_settings_in_turns(tmp_path: Path) -> None:
     report = bench(
-        "--rounds", "1", "--frames", "12", "--no-roofline", "--compare", "lifter=baseline", "lifter=baseline,threads=1",
+        "--rounds", "1", "--frames", "12", "--no-roofline", "--compare", "lifter=svmac", "lifter=svmac,threads=1",
         cwd=tmp_path,
     )  # fmt: skip
-    assert [side.name for side in report.sides] == ["lifter=baseline", "lifter=baseline,threads=1"]
+    assert [side.name for side in report.sides] == ["lifter=svmac", "lifter=svmac,threads=1"]
     (ratio,) = report.ratios
     a, b = report.sides
     assert ratio.speed == pytest.approx(b.ms_per_frame / a.ms_per_frame)

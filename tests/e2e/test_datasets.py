@@ -21,7 +21,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Human3.6M in `h36m`, and a lifter trained on its hourglass joints in `run`."""
     folder = tmp_path_factory.mktemp("datasets")
     write_human36m(folder / "h36m", sources=("gt", "sh"))
-    run = rtpose("train", "baseline", *TINY, "--data", "h36m", "--joints", "sh", "--out", "run", cwd=folder)
+    run = rtpose("train", "consistency", *TINY, "--data", "h36m", "--joints", "sh", "--out", "run", cwd=folder)
     assert run.returncode == 0, run.stderr
     assert "trained on Human3.6M, 2D joints: sh, subjects S1, S5, S6, S7; best weights by Human3.6M, subjects S8" in (
         run.stdout
@@ -44,10 +44,10 @@ def test_a_lifter_is_judged_on_the_test_subjects(place: Path) -> None:
     """By both files of it, with and without flip averaging; the report says what was done."""
     figures = {}
     for name, options in (
-        ("onnx", ("run/baseline.onnx",)),
-        ("weights", ("run/baseline.safetensors",)),
-        ("flip", ("run/baseline.safetensors", "--flip")),
-        ("sh", ("run/baseline.safetensors", "--joints", "sh")),
+        ("onnx", ("run/consistency.onnx",)),
+        ("weights", ("run/consistency.safetensors",)),
+        ("flip", ("run/consistency.safetensors", "--flip")),
+        ("sh", ("run/consistency.safetensors", "--joints", "sh")),
     ):
         run = rtpose("eval", *options, "--data", "h36m", "--json", f"{name}.json", cwd=place)
         assert run.returncode == 0, run.stderr
@@ -70,7 +70,7 @@ def test_a_lifter_is_judged_on_the_test_subjects(place: Path) -> None:
 
 def test_mpi_inf_3dhp_is_tested_on(tmp_path: Path) -> None:
     write_mpi_inf_3dhp(tmp_path / "3dhp")
-    run = rtpose("eval", "baseline", "--data", "3dhp", "--json", "out.json", cwd=tmp_path)
+    run = rtpose("eval", "consistency", "--data", "3dhp", "--json", "out.json", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     figures = json.loads((tmp_path / "out.json").read_text())
     assert figures["poses"] == 30
@@ -89,12 +89,12 @@ def test_what_is_wrong_is_said_in_one_line(place: Path, tmp_path: Path) -> None:
         (("train", "svmac", "--data", h36m, "--joints", "cpn"), "has no data_2d_h36m_cpn_ft_h36m_dbb.npz"),
         (("train", "svmac", "--data", h36m, "--joints", "hrnet"), "choose gt, sh, cpn"),
         (("train", "svmac", "--joints", "sh"), "give a folder of Human3.6M"),
-        (("train", "baseline", "--data", "lsp"), "Leeds Sports Pose has only 2D joints"),
-        (("eval", "baseline", "--data", "lsp"), "Leeds Sports Pose has only 2D joints"),
-        (("eval", "baseline", "--data", "few"), "has no subject S11"),
-        (("eval", "baseline", "--data", h36m, "--input", "detected"), "choose gt or noise:PX"),
-        (("eval", "baseline", "--data", h36m, "--pack", "x.npz"), "give one of them"),
-        (("eval", "baseline", "--joints", "sh"), "name its folder with --data"),
+        (("train", "consistency", "--data", "lsp"), "Leeds Sports Pose has only 2D joints"),
+        (("eval", "consistency", "--data", "lsp"), "Leeds Sports Pose has only 2D joints"),
+        (("eval", "consistency", "--data", "few"), "has no subject S11"),
+        (("eval", "consistency", "--data", h36m, "--input", "detected"), "choose gt or noise:PX"),
+        (("eval", "consistency", "--data", h36m, "--pack", "x.npz"), "give one of them"),
+        (("eval", "consistency", "--joints", "sh"), "name its folder with --data"),
         (("eval", "gone.safetensors"), "gone.safetensors does not exist"),
         (("reproduce", "svmac-table1"), "svmac-table1 needs Human3.6M"),
         (("reproduce", "svmac-table2", "--data", h36m), "svmac-table2 needs MPI-INF-3DHP"),

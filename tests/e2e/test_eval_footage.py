@@ -46,18 +46,18 @@ def test_the_command_judges_the_whole_program(tmp_path: Path) -> None:
     folder = write_set(tmp_path / "sample", people=1, mediapipe_world=landmarks, mediapipe_2d=landmarks, **camera)
     (folder / "cam01.mp4").write_bytes(sample_clip().read_bytes())
     done = rtpose(
-        "eval", "--footage", folder, "--lifter", "baseline", "--lifter", "svmac", "--peer", "mediapipe",
+        "eval", "--footage", folder, "--lifter", "fusion", "--lifter", "svmac", "--peer", "mediapipe",
         "--json", "errors.json", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "of mediapipe's error" in done.stdout
     rows = {row["method"]: row for row in json.loads((tmp_path / "errors.json").read_text())}
-    assert set(rows) == {"mediapipe", "baseline", "svmac"}
+    assert set(rows) == {"mediapipe", "fusion", "svmac"}
     assert rows["mediapipe"]["p_mpjpe"] == pytest.approx(0, abs=1e-3)
     assert rows["mediapipe"]["scale"] == pytest.approx(1.1)
-    assert 40 < rows["baseline"]["p_mpjpe"] < rows["svmac"]["p_mpjpe"] < 200
-    assert rows["baseline"]["found"] > 0.9
-    assert rows["baseline"]["frames"] == rows["svmac"]["frames"]
+    assert 40 < rows["fusion"]["p_mpjpe"] < rows["svmac"]["p_mpjpe"] < 200
+    assert rows["fusion"]["found"] > 0.9
+    assert rows["fusion"]["frames"] == rows["svmac"]["frames"]
 
 
 def test_what_does_not_go_together(tmp_path: Path) -> None:

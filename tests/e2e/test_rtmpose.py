@@ -155,6 +155,6 @@ def test_another_detector(tmp_path: Path) -> None:
     run = rtpose_process("video", "clip.mp4", "--detector", "openpose", cwd=tmp_path)
     assert run.returncode == 2
     assert run.stderr.splitlines()[-1] == "rtpose: no detector 'openpose': choose one of blazepose, rtmpose"
-    run = rtpose("eval", "temporal", "--detector", "rtmpose", cwd=tmp_path)
+    run = rtpose("eval", "svmac", "--detector", "rtmpose", cwd=tmp_path)
     assert run.returncode == 2
     assert "--detector applies to cascaded and two-stage" in run.stderr

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 from command import environment, rtpose, torchrun
-from recording import Recording
 
 from rtpose.assets import sample_clip
 
@@ -44,20 +43,6 @@ def test_a_trained_lifter_is_evaluated_and_used(trained: Path) -> None:
     assert run.returncode == 0, run.stderr
 
 
-def test_a_temporal_lifter_is_trained_evaluated_and_used(tmp_path: Path) -> None:
-    """Its joints are not smoothed a second time, and the file says so."""
-    run = rtpose("train", "temporal", *TINY, "validate_every=4", "--out", "run", "--quiet", cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
-    run = rtpose("eval", "run/temporal.onnx", "--input", "detected-video", "--json", "figures.json", cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
-    assert json.loads((tmp_path / "figures.json").read_text())["lifter"] == "temporal"
-    run = rtpose("video", sample_clip(), "--lifter", "run/temporal.onnx", "--out", "poses.npz", "--quiet", cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
-    meta = Recording(tmp_path / "poses.npz").meta
-    assert meta["smoothing"]["name"] == "root"
-    assert meta["estimator"] == "blazepose + temporal"
-
-
 def test_the_folder_is_kept_and_resumed(trained: Path) -> None:
     run = rtpose("train", "svmac", *TINY, "--out", "run", "--quiet", cwd=trained)
     assert run.returncode == 2
@@ -82,9 +67,9 @@ def test_two_processes_train_the_same_lifter(tmp_path: Path) -> None:
     them. The validation error, which averages over them, agrees within 0.5 %.
     """
     settings = ("width=16", "batch_size=16", "steps=8", "validate_every=4", "dropout=0", "--quiet")
-    two = torchrun(2, "-m", "rtpose", "train", "baseline", *settings, "--out", "two", cwd=tmp_path)
+    two = torchrun(2, "-m", "rtpose", "train", "consistency", *settings, "--out", "two", cwd=tmp_path)
     assert two.returncode == 0, two.stderr
-    one = rtpose("train", "baseline", *settings, "--out", "one", cwd=tmp_path)
+    one = rtpose("train", "consistency", *settings, "--out", "one", cwd=tmp_path)
     assert one.returncode == 0, one.stderr
     for said in (one.stdout, two.stdout):
         assert len(said.splitlines()) == 3  # one process alone speaks

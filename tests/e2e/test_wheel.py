@@ -43,7 +43,6 @@ def test_the_wheel_holds_the_page_the_weights_and_the_sample(wheel: Path) -> Non
         "rtpose/networks/weights/svmac.md",
         "rtpose/networks/weights/pose_detection.tflite",
         "rtpose/networks/weights/pose_landmark_full.tflite",
-        "rtpose/networks/weights/baseline.onnx",
     } <= names
     assert "<canvas" in page or "three" in page.lower()
     top = {name.split("/")[0] for name in names}

@@ -9,9 +9,7 @@ from typing import Any
 import onnx
 import torch
 
-from rtpose.modules.registry import build_network
 from rtpose.modules.svmac import DepthLifter, SvmacGenerator
-from rtpose.modules.temporal import TemporalLifter
 from rtpose.pose.lift.codec import DepthCodec
 from rtpose.train.export import export_lifter
 
@@ -40,28 +38,7 @@ def _lifter(width: int, zero: bool) -> bytes:
         last = network.pose[-1]
         assert isinstance(last, torch.nn.Linear)
         torch.nn.init.zeros_(last.weight)
-    return _exported(network, {"network": "svmac", "joint_count": 17, "width": width})
-
-
-def write_temporal_lifter(path: Path) -> tuple[Path, TemporalLifter]:
-    """Write a small temporal lifter with random weights to a file, and return it as a module, too."""
-    data, network = _temporal_lifter()
-    path.write_bytes(data)
-    return path, network
-
-
-@cache
-def _temporal_lifter() -> tuple[bytes, TemporalLifter]:
-    torch.manual_seed(0)
-    architecture = {"network": "temporal", "joint_count": 17, "width": 8, "channels": 6, "dilations": [1, 3]}
-    network = build_network(architecture)
-    assert isinstance(network, TemporalLifter)
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    return _exported(network, architecture), network.eval()
-
-
-def _exported(network: torch.nn.Module, architecture: dict[str, Any]) -> bytes:
+    architecture = {"network": "svmac", "joint_count": 17, "width": width}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lifter.onnx"
         export_lifter(network, _facts(architecture), path)

@@ -136,7 +136,7 @@ def test_model_files_missing_and_damaged(cache: Path) -> None:
     rtmpose = states["rtmpose_s_body7.onnx"]
     assert (rtmpose.state, rtmpose.found) == ("optional", "not downloaded (rtmpose: 17 joints of one person)")
     assert rtmpose.do.startswith("run `rtpose models pull rtmpose`")
-    assert "temporal" in states["lifters"].found
+    assert "consistency" in states["lifters"].found
 
 
 def test_a_shipped_network_that_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

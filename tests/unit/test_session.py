@@ -136,9 +136,9 @@ def test_what_is_said_of_a_failed_output(error: Exception, text: str) -> None:
 
 
 def test_what_is_known_of_the_ground_is_an_assumption_of_its_own() -> None:
-    session = Session(RunSettings(lifter="baseline", pitch_deg=10, camera_height_m=1.5))
+    session = Session(RunSettings(lifter="svmac", pitch_deg=10, camera_height_m=1.5))
     assert any("pitch 10 degrees" in text for text in session.assumptions)
     assert any("1.50 m below the camera" in text for text in session.assumptions)
     assert "height of the camera" in session.height_from
     with pytest.raises(ConfigError, match="pitch"):
-        Session(RunSettings(lifter="baseline", pitch_deg=100))
+        Session(RunSettings(lifter="svmac", pitch_deg=100))

@@ -35,8 +35,10 @@ export function makeActions({ stage, labels, view, display, session }: ActionPar
       showToast(`Nothing was saved: ${(error as Error).message}.`, { error: true });
     }
   };
-  const motion = (): Promise<Blob> =>
-    makeGlb({ skeleton: display.skeleton, frames: session.motion, places: view.places, about: display.about });
+  const motion = async (): Promise<Blob> => {
+    if (!session.bones) throw new Error("the server has not said yet which bones there are");
+    return makeGlb({ bones: session.bones, frames: session.motion, places: view.places, about: display.about });
+  };
   return {
     open: () => element("file").click(),
     screenshot: () => void save(() => takeScreenshot(stage, labels.shown), "png"),

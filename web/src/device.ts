@@ -15,3 +15,12 @@ function drawsInSoftware(): boolean {
   context?.getExtension("WEBGL_lose_context")?.loseContext();
   return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(String(renderer));
 }
+
+/** Give a canvas the pixels that it covers. Returns their count and how many a CSS pixel has; null while it is hidden. */
+export function fitCanvas(canvas: HTMLCanvasElement): { width: number; height: number; ratio: number } | null {
+  const ratio = Math.min(devicePixelRatio, 2);
+  const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
+  if (width === 0 || height === 0) return null;
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  return { width, height, ratio };
+}

@@ -11,6 +11,8 @@ export interface Who {
 export interface Body {
   /** Quaternion w x y z of each bone, relative to its parent; of the hips relative to camera space. */
   rotations: Float32Array;
+  /** Metres, of each bone. In a recording those on which the body settled, NaN where the file does not say them. */
+  lengths: Float32Array;
   /** 0..1 that left heel, left toe, right heel and right toe stand on something. */
   contacts: Float32Array;
 }
@@ -57,6 +59,11 @@ export interface PlacedPerson extends Who {
 
 /** Below this a joint is not drawn: nothing is known about it. */
 export const LEAST_CONFIDENCE = 0.1;
+/** Whether a joint is no fact for other programs, as in rtpose/types.py. score: see `isSure`. */
+export function isGuess(confidence: number, score: number | undefined): boolean {
+  return !(confidence >= LEAST_CONFIDENCE) || (score !== undefined && score < LEAST_CONFIDENCE);
+}
+
 /** Below this probability a joint is drawn faint where the picture's score is not known. */
 export const SURE_CONFIDENCE = 0.27;
 /** The same for a joint that the picture shows: what is uncertain is its depth. */

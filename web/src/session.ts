@@ -15,6 +15,7 @@ import type { State, StateCard } from "./panels/state-card";
 import { showLiveStats, showRecordingStats } from "./panels/stats-panel";
 import { hideToast, showToast } from "./panels/toast";
 import type { PoseFrame } from "./pose";
+import type { Bones } from "./recording/motion-glb";
 import type { Recording } from "./recording/recording";
 import { readRecording } from "./recording/recording-file";
 import { RecordingVideo } from "./recording/recording-video";
@@ -97,6 +98,11 @@ export class Session {
   /** Whether a file of the user's is open. */
   get hasOwnFile(): boolean {
     return this.opened?.own === true;
+  }
+
+  /** The bones that bodies have; null before the server has said so. */
+  get bones(): Bones | null {
+    return this.hello;
   }
 
   /** All frames of the recording, or the last minute of the live stream. */

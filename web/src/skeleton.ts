@@ -56,8 +56,9 @@ function indicesOf(joints: readonly string[], words: readonly string[]): number[
   return joints.flatMap((joint, i) => (endsWithWord(joint, words) ? [i] : []));
 }
 
-function sideColor(joint: string): string {
-  return joint.startsWith("left_") ? LEFT_COLOR : joint.startsWith("right_") ? RIGHT_COLOR : MIDDLE_COLOR;
+/** Of a joint ("left_knee") or bone ("leftFoot"), hex. */
+export function sideColor(name: string): string {
+  return name.startsWith("left") ? LEFT_COLOR : name.startsWith("right") ? RIGHT_COLOR : MIDDLE_COLOR;
 }
 
 /** colorOf: joint name -> hex colour, where the server gives one. bodyBones: names of the bones of bodies. */

@@ -12,6 +12,8 @@ SUFFIXES = (".onnx", ".safetensors")
 """Of the files that `rtpose train` writes; the second is for the backend "torch"."""
 FUSION = FOLDER / "fusion.onnx"
 """The default lifter."""
+REPLACED_BY_FUSION = ("baseline", "temporal")
+"""Lifters of earlier versions, which old commands, settings and recordings name."""
 CASCADED = FOLDER / "cascaded.onnx"
 """The network of the estimator `cascaded`, for pictures."""
 
@@ -53,5 +55,8 @@ def lifter_file(name_or_path: str) -> Path:
             raise ModelError(f"{path} does not exist: name one of {', '.join(shipped_lifters())} or an .onnx file")
         return path
     if name_or_path not in shipped_lifters():
-        raise ConfigError(f"no lifter '{name_or_path}': choose one of {', '.join(shipped_lifters())}, or an .onnx file")
+        gone = " any more, fusion has replaced it" if name_or_path in REPLACED_BY_FUSION else ""
+        raise ConfigError(
+            f"no lifter '{name_or_path}'{gone}: choose one of {', '.join(shipped_lifters())}, or an .onnx file"
+        )
     return FOLDER / f"{name_or_path}.onnx"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,9 +14,8 @@ from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 from rtpose.networks.pool import NetworkPool
 from rtpose.networks.weights import lifter_file
 from rtpose.pose.lift.codec import ROOT, codec_from_facts
-from rtpose.pose.lift.memory import Memory
 from rtpose.skeleton import H36M17, Skeleton, h36m17_from
-from rtpose.types import Backend, Camera, Float32, Lifted, Person2D
+from rtpose.types import Camera, Float32, Lifted, Person2D
 
 NEAREST_M = 0.05
 """No joint is put nearer to the camera than this."""
@@ -28,7 +26,7 @@ class NetworkLifter:
 
     def __init__(
         self,
-        lifter: str = "temporal",
+        lifter: str,
         *,
         height_m: float = DEFAULT_HEIGHT_M,
         options: LoadOptions = DEFAULT_OPTIONS,
@@ -45,25 +43,26 @@ class NetworkLifter:
         self.file = lifter_file(lifter)
         self._backend = (pool or NetworkPool()).load(self.file, options)
         self.facts = read_facts(self.file, self._backend.metadata, "lifter")
-        self._memory = Memory(_state_shapes(self.file, self._backend))
+        shapes, outputs = dict(self._backend.input_shapes), tuple(self._backend.output_names)
+        if shapes != {"points": (-1, 2 * len(H36M17.joints))} or outputs != ("depth",):
+            raise ModelError(
+                f"{self.file} is no lifter: it has the inputs {shapes} and outputs {outputs}, expected points (N, 34) "
+                "and depth"
+            )
         self._codec = codec_from_facts(self.facts["normalisation"])
 
     @property
     def remembers(self) -> bool:
-        """Whether the network has memory, and so needs track ids."""
-        return bool(self._memory.shapes)
+        """It sees single frames."""
+        return False
 
     def reset(self) -> None:
-        """See `rtpose.types.Lifter`."""
-        self._memory.reset()
+        """See `rtpose.types.Lifter`: there is nothing to forget."""
 
-    def lift(
-        self, keypoints_2d: Float32, camera: Camera, track_ids: Sequence[int] | None = None, t_s: float = 0.0
-    ) -> tuple[Float32, Float32, Float32]:
+    def lift(self, keypoints_2d: Float32, camera: Camera) -> tuple[Float32, Float32, Float32]:
         """keypoints_2d (P, 17, 3) x px, y px, score -> poses (P, 17, 3), roots (P, 3) in metres, confidence (P, 17).
 
-        The poses of a single-frame network project exactly onto the given 2D joints: it only adds depth.
-        Those of a temporal one project onto the 2D joints that it corrected.
+        The poses project exactly onto the given 2D joints: the network only adds depth.
         """
         scores = keypoints_2d[..., 2]
         if len(keypoints_2d) == 0:
@@ -74,12 +73,7 @@ class NetworkLifter:
         plane = view[..., :2] / np.maximum(view[..., 2:], np.float32(1e-3))
 
         network_input, scale = self._codec.encode(plane)
-        state = self._memory.recall(track_ids or [-1] * len(plane), t_s)
-        depth, network_input, state = self.step(network_input, state)
-        if track_ids is not None:
-            self._memory.keep(track_ids, t_s, state)
-        if self.remembers:
-            plane = network_input.reshape(plane.shape) / scale[:, None, None]
+        depth = self.depth(network_input)
         unit = self._codec.decode(network_input, depth)
         metres_per_unit = self._metres_per(standing_height(unit, scores))
 
@@ -101,25 +95,14 @@ class NetworkLifter:
     def lift_people(
         self, people: Sequence[Person2D], skeleton: Skeleton, camera: Camera, track_ids: Sequence[int], t_s: float
     ) -> Lifted:
-        """See `rtpose.types.Lifter`. Evidence is not used."""
+        """See `rtpose.types.Lifter`. Evidence, ids and time are not used."""
         keypoints = h36m17_from(skeleton, np.stack([person.keypoints for person in people]))
-        poses, roots, confidence = self.lift(keypoints, camera, track_ids, t_s)
+        poses, roots, confidence = self.lift(keypoints, camera)
         return Lifted(poses, roots, confidence, keypoints)
 
     def depth(self, network_input: Float32) -> Float32:
-        """The network alone, with no memory: normalised points (N, 34) -> depth (N, 17) in mean joint distances."""
-        return self.step(network_input, self.new_state(len(network_input)))[0]
-
-    def new_state(self, count: int) -> dict[str, Float32]:
-        """A temporal network's state of people never seen before: zeros. Empty for other networks."""
-        return self._memory.recall([-1] * count, 0.0)
-
-    def step(self, network_input: Float32, state: Mapping[str, Float32]) -> tuple[Float32, Float32, dict[str, Float32]]:
-        """The network alone: normalised points (N, 34) and state (N, ...) -> depth (N, 17), points (N, 34), which
-        a temporal network has corrected, and the state for the next frame."""
-        results = self._backend.run({"points": network_input.astype(np.float32), **state})
-        points = results["corrected_points"] if self.remembers else network_input
-        return results["depth"], points, {name: results[f"next_{name}"] for name in state}
+        """The network alone: normalised points (N, 34) -> depth (N, 17) in mean joint distances."""
+        return self._backend.run({"points": network_input.astype(np.float32)})["depth"]
 
     def _metres_per(self, height: Float32) -> Float32:
         """Factor (P,) to the person's real height; joints that all coincide have no height."""
@@ -132,16 +115,3 @@ class NetworkLifter:
             "lifter_sha256": sha256_of(self.file),
             "height_m": self.height_m,
         }
-
-
-def _state_shapes(file: Path, backend: Backend) -> dict[str, tuple[int, ...]]:
-    """The state of one person, by input name; empty for a single-frame network. Errors: `ModelError`."""
-    shapes, outputs = dict(backend.input_shapes), tuple(backend.output_names)
-    state = {name: shape[1:] for name, shape in shapes.items() if name.startswith("past_")}
-    expected = ("depth", "corrected_points", *(f"next_{name}" for name in state)) if state else ("depth",)
-    points = {name: shape for name, shape in shapes.items() if name not in state}
-    if points != {"points": (-1, 2 * len(H36M17.joints))} or outputs != expected:
-        raise ModelError(
-            f"{file} is no lifter: it has the inputs {shapes} and outputs {outputs}, expected points (N, 34) and depth"
-        )
-    return state

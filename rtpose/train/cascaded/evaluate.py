@@ -20,11 +20,11 @@ from rtpose.networks.options import LoadOptions
 from rtpose.networks.weights import cascaded_file
 from rtpose.pose.cascaded.estimator import CascadedNetwork
 from rtpose.pose.estimators import open_estimators
-from rtpose.pose.lift.lifter import NetworkLifter
+from rtpose.pose.lift import open_lifter
 from rtpose.skeleton import H36M17
 from rtpose.train.cascaded.pictures import SEEN_AT_LEAST, LabelledPicture, PersonLabels, Pictures, usable
 from rtpose.train.data.readers.posenet_release import PictureSet
-from rtpose.types import Estimator, Float32, Frame
+from rtpose.types import Estimator, Float32, Frame, Lifter, Person2D
 
 _BODY = len(H36M17.joints)
 MUPOTS_JOINTS = H36M17.indices(
@@ -141,11 +141,11 @@ def evaluate_pictures(
     if input_kind not in INPUTS:
         raise ConfigError(f"unknown input '{input_kind}' for pictures: choose {' or '.join(INPUTS)}")
     network: CascadedNetwork | None = None
-    lifter: NetworkLifter | None = None
+    lifter: Lifter | None = None
     estimator: Estimator | None = None
     settings = RunSettings(detector=detector, backend=backend, persons=MOST_DETECTED)
     if name_or_path == TWO_STAGE:
-        lifter = NetworkLifter(options=LoadOptions(backend))
+        lifter = open_lifter(settings.lifter, options=LoadOptions(backend))
         of_lifter = lifter.describe()
         shown, sha256 = f"true 2D joints + {of_lifter['lifter']}", of_lifter["lifter_sha256"]
         if input_kind == "detected":
@@ -258,13 +258,14 @@ def _by_boxes(network: CascadedNetwork, picture: LabelledPicture, persons: Seque
     )
 
 
-def _by_joints(lifter: NetworkLifter, picture: LabelledPicture, persons: Sequence[PersonLabels]) -> _Found:
-    """Lifted from the joints of a perfect detector."""
+def _by_joints(lifter: Lifter, picture: LabelledPicture, persons: Sequence[PersonLabels]) -> _Found:
+    """Lifted from the joints of a perfect detector, which gives no evidence."""
     joints_px = np.stack([person.joints_px for person in persons])
     keypoints = np.concatenate([joints_px, np.ones_like(joints_px[..., :1])], -1)
+    people = [Person2D(joints, person.box_px, 1.0) for joints, person in zip(keypoints, persons, strict=True)]
     lifter.reset()
-    pose_m, root_m, _ = lifter.lift(keypoints, picture.camera)
-    return _Found(joints_px, 1000 * pose_m, 1000 * root_m)
+    lifted = lifter.lift_people(people, H36M17, picture.camera, range(len(people)), 0.0)
+    return _Found(joints_px, 1000 * lifted.poses[:, :_BODY], 1000 * lifted.roots)
 
 
 def _by_detector(estimator: Estimator, picture: LabelledPicture, number: int) -> _Found:

@@ -6,7 +6,7 @@ from typing import Annotated, Protocol
 
 import msgspec
 
-from rtpose.config import Count, NotNegative, Positive
+from rtpose.config import NotNegative, Positive
 
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
@@ -39,7 +39,7 @@ class NoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outlier_sigma: NotNegative = 0.05
     """Standard deviation of the outliers, in the unit of `sigma`."""
     clean_share: Share = 0.0
-    """Share of people (for motions: of clips) without noise, so that the lifter also trusts good detections."""
+    """Share of people (of clips, in time) without noise, so that the lifter also trusts good detections."""
     gap_share: Share = 0.0
     """Probability that an arm, a leg or both legs are hidden (a desk, the edge of the picture) and guessed: the limb
     then gets the directions of another person's limb."""
@@ -79,16 +79,3 @@ class SamplingSettings(Protocol):
 
     @property
     def seed(self) -> int: ...
-
-
-class ClipSamplingSettings(SamplingSettings, Protocol):
-    """What drawing clips of a motion pack needs as well."""
-
-    @property
-    def clip_frames(self) -> Count: ...
-
-    @property
-    def strides(self) -> tuple[float, ...]: ...
-
-    @property
-    def time_noise(self) -> TimeNoiseSettings: ...

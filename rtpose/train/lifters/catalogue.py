@@ -5,17 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rtpose.train.lifters.baseline import Baseline
 from rtpose.train.lifters.consistency import Consistency
-from rtpose.train.lifters.settings import (
-    BaselineSettings,
-    ConsistencySettings,
-    SvmacSettings,
-    TemporalSettings,
-    TrainSettings,
-)
+from rtpose.train.lifters.settings import ConsistencySettings, SvmacSettings, TrainSettings
 from rtpose.train.lifters.svmac import Svmac
-from rtpose.train.lifters.temporal import Temporal
 
 
 @dataclass(frozen=True)
@@ -30,6 +22,4 @@ class MethodKind:
 METHODS = {
     "svmac": MethodKind(SvmacSettings, Svmac),
     "consistency": MethodKind(ConsistencySettings, Consistency),
-    "baseline": MethodKind(BaselineSettings, Baseline),
-    "temporal": MethodKind(TemporalSettings, Temporal),
 }

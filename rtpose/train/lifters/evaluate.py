@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,9 +15,7 @@ from torch import Tensor
 
 from rtpose import metrics
 from rtpose.config import OneEuroSettings
-from rtpose.errors import ConfigError
 from rtpose.modules.flip import DepthFunction, flip_averaged
-from rtpose.modules.temporal import TemporalLifter
 from rtpose.networks.options import LoadOptions
 from rtpose.pose.lift.codec import DepthCodec, codec_from_facts
 from rtpose.pose.lift.lifter import NetworkLifter
@@ -31,27 +29,6 @@ SCALE_NOTE = "a lifter does not know the true size: each estimate is scaled to t
 JOINTS_NOTE = (
     "17 joints as a detector defines them: root, spine, thorax, neck_base and head are derived (rtpose.skeleton)"
 )
-
-
-@dataclass(frozen=True)
-class MotionFunction:
-    """A temporal lifter: it takes motions, not single frames."""
-
-    lift: Callable[[Tensor, list[int]], tuple[Tensor, Tensor]]
-    """Network input (N, 2 J) of motions one after the other, and their lengths -> depth (N, J) and corrected points
-    (N, 2 J)."""
-
-
-def motion_function(network: TemporalLifter) -> MotionFunction:
-    """A temporal network, run on whole sequences."""
-
-    def lift(points: Tensor, lengths: list[int]) -> tuple[Tensor, Tensor]:
-        depths, corrected = zip(
-            *(network.sequence(motion[None]) for motion in torch.split(points, lengths)), strict=True
-        )
-        return torch.cat(depths, 1)[0], torch.cat(corrected, 1)[0]
-
-    return MotionFunction(lift)
 
 
 @dataclass(frozen=True)
@@ -87,7 +64,7 @@ def _mean(values: NDArray[Any]) -> float:
 
 
 def evaluate_depth(
-    lifter: DepthFunction | MotionFunction,
+    lifter: DepthFunction,
     data: EvaluationSet,
     codec: DepthCodec,
     *,
@@ -96,7 +73,7 @@ def evaluate_depth(
     seed: int = 0,
     smooth: OneEuroSettings | None = None,
 ) -> Evaluation:
-    """Lift every `every`-th frame of the data. A temporal lifter starts anew with each clip.
+    """Lift every `every`-th frame of the data.
 
     `SCALE_NOTE` and `JOINTS_NOTE` say what is compared. smooth: filter the estimates with One-Euro, as in a live run.
     """
@@ -133,15 +110,11 @@ def evaluate_depth(
     return Evaluation(*(np.concatenate(column) for column in columns))
 
 
-def _lifted_mm(lifter: DepthFunction | MotionFunction, view: View, codec: DepthCodec) -> NDArray[Any]:
+def _lifted_mm(lifter: DepthFunction, view: View, codec: DepthCodec) -> NDArray[Any]:
     """Estimates (N, J, 3) in camera axes, relative to the root, scaled to the true mean joint distance."""
     network_input, _ = codec.encode(view.points)
     with torch.no_grad():
-        if isinstance(lifter, MotionFunction):
-            lengths = [rows.stop - rows.start for rows, _ in clip_runs(view.clip)]
-            depth, network_input = lifter.lift(network_input, lengths)
-        else:
-            depth = torch.cat([lifter(part) for part in network_input.split(4096)])
+        depth = torch.cat([lifter(part) for part in network_input.split(4096)])
     unit, _ = unit_poses(codec.decode(network_input, depth))
     _, size_mm = unit_poses(view.truth_mm)
     turned = unit @ view.camera_from_view.transpose(1, 2)
@@ -185,22 +158,17 @@ def evaluate_lifter(
     """`rtpose eval`: the figures of a shipped or trained lifter as one JSON object.
 
     backend: None for torch with .safetensors files, else openvino. flip: average with the mirrored estimate of the
-    mirrored input. Errors: `ConfigError` for `flip` with a temporal lifter.
+    mirrored input.
     """
     backend = backend or ("torch" if lifter.endswith(".safetensors") else "openvino")
     network = NetworkLifter(lifter, options=LoadOptions(backend))
     kind = InputKind.parse(input_kind)
-    if flip and network.remembers:
-        raise ConfigError(
-            f"{lifter} is a temporal lifter and --flip is for single-frame lifters: leave it out (a temporal lifter "
-            "averages by itself if its trunk was trained with flip_averaging=true)"
-        )
 
     def depth_of(points: Tensor) -> Tensor:
         return torch.from_numpy(network.depth(points.numpy()))
 
     codec = codec_from_facts(network.facts["normalisation"])
-    asked = _stepped(network) if network.remembers else flip_averaged(depth_of) if flip else depth_of
+    asked = flip_averaged(depth_of) if flip else depth_of
     result = evaluate_depth(asked, data, codec, kind=kind, seed=seed, smooth=smooth)
     averaging = flip_averaging(network.facts.get("architecture", {}), flip=flip)
 
@@ -228,28 +196,6 @@ def evaluate_lifter(
         "joints": JOINTS_NOTE,
         "protocol": protocol(data, flip=averaging),
     }
-
-
-def _stepped(network: NetworkLifter) -> MotionFunction:
-    """The lifter run frame by frame as in a live run, all clips in parallel."""
-
-    def lift(points: Tensor, lengths: list[int]) -> tuple[Tensor, Tensor]:
-        given = points.numpy()
-        corrected = np.empty_like(given)
-        depth = np.empty((len(given), given.shape[1] // 2), np.float32)
-        longest_first = np.argsort(lengths)[::-1]
-        starts = (np.cumsum(lengths) - lengths)[longest_first]
-        sorted_lengths = np.array(lengths)[longest_first]
-        state = network.new_state(len(lengths))
-        for t in range(max(lengths)):
-            count = int((sorted_lengths > t).sum())
-            rows = starts[:count] + t
-            depth[rows], corrected[rows], state = network.step(
-                given[rows], {name: values[:count] for name, values in state.items()}
-            )
-        return torch.from_numpy(depth), torch.from_numpy(corrected)
-
-    return MotionFunction(lift)
 
 
 def input_name(data: EvaluationSet, kind: InputKind) -> str:

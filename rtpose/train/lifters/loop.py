@@ -14,11 +14,9 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from rtpose.errors import ConfigError
-from rtpose.modules.flip import DepthFunction
-from rtpose.modules.temporal import TemporalLifter
 from rtpose.train.data.sets import EvaluationSet, TrainingSet
 from rtpose.train.distributed import share_batches, start_fabric
-from rtpose.train.lifters.evaluate import MotionFunction, evaluate_depth, motion_function
+from rtpose.train.lifters.evaluate import evaluate_depth
 from rtpose.train.lifters.method import Method
 from rtpose.train.lifters.settings import TrainSettings
 from rtpose.train.run_folder import RunFolder
@@ -108,9 +106,8 @@ def train(
         best_step = fabric.broadcast((run.load("best.pt") or {"step": 0})["step"] if run else 0)
     if run:
         run.start_log(start)
-    speed = StepTimer(fabric.device, settings.poses_per_step, seconds)
-    temporal = isinstance(method.lifter_of(averaged), TemporalLifter)  # needs consecutive frames
-    every = 1 if temporal else max(1, len(validation) // VALIDATION_POSES)
+    speed = StepTimer(fabric.device, settings.batch_size, seconds)
+    every = max(1, len(validation) // VALIDATION_POSES)
 
     step = start
     while step < settings.steps and not _out_of_patience(step, best_step, settings):
@@ -126,9 +123,8 @@ def train(
             means = fabric.all_reduce({name: term.detach() for name, term in sorted(terms.items())}, reduce_op="mean")
             assert isinstance(means, dict)
             if run:
-                scores = evaluate_depth(
-                    _on_cpu(method.lifter_of(averaged)), validation, method.codec, every=every
-                ).means()
+                on_cpu = copy.deepcopy(method.lifter_of(averaged)).cpu()
+                scores = evaluate_depth(on_cpu, validation, method.codec, every=every).means()
                 run.log(
                     {
                         "step": step,
@@ -183,9 +179,3 @@ def _out_of_patience(step: int, best_step: int, settings: TrainSettings) -> bool
     """Whether `patience` validations have passed since the best one, before the last step."""
     since_best = step // settings.validate_every - best_step // settings.validate_every
     return step < settings.steps and 0 < settings.patience <= since_best
-
-
-def _on_cpu(lifter: nn.Module) -> DepthFunction | MotionFunction:
-    """A copy of the lifter for the evaluation."""
-    lifter = copy.deepcopy(lifter).cpu()
-    return motion_function(lifter) if isinstance(lifter, TemporalLifter) else lifter

@@ -126,7 +126,7 @@ def train_seeds(
             part.load_state_dict(state[name])
         start, seconds, best = state["step"], state["seconds"], state["best"]
     run.start_log(start)
-    speed = StepTimer(torch.device("cpu"), len(seeds) * settings.poses_per_step, seconds)
+    speed = StepTimer(torch.device("cpu"), len(seeds) * settings.batch_size, seconds)
     every = max(1, len(validation) // VALIDATION_POSES)
     for step in range(start + 1, settings.steps + 1):
         set_learning_rates(method.optimisers.values(), step, settings)

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from rtpose.config import Count, NotNegative, Positive
-from rtpose.train.data.settings import CameraSettings, NoiseSettings, Share, TimeNoiseSettings
+from rtpose.config import Count, Positive
+from rtpose.train.data.settings import CameraSettings, NoiseSettings, Share
 
 
 class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,11 +36,6 @@ class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     seed: int = 0
     cameras: CameraSettings = CameraSettings()
     noise: NoiseSettings = NoiseSettings()
-
-    @property
-    def poses_per_step(self) -> int:
-        """Poses in one step."""
-        return self.batch_size
 
 
 class SvmacWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,7 +88,8 @@ class ConsistencySettings(TrainSettings, frozen=True, forbid_unknown_fields=True
     """`rtpose train consistency`."""
 
     flip_averaging: bool = False
-    """See `BaselineSettings`."""
+    """Validate and ship a lifter that averages its output with that of the mirrored joints. Training does not
+    change."""
     synchronous: bool = True
     """Train the reprojection network with the critic (Section 3.4). False: with the input's 2D joints ("Sep")."""
     weighted_kcs: bool = True
@@ -111,55 +107,3 @@ class ConsistencySettings(TrainSettings, frozen=True, forbid_unknown_fields=True
     final_learning_rate: Positive = 1e-5
     betas: tuple[float, float] = (0.0, 0.9)
     weights: ConsistencyWeights = ConsistencyWeights()
-
-
-class BaselineSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`rtpose train baseline`: fully supervised, the reference for the other methods."""
-
-    flip_averaging: bool = False
-    """Validate and ship a lifter that averages its output with that of the mirrored joints. Training does not
-    change."""
-    dropout: Share = 0.1
-    learning_rate: Positive = 1e-3
-    final_learning_rate: Positive = 1e-6
-
-
-class TemporalWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Weights of the losses relative to the 3D joint error. All losses are in mean joint distances."""
-
-    velocity: NotNegative = 2.0
-    """Error of the joints' motion from one frame to the next."""
-    acceleration: NotNegative = 6.0
-    """Error of the change of that motion, which is visible as jitter."""
-    points_2d: NotNegative = 0.5
-    """Error of the corrected 2D joints."""
-
-
-class TemporalSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`rtpose train temporal`: a causal temporal network on top of a single-frame one."""
-
-    init_from: str | None = "baseline"
-    """The trunk: name of a shipped lifter, or the .onnx file of `rtpose train baseline`. It is frozen; only the
-    temporal part is trained. None: train a trunk of `width` together with the temporal part."""
-    width: Count = 256
-    """Channels of the temporal convolutions, and width of a trunk that is not loaded from a file."""
-    kernel: Annotated[int, msgspec.Meta(ge=2)] = 3
-    dilations: tuple[Count, ...] = (1, 3, 9)
-    """Dilations of the convolutions in frames. With kernel 3, the receptive field is 27 frames: 0.9 s at 30 Hz."""
-    clip_frames: Annotated[int, msgspec.Meta(ge=3)] = 54
-    strides: tuple[Positive, ...] = (0.5, 1.0, 2.0, 3.0)
-    """Frame steps in the pack's 30 Hz, drawn for each clip: 60, 30, 15 and 10 frames per second."""
-    batch_size: Annotated[int, msgspec.Meta(ge=2)] = 24
-    """Clips."""
-    steps: Count = 4000
-    learning_rate: Positive = 1e-3
-    final_learning_rate: Positive = 1e-6
-    ema_decay: Share = 0.99
-    noise: NoiseSettings = NoiseSettings(clean_share=0.5)
-    time_noise: TimeNoiseSettings = TimeNoiseSettings()
-    weights: TemporalWeights = TemporalWeights()
-
-    @property
-    def poses_per_step(self) -> int:
-        """Poses in one step."""
-        return self.batch_size * self.clip_frames

@@ -8,24 +8,17 @@ from typing import Any
 import msgspec
 
 from rtpose import __version__
-from rtpose.modules.temporal import TemporalLifter
 from rtpose.skeleton import H36M17
-from rtpose.train.data.motion_pack import PACK_FPS
 from rtpose.train.data.sets import EvaluationSet, TrainingSet
 from rtpose.train.export import export_lifter, export_weights, git_revision
-from rtpose.train.lifters.evaluate import evaluate_depth, flip_averaging, motion_function, protocol
+from rtpose.train.lifters.evaluate import evaluate_depth, flip_averaging, protocol
 from rtpose.train.lifters.loop import TrainedLifter
 from rtpose.train.lifters.method import JOINT_COUNT, Method
-from rtpose.train.lifters.settings import TemporalSettings
 
 PAPERS = {
     "svmac": "SVMAC: Unsupervised 3D Human Pose Estimation from a Single Image with Single-view-multi-angle "
     "Consistency (Deng et al., 3DV 2021)",
     "consistency": "3D Human Pose Estimation Based on 2D-3D Consistency with Synchronized Adversarial Training",
-    "baseline": "supervised, after: A simple yet effective baseline for 3d human pose estimation (Martinez "
-    "et al., ICCV 2017)",
-    "temporal": "supervised; causal convolutions over time (as in VideoPose3D, Pavllo et al., CVPR 2019) on top of the "
-    "baseline; also corrects the 2D joints",
 }
 
 
@@ -33,9 +26,7 @@ def export_trained(
     method: Method, trained: TrainedLifter, training: TrainingSet, validation: EvaluationSet, folder: Path
 ) -> Path:
     """Write `NAME.onnx` and `NAME.safetensors` into `folder`, with their facts in the metadata. Returns the first."""
-    network = trained.lifter
-    lifter = motion_function(network) if isinstance(network, TemporalLifter) else network
-    scores = evaluate_depth(lifter, validation, method.codec).means()
+    scores = evaluate_depth(trained.lifter, validation, method.codec).means()
     facts: dict[str, Any] = {
         "name": method.name,
         "format": 1,
@@ -68,13 +59,6 @@ def export_trained(
         "rtpose": __version__,
         "git_revision": git_revision(),
     }
-    if isinstance(network, TemporalLifter) and isinstance(method.settings, TemporalSettings):
-        facts |= {
-            "output": "depth (N, J) float32, relative to the root; corrected_points (N, 2 J) float32, "
-            "which replace points; next_past_I, the input past_I of the next frame",
-            "receptive_field": network.receptive_field,
-            "frame_rates_hz": [PACK_FPS / stride for stride in method.settings.strides],
-        }
     path = folder / f"{method.name}.onnx"
     export_lifter(trained.lifter, facts, path)
     export_weights(trained.lifter, facts, path.with_suffix(".safetensors"))

@@ -102,7 +102,8 @@ class Svmac:
         loss, terms, fake = self.generator_loss(own_rows(self.data.batch(size, draw)), step)
         if self.labels is not None:
             points, depth = map(own_rows, self.labels.batch(size, draw))
-            error = (self.generator(points)[0] - depth).abs().mean()  # as `Baseline`
+            # L1, not L2: joints that the detector only guessed must not dominate the step.
+            error = (self.generator(points)[0] - depth).abs().mean()
             terms["supervised"] = self.settings.weights.supervised * error
             loss = loss + terms["supervised"]
         update(self.optimisers["generator"], loss)

@@ -85,8 +85,8 @@ def test_memory_is_watched_for_as_long_as_wanted(tmp_path: Path) -> None:
 
 
 def test_settings_as_the_user_writes_them() -> None:
-    settings = parse_settings("lifter=baseline,persons=3,one_euro.beta_per_m=2")
-    assert (settings.lifter, settings.persons, settings.one_euro.beta_per_m) == ("baseline", 3, 2)
+    settings = parse_settings("lifter=svmac,persons=3,one_euro.beta_per_m=2")
+    assert (settings.lifter, settings.persons, settings.one_euro.beta_per_m) == ("svmac", 3, 2)
     assert parse_settings("default") == parse_settings("") == parse_settings("lifter=fusion")
     with pytest.raises(ConfigError, match="colour"):
         parse_settings("colour=red")

@@ -92,7 +92,6 @@ def test_motions_to_check_are_of_others() -> None:
     assert len(ours) == len(theirs) == 40
     assert ours[0].shape == (1, 17, 3)
     assert not np.allclose(ours[0], theirs[0], atol=1.0)
-    assert next(iter(motions(check=False, count=1))).first
 
 
 @pytest.mark.slow

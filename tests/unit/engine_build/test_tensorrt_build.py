@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lifter_files import write_lifter, write_temporal_lifter
+from lifter_files import write_lifter
 from runnable import has_tensorrt
 
 from rtpose.engine_build.tensorrt import OPERATORS_FILE, build_tensorrt, exported_operators, free_batch, known_operators
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # torch.export's own deprecat
 @pytest.mark.parametrize("lifter", depth_lifters())
 def test_every_lifter_exports_in_one_piece_of_known_operators(lifter: str) -> None:
     module = load_module(lifter_file(lifter)).module
-    example = tuple(inputs_and_outputs(module, 17)[0].values())
-    operators = exported_operators(module, example, free_batch(len(example), 1, 8, module))
+    example = tuple(inputs_and_outputs(17)[0].values())
+    operators = exported_operators(module, example, free_batch(len(example), 1, 8))
     assert "aten.addmm" in operators
     assert operators <= set(known_operators())
 
@@ -43,7 +43,7 @@ def test_cascaded_exports_in_one_piece_of_known_operators(trunk: str) -> None:
         input_px=64, depth_channels=16, trunk=trunk, trunk_width=0.125, width=8, lift_width=16,
         ordinal=False, scale_branch=True,
     ).eval()  # fmt: skip
-    operators = exported_operators(module, (torch.zeros(2, 3, 64, 64),), free_batch(1, 1, 8, module))
+    operators = exported_operators(module, (torch.zeros(2, 3, 64, 64),), free_batch(1, 1, 8))
     assert {"aten.convolution", "aten._softmax"} <= operators
     assert operators <= set(known_operators())
 
@@ -98,8 +98,8 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 @pytest.mark.slow
 def test_an_engine_is_built_saved_and_run(stand_in: SimpleNamespace, tmp_path: Path) -> None:
-    source, _ = write_temporal_lifter(tmp_path / "temporal.onnx")
-    recipe = load_recipe("temporal-tensorrt-fp16")[1]
+    source = write_lifter(tmp_path / "svmac.onnx", width=8)
+    recipe = load_recipe("cascaded-tensorrt-fp16")[1]
     said: list[str] = []
     engine = tmp_path / "engine.ep"
     build_tensorrt(recipe, source, [], engine, said.append)
@@ -125,7 +125,7 @@ def test_an_engine_is_built_saved_and_run(stand_in: SimpleNamespace, tmp_path: P
 
 def test_a_fixed_batch_is_exported_fixed(stand_in: SimpleNamespace, tmp_path: Path) -> None:
     source = write_lifter(tmp_path / "svmac.onnx", width=8)
-    recipe = load_recipe("temporal-tensorrt-fp16")[1]
+    recipe = load_recipe("cascaded-tensorrt-fp16")[1]
     fixed = type(recipe)(**{f: getattr(recipe, f) for f in recipe.__struct_fields__} | {"batch": (4, 4, 4)})
     build_tensorrt(fixed, source, [], tmp_path / "engine.ep", lambda text: None)
     assert stand_in.save["dynamic_shapes"] is None

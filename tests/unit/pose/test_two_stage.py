@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import numpy as np
-from lifter_files import write_temporal_lifter
+from lifter_files import write_lifter
 
 from rtpose.geometry import camera_from_fov
-from rtpose.pose.lift.lifter import NetworkLifter
+from rtpose.pose.lift import open_lifter
 from rtpose.pose.track import PersonTracker
 from rtpose.pose.two_stage import TwoStageEstimator
 from rtpose.skeleton import H36M17, Skeleton
@@ -39,16 +39,15 @@ def _frame(number: int) -> Frame:
     return Frame(np.zeros((720, 1280, 3), np.uint8), number, 0, number / 30)
 
 
-def _estimator(path: Path, frames: list[list[Person2D]]) -> TwoStageEstimator:
-    return TwoStageEstimator("made up", Detector(frames), PersonTracker(), NetworkLifter(str(path)))
+def _estimator(lifter: str, frames: list[list[Person2D]]) -> TwoStageEstimator:
+    return TwoStageEstimator("made up", Detector(frames), PersonTracker(), open_lifter(lifter))
 
 
-def test_a_lifter_that_remembers_is_told_who_is_who(tmp_path: Path) -> None:
+def test_a_lifter_that_remembers_is_told_who_is_who() -> None:
     """With two people in changing order everyone's pose is that of the same person alone."""
-    path, _ = write_temporal_lifter(tmp_path / "temporal.onnx")
     both = [[_person(300, t), _person(900, t)][:: 1 if t % 2 else -1] for t in range(8)]
-    together = _estimator(path, both)
-    alone = _estimator(path, [[_person(900, t)] for t in range(8)])
+    together = _estimator("fusion", both)
+    alone = _estimator("fusion", [[_person(900, t)] for t in range(8)])
     for t in range(8):
         found = {p.track_id: p for p in together.estimate(_frame(t), CAMERA)}
         (single,) = alone.estimate(_frame(t), CAMERA)
@@ -60,8 +59,8 @@ def test_a_lifter_that_remembers_is_told_who_is_who(tmp_path: Path) -> None:
 
 def test_people_have_the_joints_of_rtpose28(tmp_path: Path) -> None:
     """A lifter of 17 joints says nothing about the others: NaN, which nobody trusts."""
-    path, _ = write_temporal_lifter(tmp_path / "temporal.onnx")
-    (person,) = _estimator(path, [[_person(300, 0)]]).estimate(_frame(0), CAMERA)
+    lifter = str(write_lifter(tmp_path / "any.onnx", width=8))
+    (person,) = _estimator(lifter, [[_person(300, 0)]]).estimate(_frame(0), CAMERA)
     assert person.pose_3d.shape == person.keypoints_2d.shape == (28, 3)
     assert np.isfinite(person.pose_3d[:17]).all()
     assert np.isnan(person.pose_3d[17:]).all()
@@ -70,9 +69,8 @@ def test_people_have_the_joints_of_rtpose28(tmp_path: Path) -> None:
     assert (person.confidence[17:] == 0).all()
 
 
-def test_reset_forgets_the_people(tmp_path: Path) -> None:
-    path, _ = write_temporal_lifter(tmp_path / "temporal.onnx")
-    estimator = _estimator(path, [[_person(300, t)] for t in range(3)])
+def test_reset_forgets_the_people() -> None:
+    estimator = _estimator("fusion", [[_person(300, t)] for t in range(3)])
     for t in range(2):
         estimator.estimate(_frame(t), CAMERA)
     (remembered,) = estimator.estimate(_frame(2), CAMERA)

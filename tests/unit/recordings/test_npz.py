@@ -200,3 +200,9 @@ def test_figures_without_the_poses(path: Path) -> None:
     changed(path, meta=None)
     with pytest.raises(InputError, match=r"not a poses\.npz"):
         read_counts(path)
+
+
+def test_the_lifter_of_an_old_recording_need_not_exist(path: Path) -> None:
+    meta = {"format": 2, "estimator": "blazepose + temporal", "weights_sha256": "00"}
+    changed(path, meta=np.array(json.dumps(meta)))
+    assert read_npz(path).meta["estimator"] == "blazepose + temporal"

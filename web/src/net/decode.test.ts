@@ -63,6 +63,7 @@ test("poses: every person with id, root and joints, and the frame's times", () =
   expect([...Array.from(poses.people[1]!.root)]).toEqual([1, 1.25, 1.5]);
   expect(poses.people[1]!.body).toBeNull();
   expect([...poses.people[0]!.body!.rotations]).toEqual([0, 1, 2, 3, 5, 6, 7, 8]);
+  expect([...poses.people[0]!.body!.lengths]).toEqual([4, 9]);
   expect([...poses.people[0]!.body!.contacts]).toEqual([10, 11, 12, 13]);
   expect([...poses.world!]).toEqual(Array.from({ length: WORLD_FLOATS }, (_, i) => i));
   expect([...poses.people[1]!.joints]).toEqual(Array.from({ length: JOINTS * POSE_COLUMNS }, (_, i) => 100 + i));

@@ -110,7 +110,8 @@ function decodePicture(view: DataView, source: number, personCount: number, join
 /** null where no body was fitted. */
 function makeBody(rows: Float32Array, contacts: Float32Array): Body | null {
   if (rows.length === 0 || !rows.every(Number.isFinite)) return null;
-  return { rotations: rows.filter((_, i) => i % BONE_COLUMNS < 4), contacts };
+  const isLength = (i: number): boolean => i % BONE_COLUMNS === BONE_COLUMNS - 1;
+  return { rotations: rows.filter((_, i) => !isLength(i)), lengths: rows.filter((_, i) => isLength(i)), contacts };
 }
 
 function readMs(view: DataView, offset: number): number {

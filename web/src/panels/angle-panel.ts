@@ -1,7 +1,7 @@
 // Joint angles as numbers and small plots over time.
 import { ANGLES, SIDES, type AngleSample } from "./angles";
 import { WINDOW_S, type AngleWindow } from "./angle-source";
-import { context2D, DRAWS_IN_SOFTWARE } from "../device";
+import { context2D, DRAWS_IN_SOFTWARE, fitCanvas } from "../device";
 import { element } from "../dom";
 
 /** Numbers that change faster cannot be read, and plots take time to draw. */
@@ -94,10 +94,9 @@ function makeCell(row: HTMLElement, side: string, index: number): Cell {
 }
 
 function drawPlot(canvas: HTMLCanvasElement, { samples, fromS, toS, nowS }: AngleWindow, index: number, most: number): void {
-  const ratio = Math.min(devicePixelRatio, 2);
-  const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
-  if (width === 0) return;
-  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  const fitted = fitCanvas(canvas);
+  if (!fitted) return;
+  const { width, height, ratio } = fitted;
   const context = context2D(canvas);
   const style = getComputedStyle(canvas);
   const left = AXIS_PX * ratio;

@@ -1,5 +1,5 @@
 // Latency by stage: a histogram for each, on one logarithmic axis so that they can be compared.
-import { context2D } from "../device";
+import { context2D, fitCanvas } from "../device";
 import { STAGES } from "../net/stats";
 import { element } from "../dom";
 
@@ -58,10 +58,9 @@ function place(ms: number): number {
 }
 
 function draw(canvas: HTMLCanvasElement, values: readonly number[]): void {
-  const ratio = Math.min(devicePixelRatio, 2);
-  const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
-  if (width === 0) return;
-  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  const fitted = fitCanvas(canvas);
+  if (!fitted) return;
+  const { width, height, ratio } = fitted;
   const context = context2D(canvas);
   const style = getComputedStyle(canvas);
   context.clearRect(0, 0, width, height);

@@ -1,5 +1,5 @@
 // The picture with the 2D joints over it; the joints alone where there is no picture.
-import { context2D } from "../device";
+import { context2D, fitCanvas } from "../device";
 import { LEAST_CONFIDENCE, personColor, SEEN_SCORE, type Person2D } from "../pose";
 import type { Skeleton } from "../skeleton";
 
@@ -94,11 +94,9 @@ export class Overlay {
 
   draw(): void {
     const { canvas, context } = this;
-    const ratio = Math.min(devicePixelRatio, 2);
-    const width = Math.round(canvas.clientWidth * ratio);
-    const height = Math.round(canvas.clientHeight * ratio);
-    if (width === 0 || height === 0) return; // folded away
-    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+    const fitted = fitCanvas(canvas);
+    if (!fitted) return;
+    const { width, height, ratio } = fitted;
     if (this.picture) {
       context.drawImage(this.picture, 0, 0, width, height);
       context.fillStyle = "rgb(6 9 16 / 0.22)"; // the joints must be seen on a bright picture, too

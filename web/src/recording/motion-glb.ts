@@ -1,147 +1,243 @@
-// Motion as binary glTF: for each person a tree of joints whose translations are animated, with balls and sticks that
-// programs can show. Positions are measured and rotations are not, so joints have none; only the sticks are turned.
-// Axes are glTF's: metres, y up, the filming camera looks along -z.
+// Motion as binary glTF, as `rtpose convert` writes it: each person's bones at the lengths and rotations that rtpose
+// fitted, skinned with an octahedron for each. Nothing is fitted here. Metres, y up, at rest a T on the floor.
 import {
   AnimationClip,
+  Bone,
+  BufferGeometry,
   Color,
-  CylinderGeometry,
+  DoubleSide,
+  Float32BufferAttribute,
   Group,
   InterpolateDiscrete,
   Matrix4,
-  Mesh,
   MeshStandardMaterial,
-  Object3D,
   Quaternion,
   QuaternionKeyframeTrack,
-  SphereGeometry,
+  Scene,
+  Skeleton,
+  SkinnedMesh,
+  Uint16BufferAttribute,
   Vector3,
   VectorKeyframeTrack,
   type KeyframeTrack,
 } from "three";
-import { GLTFExporter } from "three/addons/exporters/GLTFExporter.js";
-import { LEAST_CONFIDENCE, personColor, placePerson, type PlacedPerson, type PoseFrame, type Who } from "../pose";
-import type { Skeleton } from "../skeleton";
+import { GLTFExporter, type GLTFExporterPlugin, type GLTFWriter } from "three/addons/exporters/GLTFExporter.js";
+import type { Hello } from "../net/protocol.generated";
+import { isGuess, type Person, type PoseFrame, type Who } from "../pose";
+import { VIEWER_FROM_CAMERA } from "../scene/place";
+import { sideColor } from "../skeleton";
 
-const UP = new Vector3(0, 1, 0);
-const STICK_M = 0.02;
-const BALL_M = 0.032;
+/** Thickness of a bone's figure as a share of its length. */
+const THICKNESS = 0.12;
+/** The file of one person is a VRM animation as well, which says which node is which bone of VRM's humanoid. */
+const VRM = "VRMC_vrm_animation";
+
+/** The bones as the server describes them. */
+export type Bones = Pick<Hello, "bones" | "bone_parents" | "bone_rests" | "bone_bases" | "joint_bones">;
 
 export interface Motion {
-  skeleton: Skeleton;
+  bones: Bones;
   /** Of each source in the order of time. */
   frames: readonly PoseFrame[];
-  /** Scene from the axes of each source's people. */
+  /** Scene from viewer axes of each source's people, where the floor is not known or there are several sources. */
   places: readonly Matrix4[];
   /** For people who open the file. */
   about: Record<string, unknown>;
 }
 
-interface Take {
-  timeS: number;
-  person: PlacedPerson | null;
-}
-
-/** Errors: an Error if nobody was seen. */
-export async function makeGlb(motion: Motion): Promise<Blob> {
-  const scene = new Group();
-  scene.name = "rtpose";
-  scene.userData = motion.about;
+/** Errors: an Error if nobody was seen, or nobody has a body. */
+export async function makeGlb({ bones, frames, places, about }: Motion): Promise<Blob> {
+  const everybody = whoIsIn(frames);
+  if (everybody.length === 0) throw new Error("nobody has been seen yet");
+  const startS = Math.min(...frames.map((frame) => frame.timeS));
+  const scene = new Scene();
+  scene.userData = about;
   const tracks: KeyframeTrack[] = [];
-  const people = takesOf(motion.frames);
-  if (people.length === 0) throw new Error("nobody has been seen yet");
-  const startS = Math.min(...motion.frames.map((frame) => frame.timeS));
-  const several = motion.places.length > 1;
-  for (const { who, takes } of people) {
-    const name = `${several ? `source_${who.source + 1}_` : ""}person_${Math.max(0, who.id)}`;
-    const ending = people.length > 1 ? `_${name}` : "";
-    const group = addPerson(motion.skeleton, takes, personColor(who), ending, startS, tracks);
-    group.name = name;
-    motion.places[who.source]?.decompose(group.position, group.quaternion, new Vector3());
-    scene.add(group);
-  }
-  const clip = new AnimationClip("motion", -1, tracks);
-  const file = await new GLTFExporter().parseAsync(scene, { binary: true, animations: [clip], onlyVisible: false });
-  return new Blob([file as ArrayBuffer], { type: "model/gltf-binary" });
+  const skinned = everybody.flatMap((who) => {
+    const own = frames.filter((frame) => frame.source === who.source);
+    const world = places.length === 1 ? own.findLast((frame) => frame.world)?.world : null;
+    const room = world
+      ? new Matrix4().fromArray(Array.from(world)).transpose()
+      : (places[who.source] ?? new Matrix4()).clone().multiply(VIEWER_FROM_CAMERA);
+    const takes = own.map(({ people }) => people.find((person) => person.id === who.id) ?? null);
+    const made = new Figure(bones, takes).add(scene, own.map((frame) => frame.timeS - startS), room, tracks);
+    if (!made) return [];
+    const [group, mesh] = made;
+    const ending = `${places.length > 1 ? `${who.source + 1} ` : ""}${Math.max(0, who.id)}`;
+    group.name = `person ${ending}`;
+    mesh.name = `figure ${ending}`;
+    return [mesh];
+  });
+  if (skinned.length === 0) throw new Error("nobody here has a body; `rtpose convert` fits bodies to recordings without");
+  const exporter = new GLTFExporter();
+  if (skinned.length === 1) exporter.register((writer) => namesHumanoid(writer, skinned[0]!.skeleton));
+  const options = { binary: true, trs: true, onlyVisible: false, animations: [new AnimationClip("recording", -1, tracks)] };
+  return new Blob([(await exporter.parseAsync(scene, options)) as ArrayBuffer], { type: "model/gltf-binary" });
 }
 
-/** Each person's frames, those of their source without them among them. */
-function takesOf(frames: readonly PoseFrame[]): { who: Who; takes: Take[] }[] {
+function whoIsIn(frames: readonly PoseFrame[]): Who[] {
   const people = new Map<string, Who>();
   for (const { people: seen } of frames) {
     for (const { source, id } of seen) people.set(`${source} ${id}`, { source, id });
   }
-  return [...people.values()].map((who) => ({
-    who,
-    takes: frames
-      .filter((frame) => frame.source === who.source)
-      .map(({ timeS, people: seen }) => {
-        const person = seen.find((one) => one.id === who.id);
-        return { timeS, person: person ? placePerson(person) : null };
-      }),
-  }));
+  return [...people.values()];
 }
 
-function addPerson(
-  skeleton: Skeleton,
-  takes: readonly Take[],
-  color: string,
-  ending: string,
-  startS: number,
-  tracks: KeyframeTrack[],
-): Group {
-  const group = new Group();
-  const times = takes.map((take) => take.timeS - startS);
-  const present = takes.map((take) => take.person !== null);
-  if (present.includes(false)) {
-    const sizes = present.flatMap((is) => (is ? [1, 1, 1] : [0, 0, 0]));
+/** One person: bones, their motion, and what is seen of them. */
+class Figure {
+  private readonly lengths: readonly number[] | null;
+
+  /** takes: the person in each frame; null where absent. */
+  constructor(
+    private readonly bones: Bones,
+    private readonly takes: readonly (Person | null)[],
+  ) {
+    this.lengths = settled(takes.flatMap((person) => (person?.body && isOf(bones, person.body.lengths) ? [person.body.lengths] : [])));
+  }
+
+  /** Returns the group of the bones, and the figure; null if the person has no body. */
+  add(scene: Scene, times: number[], room: Matrix4, tracks: KeyframeTrack[]): [Group, SkinnedMesh] | null {
+    if (!this.lengths) return null;
+    const group = new Group();
+    const rest = this.restBases(this.lengths);
+    const nodes = this.bones.bones.map((name, bone) => {
+      const above = this.bones.bone_parents[bone]!;
+      const node = new Bone();
+      node.name = name;
+      node.position.copy(rest[bone]!);
+      if (above >= 0) node.position.sub(rest[above]!);
+      return node;
+    });
+    nodes.forEach((node, bone) => (nodes[this.bones.bone_parents[bone]!] ?? group).add(node));
+    this.animate(group, nodes, times, room, tracks);
+    const mesh = new SkinnedMesh(
+      this.geometry(rest, this.lengths),
+      new MeshStandardMaterial({ vertexColors: true, metalness: 0, roughness: 0.8, side: DoubleSide }),
+    );
+    scene.add(group, mesh);
+    scene.updateMatrixWorld(true);
+    mesh.bind(new Skeleton(nodes), new Matrix4());
+    return [group, mesh];
+  }
+
+  /** Where the bones begin when the person stands in a T on the floor. */
+  private restBases(lengths: readonly number[]): Vector3[] {
+    const { bone_parents: parents, bone_bases: bases, bone_rests: rests } = this.bones;
+    const found: Vector3[] = [];
+    bases.forEach((base, bone) => {
+      const above = found[parents[bone]!];
+      found.push(above ? new Vector3().fromArray(base).multiplyScalar(lengths[parents[bone]!]!).add(above) : new Vector3());
+    });
+    const lowest = Math.min(...found.map((base, bone) => base.y + lengths[bone]! * rests[bone]![1]!));
+    for (const base of found) base.y -= lowest;
+    return found;
+  }
+
+  private animate(group: Group, nodes: Bone[], times: number[], room: Matrix4, tracks: KeyframeTrack[]): void {
+    const turn = new Quaternion().setFromRotationMatrix(new Matrix4().extractRotation(room));
+    const there = this.takes.map((person) => (person?.body ? person : null));
+    const roots = there.map((person) => (person ? new Vector3().fromArray(person.root).applyMatrix4(room) : null));
+    tracks.push(new VectorKeyframeTrack(`${nodes[0]!.uuid}.position`, times, held(roots, new Vector3()).flatMap((root) => root.toArray())));
+    const inSight = there.map((person) => person && this.bonesInSight(person));
+    nodes.forEach((node, bone) => {
+      const turns = there.map((person, i) => {
+        if (!inSight[i]?.[bone]) return null;
+        const [w, x, y, z] = person!.body!.rotations.subarray(4 * bone, 4 * bone + 4);
+        const own = new Quaternion(x, y, z, w).normalize();
+        return this.bones.bone_parents[bone]! < 0 ? own.premultiply(turn) : own;
+      });
+      const quaternions = held(turns, new Quaternion()).flatMap((rotation) => rotation.toArray());
+      tracks.push(new QuaternionKeyframeTrack(`${node.uuid}.quaternion`, times, shortWay(quaternions)));
+    });
+    if (!there.includes(null)) return;
+    const sizes = there.flatMap((person) => (person ? [1, 1, 1] : [0, 0, 0]));
     tracks.push(new VectorKeyframeTrack(`${group.uuid}.scale`, times, sizes, InterpolateDiscrete));
   }
-  const paths = skeleton.joints.map((_, joint) => pathOf(takes, joint));
-  const material = new MeshStandardMaterial({ color, roughness: 0.55 });
-  const stick = new CylinderGeometry(STICK_M * 0.75, STICK_M, 1, 12).translate(0, 0.5, 0);
-  const ball = new SphereGeometry(BALL_M, 16, 12);
-  const nodes: (Object3D | null)[] = paths.map(() => null);
 
-  // Parents first; joints below one that was never seen hang on the next that was.
-  const parentOf = (joint: number): number => {
-    const parent = skeleton.parents[joint]!;
-    return parent < 0 || paths[parent] ? parent : parentOf(parent);
-  };
-  const add = (joint: number): Object3D | null => {
-    const path = paths[joint];
-    if (!path || nodes[joint]) return nodes[joint] ?? null;
-    const parent = parentOf(joint);
-    const from = parent < 0 ? null : paths[parent]!;
-    const node = new Object3D();
-    node.name = skeleton.joints[joint]! + ending;
-    const bead = new Mesh(ball, new MeshStandardMaterial({ color: new Color(skeleton.colors[joint]!), roughness: 0.55 }));
-    node.add(bead);
-    nodes[joint] = node;
-    ((parent < 0 ? null : add(parent)) ?? group).add(node);
-    const relative = path.map((point, i) => (from ? point.clone().sub(from[i]!) : point));
-    node.position.copy(relative[0]!);
-    tracks.push(new VectorKeyframeTrack(`${node.uuid}.position`, times, relative.flatMap((point) => point.toArray())));
-    if (from) {
-      const bone = new Mesh(stick, material);
-      bone.name = `${node.name}_bone`;
-      nodes[parent]!.add(bone);
-      const turns = relative.flatMap((to) => new Quaternion().setFromUnitVectors(UP, to.clone().normalize()).toArray());
-      const lengths = relative.flatMap((to) => [1, Math.max(to.length(), 1e-4), 1]);
-      tracks.push(new QuaternionKeyframeTrack(`${bone.uuid}.quaternion`, times, turns));
-      tracks.push(new VectorKeyframeTrack(`${bone.uuid}.scale`, times, lengths));
-    }
-    return node;
-  };
-  skeleton.joints.forEach((_, joint) => add(joint));
-  return group;
+  /** Of each bone, whether a joint was seen that its rotation places: its own or one of a bone below. */
+  private bonesInSight({ joints, scores }: Person): boolean[] {
+    const { joint_bones: boneOf, bone_parents: parents } = this.bones;
+    const seen = parents.map(() => false);
+    boneOf.forEach((bone, joint) => {
+      if (!isGuess(joints[4 * joint + 3]!, scores?.[joint])) seen[bone] = true;
+    });
+    for (let bone = seen.length - 1; bone > 0; bone--) if (seen[bone]) seen[parents[bone]!] = true; // children come last
+    return seen;
+  }
+
+  /** An octahedron for each bone, in the colour of its side. */
+  private geometry(rest: readonly Vector3[], lengths: readonly number[]): BufferGeometry {
+    const corners: number[] = [];
+    const colors: number[] = [];
+    const boneOf: number[] = [];
+    const triangles: number[] = [];
+    this.bones.bones.forEach((name, bone) => {
+      const length = lengths[bone]!;
+      const along = new Vector3().fromArray(this.bones.bone_rests[bone]!);
+      const side = new Vector3(along.z, along.x, along.y).cross(along).normalize();
+      const front = along.clone().cross(side);
+      // The base of the hips is in their middle.
+      const start = rest[bone]!.clone().addScaledVector(along, this.bones.bone_parents[bone]! < 0 ? -0.5 * length : 0);
+      const waist = start.clone().addScaledVector(along, 0.2 * length);
+      const ring = [side, front, side.clone().negate(), front.clone().negate()];
+      const six = [start, ...ring.map((way) => waist.clone().addScaledVector(way, 0.5 * THICKNESS * length)), start.clone().addScaledVector(along, length)];
+      for (let k = 0; k < 4; k++) {
+        const [a, b] = [6 * bone + 1 + k, 6 * bone + 1 + ((k + 1) % 4)];
+        triangles.push(6 * bone, b, a, 6 * bone + 5, a, b);
+      }
+      for (const corner of six) {
+        corners.push(...corner.toArray());
+        colors.push(...new Color(sideColor(name)).toArray());
+        boneOf.push(bone, 0, 0, 0);
+      }
+    });
+    const geometry = new BufferGeometry();
+    geometry.setIndex(triangles);
+    geometry.setAttribute("position", new Float32BufferAttribute(corners, 3));
+    geometry.setAttribute("color", new Float32BufferAttribute(colors, 3));
+    geometry.setAttribute("skinIndex", new Uint16BufferAttribute(boneOf, 4));
+    geometry.setAttribute("skinWeight", new Float32BufferAttribute(boneOf.map((_, i) => Number(i % 4 === 0)), 4));
+    return geometry;
+  }
 }
 
-/** Where a joint was in each take; while it is unknown it stays where it was seen last. null: never seen. */
-function pathOf(takes: readonly Take[], joint: number): Vector3[] | null {
-  const places = takes.map(({ person }) =>
-    person && person.confidence[joint]! >= LEAST_CONFIDENCE ? new Vector3().fromArray(person.points, 3 * joint) : null,
-  );
-  let last = places.find((place) => place !== null);
-  if (!last) return null;
-  return places.map((place) => (last = place ?? last!));
+/** The lengths on which a body settled, as in recordings: the median of the second half of its frames. null: none. */
+function settled(lengths: readonly Float32Array[]): number[] | null {
+  const late = lengths.slice(Math.floor(lengths.length / 2));
+  if (late.length === 0) return null;
+  const middle = late.length / 2;
+  return Array.from(late[0]!, (_, bone) => {
+    const sorted = late.map((of) => of[bone]!).sort((a, b) => a - b);
+    return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
+  });
+}
+
+function isOf({ bones }: Bones, lengths: Float32Array): boolean {
+  return lengths.length === bones.length && lengths.every(Number.isFinite);
+}
+
+/** null replaced by the last known value, at the beginning by the first known one; `otherwise` where there is none. */
+function held<T>(values: readonly (T | null)[], otherwise: T): T[] {
+  let last = values.find((value) => value !== null) ?? otherwise;
+  return values.map((value) => (last = value ?? last));
+}
+
+/** Of q and -q the one nearer to the quaternion before. */
+function shortWay(values: number[]): number[] {
+  for (let at = 4; at < values.length; at += 4) {
+    const dot = [0, 1, 2, 3].reduce((sum, k) => sum + values[at + k]! * values[at + k - 4]!, 0);
+    if (dot < 0) for (let k = 0; k < 4; k++) values[at + k]! *= -1;
+  }
+  return values;
+}
+
+/** Which node is which bone of VRM's humanoid. The types of three leave out what a plugin writes with. */
+function namesHumanoid(writer: GLTFWriter, { bones }: Skeleton): GLTFExporterPlugin {
+  const { json, nodeMap } = writer as unknown as { json: Record<string, unknown>; nodeMap: Map<unknown, number> };
+  const afterParse = (): void => {
+    const humanBones = Object.fromEntries(bones.map((bone) => [bone.name, { node: nodeMap.get(bone) }]));
+    json["extensions"] = { [VRM]: { specVersion: "1.0", humanoid: { humanBones } } };
+    writer.extensionsUsed[VRM] = true;
+  };
+  return { afterParse };
 }

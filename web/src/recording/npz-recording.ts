@@ -25,6 +25,7 @@ export function readNpzRecording(file: ArrayBuffer): RecordingData {
       ? {
           names: take(arrays, "bone_names", Array, 1).data as string[],
           rotations: take(arrays, "rotations", Float32Array, 4).data,
+          lengths: take(arrays, "bone_lengths", Float32Array, 2).data,
           contacts: take(arrays, "contacts", Float32Array, 3).data,
         }
       : null,
@@ -44,6 +45,7 @@ export function readNpzRecording(file: ArrayBuffer): RecordingData {
     ["frame_ids", data.frameIds.length, frames],
     ["timestamps_s", data.timesS.length, frames],
     ["rotations", data.bones?.rotations.length ?? 0, people * 4 * (data.bones?.names.length ?? 0)],
+    ["bone_lengths", data.bones?.lengths.length ?? 0, columns * (data.bones?.names.length ?? 0)],
     ["contacts", data.bones?.contacts.length ?? 0, data.bones ? 4 * people : 0],
     ["world_from_camera", data.worlds?.length ?? 0, data.worlds ? 16 * frames : 0],
   ];

@@ -19,8 +19,11 @@ export interface RecordingData {
   poses: Float32Array;
   confidence: Float32Array;
   keypoints: Float32Array;
-  /** Of each row, in files with bodies: quaternions w x y z of the bones, NaN where a person has none, and 4 contacts. */
-  bones: { names: string[]; rotations: Float32Array; contacts: Float32Array } | null;
+  /**
+   * In files with bodies, of each row: quaternions w x y z of the bones, NaN where a person has none, and 4 contacts.
+   * Lengths: a set of each row, or of each of as many rows as a frame has columns.
+   */
+  bones: { names: string[]; rotations: Float32Array; lengths: Float32Array; contacts: Float32Array } | null;
   /** Of each frame, 4x4 by rows, NaN while it is not known; see `PoseFrame`. */
   worlds: Float32Array | null;
   /** How it was made. */
@@ -131,9 +134,11 @@ export class Recording {
 
   private bodyOf(row: number): Body | null {
     if (!this.data.bones) return null;
-    const { names, rotations, contacts } = this.data.bones;
+    const { names, rotations, lengths, contacts } = this.data.bones;
     const own = rotations.subarray(4 * names.length * row, 4 * names.length * (row + 1));
-    return own.every(Number.isFinite) ? { rotations: own, contacts: contacts.subarray(4 * row, 4 * row + 4) } : null;
+    if (!own.every(Number.isFinite)) return null;
+    const at = (names.length * row) % lengths.length;
+    return { rotations: own, lengths: lengths.subarray(at, at + names.length), contacts: contacts.subarray(4 * row, 4 * row + 4) };
   }
 
   private rowsOf(index: number): number[] {

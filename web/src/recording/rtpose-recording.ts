@@ -161,6 +161,7 @@ class Frames {
         ? {
             names: bones,
             rotations: pickColumns(this.bones, BONE_COLUMNS, [0, 1, 2, 3]),
+            lengths: pickColumns(this.bones, BONE_COLUMNS, [4]),
             contacts: pickColumns(this.contacts, CONTACT_COUNT, [0, 1, 2, 3]),
           }
         : null,

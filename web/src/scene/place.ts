@@ -9,8 +9,8 @@ import type { Skeleton } from "../skeleton";
 const EASE_S = 0.6;
 /** What is left of a way, metres and radians, is not gone. */
 const [NEAR_M, NEAR_RAD] = [0.002, 0.001];
-/** Viewer axes <-> camera axes. */
-const TURNED = new Matrix4().makeScale(1, -1, -1);
+/** From camera axes to viewer axes, and back. */
+export const VIEWER_FROM_CAMERA = new Matrix4().makeScale(1, -1, -1);
 
 export class Place {
   /** Scene from viewer axes. */
@@ -29,7 +29,7 @@ export class Place {
   observe(people: readonly PlacedPerson[], timeS: number, world: ArrayLike<number> | null): void {
     this.floor.observe(people, timeS);
     if (world) {
-      const matrix = new Matrix4().fromArray(Array.from(world)).transpose().multiply(TURNED);
+      const matrix = new Matrix4().fromArray(Array.from(world)).transpose().multiply(VIEWER_FROM_CAMERA);
       this.known = { position: new Vector3(), turn: new Quaternion() };
       matrix.decompose(this.known.position, this.known.turn, new Vector3());
     }

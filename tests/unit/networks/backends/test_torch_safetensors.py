@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lifter_files import write_temporal_lifter
 from safetensors.torch import load_file, save_file
 
 from rtpose.errors import ModelError
@@ -61,26 +60,3 @@ def test_what_other_runtimes_and_wrong_files_say(file: Path, tmp_path: Path) -> 
     )
     with pytest.raises(ModelError, match="do not match its architecture"):
         load_backend(broken, LoadOptions("torch"))
-
-
-@pytest.mark.slow
-def test_a_temporal_lifter_remembers_as_its_onnx_file_does(tmp_path: Path) -> None:
-    """Two frames, so that the state of the first reaches the second."""
-    onnx_file, network = write_temporal_lifter(tmp_path / "temporal.onnx")
-    weights = tmp_path / "temporal.safetensors"
-    in_onnx = NetworkLifter(str(onnx_file))
-    export_weights(network, in_onnx.facts, weights)
-    in_torch = NetworkLifter(str(weights), options=LoadOptions("torch"))
-    assert in_torch.remembers
-    points = np.random.default_rng(0).normal(scale=0.1, size=(3, 2, 34)).astype(np.float32)
-    with torch.no_grad():
-        depth, corrected = network.sequence(torch.from_numpy(points))
-    state, state_onnx = in_torch.new_state(3), in_onnx.new_state(3)
-    for frame in range(2):
-        depth_t, points_t, state = in_torch.step(points[:, frame], state)
-        depth_o, _, state_onnx = in_onnx.step(points[:, frame], state_onnx)
-        np.testing.assert_allclose(depth_t, depth[:, frame], atol=1e-5, rtol=0)
-        np.testing.assert_allclose(points_t, corrected[:, frame], atol=1e-5, rtol=0)
-        np.testing.assert_allclose(depth_t, depth_o, atol=2e-3, rtol=0)
-    assert state.keys() == state_onnx.keys()
-    assert {name: values.shape for name, values in state.items()} == {n: v.shape for n, v in state_onnx.items()}

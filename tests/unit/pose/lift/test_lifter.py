@@ -3,16 +3,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lifter_files import write_lifter, write_temporal_lifter
+from lifter_files import write_lifter
 from runnable import RUNNABLE
 
 from rtpose.errors import ConfigError, ModelError
 from rtpose.geometry import camera_from_fov, pixels_from_camera, standing_height
 from rtpose.networks.options import LoadOptions
+from rtpose.networks.weights import CASCADED
 from rtpose.pose.lift.lifter import NetworkLifter
-from rtpose.pose.lift.memory import MAX_GAP_S
 from rtpose.skeleton import H36M17
-from rtpose.types import Camera
+from rtpose.types import Camera, Person2D
 
 CAMERA = camera_from_fov((1280, 720))
 
@@ -118,92 +118,31 @@ def test_a_damaged_file_is_refused(tmp_path: Path, lifter_path: Path, backend: s
 
 
 def test_unknown_names() -> None:
-    with pytest.raises(ConfigError, match="no lifter 'magic': choose one of baseline, consistency"):
+    with pytest.raises(ConfigError, match="no lifter 'magic': choose one of consistency, fusion, svmac, or an"):
         NetworkLifter("magic")
+    for name in ("baseline", "temporal"):
+        with pytest.raises(ConfigError, match=f"no lifter '{name}' any more, fusion has replaced it: choose one of"):
+            NetworkLifter(name)
     with pytest.raises(ModelError, match=r"gone\.onnx does not exist"):
         NetworkLifter("gone.onnx")
     with pytest.raises(ConfigError, match="height"):
-        NetworkLifter(height_m=17)
+        NetworkLifter("svmac", height_m=17)
     with pytest.raises(ConfigError, match="no backend 'abacus'"):
-        NetworkLifter(options=LoadOptions("abacus"))
+        NetworkLifter("svmac", options=LoadOptions("abacus"))
 
 
 def test_camera_as_array() -> None:
     assert Camera(1, 2, 3, 4).as_array().tolist() == [1, 2, 3, 4]
 
 
-@pytest.fixture(scope="module")
-def temporal_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_temporal_lifter(tmp_path_factory.mktemp("lifter") / "temporal.onnx")[0]
+def test_a_network_of_other_inputs_is_no_lifter() -> None:
+    with pytest.raises(ModelError, match="is no lifter: it has the inputs"):
+        NetworkLifter(str(CASCADED))
 
 
-def _frames(count: int, seed: int = 0) -> np.ndarray:
-    """(count, 17, 3) one person who moves about."""
-    rng = np.random.default_rng(seed)
-    keypoints = np.full((count, 17, 3), 0.9, np.float32)
-    keypoints[..., :2] = rng.uniform(200, 600, size=(17, 2)) + rng.normal(scale=20, size=(count, 17, 2))
-    return keypoints
-
-
-def _alone(path: Path, frames: np.ndarray) -> np.ndarray:
-    """(T, 17, 3) poses of one person lifted frame by frame at 30 Hz."""
-    lifter = NetworkLifter(str(path))
-    return np.stack([lifter.lift(frame[None], CAMERA, [7], t / 30)[0][0] for t, frame in enumerate(frames)])
-
-
-@pytest.mark.slow
-def test_who_is_remembered_is_known_by_the_id(temporal_path: Path) -> None:
-    """Two people in changing order, one of them away for a while, are lifted as if each were alone."""
-    a, b = _frames(12, 1), _frames(12, 2)
-    lifter = NetworkLifter(str(temporal_path))
-    assert lifter.remembers
-    poses: dict[int, list[np.ndarray]] = {3: [], 5: []}
-    for t in range(12):
-        people = [(3, a[t]), (5, b[t])][:: 1 if t % 2 else -1] if t < 8 else [(3, a[t])]
-        lifted, _, _ = lifter.lift(np.stack([k for _, k in people]), CAMERA, [i for i, _ in people], t / 30)
-        for (track_id, _), pose in zip(people, lifted, strict=True):
-            poses[track_id].append(pose)
-    np.testing.assert_allclose(np.stack(poses[3]), _alone(temporal_path, a), atol=1e-4)
-    np.testing.assert_allclose(np.stack(poses[5]), _alone(temporal_path, b)[:8], atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("forget", "t_s", "new"),
-    [
-        ("", 0.3, False),
-        ("", 0.1 + 0.9 * MAX_GAP_S, False),
-        ("", 0.1 + 1.1 * MAX_GAP_S, True),
-        ("", 0.05, True),
-        ("reset", 0.2, True),
-    ],
-)
-@pytest.mark.slow
-def test_someone_is_new_after_a_gap_a_step_back_and_a_reset(
-    temporal_path: Path, forget: str, t_s: float, new: bool
-) -> None:
-    frames = _frames(3)
-    lifter = NetworkLifter(str(temporal_path))
-    lifter.lift(frames[:1], CAMERA, [0], 0.0)
-    lifter.lift(frames[1:2], CAMERA, [0], 0.1)
-    if forget:
-        lifter.reset()
-    pose, _, _ = lifter.lift(frames[2:], CAMERA, [0], t_s)
-    fresh, _, _ = NetworkLifter(str(temporal_path)).lift(frames[2:], CAMERA)
-    assert np.allclose(pose, fresh, atol=1e-6) == new
-
-
-def test_poses_of_a_temporal_lifter_project_onto_the_corrected_joints(temporal_path: Path) -> None:
-    """They are near the given ones, and not the same; the person keeps the height that was asked."""
-    keypoints = _frames(1)
-    poses, roots, _ = NetworkLifter(str(temporal_path)).lift(keypoints, CAMERA)
-    moved = np.linalg.norm(pixels_from_camera(poses + roots[:, None], CAMERA) - keypoints[..., :2], axis=-1)
-    assert 0.1 < moved.max() < 100
-    np.testing.assert_allclose(standing_height(poses), 1.7, rtol=1e-4)
-
-
-def test_a_single_frame_lifter_does_not_remember(lifter_path: Path) -> None:
+def test_it_does_not_remember(lifter_path: Path) -> None:
     lifter = NetworkLifter(str(lifter_path))
     assert not lifter.remembers
-    keypoints = _people(1)
-    first, again = (lifter.lift(keypoints, CAMERA, [0], t_s)[0] for t_s in (0.0, 0.1))
+    person = Person2D(_people(1)[0], np.zeros(4, np.float32), 1.0)
+    first, again = (lifter.lift_people([person], H36M17, CAMERA, [0], t_s).poses for t_s in (0.0, 0.1))
     np.testing.assert_array_equal(first, again)

@@ -18,12 +18,12 @@ from rtpose.geometry import pixels_from_camera
 from rtpose.pose import estimators
 from rtpose.pose.cascaded.estimator import CascadedNetwork, CropPose
 from rtpose.pose.detect.roi import Roi
-from rtpose.pose.lift.lifter import NetworkLifter
+from rtpose.pose.lift.fusion import FusionLifter
 from rtpose.pose.two_stage import TwoStageEstimator
 from rtpose.skeleton import H36M17
 from rtpose.train.cascaded.evaluate import evaluate_pictures, evaluated_on_pictures
 from rtpose.train.data.readers.posenet_release import open_picture_set
-from rtpose.types import Camera, Float32, Frame, Image, Person3D
+from rtpose.types import Camera, Float32, Frame, Image, Person2D, Person3D
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +214,7 @@ def test_the_default_estimator_to_compare_with(one_and_two: Pictures, monkeypatc
 def test_the_default_lifter_on_true_joints(one_and_two: Pictures) -> None:
     """Everyone is found, each frame by itself, hidden joints as if they were seen."""
     figures = evaluate_pictures("two-stage", one_and_two, name="sticks")
-    assert figures["lifter"] == "true 2D joints + temporal"
+    assert figures["lifter"] == "true 2D joints + fusion"
     assert "from the true 2D joints, including hidden ones" in figures["protocol"]
     assert (figures["poses"], figures["people"]["matched"]) == (3, 3)
     errors = []
@@ -222,8 +222,9 @@ def test_the_default_lifter_on_true_joints(one_and_two: Pictures) -> None:
         for person in picture.people:
             assert person.joints_m is not None
             joints = np.column_stack([person.joints_px, np.ones(17)]).astype(np.float32)
-            pose, _, _ = NetworkLifter().lift(joints[None], picture.camera)
-            errors.append(metrics.p_mpjpe(1000 * pose, 1000 * person.joints_m[None])[0])
+            one = Person2D(joints, person.box_px, 1.0)
+            lifted = FusionLifter().lift_people([one], H36M17, picture.camera, [0], 0.0)
+            errors.append(metrics.p_mpjpe(1000 * lifted.poses[:, :17], 1000 * person.joints_m[None])[0])
     assert figures["p_mpjpe_mm"] == pytest.approx(np.mean(errors), rel=1e-4)
 
 

@@ -55,14 +55,14 @@ def test_training_meets_what_a_lifter_meets_at_work(monkeypatch: pytest.MonkeyPa
     """The network input is the one that `NetworkLifter` makes of the same pixels."""
     poses = sequence()
     assert poses.joints_px is not None
-    lifter = NetworkLifter("baseline")
+    lifter = NetworkLifter("svmac")
     seen = []
 
-    def spy(network_input: np.ndarray, state: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, Any]:
+    def spy(network_input: np.ndarray) -> np.ndarray:
         seen.append(network_input)
-        return np.zeros((len(network_input), 17), np.float32), network_input, state
+        return np.zeros((len(network_input), 17), np.float32)
 
-    monkeypatch.setattr(lifter, "step", spy)
+    monkeypatch.setattr(lifter, "depth", spy)
     with_score = np.ones((len(poses), 17, 3), np.float32)
     with_score[..., :2] = as_detected_or_nan(poses.joints_px)
     lifter.lift(with_score, CAMERA)

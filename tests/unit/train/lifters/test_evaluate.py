@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lifter_files import write_lifter, write_temporal_lifter
+from lifter_files import write_lifter
 
 from rtpose.assets import small_val_pack
 from rtpose.config import OneEuroSettings
@@ -22,7 +22,6 @@ from rtpose.train.lifters.evaluate import (
     evaluate_lifter,
     flip_averaged,
     flip_averaging,
-    motion_function,
     protocol,
 )
 
@@ -118,28 +117,11 @@ def _short() -> PackEvaluationSet:
     return PackEvaluationSet(pack)
 
 
-@pytest.mark.slow
-def test_flip_averaging_of_a_temporal_file_is_refused(tmp_path: Path) -> None:
-    path, _ = write_temporal_lifter(tmp_path / "temporal.onnx")
-    with pytest.raises(ConfigError, match="leave it out"):
-        evaluate_lifter(str(path), _short(), flip=True)
-
-
 def test_the_words_about_flip_averaging() -> None:
     assert flip_averaging({}) == flip_averaging({"flip_averaging": False}) == "no"
     assert flip_averaging({}, flip=True) == "yes"
     assert flip_averaging({"flip_averaging": True}) == "yes, in the network"
     assert "flip averaging: yes, in the network;" in protocol(_short(), flip="yes, in the network")
-
-
-@pytest.mark.parametrize("kind", ["gt", "detected", "detected-video"])
-def test_a_temporal_file_scores_as_its_network_does_on_whole_sequences(kind: str, tmp_path: Path) -> None:
-    """The file is asked frame by frame, all clips at once, the network clip by clip in its other form."""
-    path, network = write_temporal_lifter(tmp_path / "temporal.onnx")
-    of_file = evaluate_lifter(str(path), _short(), input_kind=kind)
-    of_network = evaluate_depth(motion_function(network), _short(), DepthCodec(), kind=InputKind.parse(kind)).means()
-    for name in ("p_mpjpe_mm", "accel_error_m_s2"):
-        assert of_file[name] == pytest.approx(of_network[name], rel=2e-3), name
 
 
 def test_one_euro_calms_the_noise(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ import torch
 
 from rtpose.assets import small_val_pack
 from rtpose.errors import ConfigError, InputError, OutputError
-from rtpose.modules.temporal import TemporalLifter
 from rtpose.networks.options import LoadOptions
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.train.data.motion_pack import MotionPack, load_motion_pack
@@ -82,10 +81,10 @@ def test_a_log_of_an_earlier_version_is_gone_on_with(pack: MotionPack, tmp_path:
             raise KilledError
 
     with pytest.raises(KilledError):
-        run("baseline", pack, tmp_path, report=kill)
+        run("svmac", pack, tmp_path, report=kill)
     log = tmp_path / "log.csv"
     log.write_text("".join(f"{line.rsplit(',', 2)[0]}\n" for line in log.read_text().splitlines()))
-    run("baseline", pack, tmp_path, resume=True)
+    run("svmac", pack, tmp_path, resume=True)
     with log.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["step"] for row in rows] == ["2", "4", "6"]
@@ -114,7 +113,7 @@ def stopped(
     """Best in step 4, then three validations that are no better: an equal one is not."""
     scripted(monkeypatch, 50, 40, 41, 42, 40, 30)
     seen: list[LifterProgress] = []
-    return run("baseline", pack, tmp_path / "straight", report=seen.append, **IMPATIENT), seen
+    return run("svmac", pack, tmp_path / "straight", report=seen.append, **IMPATIENT), seen
 
 
 def test_it_stops_when_patience_runs_out(
@@ -126,15 +125,15 @@ def test_it_stops_when_patience_runs_out(
     trained, seen = stopped
     assert (trained.step, trained.last_step, trained.stopped_early) == (4, 10, True)
     assert [(p.step, p.stopped_early) for p in seen] == [(step, step == 10) for step in range(1, 11)]
-    again = run("baseline", pack, tmp_path / "straight", resume=True, report=seen.append, **IMPATIENT)
+    again = run("svmac", pack, tmp_path / "straight", resume=True, report=seen.append, **IMPATIENT)
     assert len(seen) == 10  # no step is left to do
     assert (again.step, again.last_step, again.stopped_early) == (4, 10, True)
 
     scripted(monkeypatch, 50, *[51] * 9)
-    endless = run("baseline", pack, tmp_path / "endless", **{**IMPATIENT, "patience": 0})
+    endless = run("svmac", pack, tmp_path / "endless", **{**IMPATIENT, "patience": 0})
     assert (endless.step, endless.last_step, endless.stopped_early) == (2, 20, False)
     scripted(monkeypatch, *[50] * 10)
-    whole = run("baseline", pack, tmp_path / "whole", **{**IMPATIENT, "patience": 9})
+    whole = run("svmac", pack, tmp_path / "whole", **{**IMPATIENT, "patience": 9})
     assert (whole.last_step, whole.stopped_early) == (20, False)  # the last step is no early one
 
 
@@ -158,11 +157,11 @@ def test_a_resumed_run_stops_where_an_uninterrupted_one_does(
 
     scripted(monkeypatch, 50, 40, 41, 42)
     with pytest.raises(KilledError):
-        run("baseline", pack, folder, report=kill, **IMPATIENT)
+        run("svmac", pack, folder, report=kill, **IMPATIENT)
     if between:
         shutil.copy(tmp_path / "of step 2", folder / "last.pt")
     scripted(monkeypatch, *scores)
-    resumed = run("baseline", pack, folder, resume=True, **IMPATIENT)
+    resumed = run("svmac", pack, folder, resume=True, **IMPATIENT)
     assert (resumed.step, resumed.last_step, resumed.stopped_early) == (4, 10, True)
     for part, value in stopped[0].lifter.state_dict().items():
         assert torch.equal(value, resumed.lifter.state_dict()[part]), part
@@ -174,7 +173,6 @@ def test_a_resumed_run_stops_where_an_uninterrupted_one_does(
         ("svmac", {"angles": 3, "supervised_share": 0.05}),
         ("consistency", {}),
         ("consistency", {"synchronous": False}),
-        ("baseline", {}),
     ],
 )
 def test_no_tensor_of_a_step_stays_on_the_cpu(name: str, changes: dict[str, Any], pack: MotionPack) -> None:
@@ -203,8 +201,7 @@ def test_seeds_differ_and_repeat(pack: MotionPack, tmp_path: Path) -> None:
         ("svmac", {"angles": 1, "reprojection_alone": False}),
         ("consistency", {"synchronous": False}),
         ("consistency", {"weighted_kcs": False}),
-        ("baseline", {"dropout": 0.0}),
-        ("temporal", {"init_from": None, "dilations": (1, 2), "kernel": 2}),
+        ("consistency", {"dropout": 0.3, "flip_averaging": True}),
     ],
 )
 def test_variants_run(name: str, change: dict[str, Any], pack: MotionPack, tmp_path: Path) -> None:
@@ -258,24 +255,24 @@ def test_the_reprojection_network_is_taught_by_the_critic_or_by_the_input(pack: 
 
 
 def test_a_used_folder_is_not_clobbered(pack: MotionPack, tmp_path: Path) -> None:
-    run("baseline", pack, tmp_path / "run", steps=1)
+    run("svmac", pack, tmp_path / "run", steps=1)
     with pytest.raises(OutputError, match="--resume"):
-        run("baseline", pack, tmp_path / "run", steps=1)
+        run("svmac", pack, tmp_path / "run", steps=1)
     with pytest.raises(ConfigError, match="differs from the given settings"):
-        run("baseline", pack, tmp_path / "run", resume=True)
+        run("svmac", pack, tmp_path / "run", resume=True)
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
-        run("baseline", pack, tmp_path / "file" / "run", steps=1)
+        run("svmac", pack, tmp_path / "file" / "run", steps=1)
 
 
 def test_other_data_and_damaged_checkpoints_are_reported(pack: MotionPack, tmp_path: Path) -> None:
-    run("baseline", pack, tmp_path, steps=1)
+    run("svmac", pack, tmp_path, steps=1)
     other = dataclasses.replace(pack, poses_m=pack.poses_m[:50], starts=np.array([0, 50]))
     with pytest.raises(ConfigError, match="other data"):
-        run("baseline", other, tmp_path, steps=1, resume=True)
+        run("svmac", other, tmp_path, steps=1, resume=True)
     (tmp_path / "last.pt").write_bytes(b"half")
     with pytest.raises(InputError, match=r"last\.pt is damaged"):
-        run("baseline", pack, tmp_path, steps=1, resume=True)
+        run("svmac", pack, tmp_path, steps=1, resume=True)
 
 
 def test_a_checkpoint_that_cannot_be_written(pack: MotionPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,7 +281,7 @@ def test_a_checkpoint_that_cannot_be_written(pack: MotionPack, tmp_path: Path, m
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OutputError, match="No space left"):
-        run("baseline", pack, tmp_path, steps=1)
+        run("svmac", pack, tmp_path, steps=1)
 
 
 def test_the_learning_rate_decays() -> None:
@@ -301,11 +298,7 @@ def test_the_exported_network_knows_itself_and_runs(name: str, pack: MotionPack,
     path = export_trained(METHODS[name].method(tiny(name, steps=1), data), trained, data, validation, tmp_path)
     points = np.random.default_rng(0).normal(scale=0.1, size=(5, 34)).astype(np.float32)
     with torch.no_grad():
-        inputs = [torch.from_numpy(points)]
-        if isinstance(trained.lifter, TemporalLifter):
-            inputs += trained.lifter.new_state(5)
-        answer = trained.lifter(*inputs)
-    expected = (answer[0] if isinstance(answer, tuple) else answer).numpy()
+        expected = trained.lifter(torch.from_numpy(points)).numpy()
     weights = path.with_suffix(".safetensors")
     for file, backend, tolerance in ((path, "openvino", 2e-3), (path, "torch", 2e-3), (weights, "torch", 0)):
         lifter = NetworkLifter(str(file), options=LoadOptions(backend))
