@@ -23,6 +23,7 @@ SAME_POSE_M = 0.16
 SAME_TIME_S = 0.025
 FEWEST_FRAMES = 24
 """Fewer common frames of two cameras say too little."""
+REFITS = 3
 ALONG, ACROSS = 0.08, 0.03
 """Standard deviation of a joint along the line of sight and across it, metres: about what `fusion` has on real
 people."""
@@ -56,13 +57,12 @@ def joined(clips: Sequence[Sequence[Take]]) -> tuple[list[Take], int]:
             if len((pair := _pair(takes, i, j)).rows) >= FEWEST_FRAMES
         ]
         rotation = _rotation(takes, pairs)
-        if rotation is None:
-            continue
-        for pair in pairs:
-            if _apart_m(takes, pair, rotation) <= SAME_POSE_M:
-                seen_by[pair.first].append((pair, rotation))
-                back = _Pair(pair.second, pair.first, pair.rows[:, ::-1])
-                seen_by[pair.second].append((back, rotation.T))
+        for pair in pairs if rotation is not None else []:
+            assert rotation is not None
+            rows = pair.rows[_apart_m(takes, pair, rotation) <= SAME_POSE_M]
+            if len(rows) >= FEWEST_FRAMES:
+                seen_by[pair.first].append((_Pair(pair.first, pair.second, rows), rotation))
+                seen_by[pair.second].append((_Pair(pair.second, pair.first, rows[:, ::-1]), rotation.T))
     return [_joined(takes, i, others) for i, others in enumerate(seen_by)], sum(map(bool, seen_by))
 
 
@@ -74,18 +74,29 @@ def _pair(takes: Sequence[Take], first: int, second: int) -> _Pair:
 
 
 def _rotation(takes: Sequence[Take], pairs: Sequence[_Pair]) -> Float32 | None:
-    """(3, 3) axes of the first camera = this @ axes of the second, by which most frames agree; None if none do."""
-    best, most = None, 0
-    for pair in pairs:
-        first, second, weight = _poses(takes, pair)
-        if weight.sum() <= 0:
-            continue
-        rotation = Rotation.align_vectors(first.reshape(-1, 3), second.reshape(-1, 3), weights=weight.ravel())[0]
-        matrix = rotation.as_matrix().astype(np.float32)
-        agree = sum(len(p.rows) for p in pairs if _apart_m(takes, p, matrix) <= SAME_POSE_M)
-        if agree > most:
-            best, most = matrix, agree
+    """(3, 3) axes of the first camera = this @ axes of the second, by which most frames agree best; None if none do."""
+    best, most = None, 0.0
+    for start in pairs:
+        rotation = _turned([_poses(takes, start)])
+        for _ in range(REFITS):
+            near = [(p, p.rows[_apart_m(takes, p, rotation) <= SAME_POSE_M]) for p in pairs]
+            agreeing = [_poses(takes, _Pair(p.first, p.second, rows)) for p, rows in near if len(rows)]
+            if not agreeing:
+                break
+            rotation = _turned(agreeing)
+        score = sum(np.maximum(SAME_POSE_M - _apart_m(takes, p, rotation), 0).sum() for p in pairs)
+        if score > most:
+            best, most = rotation, score
     return best
+
+
+def _turned(poses: Sequence[tuple[Float32, Float32, Float32]]) -> Float32:
+    first, second, weight = (np.concatenate(parts) for parts in zip(*poses, strict=True))
+    # Joints that nobody is sure of leave the rotation to the others.
+    found = Rotation.align_vectors(
+        first.reshape(-1, 3), second.reshape(-1, 3), weights=np.maximum(weight.ravel(), 1e-6)
+    )[0]
+    return found.as_matrix().astype(np.float32)
 
 
 def _poses(takes: Sequence[Take], pair: _Pair) -> tuple[Float32, Float32, Float32]:
@@ -103,10 +114,12 @@ def _in_camera(take: Take, rows: NDArray[np.intp]) -> Float32:
     return pose
 
 
-def _apart_m(takes: Sequence[Take], pair: _Pair, rotation: Float32) -> float:
+def _apart_m(takes: Sequence[Take], pair: _Pair, rotation: Float32) -> Float32:
+    """(N,) mean distance of the joints in each frame, metres."""
     first, second, weight = _poses(takes, pair)
     apart = np.linalg.norm(first - second @ rotation.T, axis=-1)
-    return float((apart * weight).sum() / max(float(weight.sum()), 1e-6))
+    mean: Float32 = (apart * weight).sum(-1) / np.maximum(weight.sum(-1), 1e-6)
+    return mean
 
 
 def _joined(takes: Sequence[Take], index: int, others: Sequence[tuple[_Pair, Float32]]) -> Take:
