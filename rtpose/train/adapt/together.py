@@ -96,7 +96,8 @@ def _turned(poses: Sequence[tuple[Float32, Float32, Float32]]) -> Float32:
     found = Rotation.align_vectors(
         first.reshape(-1, 3), second.reshape(-1, 3), weights=np.maximum(weight.ravel(), 1e-6)
     )[0]
-    return found.as_matrix().astype(np.float32)
+    matrix: Float32 = found.as_matrix().astype(np.float32)
+    return matrix
 
 
 def _poses(takes: Sequence[Take], pair: _Pair) -> tuple[Float32, Float32, Float32]:
