@@ -1,9 +1,10 @@
 """What `rtpose adapt` gains on real people with measured truth.
 
-    python scripts/measure_adapt.py FOOTAGE [--steps N]
+    python scripts/measure_adapt.py FOOTAGE [--steps N] [--together] [--whole] [SET…]
 
-For each set: adapts the lifter to all of its clips without their truth, then judges the old and the new one on the last
-quarter of each clip, which adapt does not learn from. Prints P-MPJPE and MPJPE in mm.
+For each set: adapts the lifter to all of its clips without their truth (with --together, as clips of one moment).
+Then it judges the old and the new one on the last quarter of each clip, which adapt does not learn from, or with
+--whole on all of it. Prints P-MPJPE and MPJPE in mm.
 """
 
 from __future__ import annotations
@@ -34,11 +35,16 @@ def main() -> None:
     """Parse, adapt, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("footage", type=Path)
+    parser.add_argument("sets", nargs="*", help="names of sets; all unless given")
     parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--together", action="store_true")
+    parser.add_argument("--whole", action="store_true")
     options = parser.parse_args()
     print(f"{'set':<12}{'P-MPJPE':>9}{'adapted':>9}{'MPJPE':>9}{'adapted':>9}")
     for folder in find_sets(options.footage):
         footage = load_set(folder)
+        if options.sets and footage.name not in options.sets:
+            continue
         with tempfile.TemporaryDirectory() as scratch:
             out = Path(scratch) / "adapted.onnx"
             clips = [str(camera.clip) for camera in footage.cameras]
@@ -53,6 +59,7 @@ def main() -> None:
                         str(footage.people),
                         "--steps",
                         str(options.steps),
+                        *(["--together"] if options.together else []),
                     ]
                 )
             except SystemExit as ended:
@@ -62,7 +69,9 @@ def main() -> None:
                 print(f"{footage.name:<12} the old lifter stays")
                 continue
             methods = {name: method_of(RunSettings(lifter=name)) for name in ("fusion", str(out))}
-            old, new = means_by_set(judge_set(last_part(footage), methods, peer=None))[footage.name].values()
+            old, new = means_by_set(judge_set(footage if options.whole else last_part(footage), methods, peer=None))[
+                footage.name
+            ].values()
         figures = np.array([old.p_mpjpe, new.p_mpjpe, old.mpjpe, new.mpjpe])
         print(f"{footage.name:<12}" + "".join(f"{value:>9.1f}" for value in figures), flush=True)
 

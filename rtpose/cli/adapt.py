@@ -9,7 +9,7 @@ import typer
 
 from rtpose.cli.options import Calibration, Fov, Overwrite, Persons, Quiet
 from rtpose.cli.terminal import needing_train, progress_bar
-from rtpose.errors import ConfigError
+from rtpose.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from rtpose.config import RunSettings
@@ -24,7 +24,10 @@ def adapt(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The lifter to write, for --lifter.")] = Path("adapted.onnx"),
     network: Annotated[
-        str, typer.Option("--network", help="The landmark network that it will be used with: lite or full.")
+        str,
+        typer.Option(
+            "--network", help="The landmark network that it will be used with: lite or full; heavy with --together."
+        ),
     ] = "full",
     lifter: Annotated[
         str, typer.Option("--lifter", help="What to start from: fusion, or a file that adapt wrote.")
@@ -32,35 +35,65 @@ def adapt(
     persons: Persons = None,
     fov: Fov = None,
     calibration: Calibration = None,
+    together: Annotated[
+        bool,
+        typer.Option(
+            "--together",
+            help="The clips show the same moments from different sides: they start together, and the cameras stand "
+            "still. They correct each other's depth.",
+        ),
+    ] = False,
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = STEPS,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Adapt the lifter to people and camera of your own videos, without labels (needs the extra 'train').
 
-    It learns what the network heavy, looking ahead and back, makes of the clips. The last quarter of each clip
+    It learns what the network heavy, looking ahead and back, makes of the clips, and with --together what several
+    cameras agree on. The last quarter of each clip
     decides: if the lifter does no better there, nothing is written.
     """
     from rtpose.config import make_settings
 
-    if network not in ("lite", "full"):
-        raise ConfigError(f"--network {network}: choose lite or full; heavy is what they learn from")
+    if network not in ("lite", "full", *(["heavy"] if together else [])):
+        raise ConfigError(f"--network {network}: choose lite or full; heavy, which they learn from, needs --together")
+    if together and len(clips) < 2:
+        raise ConfigError("--together needs the clips of two cameras or more")
     settings = make_settings(persons=persons, fov_deg=fov, calibration=calibration, lifter=lifter)
     with needing_train("rtpose adapt"):
-        _adapt(clips, out, network, settings, steps, overwrite=overwrite, quiet=quiet)
+        _adapt(clips, out, network, settings, steps, together=together, overwrite=overwrite, quiet=quiet)
 
 
 def _adapt(
-    clips: list[str], out: Path, network: str, settings: RunSettings, steps: int, *, overwrite: bool, quiet: bool
+    clips: list[str],
+    out: Path,
+    network: str,
+    settings: RunSettings,
+    steps: int,
+    *,
+    together: bool,
+    overwrite: bool,
+    quiet: bool,
 ) -> None:
     from rtpose.networks.weights import lifter_file
     from rtpose.recordings.output_file import OutputFile
     from rtpose.train.adapt.learn import adapted
+    from rtpose.train.adapt.together import joined
     from rtpose.train.lifters.fusion.export import export_adapted, load_fusion
 
     before, facts = load_fusion(lifter_file(settings.lifter))
     output = OutputFile(out, overwrite=overwrite)
-    takes = [take for clip in clips for take in _watched(clip, network, settings, quiet)]
+    watched = [_watched(clip, network, settings, quiet) for clip in clips]
+    takes = [take for of_clip in watched for take in of_clip]
+    if together:
+        takes, agreeing = joined(watched)
+        if agreeing == 0:
+            output.discard()
+            raise InputError(
+                "no two clips show the same poses at the same times: check that they start together, that no camera "
+                "moves and that --persons is right, or leave --together out"
+            )
+        print(f"{agreeing} of {len(takes)} takes are seen by several cameras")
     frames = sum(map(len, takes))
     with progress_bar(quiet, "learning") as update:
         after, outcome = adapted(before, takes, steps=steps, report=lambda done: update(done, steps, ""))

@@ -14,6 +14,8 @@ def test_what_cannot_be_adapted(tmp_path: Path) -> None:
     write_clip(tmp_path / "empty.mp4", [np.full((120, 160, 3), 90, np.uint8)] * 4)
     heavy = rtpose("adapt", "empty.mp4", "--network", "heavy", cwd=tmp_path)
     assert (heavy.returncode, "choose lite or full" in heavy.stderr) == (2, True)
+    alone = rtpose("adapt", "empty.mp4", "--together", cwd=tmp_path)
+    assert (alone.returncode, "two cameras or more" in alone.stderr) == (2, True)
     other = rtpose("adapt", "empty.mp4", "--lifter", "svmac", cwd=tmp_path)
     assert (other.returncode, "is no fusion lifter" in other.stderr) == (2, True)
     (tmp_path / "mine.onnx").write_bytes(b"mine")

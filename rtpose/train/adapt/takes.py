@@ -47,6 +47,10 @@ class Take:
     """(T, 28, 3) the teacher's, metres of somebody 1.70 m tall, relative to the root."""
     weight: Float32
     """(T, 28) the teacher's confidence."""
+    view: Float32
+    """(T, 3, 3) camera axes = this @ axes of the upright virtual camera."""
+    t_s: NDArray[np.float64]
+    """(T,) times in the clip."""
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -55,7 +59,8 @@ class Take:
     def part(self, start: int, end: int) -> Take:
         """Frames start to end, as a take of its own."""
         features = self.features[start:end].copy()
-        return Take(features, self.turn[start:end], self.pose[start:end], self.weight[start:end])
+        rows = slice(start, end)
+        return Take(features, self.turn[rows], self.pose[rows], self.weight[rows], self.view[rows], self.t_s[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,4 +146,6 @@ def _take(seen: list[_Seen]) -> Take:
         turn,
         (np.where(known[..., None], poses, 0) @ views).astype(np.float32),
         np.where(known, np.stack([each.taught.confidence for each in seen]), 0).astype(np.float32),
+        views.astype(np.float32),
+        np.array([each.t_s for each in seen]),
     )

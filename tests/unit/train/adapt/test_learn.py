@@ -27,7 +27,7 @@ def take(network: FusionNet, shift_m: float, frames: int = 60) -> Take:
     with torch.no_grad():
         pose = network.sequence(torch.from_numpy(features)[None], torch.from_numpy(turn)[None])[0][0].numpy().copy()
     pose[:, 1:, 0] += shift_m
-    return Take(features, turn, pose, np.ones((frames, 28), np.float32))
+    return Take(features, turn, pose, np.ones((frames, 28), np.float32), turn, np.arange(frames) / 30)
 
 
 def test_it_comes_nearer_to_the_teacher_on_what_was_held_out(network: FusionNet) -> None:
