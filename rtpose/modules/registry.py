@@ -15,8 +15,9 @@ from rtpose.modules.flip import FlipAveraged, FlipAveragedPicture
 from rtpose.modules.svmac import DepthLifter, SvmacGenerator
 
 
-def _svmac(joint_count: int, width: int) -> nn.Module:
-    return DepthLifter(SvmacGenerator(joint_count=joint_count, width=width))
+def _svmac(*, flip_averaging: bool = False, **arguments: Any) -> nn.Module:
+    lifter = DepthLifter(SvmacGenerator(**arguments))
+    return FlipAveraged(lifter) if flip_averaging else lifter
 
 
 def _martinez(*, flip_averaging: bool = False, **arguments: Any) -> nn.Module:

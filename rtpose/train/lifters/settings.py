@@ -63,9 +63,12 @@ class SvmacSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_o
     """The paper uses dropout but does not print its rate. Dropout makes the 2D poses of several angles disagree."""
     reprojection_alone: bool = True
     """n = 1 keeps the term of Eq. 15 that compares the estimate's projection with the input."""
-    adversarial_steps: Annotated[int, msgspec.Meta(ge=0)] = 500
-    """The adversarial loss has c times its weight in these first steps: the critic sees points c times as large as Eq.
-    16's, without which it hardly learns, and so does its gradient."""
+    flip_averaging: bool = False
+    """See `ConsistencySettings`."""
+    adversarial_steps: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """The adversarial loss has c times Eq. 24's weight in these first steps, None: in all. The critic sees points c
+    times as large as Eq. 16's, without which it hardly learns, and so does its gradient. At Eq. 24's balance the
+    consistency losses draw n = 2 away from real poses (RESULTS.md)."""
     discriminator: bool = True
     """False: Table 4's "w/o Disc"."""
     critic_steps: Count = 1

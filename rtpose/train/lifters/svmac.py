@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from rtpose.modules.flip import FlipAveraged
 from rtpose.modules.svmac import Critic, DepthLifter, SvmacGenerator, camera_from_level
 from rtpose.pose.lift.codec import DepthCodec
 from rtpose.train.data.cameras import project, rotation_y
@@ -87,12 +88,18 @@ class Svmac:
     @property
     def architecture(self) -> dict[str, object]:
         """For the registry."""
-        return {"network": "svmac", "joint_count": JOINT_COUNT, "width": self.settings.width}
+        return {
+            "network": "svmac",
+            "joint_count": JOINT_COUNT,
+            "width": self.settings.width,
+            "flip_averaging": self.settings.flip_averaging,
+        }
 
     def lifter_of(self, generator: nn.Module) -> nn.Module:
-        """The shipped part."""
+        """The shipped part, with flip averaging if the settings ask for it."""
         assert isinstance(generator, SvmacGenerator)
-        return DepthLifter(generator)
+        lifter = DepthLifter(generator)
+        return FlipAveraged(lifter) if self.settings.flip_averaging else lifter
 
     def step(self, step: int, draw: torch.Generator) -> dict[str, Tensor]:
         """One update of the generator and the critic."""
@@ -161,7 +168,8 @@ class Svmac:
             terms["consistency_3d"] = weights.consistency_3d * consistency_3d_loss(views.lifted[1:], views.rotated[1:])
         if self.settings.discriminator:
             # The sum over i of Eq. 16, with the usual sign of WGAN: reward what the critic takes for real.
-            weight = weights.adversarial * (1 if step <= self.settings.adversarial_steps else 1 / self.codec.distance)
+            strong = self.settings.adversarial_steps is None or step <= self.settings.adversarial_steps
+            weight = weights.adversarial * (1 if strong else 1 / self.codec.distance)
             terms["adversarial"] = -weight * len(views.reprojected) * self._judge(fake).mean()
         return torch.stack(list(terms.values())).sum(), terms, fake
 
