@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from rtpose.assets import small_pack
+from rtpose.modules.flip import FlipAveraged
+from rtpose.modules.registry import build_network
 from rtpose.modules.svmac import camera_from_level
 from rtpose.pose.lift.codec import DepthCodec
 from rtpose.train.data.cameras import random_camera_rotations, rotation_y, unit_poses
@@ -95,6 +97,20 @@ def test_the_adversarial_loss_weighs_less_after_its_first_steps() -> None:
         torch.manual_seed(0)
         weights.append(method.generator_loss(points, step)[1]["adversarial"].item())
     assert weights[0] == pytest.approx(10 * weights[1])
+    throughout = _method()
+    torch.manual_seed(0)
+    assert throughout.generator_loss(points, 10**6)[1]["adversarial"].item() == pytest.approx(weights[0])
+
+
+def test_the_shipped_network_averages_if_asked() -> None:
+    for flip_averaging in (False, True):
+        method = _method(flip_averaging=flip_averaging)
+        lifter = method.lifter_of(method.generator)
+        assert isinstance(lifter, FlipAveraged) is flip_averaging
+        points = torch.randn(2, 34)
+        again = build_network(method.architecture)
+        again.load_state_dict(lifter.state_dict())
+        torch.testing.assert_close(again.eval()(points), lifter.eval()(points))
 
 
 def test_one_angle_without_the_reprojection_has_no_term_of_eq_15() -> None:
