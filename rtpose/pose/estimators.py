@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from rtpose.config import RunSettings
+from rtpose.cores import usable_cores
 from rtpose.errors import ConfigError
 from rtpose.geometry import DEFAULT_HEIGHT_M
 from rtpose.networks.choose import choose_backend
@@ -63,6 +64,13 @@ def detector_precision(settings: RunSettings) -> str:
     return settings.precision if settings.backend == "openvino" else "fp32"
 
 
+def _detector_options(settings: RunSettings, precision: str) -> LoadOptions:
+    """On two cores its networks run on one: the lifter, the body and the decoder keep the other busy, and a network on
+    two threads waits for the one that they hold up."""
+    threads = settings.threads or (1 if usable_cores() <= 2 else None)
+    return LoadOptions(precision=precision, threads=threads)
+
+
 def _with_network(
     settings: RunSettings, live: bool, pool: NetworkPool, on_notice: Callable[[str], None]
 ) -> RunSettings:
@@ -73,7 +81,7 @@ def _with_network(
         return replace(settings, network=None)
     from rtpose.pose.detect.choose import choose_network
 
-    options = LoadOptions(precision=detector_precision(settings), threads=settings.threads)
+    options = _detector_options(settings, detector_precision(settings))
     choice = choose_network(live=live, persons=settings.persons, options=options, pool=pool)
     on_notice(f"network auto: {choice.network} ({choice.reason})")
     return replace(settings, network=choice.network)
@@ -103,7 +111,7 @@ def _two_stage(
             )
         backwards = open_lifter(settings.lifter, height_m=height_m, options=options, pool=pool)
     precision = _announced_precision(settings, reason, on_notice)
-    options = LoadOptions(precision=precision, threads=settings.threads)
+    options = _detector_options(settings, precision)
     detector = open_detector(
         settings.detector, persons=settings.persons, network=settings.network, options=options, pool=pool
     )
