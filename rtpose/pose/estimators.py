@@ -65,10 +65,11 @@ def detector_precision(settings: RunSettings) -> str:
 
 
 def _detector_options(settings: RunSettings, precision: str) -> LoadOptions:
-    """On two cores its networks run on one: the lifter, the body and the decoder keep the other busy, and a network on
-    two threads waits for the one that they hold up."""
-    threads = settings.threads or (1 if usable_cores() <= 2 else None)
-    return LoadOptions(precision=precision, threads=threads)
+    """On two cores a landmark network that takes no longer than all the rest for its person runs on one: the decoder,
+    the lifter and the body keep the other busy, and a network on two threads waits for the one that they hold up."""
+    small = settings.detector == "blazepose" and settings.network in (None, "full", "lite") and settings.persons == 1
+    threads = 1 if small and usable_cores() <= 2 else None
+    return LoadOptions(precision=precision, threads=settings.threads or threads)
 
 
 def _with_network(
@@ -81,7 +82,7 @@ def _with_network(
         return replace(settings, network=None)
     from rtpose.pose.detect.choose import choose_network
 
-    options = _detector_options(settings, detector_precision(settings))
+    options = LoadOptions(precision=detector_precision(settings), threads=settings.threads)
     choice = choose_network(live=live, persons=settings.persons, options=options, pool=pool)
     on_notice(f"network auto: {choice.network} ({choice.reason})")
     return replace(settings, network=choice.network)
