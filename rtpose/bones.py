@@ -102,19 +102,26 @@ JOINT_PLACES = np.array([_ATTACHED[j][1] for j in RTPOSE28.joints], dtype=np.flo
 """(28, 3) where, in lengths of that bone, in its frame, from its base."""
 
 
-def bone_offsets(lengths: Float64) -> Float64:
-    """(…, B, 3) metres: each bone's base in the frame of its parent. lengths: (…, B) metres."""
-    lengths = np.asarray(lengths, dtype=np.float64)
-    offsets = np.zeros((*lengths.shape, 3))
+def _bone_places() -> Float64:
+    places = np.zeros((len(BONES), 3))
     for number, bone in enumerate(BONES):
         if bone.parent is None or bone.name == "spine":
             continue  # the hips' base is the root, and the spine starts there
-        above = BONE_INDEX[bone.parent]
         if bone.name.endswith("UpperLeg"):
-            side = 0.5 if bone.name.startswith("left") else -0.5
-            offsets[..., number, 0] = side * lengths[..., above]
+            places[number, 0] = 0.5 if bone.name.startswith("left") else -0.5
         else:
-            offsets[..., number, :] = lengths[..., above, None] * np.array(BONES[above].rest)
+            places[number] = BONES[BONE_INDEX[bone.parent]].rest
+    return places
+
+
+_ABOVE = np.maximum(BONE_PARENTS, 0).astype(np.intp)
+_BONE_PLACES = _bone_places()
+"""(B, 3) each bone's base in the frame of its parent, in the parent's lengths."""
+
+
+def bone_offsets(lengths: Float64) -> Float64:
+    """(…, B, 3) metres: each bone's base in the frame of its parent. lengths: (…, B) metres."""
+    offsets: Float64 = _BONE_PLACES * np.asarray(lengths, dtype=np.float64)[..., _ABOVE, None]
     return offsets
 
 

@@ -102,11 +102,14 @@ def camera_from_virtual(direction: Float32) -> Float32:
     at length 1.
     """
     forward = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
-    zero = np.zeros_like(forward[..., 0])
-    pan_length = np.hypot(forward[..., 0], forward[..., 2])
-    right = np.stack([forward[..., 2], zero, -forward[..., 0]], axis=-1) / pan_length[..., None]
-    down = np.cross(forward, right)
-    return np.stack([right, down, forward], axis=-1).astype(np.float32)
+    x, y, z = forward[..., 0], forward[..., 1], forward[..., 2]
+    pan_length = np.hypot(x, z)
+    right_x, right_z = z / pan_length, -x / pan_length
+    out = np.empty((*forward.shape, 3), np.float32)
+    out[..., 0, 0], out[..., 1, 0], out[..., 2, 0] = right_x, 0, right_z
+    out[..., 0, 1], out[..., 1, 1], out[..., 2, 1] = y * right_z, pan_length, -y * right_x
+    out[..., 2] = forward
+    return out
 
 
 # Share of the standing height that each bone spans in an average adult (segment lengths after Drillis and

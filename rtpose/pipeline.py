@@ -18,6 +18,7 @@ from functools import partial
 from typing import TypeVar
 
 from rtpose.stages import stage
+from rtpose.turns import Turns, others_turn
 from rtpose.types import (
     BodyFitter,
     Camera,
@@ -150,6 +151,7 @@ class Pipeline:
         self._on_status = on_status
         self._on_sink_error = on_sink_error
         self._stop = threading.Event()
+        self._turns = Turns()
 
     def stop(self) -> None:
         """End after the frame at hand; outputs are finished. May be called from a signal handler."""
@@ -194,26 +196,34 @@ class Pipeline:
             else _ahead(_file_frames(self._source), DECODE_AHEAD, self._stop)
         )
         try:
-            for frame in frames:
-                frame = replace(frame, source=self._number)
-                if self._real_time:
-                    delay = started_s + frame.pts_s - time.monotonic()
-                    if delay > 0 and self._stop.wait(delay):
-                        return
-                    frame = replace(frame, t_ns=time.monotonic_ns())  # it was decoded ahead of its time
-                camera = self._camera_of(frame.size)
-                yield frame, camera, self._estimator.begin(frame, camera)
+            with self._turns.first():
+                for frame in frames:
+                    frame = replace(frame, source=self._number)
+                    if self._real_time:
+                        if self._stops_before(started_s + frame.pts_s):
+                            return
+                        frame = replace(frame, t_ns=time.monotonic_ns())  # it was decoded ahead of its time
+                    camera = self._camera_of(frame.size)
+                    yield frame, camera, self._estimator.begin(frame, camera)
         finally:
             frames.close()
 
+    def _stops_before(self, time_s: float) -> bool:
+        """Waits for `time_s` on the monotonic clock."""
+        delay = time_s - time.monotonic()
+        with others_turn():
+            return delay > 0 and self._stop.wait(delay)
+
     def _finish(self, frame: Frame, camera: Camera, finish: Callable[[], list[Person3D]]) -> Result:
-        persons = finish()
-        with stage("smooth"):
-            persons = self._smoother.smooth(persons, frame.pts_s)
+        with self._turns.second():
+            persons = finish()
         world_from_camera = None
-        if self._body is not None:
-            with stage("body"):
-                persons, world_from_camera = self._body.fit(persons, camera, frame.pts_s)
+        with self._turns.second():
+            with stage("smooth"):
+                persons = self._smoother.smooth(persons, frame.pts_s)
+            if self._body is not None:
+                with stage("body"):
+                    persons, world_from_camera = self._body.fit(persons, camera, frame.pts_s)
         return Result(
             frame=frame,
             camera=camera,
@@ -228,7 +238,8 @@ def _live_frames(
 ) -> Generator[Frame, None, None]:
     """The newest frame each time; the source keeps the mailbox itself."""
     while not stop.is_set() and not source.ended:
-        frame = source.read(timeout_s=0.2)
+        with others_turn():
+            frame = source.read(timeout_s=0.2)
         on_status(source.status)
         if frame is not None:
             yield frame
@@ -257,13 +268,19 @@ def _held_back(begun: Generator[Begun, None, None], lookahead_s: float) -> Gener
 def _ahead(items: Generator[Item, None, None], room: int, stop: threading.Event) -> Generator[Item, None, None]:
     """`items` up to the stop, made in a thread. It begins none before there is room for it, so that a waiting item is
     never older than it must be. Closing this generator ends the thread and closes `items`."""
-    free = threading.Semaphore(room)
+    free = threading.Semaphore(room + 1)
+    """For `room` items, and the one that is taken."""
     made: queue.SimpleQueue[tuple[Item] | Exception | None] = queue.SimpleQueue()
     closing = threading.Event()
 
     def make() -> None:
         try:
-            while free.acquire() and not closing.is_set():
+            while True:
+                if not free.acquire(blocking=False):
+                    with others_turn():
+                        free.acquire()
+                if closing.is_set():
+                    return
                 made.put((next(items),))
         except StopIteration:
             made.put(None)
@@ -277,15 +294,19 @@ def _ahead(items: Generator[Item, None, None], room: int, stop: threading.Event)
     try:
         while not stop.is_set():
             try:
-                item = made.get(timeout=0.1)
+                item = made.get_nowait()
             except queue.Empty:
-                continue
+                try:
+                    with others_turn():
+                        item = made.get(timeout=0.1)
+                except queue.Empty:
+                    continue
             if item is None:
                 return
             if isinstance(item, Exception):
                 raise item
-            free.release()
             yield item[0]
+            free.release()
     finally:
         closing.set()
         free.release()

@@ -10,23 +10,32 @@ Float64 = NDArray[np.float64]
 _NO_LENGTH = 1e-9
 
 
-def quaternions(rotations: Float64) -> Float64:
-    """(..., 3, 3) rotation matrices -> (..., 4) unit quaternions x, y, z, w with w >= 0."""
-    m = rotations
-    trace = m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2]
-    # Four times the products of each of x, y, z, w with all four. Every row is a multiple of the quaternion; the row
-    # of the largest component is numerically best.
-    products = np.empty((*m.shape[:-2], 4, 4))
+def _products_from_matrix() -> Float64:
+    """(9, 16): see `quaternions`."""
+    out = np.zeros((3, 3, 4, 4))
     for i in range(3):
         j, k = (i + 1) % 3, (i + 2) % 3
-        products[..., i, i] = 1 + 2 * m[..., i, i] - trace
-        products[..., i, j] = products[..., j, i] = m[..., i, j] + m[..., j, i]
-        products[..., i, 3] = products[..., 3, i] = m[..., k, j] - m[..., j, k]
-    products[..., 3, 3] = 1 + trace
+        out[i, i, i, i] = out[i, i, 3, 3] = 1
+        out[j, j, i, i] = out[k, k, i, i] = -1
+        out[i, j, i, j] = out[j, i, i, j] = out[i, j, j, i] = out[j, i, j, i] = 1
+        out[k, j, i, 3] = out[k, j, 3, i] = 1
+        out[j, k, i, 3] = out[j, k, 3, i] = -1
+    return out.reshape(9, 16)
+
+
+_PRODUCTS_FROM_MATRIX = _products_from_matrix()
+
+
+def quaternions(rotations: Float64) -> Float64:
+    """(..., 3, 3) rotation matrices -> (..., 4) unit quaternions x, y, z, w with w >= 0."""
+    # Four times the products of each of x, y, z, w with all four, which are linear in the matrix. Every row is a
+    # multiple of the quaternion; the row of the largest component is numerically best.
+    products = (rotations.reshape(-1, 9) @ _PRODUCTS_FROM_MATRIX).reshape(-1, 4, 4) + np.eye(4)
     largest = np.argmax(np.diagonal(products, axis1=-2, axis2=-1), axis=-1)
-    row = np.take_along_axis(products, largest[..., None, None], axis=-2)[..., 0, :]
-    found: Float64 = row / np.linalg.norm(row, axis=-1, keepdims=True)
-    return np.where(found[..., 3:] < 0, -found, found)
+    row = products[np.arange(len(products)), largest]
+    found = row / np.sqrt((row * row).sum(-1, keepdims=True))
+    signed: Float64 = np.where(found[:, 3:] < 0, -found, found).reshape(*rotations.shape[:-2], 4)
+    return signed
 
 
 def unit(vectors: Float64) -> Float64:

@@ -59,6 +59,9 @@ class Session:
 
         Errors: `ConfigError`, `ModelError`, `MissingExtraError`.
         """
+        import cv2
+
+        cv2.setNumThreads(1)  # a crop is too little work for two, and a thread of OpenCV's that has none spins
         self.settings = settings or RunSettings()
         self.stopped = False
         self._on_notice = on_notice

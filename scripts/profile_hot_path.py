@@ -1,6 +1,6 @@
 """Where the processor time of `rtpose video` goes, part by part.
 
-    python scripts/profile_hot_path.py CLIP [--persons N] [--rounds N] [--functions]
+    python scripts/profile_hot_path.py CLIP [--persons N] [--precision P] [--rounds N] [--functions]
 
 One frame after the other and every network on one thread, so that each part's processor time is its own; the decoder,
 which has threads of its own, is measured in a pass without the rest. `rtpose bench` measures the real program, whose
@@ -22,6 +22,8 @@ from typing import Any
 from rtpose.capture import open_source
 from rtpose.config import RunSettings
 from rtpose.geometry import camera_from_fov
+from rtpose.pose.body import bodies
+from rtpose.pose.body.bodies import Bodies
 from rtpose.pose.detect import blazepose
 from rtpose.session import Session
 
@@ -54,21 +56,24 @@ class Parts:
 class Program:
     """What `rtpose video` puts together, in one thread."""
 
-    def __init__(self, persons: int) -> None:
-        session = Session(RunSettings(persons=persons, threads=1))
-        self.estimator: Any = session.estimators[0]
+    def __init__(self, persons: int, precision: str) -> None:
+        session = Session(RunSettings(persons=persons, precision=precision, threads=1))
+        self.estimator: Any = session.estimators[0]._current
         self.smoother = session.make_smoother()
+        self.body = Bodies()
 
     def play(self, clip: Path) -> tuple[int, float]:
         """Frames, and this thread's processor seconds without those of reading."""
         self.estimator.reset()
         self.smoother.reset()
+        self.body.reset()
         frames, seconds = 0, 0.0
         source = open_source(str(clip))
         camera = camera_from_fov(source.info.size)
         while (frame := source.read()) is not None:
             begin = time.thread_time()
-            self.smoother.smooth(self.estimator.estimate(frame, camera), frame.pts_s)
+            persons = self.smoother.smooth(self.estimator.estimate(frame, camera), frame.pts_s)
+            self.body.fit(persons, camera, frame.pts_s)
             seconds += time.thread_time() - begin
             frames += 1
         source.close()
@@ -82,9 +87,14 @@ class Program:
         parts.watch(detector._finder._network, "run", "person network")
         parts.watch(detector._landmarks, "run", "landmark network")
         parts.watch(tracker, "update", "track")
-        parts.watch(lifter, "lift", "lift: before and behind the network")
-        parts.watch(lifter._backend, "run", "lifter's network")
+        parts.watch(lifter, "lift_people", "lift: before and behind the network")
+        parts.watch(lifter._network, "run", "lifter's network")
         parts.watch(self.smoother, "smooth", "smooth")
+        parts.watch(self.body, "fit", "body: the rest")
+        parts.watch(self.body.world, "observe", "body: gravity and floor")
+        parts.watch(self.body._contacts, "update", "body: contacts")
+        parts.watch(self.body._lean, "remove_lean", "body: lean")
+        parts.watch(bodies, "fit", "body: the fit")
 
 
 def reading(clip: Path) -> float:
@@ -103,9 +113,10 @@ def main() -> None:
     parser.add_argument("clip", type=Path, metavar="CLIP")
     parser.add_argument("--persons", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--precision", default="fp32")
     parser.add_argument("--functions", action="store_true")
     options = parser.parse_args()
-    program = Program(options.persons)
+    program = Program(options.persons, options.precision)
     program.play(options.clip)
     if options.functions:
         with cProfile.Profile() as profile:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +16,7 @@ from queue import SimpleQueue
 from rtpose.batch.executors import MOST_DEATHS, OnFrame, StartWork
 from rtpose.batch.jobs import Job, Outcome
 from rtpose.child_processes import safe_path
+from rtpose.cores import usable_cores
 from rtpose.errors import RtposeError
 
 END_S = 30.0
@@ -28,8 +27,7 @@ MOST_IN_A_ROW = 4 * MOST_DEATHS
 
 def threads_each(workers: int) -> int:
     """Inference threads for each process, so that together they use each core once."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return max(1, cores // workers)
+    return max(1, usable_cores() // workers)
 
 
 @dataclass(eq=False)

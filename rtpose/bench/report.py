@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import msgspec
 import numpy as np
 import psutil
 
+from rtpose.cores import usable_cores
 from rtpose.stages import STAGES
 
 FORMAT = 2
@@ -265,14 +265,13 @@ def memory_figures(samples: Sequence[tuple[float, int]], frames: int) -> MemoryF
 
 def machine() -> MachineFigures:
     """This machine, its limits not measured yet."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")  # on Linux `platform` knows the architecture only
     if cpuinfo.exists():
         models = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
         name = models[0].split(":", 1)[1].strip() if models else name
     return MachineFigures(
-        processor=name, cores=cores, system=platform.system(), python=platform.python_version(),
+        processor=name, cores=usable_cores(), system=platform.system(), python=platform.python_version(),
         load=psutil.getloadavg()[0],
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ import numpy as np
 from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from rtpose.capture.yuv import Turn, YuvPicture, is_readable
@@ -88,8 +88,7 @@ class ToPicture:
         return self._rgb(frame, self._turn_of(frame))
 
     def _turn_of(self, frame: VideoFrame) -> Turn:
-        """Read only when it changes: a frame whose side data was read stays in memory with its picture until Python's
-        garbage collector runs."""
+        """Read only when it changes, see `_turn`."""
         if frame.rotation != self._rotation:
             self._rotation, self._turn = frame.rotation, _turn(frame)
         return self._turn
@@ -115,9 +114,13 @@ class ToPicture:
 
 
 def _turn(frame: VideoFrame) -> Turn:
-    """The turn given by the frame's display matrix."""
+    """The turn given by the frame's display matrix.
+
+    A frame whose side data was read stays in memory until Python's garbage collector runs: a tiny copy is.
+    """
+    tiny = frame.reformat(width=16, height=16, interpolation=Interpolation.POINT)
     try:
-        data = cast(Any, frame.side_data)[SideDataType.DISPLAYMATRIX]  # PyAV's stub has other types
+        data = cast(Any, tiny.side_data)[SideDataType.DISPLAYMATRIX]  # PyAV's stub has other types
     except KeyError:
         return False, False, False
     # Row vectors, y down: (x, y) is shown at (a x + c y, b x + d y).

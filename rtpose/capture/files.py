@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import threading
 import time
@@ -183,9 +182,6 @@ class VideoFile:
         if self._container is not None:
             self._container.close()
             self._container = None
-            # Reading the first frame's side data made a reference cycle that keeps the decoder's pictures. To Python
-            # it looks small, so collection would come too late: many videos would fill the memory.
-            gc.collect()
 
     def _read_all(self, container: InputContainer, stream: VideoStream) -> Generator[Frame]:
         """All frames of the file; counts what is lost."""

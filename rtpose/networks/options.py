@@ -23,6 +23,8 @@ class LoadOptions:
     """Inference threads; None lets the backend decide."""
     outputs: tuple[str, ...] | None = None
     """Compute only these outputs, so that a backend may skip whole branches; None: all of them."""
+    rows: int | None = None
+    """Every input has so many rows each time, so that a backend need not work out shapes anew; None: any number."""
 
 
 DEFAULT_OPTIONS = LoadOptions()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rtpose.networks.backends import load_backend
 from rtpose.networks.engines import choose_engine
 from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
+from rtpose.turns import others_turn
 from rtpose.types import Backend
 
 Substitute = Callable[[Callable[[], Backend]], Backend]
@@ -59,7 +60,7 @@ class _OneAtATime:
 
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
         """One forward pass; waits while another thread's is running."""
-        with self._lock:
+        with others_turn(), self._lock:
             return self._backend.run(inputs)
 
 

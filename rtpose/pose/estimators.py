@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from rtpose.config import RunSettings
+from rtpose.cores import usable_cores
 from rtpose.errors import ConfigError
 from rtpose.geometry import DEFAULT_HEIGHT_M
 from rtpose.networks.choose import choose_backend
@@ -63,6 +64,14 @@ def detector_precision(settings: RunSettings) -> str:
     return settings.precision if settings.backend == "openvino" else "fp32"
 
 
+def _detector_options(settings: RunSettings, precision: str) -> LoadOptions:
+    """On two cores a landmark network that takes no longer than all the rest for its person runs on one: the decoder,
+    the lifter and the body keep the other busy, and a network on two threads waits for the one that they hold up."""
+    small = settings.detector == "blazepose" and settings.network in (None, "full", "lite") and settings.persons == 1
+    threads = 1 if small and usable_cores() <= 2 else None
+    return LoadOptions(precision=precision, threads=settings.threads or threads)
+
+
 def _with_network(
     settings: RunSettings, live: bool, pool: NetworkPool, on_notice: Callable[[str], None]
 ) -> RunSettings:
@@ -103,7 +112,7 @@ def _two_stage(
             )
         backwards = open_lifter(settings.lifter, height_m=height_m, options=options, pool=pool)
     precision = _announced_precision(settings, reason, on_notice)
-    options = LoadOptions(precision=precision, threads=settings.threads)
+    options = _detector_options(settings, precision)
     detector = open_detector(
         settings.detector, persons=settings.persons, network=settings.network, options=options, pool=pool
     )

@@ -64,6 +64,10 @@ def test_backends_agree_on_fusion() -> None:
         rng = np.random.default_rng(0)
     for name, values in outputs["openvino"].items():
         np.testing.assert_allclose(values, outputs["onnxruntime"][name], atol=2e-4, err_msg=name)
+    alone = load_backend(FUSION, LoadOptions(rows=1))
+    assert alone.input_shapes["last_pose"] == (1, 28, 3)
+    for name, values in alone.run({n: array[1:2] for n, array in inputs.items()}).items():
+        np.testing.assert_allclose(values, outputs["openvino"][name][1:2], atol=1e-5, err_msg=name)
 
 
 @pytest.mark.slow

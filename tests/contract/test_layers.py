@@ -9,9 +9,9 @@ import package_sources as sources
 
 # From the lowest to the highest. A room imports rooms below it only. Rooms of one row do not know each other.
 ROOMS = (
-    ("wording", "printable", "installation", "child_processes"),
+    ("wording", "printable", "installation", "child_processes", "cores"),
     ("errors",),
-    ("skeleton", "stages", "config", "interrupts", "npz_files"),
+    ("skeleton", "stages", "turns", "config", "interrupts", "npz_files"),
     ("types",),
     ("geometry", "rotations", "metrics", "warp", "assignment"),
     ("bones", "camera"),

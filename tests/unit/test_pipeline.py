@@ -9,6 +9,7 @@ import pytest
 
 from rtpose.geometry import camera_from_fov
 from rtpose.pipeline import Pipeline, Summary
+from rtpose.turns import others_turn
 from rtpose.types import Camera, Frame, Person3D, Result, SourceInfo, SourceStats
 
 
@@ -210,7 +211,8 @@ class Overlapping(Estimator):
         self.begun[frame.frame_id].set()
 
         def finish() -> list[Person3D]:
-            assert self.begun[frame.frame_id + 1].wait(10)
+            with others_turn():
+                assert self.begun[frame.frame_id + 1].wait(10)
             self.notes.append(f"finish {frame.frame_id}")
             return []
 

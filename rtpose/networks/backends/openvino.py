@@ -56,6 +56,8 @@ class OpenVinoBackend:
         self.metadata = metadata_of(network)
         if options.outputs is not None:
             network = only_outputs(network, options.outputs, model)
+        if options.rows is not None:
+            network.reshape({port: [options.rows, *port.partial_shape[1:]] for port in network.inputs})
         self.input_shapes = {
             port.get_any_name(): tuple(-1 if d.is_dynamic else d.get_length() for d in port.partial_shape)
             for port in network.inputs
@@ -65,8 +67,12 @@ class OpenVinoBackend:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": _hint(device, options.precision),
         }
-        if options.threads is not None and device == "cpu":
-            settings["INFERENCE_NUM_THREADS"] = options.threads
+        if device == "cpu":
+            # Pinned, the threads of all networks would begin at the first core: those that run at once would take turns
+            # on it while others are idle.
+            settings["ENABLE_CPU_PINNING"] = False
+            if options.threads is not None:
+                settings["INFERENCE_NUM_THREADS"] = options.threads
         try:
             self._request = _core().compile_model(network, device.upper(), settings).create_infer_request()
         except RuntimeError as error:

@@ -41,6 +41,11 @@ _ANKLES = list(RTPOSE28.indices("left_foot", "right_foot"))
 _KNEES = list(RTPOSE28.indices("left_knee", "right_knee"))
 _HIPS = list(RTPOSE28.indices("left_hip", "right_hip"))
 _ROOT, _THORAX, _HEAD = RTPOSE28.indices("root", "thorax", "head")
+_OF_AXES = [_HEAD, *_ANKLES, _ROOT, _THORAX, *_HIPS]
+_AXES = np.array(
+    [[-1, 0.5, 0.5, 0, 0, 0, 0], [0, 0, 0, 1, -1, 0, 0], [0, 1, 0, 0, 0, -1, 0], [0, 0, 1, 0, 0, 0, -1]], np.float64
+)
+"""(4, 7) of those joints: from the head to the ankles, from the thorax to the root, from each hip to its ankle."""
 LEAST_MASS = 0.9
 """Share of the body's mass that has to be known for its centre to be."""
 STRAIGHT_LEG = 0.85
@@ -89,21 +94,22 @@ def stands_on_a_leg(joints: NDArray[np.floating], contacts: NDArray[np.floating]
     """Whether a straight leg, whose foot stands, carries the person: nobody who sits."""
     joints = np.asarray(joints, np.float64)
     thigh, shin = joints[_HIPS] - joints[_KNEES], joints[_KNEES] - joints[_ANKLES]
-    length = np.linalg.norm(thigh, axis=-1) + np.linalg.norm(shin, axis=-1)
-    straight = np.linalg.norm(thigh + shin, axis=-1) > STRAIGHT_LEG * length
+    thigh_m, shin_m, leg_m = (np.sqrt((part * part).sum(-1)) for part in (thigh, shin, thigh + shin))
+    straight = leg_m > STRAIGHT_LEG * (thigh_m + shin_m)
     stands = np.asarray(contacts).reshape(2, 2).max(1) > 0.5
     return bool((straight & stands).any())
 
 
 def uprightness(joints: NDArray[np.floating]) -> float:
     """0..1: how straight somebody stands, whatever the camera's angle: legs straight and in line with the trunk."""
-    joints = np.asarray(joints, np.float64)
-    trunk, whole = trunk_axis(joints), body_axis(joints)
-    legs = [unit_or_none(joints[ankle] - joints[hip]) for ankle, hip in zip(_ANKLES, _HIPS, strict=True)]
-    if trunk is None or whole is None or any(leg is None for leg in legs):
+    axes = _AXES @ np.asarray(joints, np.float64)[_OF_AXES]
+    lengths = np.sqrt((axes * axes).sum(-1, keepdims=True))
+    if not (lengths > 1e-6).all() or not np.isfinite(lengths).all():
         return 0.0
-    bend = max(angle_deg(trunk, whole), *(angle_deg(leg, whole) for leg in legs if leg is not None))
-    return float(np.exp(-((bend / 14) ** 2)))
+    axes /= lengths
+    apart, together = axes[1:] - axes[0], axes[1:] + axes[0]
+    bend_deg = np.degrees(2 * np.arctan2(np.sqrt((apart**2).sum(-1)), np.sqrt((together**2).sum(-1)))).max()
+    return math.exp(-((float(bend_deg) / 14) ** 2))
 
 
 def angle_deg(a: Float64, b: Float64) -> float:
@@ -114,5 +120,5 @@ def angle_deg(a: Float64, b: Float64) -> float:
 
 def unit_or_none(vector: Float64) -> Float64 | None:
     """The vector at length 1. None for one without a direction."""
-    length = float(np.linalg.norm(vector))
-    return vector / length if np.isfinite(length) and length > 1e-6 else None
+    length = math.sqrt(vector @ vector)
+    return vector / length if math.isfinite(length) and length > 1e-6 else None

@@ -41,6 +41,7 @@ _LEVELS = _levels()
 _BELOW = _below()
 """(28, B) 1 where the bone carries the joint."""
 _EYE = np.eye(3)
+_CROSS = limits.cross_matrices(_EYE).reshape(3, 9)
 _BENDING = np.flatnonzero(limits.PLANE.any(-1))
 # Of knees and elbows: which bones, a direction, the matrix of its cross product, its weight, whether one side is free.
 _HINGES = tuple(
@@ -99,11 +100,11 @@ def forward(rotations: Float64, offsets: Float64, places: Float64) -> tuple[Floa
     """Bases (N, B, 3), rotations to camera axes (N, B, 3, 3) and joints (N, 28, 3), relative to the root.
 
     offsets: (N, B, 3) as of `bone_offsets`; places: (N, 28, 3) metres in the frames of the joints' bones."""
-    turned, bases = rotations.copy(), np.zeros_like(offsets)
+    frames = np.zeros((*rotations.shape[:2], 4, 4))
+    frames[..., :3, :3], frames[..., :3, 3], frames[..., 3, 3] = rotations, offsets, 1
     for bones, parents in _LEVELS:
-        above = turned[:, parents]
-        turned[:, bones] = above @ rotations[:, bones]
-        bases[:, bones] = bases[:, parents] + (above @ offsets[:, bones, :, None])[..., 0]
+        frames[:, bones] = frames[:, parents] @ frames[:, bones]
+    bases, turned = frames[..., :3, 3], frames[..., :3, :3]
     joints = bases[:, JOINT_BONES] + (turned[:, JOINT_BONES] @ places[..., None])[..., 0]
     return bases, turned, joints
 
@@ -252,8 +253,6 @@ def turn_matrices(turns: Float64) -> Float64:
     safe = np.where(small, 1.0, angle)
     one = np.where(small, 1.0, np.sin(safe) / safe)
     two = np.where(small, 0.5, (1 - np.cos(safe)) / safe**2)
-    x, y, z = np.moveaxis(turns, -1, 0)
-    zero = np.zeros_like(x)
-    skew = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*turns.shape, 3)
-    out: Float64 = np.eye(3) + one[..., None, None] * skew + two[..., None, None] * (skew @ skew)
+    skew = (turns @ _CROSS).reshape(*turns.shape, 3)
+    out: Float64 = _EYE + one[..., None, None] * skew + two[..., None, None] * (skew @ skew)
     return out

@@ -116,7 +116,7 @@ def direction_of(person: Person3D, contacts: NDArray[np.floating]) -> tuple[Floa
         if not legs_seen:
             trust = HIDDEN_LEGS_WEIGHT if hips_seen else HIDDEN_HIPS_WEIGHT
         total, weight = total + trust * down, weight + trust
-    length = float(np.linalg.norm(total))
+    length = math.sqrt(total @ total)
     return (total / length, weight) if length > 1e-6 else None
 
 

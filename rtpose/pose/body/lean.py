@@ -70,11 +70,11 @@ def lean_of(person: Person3D, gravity: Float64) -> Float64:
     if axis is None or not np.isfinite(sight).all():
         return np.zeros(3)
     around = np.cross(axis, gravity)
-    length = float(np.linalg.norm(around))
+    length = math.sqrt(around @ around)
     if length < 1e-9:
         return np.zeros(3)
     vector = around / length * min(math.atan2(length, float(axis @ gravity)), MOST_RAD)
-    sight = sight / max(float(np.linalg.norm(sight)), 1e-9)
+    sight = sight / max(math.sqrt(sight @ sight), 1e-9)
     lean: Float64 = vector - (vector @ sight) * sight
     return lean
 
@@ -86,11 +86,11 @@ def _allowed(turn: Float64, person: Person3D) -> Float64:
     known = np.isfinite(pose).all(-1) & np.isfinite(spread) & (np.nan_to_num(person.confidence) > 0)
     if not known.any() or root[2] <= 0 or not np.isfinite(root).all():
         return turn
-    limit = ALLOWED * float(np.sqrt((spread[known] ** 2).mean()))
+    limit = ALLOWED * math.sqrt((spread[known] ** 2).mean())
+    pose = pose[known]
     share = 1.0
     for _ in range(6):
-        moved = pose[known] @ rotation_about(share * turn).T
-        if _across(moved, pose[known], root) <= limit:
+        if _across(pose @ rotation_about(share * turn).T, pose, root) <= limit:
             break
         share *= 0.75
     else:
@@ -101,18 +101,18 @@ def _allowed(turn: Float64, person: Person3D) -> Float64:
 def _across(moved: Float64, pose: Float64, root: Float64) -> float:
     """By how much joints move in the picture, root mean square, as metres at the distance of the root."""
     before, after = pose + root, moved + root
-    if (after[:, 2] <= 0.05).any() or (before[:, 2] <= 0.05).any():
+    if min(after[:, 2].min(), before[:, 2].min()) <= 0.05:
         return math.inf
     apart = after[:, :2] / after[:, 2:] - before[:, :2] / before[:, 2:]
-    return float(root[2] * np.sqrt((apart**2).sum(-1).mean()))
+    return float(root[2]) * math.sqrt((apart**2).sum(-1).mean())
 
 
 def rotation_about(vector: Float64) -> Float64:
     """(3,) rotation vector, radians -> (3, 3)."""
-    angle = float(np.linalg.norm(vector))
+    angle = math.sqrt(vector @ vector)
     if angle < 1e-12:
         return np.eye(3)
-    x, y, z = vector / angle
+    x, y, z = (vector / angle).tolist()
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     matrix: Float64 = np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
     return matrix

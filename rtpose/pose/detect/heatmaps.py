@@ -10,6 +10,7 @@ from rtpose.types import Float32
 SIZE = 64
 REACH = 3
 """Cells around a point, in each direction, that refine its place."""
+_REACH = np.arange(-REACH, REACH + 1)
 MIN_REFINE_CONFIDENCE = 0.5
 MIN_SPREAD_CONFIDENCE = 0.1
 """Cells of less confidence do not count as spread: thousands of them would outweigh the few that matter."""
@@ -22,26 +23,18 @@ def refine(points: Float32, heatmap: Float32) -> Float32:
 
     points: (K, 2) in 0..1 of the crop. heatmap: (SIZE, SIZE, K) logits. Returns (K, 2).
     """
+    count = len(points)
     centre = (points * SIZE).astype(np.intp)
-    reach = np.arange(-REACH, REACH + 1)
-    columns = centre[:, 0, None] + reach  # (K, 7)
-    rows = centre[:, 1, None] + reach
-    inside_columns = (columns >= 0) & (columns < SIZE)
-    inside_rows = (rows >= 0) & (rows < SIZE)
-    confidence = ssd.sigmoid(
-        heatmap[
-            np.clip(rows, 0, SIZE - 1)[:, :, None],
-            np.clip(columns, 0, SIZE - 1)[:, None, :],
-            np.arange(len(points))[:, None, None],
-        ]
-    )  # (K, 7 rows, 7 columns)
-    confidence *= inside_rows[:, :, None] & inside_columns[:, None, :]
+    cells = centre[:, :, None] + _REACH  # (K, x and y, 7)
+    nearest = cells.clip(0, SIZE - 1)
+    inside = cells == nearest
+    cell = SIZE * nearest[:, 1, :, None] + nearest[:, 0, None, :]  # (K, 7 rows, 7 columns)
+    confidence = ssd.sigmoid(heatmap.ravel().take(count * cell + np.arange(count)[:, None, None]))
+    confidence *= inside[:, 1, :, None] & inside[:, 0, None, :]
     weight = confidence.sum(axis=(1, 2))
     sure = confidence.max(axis=(1, 2)) >= MIN_REFINE_CONFIDENCE
-    sure &= ((centre >= 0) & (centre < SIZE)).all(axis=1)
-    mass = np.stack(
-        [(confidence.sum(axis=1) * columns).sum(axis=1), (confidence.sum(axis=2) * rows).sum(axis=1)], axis=1
-    )
+    sure &= inside[:, :, REACH].all(axis=1)  # the point itself
+    mass = (np.stack([confidence.sum(axis=1), confidence.sum(axis=2)], axis=1) * cells).sum(axis=2)
     refined = points.copy()
     refined[sure] = mass[sure] / weight[sure, None] / SIZE
     return refined

@@ -28,12 +28,12 @@ def open_lifter(
     another skeleton or of an unknown version.
     """
     from rtpose.networks.pool import NetworkPool
-    from rtpose.pose.lift.fusion import FusionLifter
+    from rtpose.pose.lift.fusion import FusionLifter, one_by_one
     from rtpose.pose.lift.lifter import NetworkLifter
 
     pool = pool or NetworkPool()
     file = lifter_file(name_or_path)
     # The inputs tell the two kinds apart; the pool does not load the network again.
-    if "features" in pool.load(file, options).input_shapes:
+    if "features" in pool.load(file, one_by_one(options)).input_shapes:
         return FusionLifter(file, height_m=height_m, options=options, pool=pool)
     return NetworkLifter(name_or_path, height_m=height_m, options=options, pool=pool)
