@@ -98,7 +98,7 @@ class Bodies:
             self._contacts.update(
                 person.track_id, person.pose_3d + person.root_3d, person.keypoints_2d[:, 2],
                 person.down if self._world.gravity is None else self._world.gravity, t_s,
-                self._world.floor_m if self._world.floor_is_seen else None,
+                self._world.floor_under(person.track_id),
             )
             for person in persons
         ]  # fmt: skip

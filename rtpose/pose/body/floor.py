@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.bones import CONTACT_JOINTS
-from rtpose.pose.body.balance import unit_or_none
+from rtpose.pose.body.balance import stands_on_a_leg, unit_or_none
 from rtpose.skeleton import RTPOSE28
 from rtpose.types import Person3D
 
@@ -33,6 +33,8 @@ MOST_COUNT = 20
 """A place is the mean of its last so many points."""
 FORGET_S = 60.0
 """Places fade with this time constant of seen time: a camera may be moved."""
+BENT_TRUST = 0.2
+"""As how many points one of somebody counts who sits or squats: how far away they are is known less well."""
 LEAST_POINTS = 4
 """The floor is known once so many contact points were seen."""
 
@@ -95,16 +97,17 @@ class FloorPlane:
             stands = (np.asarray(probabilities) > STANDS) & np.isfinite(points).all(-1)
             if not stands.any():
                 continue
+            trust = 1.0 if stands_on_a_leg(person.pose_3d, probabilities) else BENT_TRUST
             places = self._places.setdefault(person.track_id, {})
             for point in points[stands]:
                 self._points += 1
                 key = tuple(np.floor(point / CELL_M).astype(int).tolist())
                 place = places.get(key)
                 if place is None:
-                    places[key] = _Place(point, 1, self._now_s)
+                    places[key] = _Place(point, trust, self._now_s)
                 else:
-                    place.count = min(place.count + 1, MOST_COUNT)
-                    place.point = place.point + (point - place.point) / place.count
+                    place.count = min(place.count + trust, MOST_COUNT)
+                    place.point = place.point + (point - place.point) * trust / place.count
                     place.at_s = self._now_s
             while len(places) > MOST_PLACES:
                 del places[min(places, key=lambda k: places[k].at_s)]

@@ -96,7 +96,7 @@ def _contacts(frames: Sequence[ClipFrame], world: World) -> list[list[NDArray[np
                 estimator.update(
                     person.track_id, person.pose_3d + person.root_3d, person.keypoints_2d[:, 2],
                     person.down if world.gravity is None else world.gravity, frame.t_s,
-                    world.floor_m if world.floor_is_seen else None,
+                    world.floor_under(person.track_id),
                 )
                 for person in frame.persons
             ]  # fmt: skip
