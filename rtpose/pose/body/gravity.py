@@ -146,8 +146,8 @@ def _units(vectors: Float64) -> Float64:
 
 
 def direction_of(person: Person3D, contacts: NDArray[np.floating]) -> tuple[Float64, float, bool] | None:
-    """Where a person's posture says that gravity points, (3,) unit vector in camera axes, how much that counts, and whether they
-    stand."""
+    """Where a person's posture says that gravity points, (3,) unit vector in camera axes, how much that counts, and
+    whether the person stands."""
     total, weight, stands = np.zeros(3), 0.0, False
     hips_seen = float(person.keypoints_2d[_HIPS, 2].min()) >= SEEN
     legs_seen = hips_seen and float(person.keypoints_2d[_ANKLES, 2].max()) >= SEEN

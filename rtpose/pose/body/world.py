@@ -132,6 +132,10 @@ class World:
             return None
         return self._floor_m / self._sizes[track_id]
 
+    def size_is_settled(self, track_id: int) -> bool:
+        """Whether the person stands on the floor that was seen and their size hardly changes any more."""
+        return self._floor_is_seen and self._known_s.get(track_id, 0.0) >= SIZE_S
+
     def describe(self, height_m: float | None = None) -> list[str]:
         """Lines for people: what gravity, floor and sizes rest on. height_m: the assumed standing height; with it, how
         tall people are where the height of the camera says so."""
@@ -143,6 +147,8 @@ class World:
             gravity = "unknown, the camera is assumed to be level"
         else:
             gravity = "learned from how people stand and move"
+            if self._estimate.direction is not None:
+                gravity += f", to about {math.degrees(self._estimate.spread_rad):.0f} degrees"
         lines = [f"gravity: {gravity}"]
         if self._camera_height_m is not None:
             sizes = "people are as tall as given" if self._height_is_given else "people's sizes follow from it"
@@ -193,7 +199,8 @@ class World:
         return with_given(self._estimate.direction, self._pitch_deg, self._roll_deg)
 
     def _fit(self, gravity: Float64, people: list[Person3D]) -> None:
-        plane = self._plane.fit(gravity, fixed=self._fixed)
+        settled = {i: size for i, size in self._sizes.items() if self.size_is_settled(i)}
+        plane = self._plane.fit(gravity, fixed=self._fixed, settled=settled)
         if plane is not None:
             self._floor_is_seen = True
             self._wanted_sizes = plane.sizes
