@@ -50,7 +50,8 @@ def main() -> None:
 def planes_of(camera: TruthCamera) -> tuple[Array, Array]:
     """(N, 3) unit normals in world axes of the planes of sight of line segments, and (N,) their lengths as shares of
     the picture."""
-    source, pictures = open_source(str(camera.clip)), []
+    source = open_source(str(camera.clip))
+    pictures: list[Array] = []
     while not source.ended and len(pictures) < PICTURES:
         frame = source.read()
         if frame is not None and frame.frame_id % EVERY == 0:
