@@ -21,7 +21,7 @@ STANDS = 0.5
 """Least contact probability of a foot that counts."""
 FLOOR_SPREAD_M, DEPTH_SPREAD = 0.05, 0.07
 """Errors of the floor's height under a foot, and of a foot's distance, as a share of it."""
-MOST = 0.25
+MOST = 0.08
 """By which share the distance changes, at most."""
 FOLLOW_S = 0.5
 """The distance follows this slowly ..."""
