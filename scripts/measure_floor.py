@@ -30,6 +30,7 @@ from rtpose.footage.sets import JOINTS, FootageSet, TruthCamera, find_sets, load
 from rtpose.geometry import standing_height
 from rtpose.pose.body.balance import angle_deg, uprightness
 from rtpose.pose.body.bodies import Bodies
+from rtpose.pose.body.evidence import scaled
 from rtpose.pose.body.floor import SOLE_M
 from rtpose.pose.body.gravity import angles_from_gravity
 from rtpose.pose.lift.fusion import MEASURED
@@ -71,6 +72,8 @@ class Turned(Frames):
         return replace(frame, picture=cv2.warpAffine(frame.image, turn, (width, height)))
 
 
+VERTICAL = {"desk_a": (0.2989, -0.0196, 0.9541)}
+"""Up in world axes, of sets whose z axis is not vertical: by `measure_vertical.py`."""
 KEPT: list[Path] = []
 """The folder of `--people`, if it is given."""
 
@@ -105,13 +108,26 @@ def true_heights(footage: FootageSet) -> list[float]:
     return heights
 
 
+def with_own_heights(seen: Seen, columns: Array, heights: list[float]) -> Seen:
+    """People as if each height had been given, where the lifter was told their mean. columns: see `Follower`."""
+    sized = []
+    for frame_id, t_s, camera, persons in seen:
+        people = list(persons)
+        for person, height in enumerate(heights):
+            column = int(columns[frame_id, person]) if frame_id < len(columns) else -1
+            if column >= 0:
+                people[column] = scaled(people[column], height / float(np.mean(heights)))
+        sized.append((frame_id, t_s, camera, people))
+    return sized
+
+
 class Follower:
     """One camera's people beside the truth."""
 
     def __init__(self, footage: FootageSet, camera: TruthCamera) -> None:
         self.footage, self.camera = footage, camera
         self.truth = camera.joints(footage.world)
-        self.up = camera.rotations[0] @ np.array([0, 0, 1.0])
+        self.up = camera.rotations[0] @ np.array(VERTICAL.get(footage.name, (0.0, 0.0, 1.0)))
 
     def columns(self, seen: Seen) -> Array:
         """(T, Q) which of a frame's people is which true person; -1: none."""
@@ -149,10 +165,12 @@ def lean_deg(axes: list[Array]) -> str:
     return f"{angle_deg(mean / np.linalg.norm(mean), up):.1f} / {np.median(each):.1f}"
 
 
-def measure_camera(footage: FootageSet, camera: TruthCamera, seen: Seen) -> None:
-    """A row for gravity, and one for each person."""
+def measure_camera(footage: FootageSet, camera: TruthCamera, seen: Seen, *, known: bool) -> None:
+    """A row for gravity, and one for each person. known: everybody is given their own height."""
     follower = Follower(footage, camera)
     columns = follower.columns(seen)
+    if known and not footage.arms_only:
+        seen = with_own_heights(seen, columns, true_heights(footage))
     if footage.people == 1:
         found = {i for i, _, _, persons in seen if persons}
         columns = np.array([[0 if t in found else -1] for t in range(len(footage.world))])
@@ -260,7 +278,7 @@ def _cm(heights_m: list[float]) -> str:
 
 def measure_sets(folder: Path, *, known: bool) -> None:
     """Both tables. known: with the true focal length and height."""
-    print(f"\n### {'True focal length and height' if known else 'Defaults'}\n")
+    print(f"\n### {'True focal length and heights' if known else 'Defaults'}\n")
     print(
         "| camera | true pitch, roll | found | error, median | at the end | known after s |\n|---|---|---|---|---|---|"
     )
@@ -274,7 +292,7 @@ def measure_sets(folder: Path, *, known: bool) -> None:
                 if known:
                     settings = known_settings(footage, camera, Path(temporary) / "camera.yaml")
                 name = f"{footage.name}_{camera.number}_{'known' if known else 'default'}"
-                measure_camera(footage, camera, see(name, camera.clip, settings))
+                measure_camera(footage, camera, see(name, camera.clip, settings), known=known)
     print(
         "\n| person | true lean (mean axis / median) | lifter's | body's | upright frames | "
         "lowest foot cm, each by itself | together | distance error % | signed |\n|---|---|---|---|---|---|---|---|---|"

@@ -15,6 +15,7 @@ from rtpose.pose.body import limits
 from rtpose.pose.body.contacts import ContactEstimator
 from rtpose.pose.body.evidence import SteadyRays, evidence_of, expected_errors, scaled
 from rtpose.pose.body.fit import Evidence3D, Fitted, fit
+from rtpose.pose.body.grounding import Grounding, moved, rays_from
 from rtpose.pose.body.lean import LeanRemover
 from rtpose.pose.body.lengths import LengthEstimator
 from rtpose.pose.body.planted import FEET, PlantedFeet
@@ -54,6 +55,7 @@ class _Body:
     """How many times larger than the lifter made the person, in the last frame; None: there is none."""
     rays: SteadyRays = field(default_factory=SteadyRays)
     feet: PlantedFeet = field(default_factory=PlantedFeet)
+    ground: Grounding = field(default_factory=Grounding)
     rotations: Float64 | None = None
     """(B, 3, 3) relative, of the last frame; None: there is none."""
     root_offset: Float64 = field(default_factory=lambda: np.zeros(3))
@@ -98,7 +100,7 @@ class Bodies:
             self._contacts.update(
                 person.track_id, person.pose_3d + person.root_3d, person.keypoints_2d[:, 2],
                 person.down if self._world.gravity is None else self._world.gravity, t_s,
-                self._world.floor_m if self._world.floor_is_seen else None,
+                self._world.floor_under(person.track_id),
             )
             for person in persons
         ]  # fmt: skip
@@ -129,6 +131,8 @@ class Bodies:
             else:
                 start[row], steps = body.rotations, max(steps, STEPS if dt_s <= SOON_S else LATE_STEPS)
                 self._remember(row, body.rotations, dt_s, given)
+            if self._corrections.sizes:
+                self._ground(row, person.track_id, body, contacts[row], dt_s, given, lifted)
             given.roots[row] += body.root_offset * math.exp(-dt_s / OFFSET_S)
             roots[row] = given.roots[row]
             if dt_s > 0:  # the root may walk off the lifter's by as much in a second, whatever the rate
@@ -170,6 +174,20 @@ class Bodies:
             body.root_offset = body.root_offset * growth
             body.scale *= growth
         return body.scale
+
+    def _ground(
+        self, row: int, track_id: int, body: _Body, contacts: NDArray[np.float32], dt_s: float, given: Evidence3D,
+        lifted: Float64,
+    ) -> None:  # fmt: skip
+        """Move a person to where the floor is under them."""
+        gravity, floor_m = self._world.gravity, self._world.floor_m
+        if gravity is None or floor_m is None or not self._world.size_is_settled(track_id):
+            return
+        root = lifted[row].copy()
+        body.ground.update(given.joints[row], root, contacts, gravity, floor_m, min(dt_s, MAX_GAP_S))
+        lifted[row] = moved(root, body.ground.factor, gravity, floor_m)
+        given.rays[row] = rays_from(given.rays[row], root, lifted[row], gravity, floor_m)
+        given.roots[row] = lifted[row]
 
     def _remember(self, row: int, rotations: Float64, dt_s: float, given: Evidence3D) -> None:
         given.last[row] = rotations

@@ -8,13 +8,14 @@ near and far say which way the floor slopes, and a known height of the camera sa
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.bones import CONTACT_JOINTS
-from rtpose.pose.body.balance import unit_or_none
+from rtpose.pose.body.balance import stands_on_a_leg, unit_or_none
 from rtpose.skeleton import RTPOSE28
 from rtpose.types import Person3D
 
@@ -33,6 +34,8 @@ MOST_COUNT = 20
 """A place is the mean of its last so many points."""
 FORGET_S = 60.0
 """Places fade with this time constant of seen time: a camera may be moved."""
+BENT_TRUST = 0.2
+"""As how many points one of somebody counts who sits or squats: how far away they are is known less well."""
 LEAST_POINTS = 4
 """The floor is known once so many contact points were seen."""
 
@@ -45,6 +48,10 @@ HEIGHT_SPREAD = 0.10
 """Of people's heights, as a share."""
 UNKNOWN_SPREAD, GIVEN_SPREAD = 0.5, 0.02
 """The same where the height of the camera says how tall they are, and where both are given."""
+SETTLED_SPREAD = 0.02
+"""The same of people whose size is settled."""
+SMALLEST, LARGEST = 0.7, 1.24
+"""Sizes of people who are taken to be 1.70 m tall and are 1.2 to 2.1 m; a given height of the camera knows better."""
 MOST_INDEPENDENT = 2
 """All places of a person share the errors of one posture: together they count as so many at most."""
 ONE_FLOOR_M = 3 * POINT_SPREAD_M
@@ -95,16 +102,17 @@ class FloorPlane:
             stands = (np.asarray(probabilities) > STANDS) & np.isfinite(points).all(-1)
             if not stands.any():
                 continue
+            trust = 1.0 if stands_on_a_leg(person.pose_3d, probabilities) else BENT_TRUST
             places = self._places.setdefault(person.track_id, {})
             for point in points[stands]:
                 self._points += 1
                 key = tuple(np.floor(point / CELL_M).astype(int).tolist())
                 place = places.get(key)
                 if place is None:
-                    places[key] = _Place(point, 1, self._now_s)
+                    places[key] = _Place(point, trust, self._now_s)
                 else:
-                    place.count = min(place.count + 1, MOST_COUNT)
-                    place.point = place.point + (point - place.point) / place.count
+                    place.count = min(place.count + trust, MOST_COUNT)
+                    place.point = place.point + (point - place.point) * trust / place.count
                     place.at_s = self._now_s
             while len(places) > MOST_PLACES:
                 del places[min(places, key=lambda k: places[k].at_s)]
@@ -118,8 +126,9 @@ class FloorPlane:
             else:
                 del self._places[track_id]
 
-    def fit(self, gravity: Float64, *, fixed: bool) -> Plane | None:
-        """The plane that fits best. gravity: as learned from postures; fixed: it is certain.
+    def fit(self, gravity: Float64, *, fixed: bool, settled: Mapping[int, float] | None = None) -> Plane | None:
+        """The plane that fits best. gravity: as learned from postures; fixed: it is certain. settled: track id -> size
+        of those whose size does not change any more, so that the others' gives way.
 
         Damped by what is known beforehand, solved by a few reweighted Gauss-Newton steps. None: too few points.
         """
@@ -139,6 +148,9 @@ class FloorPlane:
         spread = np.full(len(unknowns), self._size_spread)
         spread[:2] = 1e-6 if fixed else GRAVITY_SPREAD
         spread[-1] = 10.0 if self._camera_height_m is None else 1e-3
+        for n, track_id in enumerate(ids):
+            if settled and track_id in settled:
+                unknowns[2 + n], spread[2 + n] = math.log(settled[track_id]), min(self._size_spread, SETTLED_SPREAD)
         before = unknowns.copy()
         for _ in range(6):
             normal = gravity + unknowns[0] * across + unknowns[1] * along
@@ -157,6 +169,8 @@ class FloorPlane:
             step = np.linalg.solve(information, -(slope.T @ (weight * residual)) - (unknowns - before) / spread**2)
             step[:-1] = np.clip(step[:-1], -0.2, 0.2)
             unknowns = unknowns + step
+            if self._size_spread < UNKNOWN_SPREAD:
+                unknowns[2:-1] = np.clip(unknowns[2:-1], math.log(SMALLEST), math.log(LARGEST))
         direction = unit_or_none(gravity + unknowns[0] * across + unknowns[1] * along)
         assert direction is not None
         return Plane(direction, float(unknowns[-1]), dict(zip(ids, np.exp(unknowns[2:-1]).tolist(), strict=True)))

@@ -22,6 +22,8 @@ SMOOTH_S = 0.5
 """The turn follows the posture this slowly: nobody jerks upright."""
 MAX_GAP_S = 0.5
 """Someone who was not seen for longer starts anew."""
+UPRIGHT = 0.5
+"""Whoever stands so straight is to be upright; of others less of the lean is taken away."""
 MOST_RAD = math.radians(25)
 SPREAD_M = 0.05
 """Of joints whose lifter does not say how large their error is."""
@@ -45,7 +47,7 @@ class LeanRemover:
         self._people = {i: p for i, p in self._people.items() if 0 <= t_s - p[0] <= MAX_GAP_S}
         wanted = np.zeros(3)
         if gravity is not None:
-            wanted = lean_of(person, np.asarray(gravity, np.float64)) * uprightness(person.pose_3d)
+            wanted = lean_of(person, np.asarray(gravity, np.float64)) * min(1.0, uprightness(person.pose_3d) / UPRIGHT)
         last_s, turn = self._people.get(person.track_id, (t_s, np.zeros(3)))
         turn = turn + (1 - math.exp(-(t_s - last_s) / SMOOTH_S)) * (wanted - turn)
         self._people[person.track_id] = (t_s, turn)

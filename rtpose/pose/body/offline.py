@@ -18,6 +18,7 @@ from rtpose.pose.body import limits
 from rtpose.pose.body.contacts import ContactEstimator
 from rtpose.pose.body.evidence import FAR_M, evidence_of, expected_errors, scaled
 from rtpose.pose.body.fit import Evidence3D, fit
+from rtpose.pose.body.grounding import factor_of, moved, rays_from
 from rtpose.pose.body.lean import LeanRemover
 from rtpose.pose.body.lengths import lengths_of_recording
 from rtpose.pose.body.planted import FEET, HELD_M
@@ -37,6 +38,8 @@ ROOT_S, OFFSET_S, RAYS_S = 0.08, 0.5, 0.10
 """Standard deviations in time of what smooths the root, its offset from the lifter's, and the picture's joints."""
 CONTACT, SHORTEST_S, RAMP_S = 0.5, 0.15, 0.15
 """From this probability on a foot stands, if for so long; it is held more and more firmly over so long."""
+GROUND_S = 0.5
+"""Over how long somebody's distance by the floor is averaged."""
 CHUNK = 400
 """Frames that are fitted at once: bounds the memory."""
 
@@ -80,6 +83,7 @@ def fit_clip(
             fitted = _fit_part(
                 [frames[t] for t, _ in of_part], [scaled(frames[t].persons[column], scale) for t, column in of_part],
                 lengths, np.stack([contacts[t][column] for t, column in of_part]), corrections, planted=planted,
+                ground=(world.gravity, world.floor_m) if world.floor_under(track_id) is not None else None,
             )  # fmt: skip
             for (t, column), person in zip(of_part, fitted, strict=True):
                 out[t][column] = person
@@ -96,7 +100,7 @@ def _contacts(frames: Sequence[ClipFrame], world: World) -> list[list[NDArray[np
                 estimator.update(
                     person.track_id, person.pose_3d + person.root_3d, person.keypoints_2d[:, 2],
                     person.down if world.gravity is None else world.gravity, frame.t_s,
-                    world.floor_m if world.floor_is_seen else None,
+                    world.floor_under(person.track_id),
                 )
                 for person in frame.persons
             ]  # fmt: skip
@@ -118,12 +122,15 @@ def _parts(frames: Sequence[ClipFrame], places: Sequence[tuple[int, int]]) -> li
 
 def _fit_part(
     frames: Sequence[ClipFrame], persons: Sequence[Person3D], lengths: Float64, contacts: NDArray[np.float32],
-    corrections: CorrectionSettings, *, planted: bool,
+    corrections: CorrectionSettings, *, planted: bool, ground: tuple[Float64 | None, float | None] | None,
 ) -> list[Person3D]:  # fmt: skip
+    """ground: gravity and how far below the camera the floor is; None: not known, or not where this person stands."""
     count = len(persons)
     times = np.array([frame.t_s for frame in frames])
     given = evidence_of(persons, frames[0].camera, rays=corrections.rays)
     lifted = _smoothed(given.roots, times, ROOT_S)
+    if ground is not None and corrections.sizes:
+        _ground(given, lifted, contacts, times, *ground)
     given.roots[:] = lifted
     seen, weights = given.rays.copy(), given.ray_weights.copy()
     _steady_rays(given, seen, weights, times)
@@ -151,6 +158,26 @@ def _fit_part(
         )
         for i, person in enumerate(persons)
     ]  # fmt: skip
+
+
+def _ground(
+    given: Evidence3D, lifted: Float64, contacts: NDArray[np.float32], times: Float64, gravity: Float64 | None,
+    floor_m: float | None,
+) -> None:  # fmt: skip
+    """Move the person to where the floor is under them, in every frame."""
+    if gravity is None or floor_m is None:
+        return
+    factors = np.array(
+        [factor_of(given.joints[i], lifted[i], contacts[i], gravity, floor_m) for i in range(len(lifted))]
+    )
+    stands = np.isfinite(factors)
+    if not stands.any():
+        return
+    every = _smoothed(np.interp(times, times[stands], factors[stands])[:, None], times, GROUND_S)[:, 0]
+    for i, factor in enumerate(every):
+        there = moved(lifted[i], float(factor), gravity, floor_m)
+        given.rays[i] = rays_from(given.rays[i], lifted[i], there, gravity, floor_m)
+        lifted[i] = there
 
 
 def _in_chunks(

@@ -19,14 +19,14 @@ from rtpose.types import Person3D
 
 Float64 = NDArray[np.float64]
 
-FIT_S = 0.5
+FIT_S = 0.2
 """The plane is fitted anew so often."""
 ASSUME_S = 3.0
 """After so long without a contact point the floor is assumed to be where people would stand."""
 HIP_SHARE = 0.53
 """Height of the hips of somebody who stands, as a share of the standing height."""
 SETTLE_S = 4.0
-"""How long the estimate may move freely; then it moves by no more than these a second."""
+"""How long the estimate, once it is one, may move freely; then it moves by no more than these a second."""
 TURN_DEG_S, SINK_M_S = 2.0, 0.10
 SIZE_S = 2.0
 SIZE_PER_S, SETTLING_SIZE_PER_S = 0.0005, 0.25
@@ -91,6 +91,7 @@ class World:
         self._last_s: float | None = None
         self._next_fit_s = 0.0
         self._seen_s = 0.0
+        self._sure_s = 0.0
         if self._given:
             self._gravity = with_given(None, self._pitch_deg, self._roll_deg)
             if self._camera_height_m is not None:
@@ -124,6 +125,17 @@ class World:
         for the distance from the camera alike."""
         return self._sizes.get(track_id, 1.0)
 
+    def floor_under(self, track_id: int) -> float | None:
+        """How far below the camera the floor is for somebody as large and as far away as the lifter made them, metres.
+        None: nobody's feet were seen on it, or theirs were not, so their size beside the others' is not known."""
+        if not self._floor_is_seen or self._floor_m is None or track_id not in self._sizes:
+            return None
+        return self._floor_m / self._sizes[track_id]
+
+    def size_is_settled(self, track_id: int) -> bool:
+        """Whether the person stands on the floor that was seen and their size hardly changes any more."""
+        return self._floor_is_seen and self._known_s.get(track_id, 0.0) >= SIZE_S
+
     def describe(self, height_m: float | None = None) -> list[str]:
         """Lines for people: what gravity, floor and sizes rest on. height_m: the assumed standing height; with it, how
         tall people are where the height of the camera says so."""
@@ -135,6 +147,8 @@ class World:
             gravity = "unknown, the camera is assumed to be level"
         else:
             gravity = "learned from how people stand and move"
+            if self._estimate.direction is not None:
+                gravity += f", to about {math.degrees(self._estimate.spread_rad):.0f} degrees"
         lines = [f"gravity: {gravity}"]
         if self._camera_height_m is not None:
             sizes = "people are as tall as given" if self._height_is_given else "people's sizes follow from it"
@@ -185,7 +199,8 @@ class World:
         return with_given(self._estimate.direction, self._pitch_deg, self._roll_deg)
 
     def _fit(self, gravity: Float64, people: list[Person3D]) -> None:
-        plane = self._plane.fit(gravity, fixed=self._fixed)
+        settled = {i: size for i, size in self._sizes.items() if self.size_is_settled(i)}
+        plane = self._plane.fit(gravity, fixed=self._fixed, settled=settled)
         if plane is not None:
             self._floor_is_seen = True
             self._wanted_sizes = plane.sizes
@@ -202,7 +217,9 @@ class World:
         if self._target is None:
             return
         gravity, depth_m = self._target
-        free = self._seen_s < SETTLE_S
+        if self._fixed or not self._estimate.is_assumed:
+            self._sure_s += dt_s
+        free = self._sure_s < SETTLE_S
         share = 1 - math.exp(-dt_s / (0.3 if free else 1.0))
         if self._gravity is None:
             self._gravity = gravity

@@ -1,5 +1,6 @@
 """Gravity, floor and sizes from people who stand."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from standing_people import STANDS, camera_over_floor, person
 from rtpose.errors import ConfigError
 from rtpose.pose.body.balance import angle_deg
 from rtpose.pose.body.gravity import angles_from_gravity, gravity_from_angles
+from rtpose.pose.body.lean import rotation_about
 from rtpose.pose.body.world import World, world_from_gravity
+from rtpose.skeleton import RTPOSE28
 from rtpose.types import Person3D
 
 
@@ -53,6 +56,61 @@ def test_gravity_and_floor_of_somebody_who_stands(pitch_deg: float, roll_deg: fl
     assert world.floor_m == pytest.approx(1.6, abs=0.03)
     assert world.floor_is_seen
     assert np.allclose(world.world_from_camera @ camera, np.eye(4), atol=0.06)
+
+
+def lifted_with_a_lean(someone: Person3D, degrees: float) -> Person3D:
+    """As a lifter sees them that is wrong along the line of sight, by as much for everybody."""
+    assert someone.down is not None
+    axis = np.cross(someone.down, someone.root_3d)
+    turn = rotation_about(np.radians(degrees) * axis / np.linalg.norm(axis))
+    return replace(someone, pose_3d=(someone.pose_3d @ turn.T).astype(np.float32), down=turn @ someone.down)
+
+
+def test_people_on_both_sides_show_gravity_better_than_the_lifter_does() -> None:
+    """Their planes of sight meet in it, however they lean towards the camera."""
+    camera, gravity = camera_over_floor(30, 0, 2.5), gravity_from_angles(30, 0)
+    middle, aside = World(), World()
+    watch(middle, [[lifted_with_a_lean(person(camera, (0, -4)), 6)]], seconds=12)
+    people = [[lifted_with_a_lean(person(camera, (x, -4), track_id=i), 6) for i, x in enumerate((-1.6, 1.6))]]
+    watch(aside, people, seconds=12)
+    assert angle_deg(known(middle)[0], gravity) > 5
+    assert angle_deg(known(aside)[0], gravity) < 3.5
+
+
+def test_somebody_who_sits_does_not_make_the_camera_crooked() -> None:
+    world, camera = World(), camera_over_floor(0, 0, 1.2)
+    sits = lifted_with_a_lean(person(camera, (0, -2)), 25)
+    scores = sits.keypoints_2d.copy()
+    scores[list(RTPOSE28.indices("left_foot", "right_foot", "left_hip", "right_hip")), 2] = 0.1
+    sits = replace(sits, keypoints_2d=scores)
+    for number in range(200):
+        world.observe([sits], [np.zeros(4)], number / 10)
+    assert angle_deg(known(world)[0], gravity_from_angles(0, 0)) < 3
+    assert any("assumed to be level" in line for line in world.describe())
+
+
+def test_the_floor_is_not_held_against_people_of_unknown_size() -> None:
+    camera = camera_over_floor(20, 0, 2.0)
+    world = World()
+    watch(world, [[person(camera, (-0.8, -3), 1.12, 0)]], seconds=3)
+    assert world.floor_under(0) is not None
+    assert world.floor_under(1) is None
+    for number in range(30):
+        world.observe(
+            [person(camera, (-0.8, -3), 1.12, 0), person(camera, (0.8, -3), 1.0, 1)], [STANDS] * 2, 3 + number / 10
+        )
+    here, there = world.floor_under(0), world.floor_under(1)
+    assert here is not None
+    assert there is not None
+    assert here / there == pytest.approx(1.12, rel=0.05)  # each in the size that the lifter made them
+
+
+def test_sizes_are_those_of_people() -> None:
+    camera = camera_over_floor(20, 0, 2.0)
+    world = World()
+    watch(world, [[person(camera, (-0.8, -3), 2.2, 0), person(camera, (0.8, -3), 0.7, 1)]], seconds=4)
+    assert 1.7 * world.scale_of(0) > 1.15
+    assert 1.7 * world.scale_of(1) < 2.15
 
 
 def test_two_people_on_one_floor_say_how_tall_they_are_beside_each_other() -> None:
