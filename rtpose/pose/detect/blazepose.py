@@ -26,7 +26,7 @@ from rtpose.pose.detect.appearance import appearance_of
 from rtpose.pose.detect.candidates import (
     MAX_SIDE_IN_TILE,
     MIN_PRESENCE,
-    Lost,
+    Known,
     Place,
     SeenPerson,
     agrees,
@@ -44,6 +44,7 @@ from rtpose.pose.detect.following import (
     same_square,
     should_search,
 )
+from rtpose.pose.detect.known import alone, expected, in_front, is_somebody_else, remember, whose
 from rtpose.pose.detect.roi import Roi, cut_out
 from rtpose.pose.detect.search import TilePlan, paint_over
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
@@ -171,8 +172,8 @@ class BlazePose:
 
     def reset(self) -> None:
         """Forget the people that are tracked."""
-        self._rois: list[Roi] = []
-        self._lost: list[Lost] = []
+        self._known: list[Known] = []
+        self._lost: list[Known] = []
         self._searched_s = -np.inf
         self._size: tuple[int, int] | None = None
 
@@ -188,14 +189,15 @@ class BlazePose:
             self._tiles = TilePlan(*frame.size)
         if 0 in frame.size:
             return []
-        seen = self._look(frame.picture, [Place(roi, known=True) for roi in self._rois], [])
+        now_s = frame.pts_s
+        seen = self._followed(frame.picture)
         doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
-        since_s = frame.pts_s - self._searched_s
-        lost = len(seen) < len(self._rois)
-        fresh = any(0 <= frame.pts_s - place.t_s < SEARCH_INTERVAL_S for place in self._lost)
-        looked_at = {one.looked_at for one in seen}
-        self._lost = [place for place in self._lost if 0 <= frame.pts_s - place.t_s < LOST_S]
-        self._lost += [Lost(roi, frame.pts_s) for roi in self._rois if roi not in looked_at]
+        since_s = now_s - self._searched_s
+        lost = len(seen) < len(self._known)
+        fresh = any(0 <= now_s - who.t_s < SEARCH_INTERVAL_S for who in self._lost)
+        self._lost = [who for who in self._lost if 0 <= now_s - who.t_s < LOST_S]
+        self._lost += [who for who in self._known if all(one.of is not who for one in seen)]
+        seen = self._behind(frame.picture, now_s, seen)
         if doubted or should_search(len(seen), self._persons, lost=lost or fresh, since_s=since_s):
             regular = not 0 <= since_s < SEARCH_INTERVAL_S
             if regular or not seen:
@@ -208,11 +210,53 @@ class BlazePose:
                 tiles = self._tiles.some(0)
             if regular:
                 self._searched_s = frame.pts_s
-            seen = self._search(frame.picture, seen, tiles)
-        new = [one.next_roi for one in seen if one.looked_at not in self._rois]
-        self._lost = [place for place in self._lost if not any(returned(place.roi, roi) for roi in new)]
-        self._rois = [one.next_roi for one in seen]
+            seen = self._search(frame.picture, now_s, seen, tiles)
+        seen = self._recognised(seen, now_s)
+        self._lost = [who for who in self._lost if all(one.of is not who for one in seen)]
+        self._known = [remember(one, now_s, alone(one, seen)) for one in seen]
         return sorted((one.person for one in seen), key=lambda person: -person.score)
+
+    def _followed(self, picture: Picture) -> list[SeenPerson]:
+        """Those of the frame before who are still to be seen."""
+        size = picture_size(picture)
+        looked = [(who, self._person_in(picture, who.roi, ())) for who in self._known]
+        bodies = [(who, one) for who, one in looked if one is not None and one.next_roi.is_usable(*size)]
+        if len(self._known) < 2:
+            return [replace(one, of=who) for who, one in bodies]
+        seen: list[SeenPerson] = []
+        for _, one, who in whose([one for _, one in bodies], self._known):
+            near = [other.of for other in in_front(one.next_roi, seen) if other.of]
+            if not any(same_person(one, other) for other in seen) and not is_somebody_else(one, who, near):
+                seen.append(replace(one, of=who))
+        return seen
+
+    def _behind(self, picture: Picture, t_s: float, seen: list[SeenPerson]) -> list[SeenPerson]:
+        """`seen`, and those who were lost behind somebody and are to be seen with them painted over."""
+        for who in self._lost:
+            roi = expected(who, t_s)
+            front = in_front(roi, seen)
+            if not front or len(seen) >= self._persons:
+                continue
+            bodies = [one.person.keypoints[:, :2] for one in seen if touches(one.person.bbox, upright(roi, 1))]
+            one = self._person_in(picture, roi, bodies)
+            if one is None or one.person.score < KEEP_PRESENCE or not agrees(one):
+                continue
+            if any(same_person(one, other) for other in seen):
+                continue
+            if not is_somebody_else(one, who, [other.of for other in front if other.of]):
+                seen = [*seen, replace(one, of=who)]
+        return seen
+
+    def _recognised(self, seen: list[SeenPerson], t_s: float) -> list[SeenPerson]:
+        """`seen`, with those who were lost where they stand now."""
+        out = []
+        for one in seen:
+            if one.of is None:
+                taken = [other.of for other in (*seen, *out)]
+                places = [who for who in self._lost if who not in taken and returned(expected(who, t_s), one.next_roi)]
+                one = replace(one, of=next((who for who in places if not is_somebody_else(one, who, ())), None))
+            out.append(one)
+        return out
 
     def _look(self, picture: Picture, places: Iterable[Place], seen: list[SeenPerson]) -> list[SeenPerson]:
         """`seen`, and new people in `places`, up to `persons` in all."""
@@ -236,7 +280,9 @@ class BlazePose:
                 seen.append(one)
         return seen
 
-    def _search(self, picture: Picture, seen: list[SeenPerson], tiles: Iterable[tuple[Roi, bool]]) -> list[SeenPerson]:
+    def _search(
+        self, picture: Picture, t_s: float, seen: list[SeenPerson], tiles: Iterable[tuple[Roi, bool]]
+    ) -> list[SeenPerson]:
         """Those of `seen` that the person detector confirms, and new people while there is room.
 
         tiles: parts of the picture to look at as well, and whether to hide those who were seen."""
@@ -253,7 +299,7 @@ class BlazePose:
             for hide in (False, True):
                 if len(seen) >= self._persons:
                     break
-                seen = self._look_in_part(picture, upright(lost.roi, LOST_REACH), hide, seen)
+                seen = self._look_in_part(picture, upright(expected(lost, t_s), LOST_REACH), hide, seen)
         for tile, hide in tiles:
             if len(seen) >= self._persons:
                 break

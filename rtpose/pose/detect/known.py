@@ -1,0 +1,91 @@
+"""Who is known to the detector: where somebody is expected, what they look like, and which body of a frame is theirs
+where people overlap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from rtpose.assignment import assign
+from rtpose.pose.detect.appearance import COLOUR_SHARE, mixed, unlikeness
+from rtpose.pose.detect.candidates import Known, SeenPerson, touches, upright
+from rtpose.pose.detect.roi import Roi
+
+DRIFT_S = 0.8
+"""Time constant after which somebody out of sight is expected to have stopped."""
+DRIFT_SHARE_S = 0.2
+"""Time constant of the mean of their velocity."""
+MOST_DRIFT = 1.5
+"""Sides of their square a second: faster is no walk but another body."""
+UNKNOWN_LOOKS = 0.35
+"""What colours that are not to be seen count for."""
+DISTANCE_WEIGHT = 2.0
+"""What a distance of one side of the square counts for beside colours, which count 0 to 1."""
+OTHERS_LOOKS = 0.1
+"""Somebody whose colours are so much more like a neighbour's than their own is the neighbour."""
+OTHER_LOOKS = 0.6
+"""From this unlikeness on it is somebody else."""
+BODY_REACH = 0.5
+"""Of somebody's square, the part that the body mostly lies in."""
+FORBIDDEN = 1e6
+
+
+def expected(who: Known, t_s: float) -> Roi:
+    """Their square at a later time: they walk on, and stop."""
+    reach = DRIFT_S * (1 - math.exp(-max(t_s - who.t_s, 0.0) / DRIFT_S))
+    return Roi(who.roi.cx + reach * who.drift[0], who.roi.cy + reach * who.drift[1], who.roi.side, who.roi.angle_rad)
+
+
+def remember(one: SeenPerson, t_s: float, alone: bool) -> Known:
+    """What is known of somebody after this frame. alone: nobody is near who could lend them colours."""
+    before, roi, look = one.of, one.next_roi, one.person.appearance
+    if before is None:
+        return Known(roi, t_s, one.person.bbox, look)
+    drift, dt_s = np.array(before.drift), t_s - before.t_s
+    if dt_s > 0:
+        now = np.array([roi.cx - before.roi.cx, roi.cy - before.roi.cy]) / dt_s
+        now *= min(1.0, MOST_DRIFT * roi.side / max(float(np.linalg.norm(now)), 1e-9))
+        drift += (1 - math.exp(-dt_s / DRIFT_SHARE_S)) * (now - drift)
+    learned = mixed(before.look, look, COLOUR_SHARE) if alone or before.look is None else before.look
+    return Known(roi, t_s, one.person.bbox, learned, (float(drift[0]), float(drift[1])))
+
+
+def alone(one: SeenPerson, seen: Sequence[SeenPerson]) -> bool:
+    """Whether nobody's box overlaps theirs."""
+    low, high = one.person.bbox[:2], one.person.bbox[2:]
+    return not any(
+        other is not one
+        and bool((np.minimum(high, other.person.bbox[2:]) > np.maximum(low, other.person.bbox[:2])).all())
+        for other in seen
+    )
+
+
+def whose(bodies: Sequence[SeenPerson], known: Sequence[Known]) -> list[tuple[float, SeenPerson, Known]]:
+    """Who among those known has which body, by colours and place; how badly it fits, the best first."""
+    cost = np.array([[_misfit(one, who) for who in known] for one in bodies]).reshape(len(bodies), len(known))
+    pairs = [(float(cost[i, j]), bodies[i], known[j]) for i, j in enumerate(assign(cost, FORBIDDEN)) if j >= 0]
+    return sorted(pairs, key=lambda pair: pair[0])
+
+
+def is_somebody_else(one: SeenPerson, who: Known, others: Sequence[Known]) -> bool:
+    """Whether a body that should be `who` has other colours, or rather those of somebody near."""
+    own = _unlike(one, who)
+    return own >= OTHER_LOOKS or any(_unlike(one, other) < own - OTHERS_LOOKS for other in others if other is not who)
+
+
+def in_front(who: Roi, seen: Sequence[SeenPerson]) -> list[SeenPerson]:
+    """Those of `seen` who may hide somebody in this square."""
+    return [one for one in seen if touches(one.person.bbox, upright(who, BODY_REACH))]
+
+
+def _misfit(one: SeenPerson, who: Known) -> float:
+    colours, side = _unlike(one, who), max(one.next_roi.side, who.roi.side)
+    apart = math.hypot(one.next_roi.cx - who.roi.cx, one.next_roi.cy - who.roi.cy) / side
+    return (UNKNOWN_LOOKS if math.isnan(colours) else colours) + DISTANCE_WEIGHT * min(apart, 10.0)
+
+
+def _unlike(one: SeenPerson, who: Known) -> float:
+    look = one.person.appearance
+    return math.nan if look is None or who.look is None else unlikeness(look, who.look)
