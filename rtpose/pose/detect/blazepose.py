@@ -44,7 +44,7 @@ from rtpose.pose.detect.following import (
     same_square,
     should_search,
 )
-from rtpose.pose.detect.known import alone, expected, in_front, is_somebody_else, remember, whose
+from rtpose.pose.detect.known import alone, expected, in_front, is_somebody_else, is_whole_of, jumped, remember, whose
 from rtpose.pose.detect.roi import Roi, cut_out
 from rtpose.pose.detect.search import TilePlan, paint_over
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
@@ -190,13 +190,14 @@ class BlazePose:
         if 0 in frame.size:
             return []
         now_s = frame.pts_s
-        seen = self._followed(frame.picture)
+        self._lost = [who for who in self._lost if 0 <= now_s - who.t_s < LOST_S]
+        everybody = [*self._known, *self._lost]
+        seen = self._followed(frame.picture, now_s, everybody)
         doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
         since_s = now_s - self._searched_s
         lost = len(seen) < len(self._known)
         fresh = any(0 <= now_s - who.t_s < SEARCH_INTERVAL_S for who in self._lost)
-        self._lost = [who for who in self._lost if 0 <= now_s - who.t_s < LOST_S]
-        self._lost += [who for who in self._known if all(one.of is not who for one in seen)]
+        self._lost = _without(everybody, seen)
         seen = self._behind(frame.picture, now_s, seen)
         if doubted or should_search(len(seen), self._persons, lost=lost or fresh, since_s=since_s):
             regular = not 0 <= since_s < SEARCH_INTERVAL_S
@@ -212,21 +213,22 @@ class BlazePose:
                 self._searched_s = frame.pts_s
             seen = self._search(frame.picture, now_s, seen, tiles)
         seen = self._recognised(seen, now_s)
-        self._lost = [who for who in self._lost if all(one.of is not who for one in seen)]
+        self._lost = _without(everybody, seen)
         self._known = [remember(one, now_s, alone(one, seen)) for one in seen]
         return sorted((one.person for one in seen), key=lambda person: -person.score)
 
-    def _followed(self, picture: Picture) -> list[SeenPerson]:
-        """Those of the frame before who are still to be seen."""
+    def _followed(self, picture: Picture, t_s: float, everybody: Sequence[Known]) -> list[SeenPerson]:
+        """Those of the frame before who are still to be seen. everybody: they, and those who were lost."""
         size = picture_size(picture)
-        looked = [(who, self._person_in(picture, who.roi, ())) for who in self._known]
-        bodies = [(who, one) for who, one in looked if one is not None and one.next_roi.is_usable(*size)]
-        if len(self._known) < 2:
-            return [replace(one, of=who) for who, one in bodies]
+        looked = [self._person_in(picture, who.roi, ()) for who in self._known]
+        bodies = [one for one in looked if one is not None and one.next_roi.is_usable(*size)]
+        if len(everybody) < 2:
+            return [replace(one, of=everybody[0]) for one in bodies]
         seen: list[SeenPerson] = []
-        for _, one, who in whose([one for _, one in bodies], self._known):
+        for _, one, who in whose(bodies, everybody, t_s):
             near = [other.of for other in in_front(one.next_roi, seen) if other.of]
-            if not any(same_person(one, other) for other in seen) and not is_somebody_else(one, who, near):
+            odd = bool(near) and (jumped(one, who) or is_somebody_else(one, who, near))
+            if not odd and not any(same_person(one, other) for other in seen):
                 seen.append(replace(one, of=who))
         return seen
 
@@ -235,7 +237,7 @@ class BlazePose:
         for who in self._lost:
             roi = expected(who, t_s)
             front = in_front(roi, seen)
-            if not front or len(seen) >= self._persons:
+            if not seen or len(seen) >= self._persons:
                 continue
             bodies = [one.person.keypoints[:, :2] for one in seen if touches(one.person.bbox, upright(roi, 1))]
             one = self._person_in(picture, roi, bodies)
@@ -249,12 +251,12 @@ class BlazePose:
 
     def _recognised(self, seen: list[SeenPerson], t_s: float) -> list[SeenPerson]:
         """`seen`, with those who were lost where they stand now."""
+        owners = {id(one): who for _, one, who in whose([one for one in seen if one.of is None], self._lost, t_s)}
         out = []
         for one in seen:
-            if one.of is None:
-                taken = [other.of for other in (*seen, *out)]
-                places = [who for who in self._lost if who not in taken and returned(expected(who, t_s), one.next_roi)]
-                one = replace(one, of=next((who for who in places if not is_somebody_else(one, who, ())), None))
+            who = owners.get(id(one))
+            if who and returned(expected(who, t_s), one.next_roi) and not is_somebody_else(one, who, ()):
+                one = replace(one, of=who)
             out.append(one)
         return out
 
@@ -265,19 +267,19 @@ class BlazePose:
         for place in places:
             if len(seen) >= self._persons:
                 break
-            if not place.known and any(same_hips(place.roi, other.next_roi) for other in seen):
+            if any(same_hips(place.roi, other.next_roi) for other in seen):
                 continue
             one = self._person_in(picture, place.roi, place.bodies)
             if one is None or one.person.score < place.min_presence or not one.next_roi.is_usable(width, height):
                 continue
             if place.strict and not agrees(one):
                 continue
-            if not place.known and any(piece_of(one, other) for other in seen):
+            if any(piece_of(one, other) for other in seen):
                 continue
             if not any(same_person(one, other) for other in seen):
-                if not place.known:
-                    seen = [other for other in seen if not piece_of(other, one)]
-                seen.append(one)
+                whole = [other for other in seen if piece_of(other, one) and is_whole_of(one, other)]
+                one = replace(one, of=next((other.of for other in whole if other.of), None))
+                seen = [*(other for other in seen if other not in whole), one]
         return seen
 
     def _search(
@@ -377,6 +379,10 @@ class BlazePose:
             Roi.around(points[CENTRE_POINT], points[SCALE_POINT], ROI_MARGIN),
             roi,
         )
+
+
+def _without(everybody: Sequence[Known], seen: Sequence[SeenPerson]) -> list[Known]:
+    return [who for who in everybody if all(one.of is not who for one in seen)]
 
 
 def _evidence(raw: Float32, world: Float32, heatmap: Float32, roi: Roi) -> Evidence:

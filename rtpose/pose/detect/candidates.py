@@ -52,7 +52,7 @@ class Known:
     """px/s of the square's middle."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SeenPerson:
     """One person that the landmark network confirmed."""
 
@@ -70,8 +70,6 @@ class Place:
 
     roi: Roi
     min_presence: float = MIN_PRESENCE
-    known: bool = False
-    """Whether somebody was there in the frame before."""
     strict: bool = False
     """Whether the landmark network must agree about the square, and see the body: of places found in tiles, of which
     there are so many that some look like people by chance."""

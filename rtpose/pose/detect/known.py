@@ -15,9 +15,9 @@ from rtpose.pose.detect.roi import Roi
 
 DRIFT_S = 0.8
 """Time constant after which somebody out of sight is expected to have stopped."""
-DRIFT_SHARE_S = 0.2
+DRIFT_SHARE_S = 0.4
 """Time constant of the mean of their velocity."""
-MOST_DRIFT = 1.5
+MOST_DRIFT = 1.0
 """Sides of their square a second: faster is no walk but another body."""
 UNKNOWN_LOOKS = 0.35
 """What colours that are not to be seen count for."""
@@ -27,6 +27,10 @@ OTHERS_LOOKS = 0.1
 """Somebody whose colours are so much more like a neighbour's than their own is the neighbour."""
 OTHER_LOOKS = 0.6
 """From this unlikeness on it is somebody else."""
+SAME_LOOKS = 0.35
+"""Below it, it may be the same person."""
+MOST_GROWTH = 1.35
+"""From one frame to the next, of the longer side of somebody's box."""
 BODY_REACH = 0.5
 """Of somebody's square, the part that the body mostly lies in."""
 FORBIDDEN = 1e6
@@ -62,9 +66,11 @@ def alone(one: SeenPerson, seen: Sequence[SeenPerson]) -> bool:
     )
 
 
-def whose(bodies: Sequence[SeenPerson], known: Sequence[Known]) -> list[tuple[float, SeenPerson, Known]]:
+def whose(
+    bodies: Sequence[SeenPerson], known: Sequence[Known], t_s: float
+) -> list[tuple[float, SeenPerson, Known]]:
     """Who among those known has which body, by colours and place; how badly it fits, the best first."""
-    cost = np.array([[_misfit(one, who) for who in known] for one in bodies]).reshape(len(bodies), len(known))
+    cost = np.array([[_misfit(one, who, t_s) for who in known] for one in bodies]).reshape(len(bodies), len(known))
     pairs = [(float(cost[i, j]), bodies[i], known[j]) for i, j in enumerate(assign(cost, FORBIDDEN)) if j >= 0]
     return sorted(pairs, key=lambda pair: pair[0])
 
@@ -75,14 +81,26 @@ def is_somebody_else(one: SeenPerson, who: Known, others: Sequence[Known]) -> bo
     return own >= OTHER_LOOKS or any(_unlike(one, other) < own - OTHERS_LOOKS for other in others if other is not who)
 
 
+def is_whole_of(one: SeenPerson, piece: SeenPerson) -> bool:
+    """Whether a body may replace one that is a piece of it: who was known before must have its colours."""
+    return piece.of is None or _unlike(one, piece.of) < SAME_LOOKS
+
+
+def jumped(one: SeenPerson, who: Known) -> bool:
+    """Whether a body's size is not what it was in the frame before."""
+    now, before = (float(np.ptp(box.reshape(2, 2), axis=0).max()) for box in (one.person.bbox, who.box))
+    return not 1 / MOST_GROWTH < now / max(before, 1e-9) < MOST_GROWTH
+
+
 def in_front(who: Roi, seen: Sequence[SeenPerson]) -> list[SeenPerson]:
     """Those of `seen` who may hide somebody in this square."""
     return [one for one in seen if touches(one.person.bbox, upright(who, BODY_REACH))]
 
 
-def _misfit(one: SeenPerson, who: Known) -> float:
-    colours, side = _unlike(one, who), max(one.next_roi.side, who.roi.side)
-    apart = math.hypot(one.next_roi.cx - who.roi.cx, one.next_roi.cy - who.roi.cy) / side
+def _misfit(one: SeenPerson, who: Known, t_s: float) -> float:
+    colours, place = _unlike(one, who), expected(who, t_s)
+    side = max(one.next_roi.side, place.side)
+    apart = math.hypot(one.next_roi.cx - place.cx, one.next_roi.cy - place.cy) / side
     return (UNKNOWN_LOOKS if math.isnan(colours) else colours) + DISTANCE_WEIGHT * min(apart, 10.0)
 
 
