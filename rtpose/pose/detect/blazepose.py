@@ -41,10 +41,22 @@ from rtpose.pose.detect.following import (
     SEARCH_INTERVAL_S,
     box_around,
     capped_outside,
+    same_place,
     same_square,
     should_search,
 )
-from rtpose.pose.detect.known import alone, expected, in_front, is_somebody_else, is_whole_of, jumped, remember, whose
+from rtpose.pose.detect.known import (
+    alone,
+    expected,
+    in_front,
+    is_somebody_else,
+    is_whole_of,
+    jumped,
+    known_of,
+    mixes,
+    remember,
+    whose,
+)
 from rtpose.pose.detect.roi import Roi, cut_out
 from rtpose.pose.detect.search import TilePlan, paint_over
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
@@ -175,6 +187,7 @@ class BlazePose:
         self._known: list[Known] = []
         self._lost: list[Known] = []
         self._searched_s = -np.inf
+        self._now_s = 0.0
         self._size: tuple[int, int] | None = None
 
     def detect(self, frame: Frame) -> list[Person2D]:
@@ -189,7 +202,7 @@ class BlazePose:
             self._tiles = TilePlan(*frame.size)
         if 0 in frame.size:
             return []
-        now_s = frame.pts_s
+        now_s = self._now_s = frame.pts_s
         self._lost = [who for who in self._lost if 0 <= now_s - who.t_s < LOST_S]
         everybody = [*self._known, *self._lost]
         seen = self._followed(frame.picture, now_s, everybody)
@@ -215,7 +228,8 @@ class BlazePose:
         seen = self._recognised(seen, now_s)
         self._lost = _without(everybody, seen)
         self._known = [remember(one, now_s, alone(one, seen)) for one in seen]
-        return sorted((one.person for one in seen), key=lambda person: -person.score)
+        people = [replace(one.person, appearance=who.look) for one, who in zip(seen, self._known, strict=True)]
+        return sorted(people, key=lambda person: -person.score)
 
     def _followed(self, picture: Picture, t_s: float, everybody: Sequence[Known]) -> list[SeenPerson]:
         """Those of the frame before who are still to be seen. everybody: they, and those who were lost."""
@@ -226,28 +240,32 @@ class BlazePose:
             return [replace(one, of=everybody[0]) for one in bodies]
         seen: list[SeenPerson] = []
         for _, one, who in whose(bodies, everybody, t_s):
-            near = [other.of for other in in_front(one.next_roi, seen) if other.of]
-            odd = bool(near) and (jumped(one, who) or is_somebody_else(one, who, near))
+            near = in_front(one.next_roi, seen)
+            if any(mixes(one, other) for other in near):
+                one = self._anew(picture, who, one.looked_at, seen) or one
+            odd = bool(near) and (jumped(one, who) or is_somebody_else(one, who, known_of(near)))
             if not odd and not any(same_person(one, other) for other in seen):
                 seen.append(replace(one, of=who))
         return seen
 
     def _behind(self, picture: Picture, t_s: float, seen: list[SeenPerson]) -> list[SeenPerson]:
-        """`seen`, and those who were lost behind somebody and are to be seen with them painted over."""
+        """`seen`, and those who were lost and are to be seen where they walked, with the others painted over."""
         for who in self._lost:
-            roi = expected(who, t_s)
-            front = in_front(roi, seen)
-            if not seen or len(seen) >= self._persons:
-                continue
-            bodies = [one.person.keypoints[:, :2] for one in seen if touches(one.person.bbox, upright(roi, 1))]
-            one = self._person_in(picture, roi, bodies)
-            if one is None or one.person.score < KEEP_PRESENCE or not agrees(one):
-                continue
-            if any(same_person(one, other) for other in seen):
-                continue
-            if not is_somebody_else(one, who, [other.of for other in front if other.of]):
-                seen = [*seen, replace(one, of=who)]
+            if seen and len(seen) < self._persons:
+                one = self._anew(picture, who, expected(who, t_s), seen)
+                seen = seen if one is None else [*seen, replace(one, of=who)]
         return seen
+
+    def _anew(self, picture: Picture, who: Known, roi: Roi, seen: Sequence[SeenPerson]) -> SeenPerson | None:
+        """Somebody known in a square in which those who were seen are painted over; None if it is not surely they."""
+        bodies = [one.person.keypoints[:, :2] for one in seen if touches(one.person.bbox, upright(roi, 1))]
+        one = self._person_in(picture, roi, bodies)
+        if one is None or one.person.score < KEEP_PRESENCE or not agrees(one) or jumped(one, who):
+            return None
+        near = in_front(one.next_roi, seen)
+        if is_somebody_else(one, who, known_of(near)):
+            return None
+        return None if any(same_person(one, other) or mixes(one, other) for other in seen) else one
 
     def _recognised(self, seen: list[SeenPerson], t_s: float) -> list[SeenPerson]:
         """`seen`, with those who were lost where they stand now."""
@@ -274,13 +292,20 @@ class BlazePose:
                 continue
             if place.strict and not agrees(one):
                 continue
-            if any(piece_of(one, other) for other in seen):
+            if any(piece_of(one, other) or mixes(one, other) for other in seen):
+                continue
+            if not alone(one, [*seen, one]) and self._replaces_somebody(one):
                 continue
             if not any(same_person(one, other) for other in seen):
                 whole = [other for other in seen if piece_of(other, one) and is_whole_of(one, other)]
                 one = replace(one, of=next((other.of for other in whole if other.of), None))
                 seen = [*(other for other in seen if other not in whole), one]
         return seen
+
+    def _replaces_somebody(self, one: SeenPerson) -> bool:
+        """Whether a new body stands where somebody in other clothes was lost: mostly it is a piece of who hides them."""
+        lost = [who for who in self._lost if same_place(expected(who, self._now_s), one.next_roi)]
+        return bool(lost) and all(is_somebody_else(one, who, ()) for who in lost)
 
     def _search(
         self, picture: Picture, t_s: float, seen: list[SeenPerson], tiles: Iterable[tuple[Roi, bool]]

@@ -12,6 +12,7 @@ from rtpose.assignment import assign
 from rtpose.pose.detect.appearance import COLOUR_SHARE, mixed, unlikeness
 from rtpose.pose.detect.candidates import Known, SeenPerson, touches, upright
 from rtpose.pose.detect.roi import Roi
+from rtpose.skeleton import BLAZEPOSE33
 
 DRIFT_S = 0.8
 """Time constant after which somebody out of sight is expected to have stopped."""
@@ -33,6 +34,14 @@ MOST_GROWTH = 1.35
 """From one frame to the next, of the longer side of somebody's box."""
 BODY_REACH = 0.5
 """Of somebody's square, the part that the body mostly lies in."""
+SHARED_DISTANCE = 0.04
+"""Of the square's side: joints nearer to each other are one …"""
+MOST_SHARED = 4
+"""… and with so many of the 12 a body is mixed from two people's."""
+_LIMBS = list(BLAZEPOSE33.indices(*(
+    f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
+)))  # fmt: skip
+_SIDES = [place ^ 1 for place in range(len(_LIMBS))]
 FORBIDDEN = 1e6
 
 
@@ -66,9 +75,7 @@ def alone(one: SeenPerson, seen: Sequence[SeenPerson]) -> bool:
     )
 
 
-def whose(
-    bodies: Sequence[SeenPerson], known: Sequence[Known], t_s: float
-) -> list[tuple[float, SeenPerson, Known]]:
+def whose(bodies: Sequence[SeenPerson], known: Sequence[Known], t_s: float) -> list[tuple[float, SeenPerson, Known]]:
     """Who among those known has which body, by colours and place; how badly it fits, the best first."""
     cost = np.array([[_misfit(one, who, t_s) for who in known] for one in bodies]).reshape(len(bodies), len(known))
     pairs = [(float(cost[i, j]), bodies[i], known[j]) for i, j in enumerate(assign(cost, FORBIDDEN)) if j >= 0]
@@ -90,6 +97,19 @@ def jumped(one: SeenPerson, who: Known) -> bool:
     """Whether a body's size is not what it was in the frame before."""
     now, before = (float(np.ptp(box.reshape(2, 2), axis=0).max()) for box in (one.person.bbox, who.box))
     return not 1 / MOST_GROWTH < now / max(before, 1e-9) < MOST_GROWTH
+
+
+def mixes(one: SeenPerson, other: SeenPerson) -> bool:
+    """Whether two bodies have so many joints in common that one of them is partly the other's: same side or not."""
+    a, b = one.person.keypoints[_LIMBS, :2], other.person.keypoints[_LIMBS, :2]
+    near = SHARED_DISTANCE * min(one.next_roi.side, other.next_roi.side)
+    shared = max(int((np.linalg.norm(a - given, axis=1) < near).sum()) for given in (b, b[_SIDES]))
+    return shared >= MOST_SHARED
+
+
+def known_of(seen: Sequence[SeenPerson]) -> list[Known]:
+    """Those of them who were known before."""
+    return [one.of for one in seen if one.of is not None]
 
 
 def in_front(who: Roi, seen: Sequence[SeenPerson]) -> list[SeenPerson]:
