@@ -46,13 +46,16 @@ from rtpose.pose.detect.following import (
     should_search,
 )
 from rtpose.pose.detect.known import (
+    COVERED,
     alone,
+    covers,
     expected,
     in_front,
     is_somebody_else,
     is_whole_of,
     jumped,
     known_of,
+    may_be_drawn,
     mixes,
     remember,
     whose,
@@ -241,7 +244,7 @@ class BlazePose:
         seen: list[SeenPerson] = []
         for _, one, who in whose(bodies, everybody, t_s):
             near = in_front(one.next_roi, seen)
-            if any(mixes(one, other) for other in near):
+            if any(mixes(one, other) or may_be_drawn(one, who, other) for other in near):
                 one = self._anew(picture, who, one.looked_at, seen) or one
             odd = bool(near) and (jumped(one, who) or is_somebody_else(one, who, known_of(near)))
             if not odd and not any(same_person(one, other) for other in seen):
@@ -292,7 +295,7 @@ class BlazePose:
                 continue
             if place.strict and not agrees(one):
                 continue
-            if any(piece_of(one, other) or mixes(one, other) for other in seen):
+            if any(piece_of(one, other) or mixes(one, other) or covers(one, other) >= COVERED for other in seen):
                 continue
             if not alone(one, [*seen, one]) and self._replaces_somebody(one):
                 continue
@@ -303,7 +306,7 @@ class BlazePose:
         return seen
 
     def _replaces_somebody(self, one: SeenPerson) -> bool:
-        """Whether a new body stands where somebody in other clothes was lost: mostly it is a piece of who hides them."""
+        """Whether a new body stands where somebody in other clothes was lost: mostly a piece of who hides them."""
         lost = [who for who in self._lost if same_place(expected(who, self._now_s), one.next_roi)]
         return bool(lost) and all(is_somebody_else(one, who, ()) for who in lost)
 

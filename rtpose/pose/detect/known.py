@@ -12,6 +12,7 @@ from rtpose.assignment import assign
 from rtpose.pose.detect.appearance import COLOUR_SHARE, mixed, unlikeness
 from rtpose.pose.detect.candidates import Known, SeenPerson, touches, upright
 from rtpose.pose.detect.roi import Roi
+from rtpose.pose.detect.search import on_body
 from rtpose.skeleton import BLAZEPOSE33
 
 DRIFT_S = 0.8
@@ -30,6 +31,8 @@ OTHER_LOOKS = 0.6
 """From this unlikeness on it is somebody else."""
 SAME_LOOKS = 0.35
 """Below it, it may be the same person."""
+OWN_LOOKS = 0.3
+"""Below it, it is."""
 MOST_GROWTH = 1.35
 """From one frame to the next, of the longer side of somebody's box."""
 BODY_REACH = 0.5
@@ -38,6 +41,10 @@ SHARED_DISTANCE = 0.04
 """Of the square's side: joints nearer to each other are one …"""
 MOST_SHARED = 4
 """… and with so many of the 12 a body is mixed from two people's."""
+DRAWN = 3
+"""Somebody with so many joints on another body is looked at with that body painted over …"""
+COVERED = 7
+"""… and is nobody new with so many."""
 _LIMBS = list(BLAZEPOSE33.indices(*(
     f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
 )))  # fmt: skip
@@ -105,6 +112,17 @@ def mixes(one: SeenPerson, other: SeenPerson) -> bool:
     near = SHARED_DISTANCE * min(one.next_roi.side, other.next_roi.side)
     shared = max(int((np.linalg.norm(a - given, axis=1) < near).sum()) for given in (b, b[_SIDES]))
     return shared >= MOST_SHARED
+
+
+def covers(one: SeenPerson, other: SeenPerson) -> int:
+    """How many of 12 joints of `one` lie on the other's body, where they may have been drawn to."""
+    return int(on_body(one.person.keypoints[_LIMBS, :2], other.person.keypoints[:, :2]).sum())
+
+
+def may_be_drawn(one: SeenPerson, who: Known, other: SeenPerson) -> bool:
+    """Whether a body that should be `who` may have been drawn to another one: joints of it are there, and its colours
+    are not quite theirs."""
+    return not _unlike(one, who) < OWN_LOOKS and covers(one, other) >= DRAWN
 
 
 def known_of(seen: Sequence[SeenPerson]) -> list[Known]:
