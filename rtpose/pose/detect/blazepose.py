@@ -49,7 +49,9 @@ from rtpose.pose.detect.known import (
     COVERED,
     alone,
     covers,
+    doubtful,
     expected,
+    fits_better,
     in_front,
     is_somebody_else,
     is_whole_of,
@@ -60,18 +62,19 @@ from rtpose.pose.detect.known import (
     remember,
     whose,
 )
+from rtpose.pose.detect.person_finder import PERSON_FILE as PERSON_FILE
+from rtpose.pose.detect.person_finder import PERSON_OUTPUTS as PERSON_OUTPUTS
+from rtpose.pose.detect.person_finder import ROI_MARGIN, SURE_DETECTION_SCORE, PersonFinder
 from rtpose.pose.detect.roi import Roi, cut_out
 from rtpose.pose.detect.search import TilePlan, paint_over
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
 from rtpose.stages import stage
 from rtpose.types import Evidence, Float32, Frame, Image, Person2D, Picture, picture_size
 
-PERSON_FILE = "pose_detection.tflite"
 LANDMARK_FILES = {
     "full": "pose_landmark_full.tflite", "lite": "pose_landmark_lite.tflite", "heavy": "pose_landmark_heavy.tflite",
 }  # fmt: skip
 """By size, the default first."""
-PERSON_OUTPUTS = ("Identity", "Identity_1")
 LANDMARK_OUTPUTS = ("Identity", "Identity_1", "Identity_3", "Identity_4")
 """The outputs that are used: what the others alone need is not computed."""
 CROP_SIZE = 256
@@ -81,9 +84,6 @@ POINTS = JOINTS + 6
 CENTRE_POINT, SCALE_POINT = JOINTS, JOINTS + 1
 """The landmark network's auxiliary points that give the next square."""
 
-MIN_DETECTION_SCORE = 0.5
-MAX_DETECTION_OVERLAP = 0.3
-SURE_DETECTION_SCORE = 0.6
 SURE_PRESENCE = 0.9995
 """A new person needs one of the two networks to be sure. Both take a table's foot for a person now and then, at 0.5 to
 0.6 and mostly below 0.99; mediapipe, which lacks this rule, then tracks furniture."""
@@ -93,64 +93,14 @@ TILES_A_SEARCH = 3
 """Parts of the picture that a search looks at beside the whole; the first one of a source looks at all."""
 LOST_S = 3.0
 """So long somebody is looked for where they were lost."""
+HIDDEN_S = 1.0
+"""So long their place in a full house is kept from somebody in other clothes who stands there."""
 SECOND_LOOK = 1.2
 """Where the landmark network is not sure of somebody, it gets a square so much larger."""
 LOST_REACH = 1.2
 """That part of the picture is so much larger than the person's square."""
-ROI_MARGIN = 1.25
-"""The square is that much wider than the circle around the body, as in the network's training."""
 MAX_RAW = 1e4
 """Landmarks are crop pixels, logits and metres: anything beyond is garbage."""
-
-
-class PersonFinder:
-    """The person detector alone: squares around people. Not for use from several threads at once."""
-
-    sure_score = SURE_DETECTION_SCORE
-
-    def __init__(self, *, options: LoadOptions = DEFAULT_OPTIONS, pool: NetworkPool | None = None) -> None:
-        """Errors: `ModelError` if the network file cannot be fetched or read."""
-        self._network = (pool or NetworkPool()).load(
-            downloads.ensure(PERSON_FILE), replace(options, outputs=PERSON_OUTPUTS)
-        )
-        self._anchors = ssd.anchor_centres()
-        # Reused for every frame: allocating them costs about as much as filling them.
-        self._pixels: Image = np.empty((ssd.INPUT_SIZE, ssd.INPUT_SIZE, 3), np.uint8)
-        self._input: Float32 = np.empty((1, *self._pixels.shape), np.float32)
-
-    def find(
-        self, picture: Picture, hidden: Sequence[Float32] = (), part: Roi | None = None, bodies: Sequence[Float32] = ()
-    ) -> list[tuple[Roi, float]]:
-        """Squares around people, best first, with their scores, from `MIN_DETECTION_SCORE` on.
-
-        hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first. part: an upright square of the picture to
-        look at; None: the whole. bodies: joints (33, 2) px of people to paint over first.
-        """
-        width, height = picture_size(picture)
-        whole = part or Roi(width / 2, height / 2, float(max(width, height)))
-        cut_out(picture, whole.picture_from_crop(ssd.INPUT_SIZE), self._pixels, border=cv2.BORDER_CONSTANT)
-        corner = np.array([whole.cx, whole.cy], np.float32) - np.float32(whole.side / 2)
-        for box in hidden:
-            x0, y0, x1, y1 = (
-                ((box.reshape(2, 2) - corner) * (ssd.INPUT_SIZE / whole.side)).clip(0, ssd.INPUT_SIZE).astype(int).flat
-            )
-            self._pixels[y0:y1, x0:x1] = 0
-        for joints in bodies:
-            paint_over(self._pixels, joints, whole.picture_from_crop(ssd.INPUT_SIZE))
-        np.multiply(self._pixels, np.float32(2 / 255), out=self._input[0])
-        self._input -= 1.0
-        outputs = self._network.run({"input_1": self._input})
-        points, scores = ssd.decode(
-            outputs["Identity"][0],
-            outputs["Identity_1"][0, :, 0],
-            self._anchors,
-            min_score=MIN_DETECTION_SCORE,
-        )
-        points, scores = ssd.merge_overlaps(points, scores, max_overlap=MAX_DETECTION_OVERLAP)
-        points = points * np.float32(whole.side) + corner
-        squares = [Roi.around(hips, above, ROI_MARGIN) for hips, above in points[:, 2:4]]
-        found = zip(squares, scores, strict=True)
-        return [(roi, float(score)) for roi, score in found if roi.is_usable(width, height)]
 
 
 class BlazePose:
@@ -240,7 +190,7 @@ class BlazePose:
         looked = [self._person_in(picture, who.roi, ()) for who in self._known]
         bodies = [one for one in looked if one is not None and one.next_roi.is_usable(*size)]
         if len(everybody) < 2:
-            return [replace(one, of=everybody[0]) for one in bodies]
+            return self._taken_back(picture, t_s, [replace(one, of=everybody[0]) for one in bodies])
         seen: list[SeenPerson] = []
         for _, one, who in whose(bodies, everybody, t_s):
             near = in_front(one.next_roi, seen)
@@ -249,6 +199,25 @@ class BlazePose:
             odd = bool(near) and (jumped(one, who) or is_somebody_else(one, who, known_of(near)))
             if not odd and not any(same_person(one, other) for other in seen):
                 seen.append(replace(one, of=who))
+        return self._taken_back(picture, t_s, seen)
+
+    def _taken_back(self, picture: Picture, t_s: float, seen: list[SeenPerson]) -> list[SeenPerson]:
+        """`seen`; whose colours say that their square went over to somebody else are looked for where they walked."""
+        for one in seen:
+            who = one.of
+            if who is None or not doubtful(one, who):
+                continue
+            real = who.sure or who
+            strangers = [replace(other, of=None) if other is one else other for other in seen]
+            found = self._anew(picture, real, expected(real, t_s), strangers)
+            if found is None and self._persons == 1:
+                places = self._find_people(picture, [one.person.bbox])
+                found = next(
+                    (new for new in self._look(picture, places, [], most=2) if fits_better(new, one, real)), None
+                )
+            if found is not None and fits_better(found, one, real):
+                rest = [other for other in strangers if other.of or len(seen) < self._persons]
+                return [*rest, replace(found, of=real)]
         return seen
 
     def _behind(self, picture: Picture, t_s: float, seen: list[SeenPerson]) -> list[SeenPerson]:
@@ -281,12 +250,14 @@ class BlazePose:
             out.append(one)
         return out
 
-    def _look(self, picture: Picture, places: Iterable[Place], seen: list[SeenPerson]) -> list[SeenPerson]:
-        """`seen`, and new people in `places`, up to `persons` in all."""
+    def _look(
+        self, picture: Picture, places: Iterable[Place], seen: list[SeenPerson], most: int | None = None
+    ) -> list[SeenPerson]:
+        """`seen`, and new people in `places`, up to `most`, else `persons`, in all."""
         seen = list(seen)
         width, height = picture_size(picture)
         for place in places:
-            if len(seen) >= self._persons:
+            if len(seen) >= (most or self._persons):
                 break
             if any(same_hips(place.roi, other.next_roi) for other in seen):
                 continue
@@ -297,7 +268,7 @@ class BlazePose:
                 continue
             if any(piece_of(one, other) or mixes(one, other) or covers(one, other) >= COVERED for other in seen):
                 continue
-            if not alone(one, [*seen, one]) and self._replaces_somebody(one):
+            if most is None and self._replaces_somebody(one, seen):
                 continue
             if not any(same_person(one, other) for other in seen):
                 whole = [other for other in seen if piece_of(other, one) and is_whole_of(one, other)]
@@ -305,10 +276,13 @@ class BlazePose:
                 seen = [*(other for other in seen if other not in whole), one]
         return seen
 
-    def _replaces_somebody(self, one: SeenPerson) -> bool:
-        """Whether a new body stands where somebody in other clothes was lost: mostly a piece of who hides them."""
-        lost = [who for who in self._lost if same_place(expected(who, self._now_s), one.next_roi)]
-        return bool(lost) and all(is_somebody_else(one, who, ()) for who in lost)
+    def _replaces_somebody(self, one: SeenPerson, seen: Sequence[SeenPerson]) -> bool:
+        """Whether a new body in other clothes is where somebody was lost: it is who hides them, or a piece of one."""
+        if not alone(one, [*seen, one]):
+            lost = [who for who in self._lost if same_place(expected(who, self._now_s), one.next_roi)]
+            return bool(lost) and all(is_somebody_else(one, who, ()) for who in lost)
+        hidden = [who for who in self._lost if self._now_s - who.t_s < HIDDEN_S and doubtful(one, who)]
+        return not seen and len(hidden) >= self._persons and bool(in_front(expected(hidden[0], self._now_s), [one]))
 
     def _search(
         self, picture: Picture, t_s: float, seen: list[SeenPerson], tiles: Iterable[tuple[Roi, bool]]

@@ -50,6 +50,8 @@ class Known:
     """Their colours while nobody was near."""
     drift: tuple[float, float] = (0.0, 0.0)
     """px/s of the square's middle."""
+    sure: Known | None = None
+    """What was known before their colours became doubtful; None: they are not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,6 +33,10 @@ SAME_LOOKS = 0.35
 """Below it, it may be the same person."""
 OWN_LOOKS = 0.3
 """Below it, it is."""
+DOUBTFUL_LOOKS = 0.35
+"""From it on it may be somebody else, who is searched for …"""
+DOUBT_S = 3.0
+"""… so long; then these are their colours: light changes, and people turn round."""
 MOST_GROWTH = 1.35
 """From one frame to the next, of the longer side of somebody's box."""
 BODY_REACH = 0.5
@@ -68,8 +72,23 @@ def remember(one: SeenPerson, t_s: float, alone: bool) -> Known:
         now = np.array([roi.cx - before.roi.cx, roi.cy - before.roi.cy]) / dt_s
         now *= min(1.0, MOST_DRIFT * roi.side / max(float(np.linalg.norm(now)), 1e-9))
         drift += (1 - math.exp(-dt_s / DRIFT_SHARE_S)) * (now - drift)
-    learned = mixed(before.look, look, COLOUR_SHARE) if alone or before.look is None else before.look
-    return Known(roi, t_s, one.person.bbox, learned, (float(drift[0]), float(drift[1])))
+    unlike, sure, known_look = _unlike(one, before), before.sure, before.look
+    if unlike >= DOUBTFUL_LOOKS and sure is None:
+        sure = before
+    elif unlike < OWN_LOOKS or (sure and t_s - sure.t_s > DOUBT_S):
+        known_look, sure = known_look if unlike < OWN_LOOKS else look, None
+    learned = mixed(known_look, look, COLOUR_SHARE) if (alone and sure is None) or known_look is None else known_look
+    return Known(roi, t_s, one.person.bbox, learned, (float(drift[0]), float(drift[1])), sure)
+
+
+def doubtful(one: SeenPerson, who: Known) -> bool:
+    """Whether a body's colours are not theirs, as if their square had gone over to somebody else."""
+    return _unlike(one, who) >= DOUBTFUL_LOOKS
+
+
+def fits_better(new: SeenPerson, old: SeenPerson, who: Known) -> bool:
+    """Whether a body has their colours, and more so than another one."""
+    return _unlike(new, who) < min(DOUBTFUL_LOOKS, _unlike(old, who) - OTHERS_LOOKS)
 
 
 def alone(one: SeenPerson, seen: Sequence[SeenPerson]) -> bool:

@@ -14,7 +14,8 @@ from rtpose.errors import ConfigError, ModelError
 from rtpose.networks import downloads
 from rtpose.networks.options import LoadOptions
 from rtpose.networks.pool import NetworkPool
-from rtpose.pose.detect import blazepose, heatmaps, open_detector, ssd
+from rtpose.pose.detect import blazepose, heatmaps, open_detector, person_finder, ssd
+from rtpose.pose.detect.appearance import BINS
 from rtpose.pose.detect.blazepose import BlazePose
 from rtpose.skeleton import BLAZEPOSE33
 from rtpose.types import Frame, Person2D
@@ -130,6 +131,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
     monkeypatch.setattr(NetworkPool, "load", load)
     monkeypatch.setattr(downloads, "ensure", Path)
+    # The colours of this world say where something is, not what it looks like.
+    monkeypatch.setattr(blazepose, "appearance_of", lambda *_: np.full((2, BINS), np.nan, np.float32))
     return world
 
 
@@ -323,7 +326,7 @@ def test_evidence_is_in_the_pictures_pixels_and_camera_axes(world: World, roll_d
     assert np.angle(np.exp(1j * (evidence.angle_rad - body.roll_rad))) == pytest.approx(0, abs=0.02)
     # The picture's red and green are whole numbers, from which the stand-in reads the turn.
     np.testing.assert_allclose(evidence.world_m, body.world_m()[:33], atol=0.06)
-    side = 2 * 40.0 * blazepose.ROI_MARGIN
+    side = 2 * 40.0 * person_finder.ROI_MARGIN
     np.testing.assert_allclose(evidence.image_z_px, np.arange(33) * side / 256, rtol=1e-3)
     np.testing.assert_allclose(evidence.visibility, 1 / (1 + np.exp(-2.0)), rtol=1e-5)
     np.testing.assert_allclose(evidence.presence, 1 / (1 + np.exp(-1.0)), rtol=1e-5)
