@@ -56,6 +56,8 @@ class World:
     bodies: list[Body] = field(default_factory=list)
     finds: int = 0
     looks: int = 0
+    nearest: Body | None = None
+    """Whom the landmark network saw last."""
     raw_value: float | None = None
     """Put into the landmarks instead of the truth."""
 
@@ -95,6 +97,7 @@ class World:
         raw = np.zeros((39, 5), np.float32)
         raw[:, 3:] = -9
         nearest = min(self.bodies, key=lambda b: np.hypot(*(middle - (b.x, b.y))), default=None)
+        self.nearest = nearest
         presence = 0.0
         if nearest is not None and np.hypot(*(middle - (nearest.x, nearest.y))) < nearest.radius:
             presence = nearest.presence
@@ -245,6 +248,30 @@ def test_two_squares_on_one_person_become_one(world: World) -> None:
     assert len(detector.detect(frame(world, 0))) == 2
     world.bodies = [Body(128, 128, radius=60)]
     assert len(detector.detect(frame(world, 1))) == 1
+
+
+def test_one_person_is_taken_back_from_who_walks_in_front(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    follow, passer = Body(120, 128), Body(250, 128, radius=60)
+
+    def colours(*_: object) -> np.ndarray:
+        look = np.zeros((2, BINS), np.float32)
+        look[:, 0 if world.nearest is follow else 1] = 3
+        return look
+
+    monkeypatch.setattr(blazepose, "appearance_of", colours)
+    detector = BlazePose(persons=1)
+    world.bodies = [follow]
+    for i in range(5):
+        detector.detect(frame(world, i))
+    seen = []
+    for i in range(5, 60):
+        passer.x -= 5
+        world.bodies = [passer] if abs(passer.x - follow.x) < 40 else [follow, passer]
+        (person,) = detector.detect(frame(world, i))
+        seen.append(centre_x(person))
+    assert abs(seen[0] - follow.x) < 5
+    assert max(abs(x - follow.x) for x in seen) > 20  # the passer, for some frames
+    assert all(abs(x - follow.x) < 5 for x in seen[-10:])
 
 
 def test_surest_first(world: World) -> None:
