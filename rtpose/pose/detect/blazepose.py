@@ -58,6 +58,7 @@ from rtpose.pose.detect.known import (
     jumped,
     known_of,
     may_be_drawn,
+    missing,
     mixes,
     remember,
     whose,
@@ -163,7 +164,7 @@ class BlazePose:
         since_s = now_s - self._searched_s
         lost = len(seen) < len(self._known)
         fresh = any(0 <= now_s - who.t_s < SEARCH_INTERVAL_S for who in self._lost)
-        self._lost = _without(everybody, seen)
+        self._lost = missing(everybody, seen)
         seen = self._behind(frame.picture, now_s, seen)
         if doubted or should_search(len(seen), self._persons, lost=lost or fresh, since_s=since_s):
             regular = not 0 <= since_s < SEARCH_INTERVAL_S
@@ -179,7 +180,7 @@ class BlazePose:
                 self._searched_s = frame.pts_s
             seen = self._search(frame.picture, now_s, seen, tiles)
         seen = self._recognised(seen, now_s)
-        self._lost = _without(everybody, seen)
+        self._lost = missing(everybody, seen)
         self._known = [remember(one, now_s, alone(one, seen)) for one in seen]
         people = [replace(one.person, appearance=who.look) for one, who in zip(seen, self._known, strict=True)]
         return sorted(people, key=lambda person: -person.score)
@@ -211,10 +212,8 @@ class BlazePose:
             strangers = [replace(other, of=None) if other is one else other for other in seen]
             found = self._anew(picture, real, expected(real, t_s), strangers)
             if found is None and self._persons == 1:
-                places = self._find_people(picture, [one.person.bbox])
-                found = next(
-                    (new for new in self._look(picture, places, [], most=2) if fits_better(new, one, real)), None
-                )
+                new = self._look(picture, self._find_people(picture, [one.person.bbox]), [], most=2)
+                found = next((other for other in new if fits_better(other, one, real)), None)
             if found is not None and fits_better(found, one, real):
                 rest = [other for other in strangers if other.of or len(seen) < self._persons]
                 return [*rest, replace(found, of=real)]
@@ -381,10 +380,6 @@ class BlazePose:
             Roi.around(points[CENTRE_POINT], points[SCALE_POINT], ROI_MARGIN),
             roi,
         )
-
-
-def _without(everybody: Sequence[Known], seen: Sequence[SeenPerson]) -> list[Known]:
-    return [who for who in everybody if all(one.of is not who for one in seen)]
 
 
 def _evidence(raw: Float32, world: Float32, heatmap: Float32, roi: Roi) -> Evidence:

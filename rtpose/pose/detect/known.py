@@ -144,6 +144,11 @@ def may_be_drawn(one: SeenPerson, who: Known, other: SeenPerson) -> bool:
     return not _unlike(one, who) < OWN_LOOKS and covers(one, other) >= DRAWN
 
 
+def missing(everybody: Sequence[Known], seen: Sequence[SeenPerson]) -> list[Known]:
+    """Those of everybody who are not seen."""
+    return [who for who in everybody if all(one.of is not who for one in seen)]
+
+
 def known_of(seen: Sequence[SeenPerson]) -> list[Known]:
     """Those of them who were known before."""
     return [one.of for one in seen if one.of is not None]
