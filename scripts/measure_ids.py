@@ -77,12 +77,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="scenes of each kind, with other people and clothes")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    scores: dict[str, list[float]] = {name: [] for name in SCENES}
     for seed in range(args.seeds):
         for name, walkers in SCENES.items():
             clip = args.out / f"{name}{seed}.mp4"
             if not clip.with_suffix(".npz").is_file():
                 render(clip, walkers, args.data / "cmu_amc30_train.npz", seed)
-            print(f"{clip.stem}: {len(walkers)} people, {judged(clip)}", flush=True)
+            score, text = judged(clip)
+            scores[name].append(score)
+            print(f"{clip.stem}: {len(walkers)} people, {text}", flush=True)
+    for name, each in scores.items():
+        print(f"{name}: mean IDF1 {np.mean(each):.3f}, least {min(each):.3f}")
 
 
 def render(clip: Path, walkers: tuple[Walker, ...], motions: Path, seed: int) -> None:
@@ -113,8 +118,8 @@ def render(clip: Path, walkers: tuple[Walker, ...], motions: Path, seed: int) ->
     np.savez(clip.with_suffix(".npz"), joints_m=joints_m, in_sight=in_sight, camera=view.camera.as_array())
 
 
-def judged(clip: Path) -> str:
-    """IDF1 and the share found, as text."""
+def judged(clip: Path) -> tuple[float, str]:
+    """IDF1, and it as text with the share found."""
     with np.load(clip.with_suffix(".npz"), allow_pickle=False) as truth:
         joints_m, in_sight, (fx, fy, cx, cy) = truth["joints_m"], truth["in_sight"], truth["camera"]
     frames, count = joints_m.shape[:2]
@@ -130,7 +135,8 @@ def judged(clip: Path) -> str:
         surplus[t, columns[t, person]] = False
     found = ((columns >= 0) & counted).sum() / counted.sum()
     ids = len(np.unique(people.ids[people.ids >= 0]))
-    return f"IDF1 {idf1(columns, people.ids, counted, surplus):.3f}, found {100 * found:.0f} %, {ids} ids"
+    score = idf1(columns, people.ids, counted, surplus)
+    return score, f"IDF1 {score:.3f}, found {100 * found:.0f} %, {ids} ids"
 
 
 def _tracked(clip: Path, frames: int, count: int) -> People:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.assignment import assign
-from rtpose.pose.detect.appearance import unlikeness
+from rtpose.pose.detect.appearance import COLOUR_SHARE, mixed, unlikeness
 from rtpose.types import Float32
 
 MEMORY_S = 10.0
@@ -34,8 +34,6 @@ DRIFT_S = 0.4
 """Time constant after which somebody out of sight is expected to have stopped."""
 VELOCITY_SHARE_S = 0.15
 """Time constant of the velocity's mean."""
-COLOUR_SHARE = 0.05
-"""How much of a frame's colours goes into what a person looks like, while nobody overlaps them."""
 FORBIDDEN = 1e6
 
 
@@ -130,14 +128,7 @@ def _follow(track: _Track, keypoints: Float32, box: Float32, look: Float32 | Non
         velocity = (keypoints[:, :2].mean(0) - track.keypoints[:, :2].mean(0)) / dt_s
         share = 1 - math.exp(-dt_s / VELOCITY_SHARE_S)
         track.velocity = track.velocity + share * (velocity - track.velocity)
-    if look is not None:
-        if track.appearance is None:
-            track.appearance = look
-        else:
-            mixed = track.appearance + COLOUR_SHARE * (look - track.appearance)
-            track.appearance = np.where(
-                np.isnan(track.appearance), look, np.where(np.isnan(look), track.appearance, mixed)
-            )
+    track.appearance = mixed(track.appearance, look, COLOUR_SHARE)
     track.keypoints, track.box, track.t_s = keypoints, box, t_s
 
 

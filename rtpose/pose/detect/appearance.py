@@ -12,6 +12,10 @@ LIGHT_BINS, COLOUR_BINS = 6, 12
 BINS = LIGHT_BINS + 2 * COLOUR_BINS
 COLOUR_RANGE = 80
 """Differences of colour channels, of 255, beyond plus and minus this share the outermost bins."""
+COLOUR_SHARE = 0.05
+"""How much of a frame's colours goes into what somebody looks like."""
+PAINT = (128, 128, 128)
+"""Points of just this colour were painted over and do not count."""
 LEAST_VISIBLE = 0.3
 """A part with a corner of a lower score is not looked at."""
 _CORNERS = BLAZEPOSE33.indices(
@@ -45,6 +49,7 @@ def appearance_of(crop: Image, joints: Float32, scores: Float32) -> Float32:
     """
     points = (_WEIGHTS @ joints[list(_CORNERS)]).astype(np.intp)
     inside: NDArray[np.bool_] = np.all((points >= 0) & (points < (crop.shape[1], crop.shape[0])), axis=1)
+    inside[inside] = (crop[points[inside, 1], points[inside, 0]] != PAINT).any(axis=1)
     visible = scores[list(_CORNERS)] >= LEAST_VISIBLE
     out = np.full((2, BINS), np.nan, np.float32)
     for row, part, corners in ((0, slice(None, _IN_TRUNK), slice(0, 4)), (1, slice(_IN_TRUNK, None), slice(2, 6))):
@@ -60,6 +65,14 @@ def unlikeness(a: Float32, b: Float32) -> float:
     each = np.sqrt(np.maximum(1 - np.sqrt(a * b).sum(1) / 3, 0))
     known = np.isfinite(each)
     return float(each[known].mean()) if known.any() else float("nan")
+
+
+def mixed(before: Float32 | None, look: Float32 | None, share: float) -> Float32 | None:
+    """What somebody looks like after another frame, of which `share` goes in; parts that one of both lacks are the
+    other's."""
+    if before is None or look is None:
+        return look if before is None else before
+    return np.where(np.isnan(before), look, np.where(np.isnan(look), before, before + share * (look - before)))
 
 
 def _histogram(pixels: NDArray[np.uint8]) -> Float32:

@@ -26,7 +26,7 @@ from rtpose.pose.detect.appearance import appearance_of
 from rtpose.pose.detect.candidates import (
     MAX_SIDE_IN_TILE,
     MIN_PRESENCE,
-    Lost,
+    Known,
     Place,
     SeenPerson,
     agrees,
@@ -41,21 +41,41 @@ from rtpose.pose.detect.following import (
     SEARCH_INTERVAL_S,
     box_around,
     capped_outside,
+    same_place,
     same_square,
     should_search,
 )
+from rtpose.pose.detect.known import (
+    COVERED,
+    alone,
+    covers,
+    doubtful,
+    expected,
+    fits_better,
+    in_front,
+    is_somebody_else,
+    is_whole_of,
+    jumped,
+    known_of,
+    may_be_drawn,
+    missing,
+    mixes,
+    remember,
+    whose,
+)
+from rtpose.pose.detect.person_finder import PERSON_FILE as PERSON_FILE
+from rtpose.pose.detect.person_finder import PERSON_OUTPUTS as PERSON_OUTPUTS
+from rtpose.pose.detect.person_finder import ROI_MARGIN, SURE_DETECTION_SCORE, PersonFinder
 from rtpose.pose.detect.roi import Roi, cut_out
 from rtpose.pose.detect.search import TilePlan, paint_over
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
 from rtpose.stages import stage
 from rtpose.types import Evidence, Float32, Frame, Image, Person2D, Picture, picture_size
 
-PERSON_FILE = "pose_detection.tflite"
 LANDMARK_FILES = {
     "full": "pose_landmark_full.tflite", "lite": "pose_landmark_lite.tflite", "heavy": "pose_landmark_heavy.tflite",
 }  # fmt: skip
 """By size, the default first."""
-PERSON_OUTPUTS = ("Identity", "Identity_1")
 LANDMARK_OUTPUTS = ("Identity", "Identity_1", "Identity_3", "Identity_4")
 """The outputs that are used: what the others alone need is not computed."""
 CROP_SIZE = 256
@@ -65,9 +85,6 @@ POINTS = JOINTS + 6
 CENTRE_POINT, SCALE_POINT = JOINTS, JOINTS + 1
 """The landmark network's auxiliary points that give the next square."""
 
-MIN_DETECTION_SCORE = 0.5
-MAX_DETECTION_OVERLAP = 0.3
-SURE_DETECTION_SCORE = 0.6
 SURE_PRESENCE = 0.9995
 """A new person needs one of the two networks to be sure. Both take a table's foot for a person now and then, at 0.5 to
 0.6 and mostly below 0.99; mediapipe, which lacks this rule, then tracks furniture."""
@@ -77,64 +94,14 @@ TILES_A_SEARCH = 3
 """Parts of the picture that a search looks at beside the whole; the first one of a source looks at all."""
 LOST_S = 3.0
 """So long somebody is looked for where they were lost."""
+HIDDEN_S = 1.0
+"""So long their place in a full house is kept from somebody in other clothes who stands there."""
 SECOND_LOOK = 1.2
 """Where the landmark network is not sure of somebody, it gets a square so much larger."""
 LOST_REACH = 1.2
 """That part of the picture is so much larger than the person's square."""
-ROI_MARGIN = 1.25
-"""The square is that much wider than the circle around the body, as in the network's training."""
 MAX_RAW = 1e4
 """Landmarks are crop pixels, logits and metres: anything beyond is garbage."""
-
-
-class PersonFinder:
-    """The person detector alone: squares around people. Not for use from several threads at once."""
-
-    sure_score = SURE_DETECTION_SCORE
-
-    def __init__(self, *, options: LoadOptions = DEFAULT_OPTIONS, pool: NetworkPool | None = None) -> None:
-        """Errors: `ModelError` if the network file cannot be fetched or read."""
-        self._network = (pool or NetworkPool()).load(
-            downloads.ensure(PERSON_FILE), replace(options, outputs=PERSON_OUTPUTS)
-        )
-        self._anchors = ssd.anchor_centres()
-        # Reused for every frame: allocating them costs about as much as filling them.
-        self._pixels: Image = np.empty((ssd.INPUT_SIZE, ssd.INPUT_SIZE, 3), np.uint8)
-        self._input: Float32 = np.empty((1, *self._pixels.shape), np.float32)
-
-    def find(
-        self, picture: Picture, hidden: Sequence[Float32] = (), part: Roi | None = None, bodies: Sequence[Float32] = ()
-    ) -> list[tuple[Roi, float]]:
-        """Squares around people, best first, with their scores, from `MIN_DETECTION_SCORE` on.
-
-        hidden: boxes of the picture, x0, y0, x1, y1 px, to blacken first. part: an upright square of the picture to
-        look at; None: the whole. bodies: joints (33, 2) px of people to paint over first.
-        """
-        width, height = picture_size(picture)
-        whole = part or Roi(width / 2, height / 2, float(max(width, height)))
-        cut_out(picture, whole.picture_from_crop(ssd.INPUT_SIZE), self._pixels, border=cv2.BORDER_CONSTANT)
-        corner = np.array([whole.cx, whole.cy], np.float32) - np.float32(whole.side / 2)
-        for box in hidden:
-            x0, y0, x1, y1 = (
-                ((box.reshape(2, 2) - corner) * (ssd.INPUT_SIZE / whole.side)).clip(0, ssd.INPUT_SIZE).astype(int).flat
-            )
-            self._pixels[y0:y1, x0:x1] = 0
-        for joints in bodies:
-            paint_over(self._pixels, joints, whole.picture_from_crop(ssd.INPUT_SIZE))
-        np.multiply(self._pixels, np.float32(2 / 255), out=self._input[0])
-        self._input -= 1.0
-        outputs = self._network.run({"input_1": self._input})
-        points, scores = ssd.decode(
-            outputs["Identity"][0],
-            outputs["Identity_1"][0, :, 0],
-            self._anchors,
-            min_score=MIN_DETECTION_SCORE,
-        )
-        points, scores = ssd.merge_overlaps(points, scores, max_overlap=MAX_DETECTION_OVERLAP)
-        points = points * np.float32(whole.side) + corner
-        squares = [Roi.around(hips, above, ROI_MARGIN) for hips, above in points[:, 2:4]]
-        found = zip(squares, scores, strict=True)
-        return [(roi, float(score)) for roi, score in found if roi.is_usable(width, height)]
 
 
 class BlazePose:
@@ -171,9 +138,10 @@ class BlazePose:
 
     def reset(self) -> None:
         """Forget the people that are tracked."""
-        self._rois: list[Roi] = []
-        self._lost: list[Lost] = []
+        self._known: list[Known] = []
+        self._lost: list[Known] = []
         self._searched_s = -np.inf
+        self._now_s = 0.0
         self._size: tuple[int, int] | None = None
 
     def detect(self, frame: Frame) -> list[Person2D]:
@@ -188,14 +156,16 @@ class BlazePose:
             self._tiles = TilePlan(*frame.size)
         if 0 in frame.size:
             return []
-        seen = self._look(frame.picture, [Place(roi, known=True) for roi in self._rois], [])
+        now_s = self._now_s = frame.pts_s
+        self._lost = [who for who in self._lost if 0 <= now_s - who.t_s < LOST_S]
+        everybody = [*self._known, *self._lost]
+        seen = self._followed(frame.picture, now_s, everybody)
         doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
-        since_s = frame.pts_s - self._searched_s
-        lost = len(seen) < len(self._rois)
-        fresh = any(0 <= frame.pts_s - place.t_s < SEARCH_INTERVAL_S for place in self._lost)
-        looked_at = {one.looked_at for one in seen}
-        self._lost = [place for place in self._lost if 0 <= frame.pts_s - place.t_s < LOST_S]
-        self._lost += [Lost(roi, frame.pts_s) for roi in self._rois if roi not in looked_at]
+        since_s = now_s - self._searched_s
+        lost = len(seen) < len(self._known)
+        fresh = any(0 <= now_s - who.t_s < SEARCH_INTERVAL_S for who in self._lost)
+        self._lost = missing(everybody, seen)
+        seen = self._behind(frame.picture, now_s, seen)
         if doubted or should_search(len(seen), self._persons, lost=lost or fresh, since_s=since_s):
             regular = not 0 <= since_s < SEARCH_INTERVAL_S
             if regular or not seen:
@@ -208,35 +178,114 @@ class BlazePose:
                 tiles = self._tiles.some(0)
             if regular:
                 self._searched_s = frame.pts_s
-            seen = self._search(frame.picture, seen, tiles)
-        new = [one.next_roi for one in seen if one.looked_at not in self._rois]
-        self._lost = [place for place in self._lost if not any(returned(place.roi, roi) for roi in new)]
-        self._rois = [one.next_roi for one in seen]
-        return sorted((one.person for one in seen), key=lambda person: -person.score)
+            seen = self._search(frame.picture, now_s, seen, tiles)
+        seen = self._recognised(seen, now_s)
+        self._lost = missing(everybody, seen)
+        self._known = [remember(one, now_s, alone(one, seen)) for one in seen]
+        people = [replace(one.person, appearance=who.look) for one, who in zip(seen, self._known, strict=True)]
+        return sorted(people, key=lambda person: -person.score)
 
-    def _look(self, picture: Picture, places: Iterable[Place], seen: list[SeenPerson]) -> list[SeenPerson]:
-        """`seen`, and new people in `places`, up to `persons` in all."""
+    def _followed(self, picture: Picture, t_s: float, everybody: Sequence[Known]) -> list[SeenPerson]:
+        """Those of the frame before who are still to be seen. everybody: they, and those who were lost."""
+        size = picture_size(picture)
+        looked = [self._person_in(picture, who.roi, ()) for who in self._known]
+        bodies = [one for one in looked if one is not None and one.next_roi.is_usable(*size)]
+        if len(everybody) < 2:
+            return self._taken_back(picture, t_s, [replace(one, of=everybody[0]) for one in bodies])
+        seen: list[SeenPerson] = []
+        for _, one, who in whose(bodies, everybody, t_s):
+            near = in_front(one.next_roi, seen)
+            if any(mixes(one, other) or may_be_drawn(one, who, other) for other in near):
+                one = self._anew(picture, who, one.looked_at, seen) or one
+            odd = bool(near) and (jumped(one, who) or is_somebody_else(one, who, known_of(near)))
+            if not odd and not any(same_person(one, other) for other in seen):
+                seen.append(replace(one, of=who))
+        return self._taken_back(picture, t_s, seen)
+
+    def _taken_back(self, picture: Picture, t_s: float, seen: list[SeenPerson]) -> list[SeenPerson]:
+        """`seen`; whose colours say that their square went over to somebody else are looked for where they walked."""
+        for one in seen:
+            who = one.of
+            if who is None or not doubtful(one, who):
+                continue
+            real = who.sure or who
+            strangers = [replace(other, of=None) if other is one else other for other in seen]
+            found = self._anew(picture, real, expected(real, t_s), strangers)
+            if found is None and self._persons == 1:
+                new = self._look(picture, self._find_people(picture, [one.person.bbox]), [], most=2)
+                found = next((other for other in new if fits_better(other, one, real)), None)
+            if found is not None and fits_better(found, one, real):
+                rest = [other for other in strangers if other.of or len(seen) < self._persons]
+                return [*rest, replace(found, of=real)]
+        return seen
+
+    def _behind(self, picture: Picture, t_s: float, seen: list[SeenPerson]) -> list[SeenPerson]:
+        """`seen`, and those who were lost and are to be seen where they walked, with the others painted over."""
+        for who in self._lost:
+            if seen and len(seen) < self._persons:
+                one = self._anew(picture, who, expected(who, t_s), seen)
+                seen = seen if one is None else [*seen, replace(one, of=who)]
+        return seen
+
+    def _anew(self, picture: Picture, who: Known, roi: Roi, seen: Sequence[SeenPerson]) -> SeenPerson | None:
+        """Somebody known in a square in which those who were seen are painted over; None if it is not surely they."""
+        bodies = [one.person.keypoints[:, :2] for one in seen if touches(one.person.bbox, upright(roi, 1))]
+        one = self._person_in(picture, roi, bodies)
+        if one is None or one.person.score < KEEP_PRESENCE or not agrees(one) or jumped(one, who):
+            return None
+        near = in_front(one.next_roi, seen)
+        if is_somebody_else(one, who, known_of(near)):
+            return None
+        return None if any(same_person(one, other) or mixes(one, other) for other in seen) else one
+
+    def _recognised(self, seen: list[SeenPerson], t_s: float) -> list[SeenPerson]:
+        """`seen`, with those who were lost where they stand now."""
+        owners = {id(one): who for _, one, who in whose([one for one in seen if one.of is None], self._lost, t_s)}
+        out = []
+        for one in seen:
+            who = owners.get(id(one))
+            if who and returned(expected(who, t_s), one.next_roi) and not is_somebody_else(one, who, ()):
+                one = replace(one, of=who)
+            out.append(one)
+        return out
+
+    def _look(
+        self, picture: Picture, places: Iterable[Place], seen: list[SeenPerson], most: int | None = None
+    ) -> list[SeenPerson]:
+        """`seen`, and new people in `places`, up to `most`, else `persons`, in all."""
         seen = list(seen)
         width, height = picture_size(picture)
         for place in places:
-            if len(seen) >= self._persons:
+            if len(seen) >= (most or self._persons):
                 break
-            if not place.known and any(same_hips(place.roi, other.next_roi) for other in seen):
+            if any(same_hips(place.roi, other.next_roi) for other in seen):
                 continue
             one = self._person_in(picture, place.roi, place.bodies)
             if one is None or one.person.score < place.min_presence or not one.next_roi.is_usable(width, height):
                 continue
             if place.strict and not agrees(one):
                 continue
-            if not place.known and any(piece_of(one, other) for other in seen):
+            if any(piece_of(one, other) or mixes(one, other) or covers(one, other) >= COVERED for other in seen):
+                continue
+            if most is None and self._replaces_somebody(one, seen):
                 continue
             if not any(same_person(one, other) for other in seen):
-                if not place.known:
-                    seen = [other for other in seen if not piece_of(other, one)]
-                seen.append(one)
+                whole = [other for other in seen if piece_of(other, one) and is_whole_of(one, other)]
+                one = replace(one, of=next((other.of for other in whole if other.of), None))
+                seen = [*(other for other in seen if other not in whole), one]
         return seen
 
-    def _search(self, picture: Picture, seen: list[SeenPerson], tiles: Iterable[tuple[Roi, bool]]) -> list[SeenPerson]:
+    def _replaces_somebody(self, one: SeenPerson, seen: Sequence[SeenPerson]) -> bool:
+        """Whether a new body in other clothes is where somebody was lost: it is who hides them, or a piece of one."""
+        if not alone(one, [*seen, one]):
+            lost = [who for who in self._lost if same_place(expected(who, self._now_s), one.next_roi)]
+            return bool(lost) and all(is_somebody_else(one, who, ()) for who in lost)
+        hidden = [who for who in self._lost if self._now_s - who.t_s < HIDDEN_S and doubtful(one, who)]
+        return not seen and len(hidden) >= self._persons and bool(in_front(expected(hidden[0], self._now_s), [one]))
+
+    def _search(
+        self, picture: Picture, t_s: float, seen: list[SeenPerson], tiles: Iterable[tuple[Roi, bool]]
+    ) -> list[SeenPerson]:
         """Those of `seen` that the person detector confirms, and new people while there is room.
 
         tiles: parts of the picture to look at as well, and whether to hide those who were seen."""
@@ -253,7 +302,7 @@ class BlazePose:
             for hide in (False, True):
                 if len(seen) >= self._persons:
                     break
-                seen = self._look_in_part(picture, upright(lost.roi, LOST_REACH), hide, seen)
+                seen = self._look_in_part(picture, upright(expected(lost, t_s), LOST_REACH), hide, seen)
         for tile, hide in tiles:
             if len(seen) >= self._persons:
                 break

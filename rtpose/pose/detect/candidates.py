@@ -37,7 +37,24 @@ TWINS = BLAZEPOSE33.twins
 BODY = slice(BLAZEPOSE33.indices("left_shoulder")[0], None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """Somebody who was seen."""
+
+    roi: Roi
+    """Where the landmark network expects them next."""
+    t_s: float
+    """When they were seen last."""
+    box: Float32
+    look: Float32 | None
+    """Their colours while nobody was near."""
+    drift: tuple[float, float] = (0.0, 0.0)
+    """px/s of the square's middle."""
+    sure: Known | None = None
+    """What was known before their colours became doubtful; None: they are not."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SeenPerson:
     """One person that the landmark network confirmed."""
 
@@ -45,6 +62,8 @@ class SeenPerson:
     next_roi: Roi
     looked_at: Roi
     """The square that they were found in."""
+    of: Known | None = None
+    """Who they are, if they were seen before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +72,11 @@ class Place:
 
     roi: Roi
     min_presence: float = MIN_PRESENCE
-    known: bool = False
-    """Whether somebody was there in the frame before."""
     strict: bool = False
     """Whether the landmark network must agree about the square, and see the body: of places found in tiles, of which
     there are so many that some look like people by chance."""
     bodies: Sequence[Float32] = ()
     """Joints (33, 2) px of people who are to be painted over, because the person was found behind them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Where somebody was seen last."""
-
-    roi: Roi
-    t_s: float
 
 
 def same_person(a: SeenPerson, b: SeenPerson) -> bool:

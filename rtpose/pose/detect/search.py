@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtpose.pose.detect.appearance import PAINT
 from rtpose.pose.detect.roi import Roi
 from rtpose.skeleton import BLAZEPOSE33
 from rtpose.types import Float32, Image
@@ -22,7 +23,6 @@ TILE_STEP = 0.6
 LEAST_TILE_PX = 180
 """Smaller tiles would show the detector no more than larger ones."""
 
-GREY = (128, 128, 128)
 LIMB_WIDTH, HEAD_RADIUS = 0.3, 0.45
 """Of a body that is painted over, in lengths of its trunk."""
 _TRUNK = list(BLAZEPOSE33.indices("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
@@ -30,6 +30,10 @@ _LIMBS = [
     BLAZEPOSE33.indices(f"{side}_{a}", f"{side}_{b}")
     for side in ("left", "right")
     for a, b in (("shoulder", "elbow"), ("elbow", "wrist"), ("shoulder", "hip"), ("hip", "knee"), ("knee", "ankle"))
+]
+_DIAGONALS = [
+    BLAZEPOSE33.indices("left_shoulder", "right_hip"),
+    BLAZEPOSE33.indices("right_shoulder", "left_hip"),
 ]
 _FACE = slice(0, BLAZEPOSE33.indices("left_shoulder")[0])
 
@@ -46,10 +50,23 @@ def paint_over(crop: Image, joints: Float32, picture_from_crop: NDArray[np.float
     points = placed.round().astype(np.int32)
     left, right, left_hip, right_hip = placed[_TRUNK]
     trunk = float(np.linalg.norm((left + right - left_hip - right_hip) / 2))
-    cv2.fillConvexPoly(crop, cv2.convexHull(points[_TRUNK]), GREY)
+    cv2.fillConvexPoly(crop, cv2.convexHull(points[_TRUNK]), PAINT)
     for a, b in _LIMBS:
-        cv2.line(crop, points[a].tolist(), points[b].tolist(), GREY, max(1, round(LIMB_WIDTH * trunk)))
-    cv2.circle(crop, placed[_FACE].mean(0).round().astype(int).tolist(), round(HEAD_RADIUS * trunk), GREY, -1)
+        cv2.line(crop, points[a].tolist(), points[b].tolist(), PAINT, max(1, round(LIMB_WIDTH * trunk)))
+    cv2.circle(crop, placed[_FACE].mean(0).round().astype(int).tolist(), round(HEAD_RADIUS * trunk), PAINT, -1)
+
+
+def on_body(points: Float32, joints: Float32) -> NDArray[np.bool_]:
+    """(N,): which points (N, 2) px lie on the limbs or the trunk of a body with these joints (33, 2) px."""
+    starts, ends = (joints[[pair[end] for pair in [*_LIMBS, *_DIAGONALS]]] for end in (0, 1))
+    left, right, left_hip, right_hip = joints[_TRUNK]
+    trunk = float(np.linalg.norm((left + right - left_hip - right_hip) / 2))
+    along = ends - starts
+    length2 = np.maximum((along**2).sum(1), 1e-6)
+    share = np.einsum("nsk,sk->ns", points[:, None] - starts, along) / length2
+    apart = points[:, None] - starts - share.clip(0, 1)[..., None] * along
+    near: NDArray[np.bool_] = (np.linalg.norm(apart, axis=2) < LIMB_WIDTH / 2 * trunk).any(1)
+    return near
 
 
 def search_tiles(width: int, height: int) -> list[Roi]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rtpose.pose.detect.appearance import BINS, appearance_of, unlikeness
+from rtpose.pose.detect.appearance import BINS, PAINT, appearance_of, unlikeness
 from rtpose.skeleton import BLAZEPOSE33
 
 UPPER = ("left_shoulder", "right_shoulder")
@@ -41,3 +41,17 @@ def test_parts_out_of_sight_do_not_count() -> None:
     assert unlikeness(upper, look(RED, GREY)) == pytest.approx(0, abs=1e-3)
     assert np.isnan(unlikeness(upper, look(RED, BLUE, hidden="left_shoulder")))
     assert np.isnan(look(RED, BLUE, dx=1000)).all()
+
+
+def test_what_is_painted_over_does_not_count() -> None:
+    crop = np.zeros((256, 256, 3), np.uint8)
+    crop[:] = RED
+    crop[:, 126:] = PAINT  # half the trunk and one thigh
+    joints = np.zeros((33, 2), np.float32)
+    for name, place in PLACES.items():
+        joints[BLAZEPOSE33.index_of[name]] = place
+    half = appearance_of(crop, joints, np.ones(33, np.float32))
+    crop[:] = RED
+    assert unlikeness(half, appearance_of(crop, joints, np.ones(33, np.float32))) == pytest.approx(0, abs=1e-3)
+    crop[:] = PAINT
+    assert np.isnan(appearance_of(crop, joints, np.ones(33, np.float32))).all()

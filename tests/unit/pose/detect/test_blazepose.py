@@ -14,7 +14,8 @@ from rtpose.errors import ConfigError, ModelError
 from rtpose.networks import downloads
 from rtpose.networks.options import LoadOptions
 from rtpose.networks.pool import NetworkPool
-from rtpose.pose.detect import blazepose, heatmaps, open_detector, ssd
+from rtpose.pose.detect import blazepose, heatmaps, open_detector, person_finder, ssd
+from rtpose.pose.detect.appearance import BINS
 from rtpose.pose.detect.blazepose import BlazePose
 from rtpose.skeleton import BLAZEPOSE33
 from rtpose.types import Frame, Person2D
@@ -55,6 +56,8 @@ class World:
     bodies: list[Body] = field(default_factory=list)
     finds: int = 0
     looks: int = 0
+    nearest: Body | None = None
+    """Whom the landmark network saw last."""
     raw_value: float | None = None
     """Put into the landmarks instead of the truth."""
 
@@ -94,6 +97,7 @@ class World:
         raw = np.zeros((39, 5), np.float32)
         raw[:, 3:] = -9
         nearest = min(self.bodies, key=lambda b: np.hypot(*(middle - (b.x, b.y))), default=None)
+        self.nearest = nearest
         presence = 0.0
         if nearest is not None and np.hypot(*(middle - (nearest.x, nearest.y))) < nearest.radius:
             presence = nearest.presence
@@ -130,6 +134,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
     monkeypatch.setattr(NetworkPool, "load", load)
     monkeypatch.setattr(downloads, "ensure", Path)
+    # The colours of this world say where something is, not what it looks like.
+    monkeypatch.setattr(blazepose, "appearance_of", lambda *_: np.full((2, BINS), np.nan, np.float32))
     return world
 
 
@@ -244,6 +250,30 @@ def test_two_squares_on_one_person_become_one(world: World) -> None:
     assert len(detector.detect(frame(world, 1))) == 1
 
 
+def test_one_person_is_taken_back_from_who_walks_in_front(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    follow, passer = Body(120, 128), Body(250, 128, radius=60)
+
+    def colours(*_: object) -> np.ndarray:
+        look = np.zeros((2, BINS), np.float32)
+        look[:, 0 if world.nearest is follow else 1] = 3
+        return look
+
+    monkeypatch.setattr(blazepose, "appearance_of", colours)
+    detector = BlazePose(persons=1)
+    world.bodies = [follow]
+    for i in range(5):
+        detector.detect(frame(world, i))
+    seen = []
+    for i in range(5, 60):
+        passer.x -= 5
+        world.bodies = [passer] if abs(passer.x - follow.x) < 40 else [follow, passer]
+        (person,) = detector.detect(frame(world, i))
+        seen.append(centre_x(person))
+    assert abs(seen[0] - follow.x) < 5
+    assert max(abs(x - follow.x) for x in seen) > 20  # the passer, for some frames
+    assert all(abs(x - follow.x) < 5 for x in seen[-10:])
+
+
 def test_surest_first(world: World) -> None:
     world.bodies = [Body(60, 128, radius=40, presence=0.96), Body(200, 128, radius=40, presence=0.99)]
     people = BlazePose(persons=2).detect(frame(world))
@@ -323,7 +353,7 @@ def test_evidence_is_in_the_pictures_pixels_and_camera_axes(world: World, roll_d
     assert np.angle(np.exp(1j * (evidence.angle_rad - body.roll_rad))) == pytest.approx(0, abs=0.02)
     # The picture's red and green are whole numbers, from which the stand-in reads the turn.
     np.testing.assert_allclose(evidence.world_m, body.world_m()[:33], atol=0.06)
-    side = 2 * 40.0 * blazepose.ROI_MARGIN
+    side = 2 * 40.0 * person_finder.ROI_MARGIN
     np.testing.assert_allclose(evidence.image_z_px, np.arange(33) * side / 256, rtol=1e-3)
     np.testing.assert_allclose(evidence.visibility, 1 / (1 + np.exp(-2.0)), rtol=1e-5)
     np.testing.assert_allclose(evidence.presence, 1 / (1 + np.exp(-1.0)), rtol=1e-5)

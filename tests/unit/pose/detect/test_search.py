@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from rtpose.pose.detect.search import LEAST_TILE_PX, TilePlan, search_tiles
+from rtpose.pose.detect.search import LEAST_TILE_PX, TilePlan, on_body, search_tiles
+from rtpose.skeleton import BLAZEPOSE33
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1080, 1920), (640, 480), (768, 432)])
@@ -29,3 +30,11 @@ def test_a_plan_comes_to_every_tile_with_people_shown_and_hidden() -> None:
     taken = [step for _ in range(len(once)) for step in plan.some(3)]
     assert set(taken) == set(once)
     assert len(set(once)) == len(once) == 2 * len(search_tiles(1280, 720))
+
+
+def test_which_points_lie_on_a_body() -> None:
+    joints = np.zeros((33, 2), np.float32)
+    for name, y in (("shoulder", 0), ("elbow", 20), ("wrist", 40), ("hip", 40), ("knee", 80), ("ankle", 120)):
+        joints[list(BLAZEPOSE33.indices(f"left_{name}", f"right_{name}"))] = (90, y), (110, y)
+    points = np.array([[90, 60], [94, 60], [100, 60], [100, 20], [140, 60]], np.float32)
+    assert on_body(points, joints).tolist() == [True, True, False, True, False]
