@@ -21,7 +21,8 @@ from rtpose.networks.options import LoadOptions
 from rtpose.networks.pool import NetworkPool, Substitute
 from rtpose.networks.recipes import Limits
 from rtpose.pose.cascaded.estimator import CascadedEstimator, CascadedNetwork
-from rtpose.pose.detect.blazepose import LANDMARK_FILES, BlazePose, PersonFinder
+from rtpose.pose.detect.blazepose import LANDMARK_FILES, BlazePose
+from rtpose.pose.detect.person_finder import PersonFinder
 from rtpose.pose.lift import open_lifter
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.pose.track import PersonTracker
