@@ -60,6 +60,31 @@ def test_the_command_judges_the_whole_program(tmp_path: Path) -> None:
     assert rows["baseline"]["frames"] == rows["svmac"]["frames"]
 
 
+@pytest.mark.slow
+def test_rendered_people_are_a_set_of_their_own(tmp_path: Path) -> None:
+    truth = SampleTruth.load()
+    joints = truth.joints_3d[:FRAMES, H36M17.indices(*JOINTS)]
+    camera = {
+        "world12": joints, "valid_joints": np.ones(joints.shape[:2], bool), "K": np.eye(3)[None], "R": np.eye(3)[None],
+        "T": np.zeros((1, 3)), "dist": np.zeros((1, 5)), "mediapipe_world": None, "mediapipe_2d": None,
+    }  # fmt: skip
+    for name in ("real/room", "drawn/clip-0"):
+        (write_set(tmp_path / name, people=1, **camera) / "cam01.mp4").write_bytes(sample_clip().read_bytes())
+    done = rtpose(
+        "eval", "--footage", "real", "--footage", "rendered:drawn", "--network", "full", "--json", "errors.json",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "errors.json").read_text())
+    assert [row["set"] for row in rows] == ["room", "rendered:drawn"]
+    assert rows[0]["p_mpjpe"] == pytest.approx(rows[1]["p_mpjpe"])
+    # A row for each clip, their means, and the mean over real sets, which is the room's.
+    lines = [line for line in done.stdout.splitlines() if "full" in line and "│" in line]
+    assert [line.split("│")[1].strip() for line in lines[:5]] == [
+        "room", "rendered:drawn", "room", "rendered:drawn", "sets with whole people",
+    ]  # fmt: skip
+
+
 def test_what_does_not_go_together(tmp_path: Path) -> None:
     nothing = rtpose_process("eval", cwd=tmp_path)
     assert (nothing.returncode, "name a lifter, or a folder by --footage" in nothing.stderr) == (2, True)
