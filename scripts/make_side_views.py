@@ -1,10 +1,10 @@
 """Makes docs/side_views.webp: one moment of each clip, by mediapipe and by rtpose as it runs today.
 
-    python scripts/make_side_views.py docs/side_views.webp CLIP… [CLIP@0.3 …]
+    python scripts/make_side_views.py docs/side_views.webp CLIP@FRAME…
 
 For each clip: the person as the camera sees them (rtpose's 2D joints), then from the side (the camera is on the left)
-and from above (the camera is below) by mediapipe, complexity 1, and by rtpose with its defaults. CLIP@0.3: the moment
-after 0.3 of the frames with somebody, 0.5 if it is not given. A clip of a set of footage (docs/footage.md) has its
+and from above (the camera is below) by mediapipe, complexity 1, and by rtpose as it runs over files. The moment is the
+first frame from FRAME on in which rtpose sees somebody. A clip of a set of footage (docs/footage.md) has its
 measured truth behind both, in grey, and mediapipe's rows of the truth file. Roots at one place, metres, camera axes;
 the line is the floor that rtpose found. `--pictures` draws the clips' own pictures, too: mind their licences.
 
@@ -22,13 +22,11 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
+import rtpose
 from rtpose.bench import peer_mediapipe
-from rtpose.capture import open_source
-from rtpose.config import RunSettings
 from rtpose.footage.sets import JOINTS, TRUTH, FootageSet, TruthCamera, load_set
-from rtpose.session import Session
 from rtpose.skeleton import BLAZEPOSE33, H36M17_FROM_BLAZEPOSE33, RTPOSE28, SIDE_COLORS, side_of
-from rtpose.types import Image, Person3D, Result
+from rtpose.types import Frame, Image, Person3D
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -64,20 +62,18 @@ class Moment:
     arms_only: bool
 
 
-def moment_of(name: str) -> Moment | None:
-    """name: CLIP or CLIP@SHARE. None if rtpose finds nobody."""
-    path, _, share = name.partition("@")
+def moment_of(name: str) -> Moment:
+    """name: CLIP@FRAME."""
+    path, _, number = name.rpartition("@")
     clip = Path(path)
     footage = load_set(clip.parent) if (clip.parent / TRUTH).is_file() else None
     camera = next((c for c in footage.cameras if c.clip.name == clip.name), None) if footage else None
-    found = _run(clip, footage.people if footage else 1)
-    frames = sorted(found)
-    if not frames:
-        return None
-    at = frames[int(float(share or 0.5) * (len(frames) - 1))]
-    people, world = found[at]
-    picture, peer = _peer(clip, at)
-    if camera is not None and np.isfinite(camera.peer_world[at]).all():
+    frame, people, world = _seen(clip, int(number), footage.people if footage else 1)
+    at = frame.frame_id
+    peer: tuple[Array, Array] | None = None
+    if camera is None:
+        peer = _peer(clip, at)
+    elif np.isfinite(camera.peer_world[at]).all():
         peer = np.full((28, 2), np.nan), np.full((28, 3), np.nan)
         peer[0][_TRUE], peer[1][_TRUE] = camera.peer_2d[at], camera.peer_world[at]
     person = people[0]
@@ -89,41 +85,35 @@ def moment_of(name: str) -> Moment | None:
     if world is not None:
         floor = float(world[1, 1]), float(world[1, 2]), float(world[1, :3] @ person.root_3d + world[1, 3])
     return Moment(
-        f"{clip.parent.name}/{clip.stem}\nframe {at}", picture, person.keypoints_2d[:, :2], person.pose_3d,
+        f"{clip.parent.name}\n{clip.stem}\nframe {at}", frame.image, person.keypoints_2d[:, :2], person.pose_3d,
         peer[1] if peer else None, _truth(footage, camera, at, person), floor, bool(footage and footage.arms_only),
     )  # fmt: skip
 
 
-def _run(clip: Path, persons: int) -> dict[int, tuple[tuple[Person3D, ...], Array | None]]:
-    """frame_id -> people and `world_from_camera`, of the frames with somebody."""
-    found: dict[int, tuple[tuple[Person3D, ...], Array | None]] = {}
-
-    def keep(result: Result) -> None:
-        if result.persons:
-            found[result.frame.frame_id] = result.persons, result.world_from_camera
-
-    Session(RunSettings(persons=persons)).run(open_source(str(clip)), on_result=keep)
-    return found
+def _seen(clip: Path, first: int, persons: int) -> tuple[Frame, list[Person3D], Array | None]:
+    """The moment's frame, its people and `world_from_camera`."""
+    with rtpose.open_source(clip) as frames, rtpose.open_estimator(network="heavy", persons=persons) as estimator:
+        for frame in frames:
+            people = estimator(frame)
+            if people and frame.frame_id >= first:
+                return frame, people, estimator.world_from_camera
+    raise SystemExit(f"rtpose sees nobody in {clip} from frame {first} on")
 
 
-def _peer(clip: Path, at: int) -> tuple[Image, tuple[Array, Array] | None]:
-    """The picture of frame `at`, and mediapipe's (28, 2) px and (28, 3) metres there."""
-    with peer_mediapipe.reference(peer_mediapipe.environment(None), smooth=True) as peer:
-        source = open_source(str(clip))
-        try:
-            while True:
-                frame = source.read()
-                if frame is None or frame.frame_id < at - PEER_FRAMES:
-                    continue
+def _peer(clip: Path, at: int) -> tuple[Array, Array] | None:
+    """mediapipe's (28, 2) px and (28, 3) metres in frame `at`."""
+    python = peer_mediapipe.environment(None)
+    marks = None
+    with peer_mediapipe.reference(python, smooth=True) as peer, rtpose.open_source(clip) as frames:
+        for frame in frames:
+            if frame.frame_id >= at - PEER_FRAMES:
                 marks = peer.landmarks(frame.image)
-                if frame.frame_id == at:
-                    break
-        finally:
-            source.close()
+            if frame.frame_id == at:
+                break
     if marks is None:
-        return frame.image, None
+        return None
     pixels, world = (np.concatenate([H36M17_FROM_BLAZEPOSE33 @ m, m[_FROM_PEER]]) for m in marks)
-    return frame.image, (pixels[:, :2], world)
+    return pixels[:, :2], world
 
 
 def _truth(footage: FootageSet | None, camera: TruthCamera | None, at: int, person: Person3D) -> Array | None:
@@ -142,9 +132,10 @@ def _truth(footage: FootageSet | None, camera: TruthCamera | None, at: int, pers
 
 
 def _apart(pixels: Array, other: Array) -> float:
-    """Median distance of limb joints over the person's size."""
-    both = np.stack([pixels[_TRUE], other[_TRUE]])
-    return float(np.nanmedian(np.linalg.norm(both[0] - both[1], axis=-1)) / np.nanmax(np.ptp(both[1], axis=0)))
+    """Median distance of limb joints over the person's size; left and right may be exchanged."""
+    size = np.nanmax(np.nanmax(other[_TRUE], axis=0) - np.nanmin(other[_TRUE], axis=0))
+    sides = (pixels, pixels[RTPOSE28.twins])
+    return float(min(np.nanmedian(np.linalg.norm((side - other)[_TRUE], axis=-1)) for side in sides) / size)
 
 
 def draw(axes: Axes, joints: Array, across: Array, down: Array, *, grey: bool = False) -> None:
@@ -213,7 +204,7 @@ def draw_page(moments: list[Moment], out: Path, *, pictures: bool) -> None:
             axes.set(xticks=[], yticks=[], aspect="equal", facecolor="#20242c")
             if row == 0:
                 axes.set_title(heading, fontsize=7, pad=3)
-        cells[0].set_ylabel(moment.name, fontsize=5.5)
+        cells[0].set_ylabel(moment.name, fontsize=5)
     figure.savefig(out, dpi=100)
     plt.close(figure)
 
@@ -222,15 +213,14 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("out", type=Path)
-    parser.add_argument("clips", nargs="+", metavar="CLIP[@SHARE]")
+    parser.add_argument("clips", nargs="+", metavar="CLIP@FRAME")
     parser.add_argument("--pictures", action="store_true")
     given = parser.parse_args()
     moments = []
     for name in given.clips:
         moment = moment_of(name)
-        print(f"{name}: {'nobody' if moment is None else moment.name.splitlines()[1]}")
-        if moment is not None:
-            moments.append(moment)
+        print(name, "" if moment.before is not None else "(mediapipe: nobody, or somebody else)")
+        moments.append(moment)
     draw_page(moments, given.out, pictures=given.pictures)
     print(given.out)
 

@@ -56,7 +56,7 @@ def evaluate_footage(
     sets = [footage for folder in folders for footage in open_footage(folder)]
 
     def announce(footage: FootageSet, camera: TruthCamera) -> None:
-        print(f"{footage.name} {camera.clip.name}", file=sys.stderr)
+        print(camera.clip, file=sys.stderr)
 
     methods = {}
     no_choice: list[str | None] = [None]

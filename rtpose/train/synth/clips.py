@@ -41,6 +41,8 @@ from rtpose.train.synth.windows import Window, reprojected, tiles, widened, wind
 from rtpose.types import Camera, Float32, Image
 
 FRAMES = 24
+LEAST_SEEN = 5
+"""Joints of the first person that are visible in every frame."""
 WINDOW_PX = 320
 """Longest side of a window."""
 BODIES_PER_BLOCK = 4
@@ -170,7 +172,7 @@ class RenderedClips:
         rng = self._generator(2, index)
         while True:  # until the person is visible in every frame: few clips are rejected
             clip = self._clip(index, rng)
-            if clip.truth.visible.sum(1).min() >= 5:
+            if clip.truth.visible.sum(1).min() >= LEAST_SEEN:
                 return clip
 
     def _generator(self, purpose: int, *key: int) -> np.random.Generator:

@@ -10,9 +10,9 @@ import av
 import numpy as np
 
 from rtpose.errors import ConfigError, OutputError
-from rtpose.footage.sets import JOINTS, LEAST_JOINTS, TRUTH
+from rtpose.footage.sets import JOINTS, TRUTH
 from rtpose.skeleton import RTPOSE28
-from rtpose.train.synth.clips import RenderedClip, RenderedClips
+from rtpose.train.synth.clips import LEAST_SEEN, RenderedClip, RenderedClips
 from rtpose.train.synth.photo import Split
 from rtpose.train.synth.shards import build_body_model, check_motions
 from rtpose.types import Image
@@ -62,7 +62,7 @@ def render_footage(
 def write_set(folder: Path, clip: RenderedClip) -> None:
     """One set of one camera, which is still in its own axes: the truth is in camera space.
 
-    A person can be judged in the frames in which at least `LEAST_JOINTS` of their joints are visible.
+    A person can be judged in the frames in which at least `LEAST_SEEN` of their joints are visible.
     """
     folder.mkdir(parents=True)
     truth = clip.truth
@@ -71,7 +71,7 @@ def write_set(folder: Path, clip: RenderedClip) -> None:
     rows = RTPOSE28.indices(*JOINTS)
     people = [truth, *([clip.second] if clip.second else [])]
     joints = np.stack([person.joints_m[:, rows] for person in people], axis=1)
-    seen = np.stack([person.visible[:, rows].sum(1) >= LEAST_JOINTS for person in people], axis=1)
+    seen = np.stack([person.visible.sum(1) >= LEAST_SEEN for person in people], axis=1)
     camera = truth.camera
     np.savez_compressed(
         folder / TRUTH,
