@@ -139,9 +139,9 @@ def _apart(pixels: Array, other: Array) -> float:
 
 
 def draw(axes: Axes, joints: Array, across: Array, down: Array, *, grey: bool = False) -> None:
-    """Bones; grey: the measured truth, with the lines of shoulders, hips and sides."""
+    """Bones; of people whose limb joints alone are known, the lines of shoulders, hips and sides. grey: the truth."""
     bones = [(a, b) for a, b in RTPOSE28.bones if not a.endswith("ear")]
-    if grey:
+    if np.isnan(across[RTPOSE28.index_of["root"]]):
         bones += [("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")]
         bones += [(f"{side}_shoulder", f"{side}_hip") for side in ("left", "right")]
     for child, parent in bones:
@@ -157,8 +157,9 @@ def draw_3d(axes: Axes, moment: Moment, joints: Array | None, above: bool, floor
     root = RTPOSE28.indices(*(f"{side}_{'shoulder' if moment.arms_only else 'hip'}" for side in ("left", "right")))
     if floor and moment.floor and not above:
         a, b, c = moment.floor
-        z = np.array([-1.2, 1.2])
-        axes.plot(z, -(b * z + c) / a, color="#4f5a6b", linewidth=1)
+        y, z = moment.after[root].mean(0)[1:]
+        at_z = np.array([-1.2, 1.2])
+        axes.plot(at_z, -(b * (at_z + z) + c) / a - y, color="#4f5a6b", linewidth=1)
     for value, grey in ((moment.truth, True), (joints, False)):
         if value is not None:
             at = value - value[root].mean(0)
