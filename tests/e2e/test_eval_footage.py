@@ -9,8 +9,10 @@ from command import rtpose, rtpose_process
 from footage_files import write_set
 
 from rtpose.assets import SampleTruth, sample_clip
-from rtpose.cli.footage_methods import gather
-from rtpose.footage.sets import JOINTS
+from rtpose.cli import footage_methods
+from rtpose.cli.footage_methods import gather, method_of
+from rtpose.config import RunSettings
+from rtpose.footage.sets import JOINTS, load_set
 from rtpose.skeleton import H36M17
 from rtpose.types import Person3D
 
@@ -30,6 +32,18 @@ def test_frames_without_somebody_stay_empty() -> None:
     assert people.ids.tolist() == [[-1, -1], [4, 2], [-1, -1], [2, -1]]
     assert people.poses[3, 0] == pytest.approx(np.full((12, 3), 0.3))
     assert np.isnan(people.poses[0]).all()
+
+
+def test_a_clip_that_was_stopped_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped(footage_methods.Session):
+        def run(self, *_: object, **__: object) -> None:  # type: ignore[override]
+            self.stop()
+
+    monkeypatch.setattr(footage_methods, "Session", Stopped)
+    monkeypatch.setattr(footage_methods, "open_source", str)
+    footage = load_set(write_set(tmp_path / "set"))
+    with pytest.raises(KeyboardInterrupt):
+        method_of(RunSettings())(footage, footage.cameras[0])
 
 
 @pytest.mark.slow
