@@ -1,4 +1,4 @@
-"""`rtpose data`: prepare, render and clips."""
+"""`rtpose data`: prepare, exercises, render, clips and footage."""
 
 from __future__ import annotations
 
@@ -165,3 +165,34 @@ def data_clips(
             frames=frames, positions=positions, workers=workers, report=report, notify=warn,
         )  # fmt: skip
     print(f"{end.done} clips in {folder}, seen by {', '.join(networks)}; the README.md there explains the arrays")
+
+
+@data_app.command("footage")
+def data_footage(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Output folder, empty or new.")],
+    motions: Annotated[Path, typer.Option(help="Pack of joint angles made by `rtpose data prepare cmu --angles`.")],
+    count: Annotated[int, typer.Option(help="Number of clips.", min=1)] = 10,
+    frames: Annotated[int, typer.Option(help="Frames in a clip. Clips have 8 to 34 frames a second.", min=2)] = 64,
+    positions: Annotated[
+        Path | None,
+        typer.Option(
+            help="A pack of joint positions that nothing is trained on, such as cmu17_test.npz, for all motions but "
+            "exercises.",
+            show_default="none",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Render clips of moving people with exact truth, for `rtpose eval --footage rendered:FOLDER` (extra 'synth').
+
+    Bodies and textures are those reserved for testing, and so are motions of --motions.
+    """
+    from rtpose.train.synth.footage import render_footage
+
+    with progress_bar(quiet, "clips") as update:
+        render_footage(
+            folder, motions, count, seed=seed, frames=frames, positions=positions,
+            report=lambda done: update(done, count, ""), notify=warn,
+        )  # fmt: skip
+    print(f"{count} clips in {folder}")

@@ -25,9 +25,11 @@ def evaluate(
         ),
     ] = None,
     footage: Annotated[
-        Path | None,
+        list[str] | None,
         typer.Option(
-            help="Folder of real people with measured 3D truth (docs/footage.md); runs the whole program over it."
+            metavar="FOLDER",
+            help="Folder of real people with measured 3D truth (docs/footage.md), or rendered:FOLDER, of `rtpose data "
+            "footage`; runs the whole program over it. May be given several times.",
         ),
     ] = None,
     network: Annotated[
@@ -85,7 +87,7 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Measure errors on a motion pack (a file of motions), a test set or real footage (needs the extra 'train')."""
-    if footage is not None:
+    if footage:
         from rtpose.cli.eval_footage import evaluate_footage
 
         if lifter is not None:

@@ -29,10 +29,12 @@ _COMPARED = ("p_mpjpe", "mpjpe", "acceleration")
 
 
 def evaluate_footage(
-    folder: Path, networks: list[str], lifters: list[str], settings: list[str], peer: str | None,
+    folders: list[str], networks: list[str], lifters: list[str], settings: list[str], peer: str | None,
     json_file: Path | None, *, overwrite: bool,
 ) -> None:  # fmt: skip
-    """Print a row for each set, camera, person and method, the means of sets, and what they are of the peer's.
+    """folders: with `rendered:` before those of rendered people.
+
+    Print a row for each set, camera, person and method, the means of sets, and what they are of the peer's.
 
     Errors: `InputError` for a folder without footage, `ConfigError`, those of a session.
     """
@@ -45,16 +47,16 @@ def evaluate_footage(
     from rtpose.config import RunSettings, load_settings
     from rtpose.footage.judge import PEER, Judged, as_json, comparable, judge_set, mean_over_sets, means_by_set
     from rtpose.footage.measure import reliability
-    from rtpose.footage.sets import find_sets, load_set
+    from rtpose.footage.sets import open_footage
     from rtpose.recordings.output_file import OutputFile
 
     if peer not in (None, PEER):
         raise ConfigError(f"no peer '{peer}': the only one is {PEER}")
     output = OutputFile(json_file, overwrite=overwrite) if json_file else None
-    sets = [load_set(found) for found in find_sets(folder)]
+    sets = [footage for folder in folders for footage in open_footage(folder)]
 
     def announce(footage: FootageSet, camera: TruthCamera) -> None:
-        print(f"{footage.name} {camera.clip.name}", file=sys.stderr)
+        print(camera.clip, file=sys.stderr)
 
     methods = {}
     no_choice: list[str | None] = [None]
@@ -78,7 +80,7 @@ def evaluate_footage(
     for name, of_method in by_set.items():
         for method, errors in of_method.items():
             means.add_row(name, method, *_figures(errors))
-    whole = {footage.name for footage in sets if not footage.arms_only}
+    whole = {footage.name for footage in sets if not footage.arms_only and not footage.rendered}
     for method, errors in mean_over_sets({name: by_set[name] for name in by_set if name in whole}).items():
         means.add_row("sets with whole people", method, *_figures(errors))
     console.print(means)

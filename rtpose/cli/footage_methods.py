@@ -40,7 +40,10 @@ def method_of(
         def keep(result: Result) -> None:
             found[result.frame.frame_id] = result.persons
 
-        sessions[footage.people].run(open_source(str(camera.clip)), on_result=keep)
+        session = sessions[footage.people]
+        session.run(open_source(str(camera.clip)), on_result=keep)
+        if session.stopped:  # by Ctrl-C: a part of a clip is no measure
+            raise KeyboardInterrupt
         return gather(found, len(footage.world), footage.people)
 
     return estimate

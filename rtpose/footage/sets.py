@@ -5,7 +5,7 @@ A set is a folder with `cam01.mp4`, `cam02.mp4` … and `truth.npz`; docs/footag
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from rtpose.errors import InputError
 Array = NDArray[Any]
 
 TRUTH = "truth.npz"
+RENDERED = "rendered:"
+"""Before a folder's name: its people are rendered, by `rtpose data footage`."""
 JOINTS = (
     "right_hip", "right_knee", "right_foot", "left_hip", "left_knee", "left_foot",
     "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
@@ -83,6 +85,8 @@ class FootageSet:
     arms_only: bool
     """Legs are out of sight: only shoulders, elbows and wrists are judged, relative to the middle of the shoulders."""
     cameras: tuple[TruthCamera, ...]
+    rendered: bool = False
+    """The people are not real: a mean over real sets leaves them out."""
 
     @property
     def people(self) -> int:
@@ -93,6 +97,24 @@ class FootageSet:
     def judged(self) -> tuple[int, ...]:
         """Which of `JOINTS` are judged."""
         return ARMS if self.arms_only else tuple(range(len(JOINTS)))
+
+
+def open_footage(name: str) -> list[FootageSet]:
+    """The sets in a folder. With `RENDERED` before it, all have one name, so that they are one set of a table, and
+    their cameras are numbered on.
+
+    Errors: those of `find_sets` and `load_set`.
+    """
+    folder = Path(name.removeprefix(RENDERED))
+    sets = [load_set(found) for found in find_sets(folder)]
+    if not name.startswith(RENDERED):
+        return sets
+    out, number = [], 0
+    for footage in sets:
+        cameras = tuple(replace(camera, number=number + k + 1) for k, camera in enumerate(footage.cameras))
+        number += len(cameras)
+        out.append(replace(footage, name=f"{RENDERED}{folder.resolve().name}", cameras=cameras, rendered=True))
+    return out
 
 
 def find_sets(folder: Path) -> list[Path]:

@@ -22,9 +22,10 @@ ROOMS = (
     ("outputs", "pipeline", "board", "live_settings"),
     ("session",),
     ("api",),
+    ("footage",),
     ("train",),
     ("engine_build",),
-    ("footage", "batch", "bench", "doctor", "lens", "report"),
+    ("batch", "bench", "doctor", "lens", "report"),
     ("cli",),
     ("rtpose", "__main__"),  # the Python face, which loads everything on demand
 )

@@ -1,4 +1,4 @@
-"""Rendered clips of one moving person with exact 3D joints, as an endless, repeatable sequence.
+"""Rendered clips of a moving person, or two, with exact 3D joints, as an endless, repeatable sequence.
 
 Clip `index` of a seed is the same whatever process makes it and in whatever order. To save time, only a window around
 the person is drawn for each frame. The rest comes from one picture of the surroundings, reprojected as the camera
@@ -8,16 +8,17 @@ turns.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rtpose.errors import InputError
 from rtpose.skeleton import RTPOSE28
 from rtpose.train.synth.body import BODY, TIGHTS, BodyModel, Pose, Shape
-from rtpose.train.synth.clothing import SOLE_M, DressedPerson
+from rtpose.train.synth.clothing import SOLE_M, DressedPerson, Outfit
 from rtpose.train.synth.exercises import Exercise, exercise_motion, random_exercise
 from rtpose.train.synth.filming import ClipFilming, ClipLens, Holding, random_filming
 from rtpose.train.synth.joint_positions import JointPositionPack
@@ -40,11 +41,17 @@ from rtpose.train.synth.windows import Window, reprojected, tiles, widened, wind
 from rtpose.types import Camera, Float32, Image
 
 FRAMES = 24
+LEAST_SEEN = 5
+"""Joints of the first person that are visible in every frame."""
 WINDOW_PX = 320
 """Longest side of a window."""
 BODIES_PER_BLOCK = 4
 """Bodies are costly to make: `CLIPS_PER_BLOCK` neighbouring clips choose theirs from this many."""
 CLIPS_PER_BLOCK = 8
+_APART_M = 0.6
+"""Two people's hips are never nearer to each other."""
+_LONGEST_STEP = 3
+"""Frames of the pack from one frame of a clip to the next, at most."""
 _MOVING_MARGIN = 1.4
 """Where the camera turns, the picture of the surroundings is that much larger."""
 _EXTRA_COVER = (0.05, 0.10, 0.10, 0.09, 0.08, 0.09, 0.08, 0.06, 0.06, 0.06, 0.06)
@@ -95,6 +102,23 @@ class RenderedClip:
     images: list[Image]
     """T pictures, (H, W, 3) uint8 RGB each."""
     truth: ClipTruth
+    second: ClipTruth | None = None
+    """Of the second person in the same pictures."""
+
+
+@dataclass(frozen=True)
+class _Actor:
+    """A person who moves for T frames."""
+
+    person: DressedPerson
+    poses: list[Pose]
+    joints: Array
+    """(T, 28, 3) metres, world."""
+    outline: Array
+    """(T, N, 3) metres, points all over the body."""
+    kind: str
+    looks: Outfit | None = None
+    """Colours and patterns; None: not chosen yet."""
 
 
 class RenderedClips:
@@ -107,23 +131,31 @@ class RenderedClips:
         seed: int = 0,
         frames: int = FRAMES,
         positions: Path | None = None,
+        footage: bool = False,
     ) -> None:
         """motions: the pack of joint angles. frames: of each clip. positions: a pack of joint positions, for more
-        motions.
+        motions. footage: every third clip shows two people, and if there are positions, all motions but exercises are
+        of that pack, whatever their split.
 
-        Errors: `InputError` for a missing file, `MissingExtraError` without the extra synth, `ConfigError` without
-        OpenGL.
+        Errors: `InputError` for a missing file or a pack of short motions, `MissingExtraError` without the extra synth,
+        `ConfigError` without OpenGL.
         """
         self._pack = JointAnglePack(motions)
-        self._split, self._seed, self._frames = split, seed, frames
-        packs: list[tuple[JointAnglePack | JointPositionPack, Path]] = [(self._pack, motions)]
+        self._split, self._seed, self._frames, self._pairs = split, seed, frames, footage
+        own = clips_of_split(self._pack, split, motions)
+        self._skeletons = sorted({self._pack.clips[i]["subject"] for i in own})
+        clips: list[tuple[JointAnglePack | JointPositionPack, int]] = [(self._pack, i) for i in own]
         if positions:
-            packs.append((JointPositionPack(positions), positions))
-        self._clips = [(pack, i) for pack, path in packs for i in clips_of_split(pack, split, path)]
-        self._clips = [(pack, i) for pack, i in self._clips if pack.clips[i]["n"] >= frames]
+            more = JointPositionPack(positions)
+            if footage:
+                clips = [(more, i) for i in range(len(more.clips))]
+            else:
+                clips += [(more, i) for i in clips_of_split(more, split, positions)]
+        self._clips = [(pack, i) for pack, i in clips if pack.clips[i]["n"] >= frames]
         lengths = np.array([pack.clips[i]["n"] for pack, i in self._clips], np.float64)
+        if lengths.max(initial=0) < _LONGEST_STEP * frames:
+            raise InputError(f"{positions or motions} has no motion long enough for {frames} frames: ask for fewer")
         self._shares = np.sqrt(lengths) / np.sqrt(lengths).sum()
-        self._skeletons = sorted({pack.clips[i]["subject"] for pack, i in self._clips if pack is self._pack})
         self._model = BodyModel(coarse=True)
         quality = Quality(supersample=1, shadow_size=384, shadow_taps=2, octaves=2)
         self._renderer = Renderer((WINDOW_PX, WINDOW_PX), quality)
@@ -140,7 +172,7 @@ class RenderedClips:
         rng = self._generator(2, index)
         while True:  # until the person is visible in every frame: few clips are rejected
             clip = self._clip(index, rng)
-            if clip.truth.visible.sum(1).min() >= 5:
+            if clip.truth.visible.sum(1).min() >= LEAST_SEEN:
                 return clip
 
     def _generator(self, purpose: int, *key: int) -> np.random.Generator:
@@ -155,7 +187,6 @@ class RenderedClips:
         return DressedPerson(self._model, shape, random_outfit(rng, self._split))
 
     def _clip(self, index: int, rng: np.random.Generator) -> RenderedClip:
-        model = self._model
         person = self._body(index // CLIPS_PER_BLOCK, int(rng.integers(BODIES_PER_BLOCK)))
         exercise = random_exercise(rng) if rng.random() < 0.45 else None
         if exercise:
@@ -163,7 +194,7 @@ class RenderedClips:
             subject = self._skeletons[int(rng.integers(len(self._skeletons)))]
             motion = exercise_motion(exercise, self._pack, subject, times_s, rng)
         else:
-            step = int(rng.choice([1, 2, 3], p=[0.25, 0.4, 0.35]))
+            step = int(rng.choice([1, 2, _LONGEST_STEP], p=[0.25, 0.4, 0.35]))
             times_s = np.arange(self._frames) * step / PACK_FPS / rng.uniform(0.75, 1.15)
             motion = perturbed(self._part(step, rng), lambda: self._part(step, rng), rng)
         if rng.random() < 0.5:
@@ -171,36 +202,70 @@ class RenderedClips:
         facing = rng.normal(0, 40) if rng.random() < 0.6 else rng.uniform(-180, 180)
         yaw = float(facing) - float(motion.heading_deg()[self._frames // 2])
         motion = motion.turned(yaw)
-        poses = model.poses(person.shape, motion, SOLE_M)
-        hips = np.stack([model.joints(person.shape, pose)[0] for pose in poses])
-        shift = -hips.mean(0) * np.array([1.0, 0.0, 1.0])
-        poses = [Pose(pose.rotations, pose.shifts + shift) for pose in poses]
-        joints = np.stack([model.joints28(person.shape, pose) for pose in poses])
-        at_rest, weights = person.shape.vertices[_OUTLINE], model.weights[_OUTLINE]
-        bodies = np.stack([model.skin(pose, at_rest, weights) for pose in poses]).astype(np.float64)
+        first = self._actor(person, motion, exercise.value if exercise else motion.name)
+        actors = [first]
+        if self._pairs and index % 3 == 2:
+            actors.append(self._second(index, first, times_s))
+        joints, bodies = first.joints, np.concatenate([actor.outline for actor in actors], axis=1)
 
         furniture = seat_and_desk(rng, joints[:, 0].mean(0), yaw) if exercise is Exercise.SIT else []
         upper = None
         if rng.random() < (0.5 if exercise is Exercise.SIT else 0.08):
-            upper = _upper_body(person.shape, rng)
+            upper = np.concatenate([_upper_body(actor.person.shape, rng) for actor in actors])
         shot = random_filming(times_s, bodies, upper, rng)
         view = shot.views[self._frames // 2]
         if exercise is not Exercise.SIT and rng.random() < 0.12:
             low = joints[self._frames // 2, RTPOSE28.indices("left_knee", "right_knee", "left_foot", "right_foot")]
             at = low[int(rng.integers(4))] + rng.normal(0, 0.1, 3)
             furniture.append(random_occluder(rng, self._split, view.eye, at, 0.8 * person.shape.height_m))
-        truth = ClipTruth(
-            times_s, view.size, view.camera,
-            np.stack([_world_from_camera(v) for v in shot.views]),
-            np.stack([v.to_camera(j) for v, j in zip(shot.views, joints, strict=True)]).astype(np.float32),
-            np.zeros((self._frames, len(RTPOSE28.joints)), np.bool_), person.shape.height_m,
-            exercise.value if exercise else motion.name, shot.holding, shot.whole,
-        )  # fmt: skip
+        truths = [
+            ClipTruth(
+                times_s, view.size, view.camera, np.stack([_world_from_camera(v) for v in shot.views]),
+                np.stack([v.to_camera(j) for v, j in zip(shot.views, actor.joints, strict=True)]).astype(np.float32),
+                np.zeros((self._frames, len(RTPOSE28.joints)), np.bool_), actor.person.shape.height_m,
+                actor.kind, shot.holding, shot.whole,
+            )
+            for actor in actors
+        ]  # fmt: skip
         images = []
-        for t, (image, seen) in enumerate(self._pictures(person, poses, furniture, bodies, shot, truth, rng)):
+        for t, (image, depth_m, window) in enumerate(self._pictures(actors, furniture, bodies, shot, rng)):
             images.append(image)
-            truth.visible[t] = seen
-        return RenderedClip(images, truth)
+            for truth in truths:
+                truth.visible[t] = _visible(truth, t, depth_m, window)
+        return RenderedClip(images, *truths)
+
+    def _actor(self, person: DressedPerson, motion: JointAngleMotion, kind: str, looks: Outfit | None = None) -> _Actor:
+        """The person in motion, on average above the world's middle."""
+        model = self._model
+        poses = model.poses(person.shape, motion, SOLE_M)
+        hips = np.stack([model.joints(person.shape, pose)[0] for pose in poses])
+        shift = -hips.mean(0) * np.array([1.0, 0.0, 1.0])
+        return self._moved(_Actor(person, poses, hips, hips, kind, looks), shift)
+
+    def _moved(self, actor: _Actor, shift: Array) -> _Actor:
+        """The same person `shift` (3,) metres away."""
+        model, shape = self._model, actor.person.shape
+        poses = [Pose(pose.rotations, pose.shifts + shift) for pose in actor.poses]
+        at_rest, weights = shape.vertices[_OUTLINE], model.weights[_OUTLINE]
+        outline = np.stack([model.skin(pose, at_rest, weights) for pose in poses]).astype(np.float64)
+        joints = np.stack([model.joints28(shape, pose) for pose in poses])
+        return replace(actor, poses=poses, joints=joints, outline=outline)
+
+    def _second(self, index: int, first: _Actor, times_s: Array) -> _Actor:
+        """Somebody else, beside the first person, who never comes near them."""
+        rng = self._generator(4, index)
+        body = BODIES_PER_BLOCK + int(rng.integers(BODIES_PER_BLOCK))
+        person = self._body(index // CLIPS_PER_BLOCK, body)
+        step = int(np.clip(round(float(np.diff(times_s).mean()) * PACK_FPS), 1, _LONGEST_STEP))
+        motion = self._part(step, rng).turned(float(rng.uniform(-180, 180)))
+        centred = self._actor(person, motion, motion.name, random_outfit(rng, self._split))
+        angle = np.radians(rng.choice([0, 180]) + rng.uniform(-50, 50))
+        aside = np.array([np.cos(angle), 0.0, np.sin(angle)])
+        distance, level = 0.8, np.array([1.0, 0.0, 1.0])
+        between = (centred.joints[:, 0] - first.joints[:, 0]) * level
+        while np.linalg.norm(between + distance * aside, axis=1).min() < _APART_M:
+            distance += 0.2
+        return self._moved(centred, distance * aside)
 
     def _part(self, step: int, rng: np.random.Generator) -> JointAngleMotion:
         """Frames of a random clip of the packs, `step` apart, as many as a rendered clip has."""
@@ -214,34 +279,35 @@ class RenderedClips:
 
     def _pictures(
         self,
-        person: DressedPerson,
-        poses: list[Pose],
+        actors: list[_Actor],
         furniture: list[PlacedSurface],
         bodies: Array,
         shot: ClipFilming,
-        truth: ClipTruth,
         rng: np.random.Generator,
-    ) -> Iterator[tuple[Image, NDArray[np.bool_]]]:
-        """For each frame: the picture (H, W, 3) and which joints are visible (28,)."""
-        outfit, light = random_outfit(rng, self._split), random_light(rng)
+    ) -> Iterator[tuple[Image, Float32, Window]]:
+        """For each frame: the picture (H, W, 3), and the depth in metres of the window around the people."""
+        actors = [replace(actors[0], looks=random_outfit(rng, self._split)), *actors[1:]]
+        light = random_light(rng)
         reference = shot.views[self._frames // 2]
-        room = random_place(rng, self._split, [view.eye for view in shot.views], bodies[::7].mean(1))
+        middles = np.concatenate([actor.outline[::7].mean(1) for actor in actors])
+        room = random_place(rng, self._split, [view.eye for view in shot.views], middles)
         wide = reference if shot.holding is Holding.STILL else widened(reference, _MOVING_MARGIN)
         backdrop = procedural_backdrop(wide.size, rng, self._split)
         surroundings = self._surroundings([*furniture, *room], wide, light, backdrop) if room or furniture else backdrop
         lens = ClipLens(rng)
-        scale = max(0.5, person.shape.height_m / ADULT_M)
-        for t, (view, pose) in enumerate(zip(shot.views, poses, strict=True)):
+        for t, view in enumerate(shot.views):
             behind = reprojected(surroundings, wide, view)
             sky = reprojected(backdrop, wide, view) if room or furniture else behind
             window = window_around(view, bodies[t], WINDOW_PX)
-            things = [*furniture, *person.things(pose, outfit), *room]
+            people = [thing for actor in actors for thing in actor.person.things(actor.poses[t], actor.looks)]
+            shade = np.concatenate([actor.person.occluders(actor.poses[t])[::2] for actor in actors])
             drawn = self._renderer.render(
-                things, window.of(view), light, person.occluders(pose)[::2], bodies[t].mean(0), 1.6, window.cut(sky)
-            )
+                [*furniture, *people, *room], window.of(view), light, shade, bodies[t].mean(0), 1.6 * len(actors),
+                window.cut(sky),
+            )  # fmt: skip
             image = behind.copy()
             window.paste(drawn.image, image)
-            yield lens.apply(image), _visible(truth, t, drawn.depth_m, window, scale)
+            yield lens.apply(image), drawn.depth_m, window
 
     def _surroundings(self, things: list[PlacedSurface], view: PlacedCamera, light: Light, backdrop: Image) -> Image:
         """The picture without the person."""
@@ -266,10 +332,11 @@ def _world_from_camera(view: PlacedCamera) -> Array:
     return out
 
 
-def _visible(truth: ClipTruth, t: int, depth_m: Float32, window: Window, scale: float) -> NDArray[np.bool_]:
-    """(28,) which joints are visible in frame t. depth_m: of the window. scale: body height over an adult's."""
+def _visible(truth: ClipTruth, t: int, depth_m: Float32, window: Window) -> NDArray[np.bool_]:
+    """(28,) which joints are visible in frame t. depth_m: of the window."""
     column, row = np.floor(truth.joints_px[t]).astype(int).T - np.array([[window.x], [window.y]])
     inside = (column >= 0) & (column < window.width) & (row >= 0) & (row < window.height)
     surface = depth_m[row.clip(0, window.height - 1), column.clip(0, window.width - 1)]
     depth = truth.joints_m[t, :, 2]
-    return np.asarray(inside & (depth > 0.1) & (depth - surface < _COVERS * scale))
+    covers = _COVERS * max(0.5, truth.height_m / ADULT_M)
+    return np.asarray(inside & (depth > 0.1) & (depth - surface < covers))

@@ -8,7 +8,7 @@ import pytest
 from footage_files import FRAMES, write_set
 
 from rtpose.errors import InputError
-from rtpose.footage.sets import ARMS, JOINTS, FootageSet, find_sets, load_set
+from rtpose.footage.sets import ARMS, JOINTS, FootageSet, find_sets, load_set, open_footage
 
 
 def test_one_person_is_a_set_of_one(tmp_path: Path) -> None:
@@ -76,3 +76,15 @@ def test_sets_are_found(tmp_path: Path) -> None:
     write_set(tmp_path / "a")
     assert [found.name for found in find_sets(tmp_path)] == ["a", "b"]
     assert find_sets(folder) == [folder]
+
+
+def test_rendered_clips_are_one_set_of_the_table(tmp_path: Path) -> None:
+    for name in ("clip-0", "clip-1"):
+        write_set(tmp_path / "people" / name)
+    real, rendered = (open_footage(f"{prefix}{tmp_path / 'people'}") for prefix in ("", "rendered:"))
+    assert [(footage.name, footage.rendered) for footage in real] == [("clip-0", False), ("clip-1", False)]
+    assert [(footage.name, footage.rendered) for footage in rendered] == [("rendered:people", True)] * 2
+    assert [camera.number for footage in rendered for camera in footage.cameras] == [1, 2, 3, 4]
+    assert rendered[1].cameras[0].clip == tmp_path / "people" / "clip-1" / "cam01.mp4"
+    with pytest.raises(InputError, match="holds no footage with truth"):
+        open_footage(f"rendered:{tmp_path}")

@@ -116,6 +116,25 @@ def test_clips_are_the_same_every_time(clips: RenderedClips, some: list[Rendered
         clips[-1]
 
 
+@pytest.mark.slow
+def test_two_people_in_every_third_clip_of_footage() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = RenderedClips(MOTIONS, Split.TEST, frames=FRAMES, footage=True)
+        alone, both = made[1], made[2]
+        made.close()
+    assert alone.second is None
+    first, second = both.truth, both.second
+    assert second is not None
+    assert first.kind != second.kind
+    between = (first.joints_m - second.joints_m)[:, 0].astype(float)
+    level = np.einsum("tij,tj->ti", first.world_from_camera[:, :3, :3], between)[:, [0, 2]]
+    assert np.linalg.norm(level, axis=1).min() > 0.59
+    assert second.visible.sum(1).max() > 12
+    px = second.joints_px[second.visible]
+    assert ((px >= 0) & (px < second.size)).all()
+
+
 def test_the_test_split_has_other_motions() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
