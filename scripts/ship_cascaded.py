@@ -40,7 +40,7 @@ class Part(NamedTuple):
     """That was best on the validation people."""
 
 
-PARTS = (
+PARTS: tuple[Part, ...] = (
     Part("cascaded_small.yaml", "6799ab5", 95 * 60, 4800),
     Part("cascaded_small_more.yaml", "9b71743", 34 * 60, 1600),
     Part("cascaded_small_most.yaml", "06957ea", 93 * 60, 4000),
