@@ -1,27 +1,25 @@
 """Put a trained `cascaded` into the package, with its card.
 
-    python scripts/ship_cascaded.py runs/cascaded --earlier RUN ... --chosen-on FOLDER --single FOLDER --group FOLDER ...
-        --clips CLIP ...
+    python scripts/ship_cascaded.py runs/cascaded --chosen-on FOLDER --single FOLDER --group FOLDER ... --clips CLIP ...
 
---earlier: the trainings that it began with, the first one first. --chosen-on: the training's validation people; refuses if
-the shipped network is better on these. --single, --group: rendered people to test on. Also refuses what was
-not trained by configs/train/cascaded_small.yaml, from there on by cascaded_small_more.yaml and from there on by
-cascaded_small_most.yaml, or by the first one or two of these.
+The training has to go on from the shipped file, by configs/train/cascaded_small_native.yaml. --chosen-on: its validation
+people; refuses if the shipped network is better on these. --single, --group: rendered people to test on.
+Without a training: measures the shipped file again and writes its card.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from compare_estimators import Compared, compare
 
 from rtpose.config import load_settings
+from rtpose.networks.model_files import sha256_of
 from rtpose.networks.weights import CASCADED
 from rtpose.pose.cascaded.estimator import CascadedNetwork
 from rtpose.train.cascaded.evaluate import evaluate_pictures
@@ -29,44 +27,50 @@ from rtpose.train.cascaded.settings import CascadedSettings
 from rtpose.train.synth.people import HELD_OUT_SUBJECTS
 from rtpose.train.synth.shards import RenderedFolder
 
-CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
-PARTS = ("cascaded_small.yaml", "cascaded_small_more.yaml", "cascaded_small_most.yaml")
-"""Each begins with the weights of the one before it."""
-LEARNED = {
-    "nothing": "their weights unchanged. They were trained on real pictures; all other layers were trained on rendered people only.",
-    "late": "trained on real pictures. The 1x1 convolutions on its smallest maps were then trained further on rendered people; the "
-    "rest of it is unchanged. All other layers were trained on rendered people from scratch.",
-    "all": "trained on real pictures, then further on rendered people. All other layers were trained on rendered people from scratch.",
-}
-"""How the trunk was trained, by `trunk_learns`."""
+CONFIG = Path(__file__).resolve().parents[1] / "configs" / "train" / "cascaded_small_native.yaml"
+
+
+class Part(NamedTuple):
+    """A part of the training of the file."""
+
+    config: str
+    revision: str
+    seconds: int
+    step: int
+    """That was best on the validation people."""
+
+
+PARTS: tuple[Part, ...] = (
+    Part("cascaded_small.yaml", "6799ab5", 95 * 60, 4800),
+    Part("cascaded_small_more.yaml", "9b71743", 34 * 60, 1600),
+    Part("cascaded_small_most.yaml", "06957ea", 93 * 60, 4000),
+)
+"""Of the shipped file, the first one first: a file names its last part only. Add the new one with each new file."""
 
 
 def main() -> None:
     """See the module's text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--earlier", type=Path, nargs="*", default=[])
+    parser.add_argument("run", type=Path, nargs="?")
     parser.add_argument("--chosen-on", type=Path, required=True)
     parser.add_argument("--single", type=Path, required=True)
     parser.add_argument("--group", type=Path, nargs="*", default=[])
     parser.add_argument("--clips", type=Path, nargs="*", default=[])
     args = parser.parse_args()
-    trained = args.run / "cascaded.onnx"
-    facts = CascadedNetwork(trained).facts
-    for config, about in zip(PARTS, trainings(facts), strict=False):
-        settings = msgspec.convert(about.get("settings", {}), CascadedSettings)
-        if load_settings(CascadedSettings, CONFIGS / config) != settings:
-            sys.exit(f"{config} is not how {trained} was trained")
-    earlier = [CascadedNetwork(folder / "cascaded.onnx").facts for folder in args.earlier]
-    made = [hashlib.sha256((folder / "best.pt").read_bytes()).hexdigest() for folder in args.earlier]
-    if made != [part["weights_sha256"] for part in trainings(facts)[:-1]]:
-        sys.exit("--earlier names other trainings than those it began with")
+    trained = args.run / "cascaded.onnx" if args.run else CASCADED
+    facts, parts = CascadedNetwork(trained).facts, PARTS
+    if args.run:
+        if load_settings(CascadedSettings, CONFIG) != msgspec.convert(facts["settings"], CascadedSettings):
+            sys.exit(f"{CONFIG.name} is not how {trained} was trained")
+        if facts["training_data"].get("start", {}).get("weights_sha256") != sha256_of(CASCADED):
+            sys.exit(f"{trained} was not trained from {CASCADED} on")
+        parts += (Part(CONFIG.name, facts["git_revision"], facts["training_seconds"], facts["step"]),)
     chosen_on = RenderedFolder(args.chosen_on).about
     if facts["training_data"]["validation"] != {"rendered": chosen_on}:
         sys.exit(f"{args.chosen_on} does not hold the training's validation people")
     if any(RenderedFolder(folder).about["seed"] == chosen_on["seed"] for folder in (args.single, *args.group)):
         sys.exit("test people want another seed than those by whom the weights were chosen")
-    if CASCADED.is_file():
+    if args.run:
         old, new = (figures(file, args.chosen_on, "gt")["mpjpe_mm"] for file in (CASCADED, trained))
         print(f"validation people, MPJPE: shipped {old:.1f} mm, new {new:.1f} mm")
         if new >= old:
@@ -77,21 +81,12 @@ def main() -> None:
         for kind in ("gt", "detected")
     ]
     clips, _ = compare(args.clips, str(trained))
-    shutil.copyfile(trained, CASCADED)
+    if args.run:
+        shutil.copyfile(trained, CASCADED)
     CASCADED.with_suffix(".md").write_text(
-        card(facts, earlier, args.chosen_on, rows, clips, CASCADED.stat().st_size), encoding="utf-8"
+        card(facts, parts, args.chosen_on, rows, clips, CASCADED.stat().st_size), encoding="utf-8"
     )
     print(CASCADED)
-
-
-def trainings(facts: dict[str, Any]) -> list[dict[str, Any]]:
-    """What is known of each part of a training, the first one first. Refuses one of more parts than PARTS."""
-    parts = [facts]
-    while (start := parts[0]["training_data"].get("start")) is not None:
-        parts.insert(0, start)
-    if len(parts) > len(PARTS):
-        sys.exit(f"trained in {len(parts)} parts; known are {', '.join(PARTS)}")
-    return parts
 
 
 def render_command(folder: Path) -> str:
@@ -112,17 +107,17 @@ def figures(network: Path, folder: Path, kind: str) -> dict[str, Any]:
 
 
 def card(
-    facts: dict[str, Any], earlier: list[dict[str, Any]], chosen_on: Path, rows: list[tuple[Path, str, dict[str, Any]]],
+    facts: dict[str, Any], parts: tuple[Part, ...], chosen_on: Path, rows: list[tuple[Path, str, dict[str, Any]]],
     clips: list[Compared], size: int,
 ) -> str:  # fmt: skip
-    """The card's Markdown. earlier: the facts of the trainings that it began with. chosen_on: the validation people."""
-    data, settings = facts["training_data"], facts["settings"]
-    parts = "\n".join(
-        f"| {number} | `{config}`{' --start RUN' if number > 1 else ''} | `{part['git_revision']}` | "
-        f"{part['training_seconds'] / 60:.0f} | {part['step']} |"
-        for number, (config, part) in enumerate(zip(PARTS, [*earlier, facts], strict=False), 1)
+    """The card's Markdown. parts: of its training. chosen_on: the validation people."""
+    data, codec = facts["training_data"], facts["normalisation"]
+    trained = "\n".join(
+        f"| {number} | `{part.config}`{' --start RUN' if number > 1 else ''} | `{part.revision}` | "
+        f"{part.seconds / 60:.0f} | {part.step} |"
+        for number, part in enumerate(parts, 1)
     )
-    minutes = sum(part["training_seconds"] for part in (*earlier, facts)) / 60
+    minutes = sum(part.seconds for part in parts) / 60
     commands = "\n".join(render_command(folder) for folder in dict.fromkeys(row[0] for row in rows))
     rendered = "\n".join(
         f"| {folder.name} | {kind} | {f['people']['people']} | {f['people']['matched']} | {f['mpjpe_mm']:.1f} | "
@@ -141,17 +136,19 @@ def card(
     )
     return f"""# cascaded
 
-{facts["paper"]}, at the small size: pictures of {settings["network"]["input_px"]} px, {settings["network"]["depth_channels"]} depth channels.
+{facts["paper"]}, at the small size: heatmaps of {codec["heatmap_px"]} px, {codec["depth_channels"]} depth channels.
 
 - **File**: `cascaded.onnx`, {size / 1e6:.1f} MB, weights stored as fp16, computed in fp32; sha256 `{rows[0][2]["weights_sha256"]}`.
 - **Input and output**: {facts["input"]}; {facts["output"]}.
-- **Trunk**: the first layers of BlazePose's landmark network (Google, Apache License 2.0), {LEARNED[settings["trunk_learns"]]}
+- **Trunk**: the first layers of BlazePose's landmark network (Google, Apache License 2.0), trained on real pictures. The 1x1 convolutions on its smallest maps learned on from there, on rendered people, as all other layers did from nothing; the rest of it is unchanged.
+- **As it runs**: it takes {codec["input_px"]} px, the trunk's own size, and averages with the mirrored picture, for about twice the processor time. The first three parts of
+  its training were on 128 px, which the trunk enlarged.
 - **Trained by**: `rtpose train cascaded --config configs/train/PART --data FOLDER --validation FOLDER`, {minutes:.0f} minutes in all on two
-  shared CPU cores, in {1 + len(earlier)} parts that each begin with the weights of the one before it that were best on the validation people:
+  shared CPU cores, in {len(parts)} parts that each begin with the weights of the one before it that were best on the validation people:
 
 | part | config | revision | minutes | best step |
 |---|---|---|---|---|
-{parts}
+{trained}
 
 - **Data**: {data["pictures"]} rendered pictures, motions without the subjects {", ".join(HELD_OUT_SUBJECTS)}; the weights were chosen on people with the motions of these three
   (`{render_command(chosen_on)}`).

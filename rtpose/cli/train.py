@@ -105,7 +105,7 @@ def train_cascaded_command(
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option(help="Start from the weights of an earlier training of the same network: its --out folder."),
+        typer.Option(help="Start from an earlier training of the same network: its --out folder or .onnx file."),
     ] = None,
     settings: CascadedOverrides = None,
     out: TrainOut = None,

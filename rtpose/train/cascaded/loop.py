@@ -196,7 +196,7 @@ def train_cascaded(
 
 def build_cascaded(settings: CascadedSettings) -> Cascaded:
     """The untrained network of these settings."""
-    return Cascaded(**msgspec.to_builtins(settings.network))
+    return Cascaded(**msgspec.to_builtins(settings.network), native_picture=settings.native_pictures)
 
 
 def random_batch(

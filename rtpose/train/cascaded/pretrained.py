@@ -17,9 +17,13 @@ from torch import Tensor, nn
 
 from rtpose.errors import ConfigError, InputError
 from rtpose.modules.blazepose_trunk import BlazePoseTrunk
+from rtpose.modules.files import load_module
+from rtpose.modules.flip import FlipAveragedPicture
 from rtpose.modules.resnet import ResNet, load_imagenet
 from rtpose.networks import downloads
 from rtpose.networks.backends.openvino import read_network
+from rtpose.networks.facts import read_facts
+from rtpose.networks.model_files import sha256_of
 from rtpose.train.cascaded.settings import CascadedSettings
 
 _LANDMARKS = "pose_landmark_full.tflite"
@@ -58,7 +62,12 @@ class Start:
 
 
 def open_start(folder: Path) -> Start:
-    """Load the training in a folder, finished or not. Errors: `InputError` if it is missing or damaged."""
+    """Load the training in a folder, finished or not, or the .onnx file that it wrote.
+
+    Errors: `InputError` if it is missing or damaged; `ModelError` for such a file.
+    """
+    if folder.suffix == ".onnx":
+        return _open_file(folder)
     file = folder / "best.pt"
     if not file.is_file():
         raise InputError(f"{file} does not exist: give --start the --out of an earlier training of cascaded")
@@ -74,10 +83,23 @@ def open_start(folder: Path) -> Start:
     return Start(network, about)
 
 
+def _open_file(file: Path) -> Start:
+    loaded = load_module(file)
+    facts = read_facts(file, loaded.metadata, "network for pictures")
+    module = loaded.module.network if isinstance(loaded.module, FlipAveragedPicture) else loaded.module
+    kept = ("step", "settings", "training_data")
+    about = {"weights_sha256": sha256_of(file), **{key: facts[key] for key in kept if key in facts}}
+    return Start(module.state_dict(), about)
+
+
 def begin_with(network: nn.Module, start: Start) -> None:
-    """Load the weights of an earlier training. Errors: `ConfigError` for another network."""
+    """Load the weights of an earlier training. Files lack the ordinal scores, which then begin anew.
+
+    Errors: `ConfigError` for another network.
+    """
+    own = {name: value for name, value in network.state_dict().items() if name.startswith("depth_centric.ordinal.")}
     try:
-        network.load_state_dict(start.network)
+        network.load_state_dict(own | start.network)
     except RuntimeError as error:  # torch lists every difference
         raise ConfigError("--start is of another network: use the same settings under network") from error
 

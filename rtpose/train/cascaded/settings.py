@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Literal
 
 import msgspec
@@ -145,8 +144,7 @@ class CascadedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     validation_people: Count = 500
     """Most people in each validation, spread over the pictures."""
     native_pictures: bool = False
-    """For the trunk blazepose: the file that is written takes pictures of twice the side, which its trunk need not
-    enlarge. Training and validation do not change."""
+    """For the trunk blazepose: pictures have twice the side, which the trunk need not enlarge."""
     flip_averaging: bool = False
     """The file that is written averages its answer with that for the mirrored picture. Takes twice the time."""
     seed: int = 0
@@ -157,17 +155,17 @@ class CascadedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.native_pictures and self.network.trunk != "blazepose":
             raise ValueError("native_pictures is for network.trunk=blazepose, the only one that enlarges pictures")
         sides = [side for stage in (self.stage_one, self.stage_two) for side, _ in stage.growing]
-        if any(side > self.network.input_px for side in sides):
-            raise ValueError(f"growing to {max(sides)} px: the network's pictures have {self.network.input_px}")
+        if any(side > self.picture_px for side in sides):
+            raise ValueError(f"growing to {max(sides)} px: the network's pictures have {self.picture_px}")
         if any(last >= self.stage_two.epochs for _, last in self.stage_two.growing):
             raise ValueError("stage_two.growing leaves no epoch at full size, and only weights of full size are kept")
 
-    def codec(self) -> CropCodec:
-        """The codec for the network's sizes, in training."""
-        size = self.network.input_px
-        return CropCodec(size, size // 4, self.network.depth_channels, self.targets.depth_range_m)
+    @property
+    def picture_px(self) -> int:
+        """Side of the pictures."""
+        return 2 * self.network.input_px if self.native_pictures else self.network.input_px
 
-    def shipped_codec(self) -> CropCodec:
-        """The codec of the file that is written."""
-        codec = self.codec()
-        return replace(codec, input_px=2 * codec.input_px) if self.native_pictures else codec
+    def codec(self) -> CropCodec:
+        """The codec for the network's sizes."""
+        heatmap_px = self.network.input_px // 4
+        return CropCodec(self.picture_px, heatmap_px, self.network.depth_channels, self.targets.depth_range_m)

@@ -28,7 +28,7 @@ def export_cascaded(
 
     Input `image` (N, 3, S, S), outputs `joints`, `pose` and `confidence` as in `Cascaded.forward`; N is free.
     """
-    codec = settings.shipped_codec()
+    codec = settings.codec()
     size = codec.input_px
     shipped = {"native_picture": settings.native_pictures, "flip_averaging": settings.flip_averaging}
     architecture = {"network": "cascaded", **msgspec.to_builtins(settings.network), **shipped}

@@ -25,9 +25,9 @@ def stage_one_terms(network: Cascaded, batch: Batch, settings: CascadedSettings,
     """The losses of all blocks before the lifting block, and of the lifting block on detached 2.5D joints."""
     stages = network.stages(batch.image)
     terms = {}
-    size, targets = batch.image.shape[-1] // 4, settings.targets
-    plane = resized_places(batch.joints[..., :2], settings.network.input_px // 4, size)
     if stages.heatmaps is not None:
+        size, targets = stages.heatmaps.shape[-1], settings.targets
+        plane = resized_places(batch.joints[..., :2], settings.network.input_px // 4, size)
         heatmaps = joint_heatmaps(plane, size, targets.joint_sigma_px)
         terms["joints"] = heatmap_loss(stages.heatmaps, heatmaps, batch.labelled)
         if stages.bones is not None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rtpose import metrics
-from rtpose.modules.cascaded import Cascaded
+from rtpose.modules.cascaded import Cascaded, resized_places
 from rtpose.pose.cascaded.crop_codec import CropCodec
 from rtpose.train.cascaded.pictures import LabelledCrop, collate, shrunk
 from rtpose.types import Float32, Image
@@ -56,19 +56,18 @@ def heatmap_pictures(network: Cascaded, people: list[LabelledCrop], codec: CropC
     network.eval()
     image = collate(people, codec).image.to(next(network.parameters()).device)
     stages = network.stages(shrunk(image, side))
+    places = resized_places(stages.joints[..., :2], codec.heatmap_px, codec.input_px)
     return [
-        _heatmap_picture(
-            one.crop, stages.joints[i], [maps[i] for maps in (stages.bones, stages.heatmaps) if maps is not None]
-        )
+        _heatmap_picture(one.crop, places[i], [maps[i] for maps in (stages.bones, stages.heatmaps) if maps is not None])
         for i, one in enumerate(people)
     ]
 
 
-def _heatmap_picture(crop: Image, joints: Tensor, heatmaps: list[Tensor]) -> Image:
+def _heatmap_picture(crop: Image, joints_px: Tensor, heatmaps: list[Tensor]) -> Image:
     size = len(crop)
     drawn = crop.copy()
-    for x, y in joints[:, :2].tolist():
-        cv2.circle(drawn, (round(4 * x + 1.5), round(4 * y + 1.5)), 2, (255, 255, 0), -1)  # a voxel covers four pixels
+    for x, y in joints_px.round().int().tolist():
+        cv2.circle(drawn, (x, y), 2, (255, 255, 0), -1)
     panels = [drawn]
     for maps in heatmaps:
         strength = (255 * maps.amax(0)).clamp(0, 255).to(torch.uint8).cpu().numpy()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from stick_people import StickPeople
 
-from rtpose.errors import ConfigError, InputError, OutputError
+from rtpose.errors import ConfigError, InputError, ModelError, OutputError
 from rtpose.modules.cascaded import VARIANTS, Stages, resized_places
 from rtpose.networks.backends import load_backend
 from rtpose.networks.options import LoadOptions
@@ -342,6 +342,40 @@ def test_beginning_with_an_earlier_training(tmp_path: Path) -> None:
     for other in (msgspec.structs.replace(NETWORK, width=8), msgspec.structs.replace(NETWORK, variant="jh")):
         with pytest.raises(ConfigError, match="--start is of another network"):
             run(tmp_path / f"{other.width}{other.variant}", tiny(network=other), start=start)
+
+
+def test_beginning_with_a_file(tmp_path: Path) -> None:
+    """The file has the weights of the training, in half precision, but no ordinal scores: these begin anew."""
+    earlier = run(tmp_path / "earlier", tiny(flip_averaging=True))
+    file = export_cascaded(tiny(flip_averaging=True), earlier, {"train": "sticks"}, tmp_path)
+    start = open_start(file)
+    assert start.about["step"] == earlier.step
+    assert start.about["training_data"]["train"] == "sticks"
+    assert start.about["weights_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    still = StageSettings(1, 1, 1e-12)
+    later = run(tmp_path / "later", tiny(stage_one=still, stage_two=still, seed=5), start=start)
+    for name, value in earlier.network.named_parameters():
+        same = torch.allclose(value, later.network.get_parameter(name), rtol=1e-3, atol=1e-6)
+        assert same != name.startswith("depth_centric.ordinal."), name
+    other = msgspec.structs.replace(NETWORK, width=8)
+    with pytest.raises(ConfigError, match="--start is of another network"):
+        run(tmp_path / "narrower", tiny(network=other), start=start)
+    with pytest.raises(ModelError, match=r"other\.onnx does not exist"):
+        open_start(tmp_path / "other.onnx")
+
+
+def test_native_pictures_are_trained_on_at_twice_the_side() -> None:
+    """Pictures of 128 px, heatmaps of 16: labels and heatmaps agree, and so do the losses' sizes."""
+    network = msgspec.structs.replace(NETWORK, trunk="blazepose", trunk_width=1.0)
+    settings = tiny(network=network, native_pictures=True)
+    codec, batch = settings.codec(), batch_of(settings)
+    assert (codec.input_px, codec.heatmap_px, tuple(batch.image.shape)) == (128, 16, (4, 3, 128, 128))
+    enlarging = batch_of(tiny(network=network))
+    torch.testing.assert_close(batch.joints, enlarging.joints, atol=0.3, rtol=0)
+    terms = stage_one_terms(build_cascaded(settings), batch, settings, 0)
+    assert all(float(term.detach()) > 0 for term in terms.values())
+    with pytest.raises(ValueError, match="growing to 160 px: the network's pictures have 128"):
+        tiny(network=network, native_pictures=True, stage_one=StageSettings(growing=((160, 1),)))
 
 
 def test_weights_for_the_trunk_from_a_file(tmp_path: Path) -> None:
