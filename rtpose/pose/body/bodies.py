@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.bones import BONES, Float64, wxyz_from_rotations
+from rtpose.bones import BONES, Float64, bone_offsets, wxyz_from_rotations
 from rtpose.config import CorrectionSettings
 from rtpose.pose.body import limits
 from rtpose.pose.body.contacts import ContactEstimator
 from rtpose.pose.body.evidence import SteadyRays, evidence_of, expected_errors, scaled
-from rtpose.pose.body.fit import Evidence3D, Fitted, fit
+from rtpose.pose.body.fit import FEET, TURNS, Evidence3D, Fitted, fit, forward, places_of, turned_by
 from rtpose.pose.body.grounding import Grounding, moved, rays_from
 from rtpose.pose.body.lean import LeanRemover
-from rtpose.pose.body.lengths import LengthEstimator
-from rtpose.pose.body.planted import FEET, PlantedFeet
+from rtpose.pose.body.lengths import LATE_RATE, SETTLED_S, LengthEstimator
+from rtpose.pose.body.planted import PlantedFeet
 from rtpose.pose.body.start import rotations_from_joints
 from rtpose.pose.body.world import World
 from rtpose.types import BodyPose, Camera, Person3D
@@ -30,17 +30,14 @@ FORGET_S = 60.0
 STEPS, LATE_STEPS, FIRST_STEPS = 1, 3, 8
 """Of the fit: from the last pose, from one that is older than `SOON_S`, and from a first guess."""
 SOON_S = 0.05
-OFFSET_S = 4.0
-"""A body that feet have moved away from where the lifter sees it comes back over about so long."""
 ROOT_STEP_S = 1 / 30
 """The standard deviations of the root in `evidence` are for so long."""
-MOST_OFFSET_M = 0.6
-"""By how much it may be off: a place that is held wrongly does not lead it astray."""
 MOST_SIZE_STEP = 0.004
 """By which share a body's size changes from one frame to the next, at most: with the lengths' own step under 1 %."""
-DRAG_M_S, LEAST_DRAG_M = 0.6, 0.01
-"""How much faster than the lifter's the root goes, at most, and how much farther it may go from one frame to the next,
-at least: held feet do not drag it."""
+NEAR_SIZE = 0.005
+"""So near to what the world says a size is reached."""
+SLIDE_M_S = 0.06
+"""How fast a foot that stands slides at most because its person's size, and so the distance, becomes better known."""
 SMOOTHNESS = 0.05
 """Weight of the last pose: higher is smoother and later."""
 
@@ -53,15 +50,14 @@ class _Body:
     lengths: LengthEstimator = field(default_factory=LengthEstimator)
     scale: float | None = None
     """How many times larger than the lifter made the person, in the last frame; None: there is none."""
+    seen_s: float = 0.0
+    is_sized: bool = False
+    """Whether the size has been reached; from then on it hardly changes."""
     rays: SteadyRays = field(default_factory=SteadyRays)
     feet: PlantedFeet = field(default_factory=PlantedFeet)
     ground: Grounding = field(default_factory=Grounding)
     rotations: Float64 | None = None
-    """(B, 3, 3) relative, of the last frame; None: there is none."""
-    root_offset: Float64 = field(default_factory=lambda: np.zeros(3))
-    """(3,) metres by which the body's root is off the lifter's, camera space."""
-    roots: tuple[Float64, Float64] | None = None
-    """(3,) the lifter's and the body's, of the last frame; None: there is none."""
+    """(B, 3, 3) relative, of the last frame, before feet were held; None: there is none."""
 
 
 class Bodies:
@@ -114,17 +110,19 @@ class Bodies:
         self, persons: Sequence[Person3D], contacts: Sequence[NDArray[np.float32]], camera: Camera, t_s: float
     ) -> list[Person3D]:
         bodies, gaps_s = self._recall(persons, t_s)
-        scales = [self._resize(person.track_id, body) for person, body in zip(persons, bodies, strict=True)]
+        scales = [
+            self._resize(person.track_id, body, dt_s, float(np.linalg.norm(person.root_3d)))
+            for person, body, dt_s in zip(persons, bodies, gaps_s, strict=True)
+        ]
         sized = [scaled(person, scale) for person, scale in zip(persons, scales, strict=True)]
         given = evidence_of(sized, camera, rays=self._corrections.rays)
         count = len(persons)
         start, lengths = np.empty((count, len(BONES), 3, 3)), np.empty((count, len(BONES)))
-        lifted, roots, steps = given.roots.copy(), given.roots.copy(), STEPS
+        roots, steps = given.roots.copy(), STEPS
         for row, (person, body, dt_s) in enumerate(zip(persons, bodies, gaps_s, strict=True)):
             joints = np.asarray(person.pose_3d, np.float64)
             lengths[row] = scales[row] * body.lengths.update(joints, expected_errors(person), min(dt_s, MAX_GAP_S))
             if body.rotations is None or dt_s > MAX_GAP_S:
-                body.root_offset, body.roots = np.zeros(3), None
                 body.rays.reset()
                 body.feet.reset()
                 start[row], steps = rotations_from_joints(joints[None])[0], FIRST_STEPS
@@ -132,27 +130,40 @@ class Bodies:
                 start[row], steps = body.rotations, max(steps, STEPS if dt_s <= SOON_S else LATE_STEPS)
                 self._remember(row, body.rotations, dt_s, given)
             if self._corrections.sizes:
-                self._ground(row, person.track_id, body, contacts[row], dt_s, given, lifted)
-            given.roots[row] += body.root_offset * math.exp(-dt_s / OFFSET_S)
-            roots[row] = given.roots[row]
+                self._ground(row, person.track_id, body, contacts[row], dt_s, given)
+                roots[row] = given.roots[row]
             if dt_s > 0:  # the root may walk off the lifter's by as much in a second, whatever the rate
                 given.root_weights[row] *= ROOT_STEP_S / min(max(dt_s, ROOT_STEP_S / 4), MAX_GAP_S)
             if self._corrections.rays:
                 given.rays[row], given.ray_weights[row] = body.rays.update(
                     given.rays[row], given.ray_weights[row], given.joints[row] + given.roots[row], dt_s
                 )
-            if self._planted:
-                feet = sized[row].pose_3d[FEET] + lifted[row]
-                held, weights = body.feet.update(contacts[row], feet, given.roots[row] - lifted[row], dt_s)
-                given.held[row, FEET], given.held_weights[row, FEET] = held, weights
         found = fit(start, roots, lengths, given, steps)
+        shown = self._hold(bodies, found, lengths, contacts, gaps_s) if self._planted else found
         for row, body in enumerate(bodies):
-            if body.roots is not None:
-                found.roots[row] = _not_dragged(found.roots[row], lifted[row], *body.roots, gaps_s[row])
-            body.roots = lifted[row].copy(), found.roots[row].copy()
-            offset = found.roots[row] - lifted[row]
-            body.root_offset = offset * min(1.0, MOST_OFFSET_M / max(float(np.linalg.norm(offset)), 1e-9))
-        return _people_of(persons, bodies, found, lengths, contacts)
+            body.rotations = found.rotations[row]
+        return _people_of(persons, shown, lengths, contacts)
+
+    def _hold(
+        self, bodies: Sequence[_Body], found: Fitted, lengths: Float64, contacts: Sequence[NDArray[np.float32]],
+        gaps_s: Sequence[float],
+    ) -> Fitted:  # fmt: skip
+        """What was fitted, with feet in contact where they stand."""
+        reach = np.linalg.solve(found.stiffness, np.swapaxes(found.feet, -1, -2))
+        compliance = found.feet @ reach
+        feet = found.joints[:, FEET] + found.roots[:, None]
+        roots, turns, bent = np.empty_like(found.roots), np.zeros((len(bodies), TURNS)), False
+        for row, (body, dt_s) in enumerate(zip(bodies, gaps_s, strict=True)):
+            roots[row], force = body.feet.update(contacts[row], feet[row], found.roots[row], compliance[row], dt_s)
+            if force is not None:
+                turns[row], bent = reach[row] @ force, True
+        if not bent:
+            return replace(found, roots=roots)
+        rotations = turned_by(found.rotations, turns)
+        return replace(
+            found, rotations=rotations, roots=roots,
+            joints=forward(rotations, bone_offsets(lengths), places_of(lengths))[2],
+        )  # fmt: skip
 
     def _recall(self, persons: Sequence[Person3D], t_s: float) -> tuple[list[_Body], list[float]]:
         """What is remembered of everybody, and the seconds since each was seen, 0 of new people."""
@@ -162,32 +173,35 @@ class Bodies:
             body.t_s = t_s
         return bodies, gaps_s
 
-    def _resize(self, track_id: int, body: _Body) -> float:
+    def _resize(self, track_id: int, body: _Body, dt_s: float, distance_m: float) -> float:
         """How many times larger than the lifter made them a person is: what the world says, reached in small steps
-        however long they were away. What is remembered grows along."""
+        however long they were away, and hardly seen in feet that stand. What is remembered grows along."""
         wanted = self._world.scale_of(track_id) if self._corrections.sizes else 1.0
         if body.scale is None:
             body.scale = wanted
-        growth = math.exp(min(max(math.log(wanted / body.scale), -MOST_SIZE_STEP), MOST_SIZE_STEP))
+        off = math.log(wanted / body.scale)
+        body.seen_s += min(dt_s, MAX_GAP_S)
+        body.is_sized = body.is_sized or (body.seen_s > SETTLED_S and abs(off) < NEAR_SIZE)
+        most = LATE_RATE * dt_s if body.is_sized else MOST_SIZE_STEP
+        if body.feet.holds:
+            most = min(most, SLIDE_M_S * dt_s / max(distance_m, 0.1))
+        growth = math.exp(min(max(off, -most), most))
         if growth != 1.0:
             body.feet.grow(growth)
-            body.root_offset = body.root_offset * growth
             body.scale *= growth
         return body.scale
 
     def _ground(
-        self, row: int, track_id: int, body: _Body, contacts: NDArray[np.float32], dt_s: float, given: Evidence3D,
-        lifted: Float64,
-    ) -> None:  # fmt: skip
+        self, row: int, track_id: int, body: _Body, contacts: NDArray[np.float32], dt_s: float, given: Evidence3D
+    ) -> None:
         """Move a person to where the floor is under them."""
         gravity, floor_m = self._world.gravity, self._world.floor_m
         if gravity is None or floor_m is None or not self._world.size_is_settled(track_id):
             return
-        root = lifted[row].copy()
+        root = given.roots[row].copy()
         body.ground.update(given.joints[row], root, contacts, gravity, floor_m, min(dt_s, MAX_GAP_S))
-        lifted[row] = moved(root, body.ground.factor, gravity, floor_m)
-        given.rays[row] = rays_from(given.rays[row], root, lifted[row], gravity, floor_m)
-        given.roots[row] = lifted[row]
+        given.roots[row] = moved(root, body.ground.factor, gravity, floor_m)
+        given.rays[row] = rays_from(given.rays[row], root, given.roots[row], gravity, floor_m)
 
     def _remember(self, row: int, rotations: Float64, dt_s: float, given: Evidence3D) -> None:
         given.last[row] = rotations
@@ -195,23 +209,12 @@ class Bodies:
             given.last_weights[row] = SMOOTHNESS / (limits.SPEED * max(dt_s, 1e-3)) ** 2
 
 
-def _not_dragged(root: Float64, lifted: Float64, last_lifted: Float64, last_root: Float64, dt_s: float) -> Float64:
-    """(3,) the root, or as far on the way to it from the last one as the lifter's has gone, and a little more."""
-    step = root - last_root
-    most_m = float(np.linalg.norm(lifted - last_lifted)) + max(DRAG_M_S * dt_s, LEAST_DRAG_M)
-    way: Float64 = last_root + step * min(1.0, most_m / max(float(np.linalg.norm(step)), 1e-9))
-    return way
-
-
 def _people_of(
-    persons: Sequence[Person3D], bodies: Sequence[_Body], found: Fitted, lengths: Float64,
-    contacts: Sequence[NDArray[np.float32]],
-) -> list[Person3D]:  # fmt: skip
-    """The people with their bodies, which are remembered."""
+    persons: Sequence[Person3D], found: Fitted, lengths: Float64, contacts: Sequence[NDArray[np.float32]]
+) -> list[Person3D]:
     quaternions = wxyz_from_rotations(found.rotations).astype(np.float32)
     out = []
-    for row, (person, body) in enumerate(zip(persons, bodies, strict=True)):
-        body.rotations = found.rotations[row]
+    for row, person in enumerate(persons):
         pose = BodyPose(quaternions[row], lengths[row].astype(np.float32), np.asarray(contacts[row], np.float32))
         joints, root = found.joints[row].astype(np.float32), found.roots[row].astype(np.float32)
         out.append(replace(person, pose_3d=joints, root_3d=root, body=pose))

@@ -89,7 +89,7 @@ def evidence_of(persons: Sequence[Person3D], camera: Camera, *, rays: bool) -> E
     """The people of a frame, nothing held and nothing remembered yet. rays: whether the picture counts."""
     poses = np.stack([person.pose_3d for person in persons]).astype(np.float64)
     roots = np.stack([person.root_3d for person in persons]).astype(np.float64)
-    count, joints = poses.shape[:2]
+    count = len(poses)
     known = np.asarray(np.isfinite(poses).all(-1))
     errors = np.stack([expected_errors(person) for person in persons])
     weights = np.where(known, 1 / (DEVIATION_PER_ERROR * errors) ** 2, 0.0)
@@ -104,7 +104,6 @@ def evidence_of(persons: Sequence[Person3D], camera: Camera, *, rays: bool) -> E
     return Evidence3D(
         joints=np.where(known[..., None], poses, 0.0), joint_weights=weights,
         rays=np.where(np.asarray(seen)[..., None], directions, 0.0), ray_weights=ray_weights,
-        held=np.zeros((count, joints, 3)), held_weights=np.zeros((count, joints)),
         roots=roots, root_weights=(np.eye(3) - along) / ACROSS_M**2 + along / DEPTH_M**2,
         last=np.tile(np.eye(3), (count, len(BONES), 1, 1)), last_weights=np.zeros((count, len(BONES))),
     )  # fmt: skip

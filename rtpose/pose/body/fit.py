@@ -10,8 +10,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from rtpose.bones import BONE_PARENTS, JOINT_BONES, JOINT_PLACES, Float64, bone_offsets
+from rtpose.bones import BONE_PARENTS, CONTACT_JOINTS, JOINT_BONES, JOINT_PLACES, Float64, bone_offsets
 from rtpose.pose.body import limits
+from rtpose.skeleton import RTPOSE28
 
 BONES, JOINTS = len(BONE_PARENTS), len(JOINT_BONES)
 TURNS = 3 * BONES
@@ -38,6 +39,7 @@ def _below() -> Float64:
 
 
 _LEVELS = _levels()
+FEET = list(RTPOSE28.indices(*CONTACT_JOINTS))
 _BELOW = _below()
 """(28, B) 1 where the bone carries the joint."""
 _EYE = np.eye(3)
@@ -66,10 +68,6 @@ class Evidence3D:
     """(N, 28, 2) x/z and y/z of the joints in the picture."""
     ray_weights: Float64
     """(N, 28) of the distance from the ray, metres."""
-    held: Float64
-    """(N, 28, 3) camera space: where joints in contact are held."""
-    held_weights: Float64
-    """(N, 28)."""
     roots: Float64
     """(N, 3) camera space: where the root is expected."""
     root_weights: Float64
@@ -94,6 +92,10 @@ class Fitted:
     """(N, 3) camera space."""
     joints: Float64
     """(N, 28, 3) relative to the root."""
+    stiffness: Float64
+    """(N, 57, 57) how firmly the evidence holds the turns of the bones, each in its parent's axes."""
+    feet: Float64
+    """(N, 12, 57) how heels and toes move by these."""
 
 
 def forward(rotations: Float64, offsets: Float64, places: Float64) -> tuple[Float64, Float64, Float64]:
@@ -116,28 +118,42 @@ def places_of(lengths: Float64) -> Float64:
 
 
 def fit(rotations: Float64, roots: Float64, lengths: Float64, given: Evidence3D, steps: int) -> Fitted:
-    """N bodies after `steps` steps from a start.
+    """N bodies after `steps` steps from a start, at least one.
 
     rotations: (N, B, 3, 3) relative; roots: (N, 3) camera space; lengths: (N, B) metres.
     """
     offsets, places = bone_offsets(lengths), places_of(lengths)
     for _ in range(steps):
         bases, turned, joints = forward(rotations, offsets, places)
-        matrix, gradient = _normal_equations(rotations, roots, bases, turned, joints, given)
-        step = -np.linalg.solve(matrix, gradient[..., None])[..., 0]
-        turns = step[:, :TURNS].reshape(-1, BONES, 3)
-        angle = np.linalg.norm(turns, axis=-1, keepdims=True)
-        turns = turns * np.minimum(1.0, 0.6 / np.maximum(angle, 1e-9))  # the linear picture holds no further
-        rotations = turn_matrices(turns) @ rotations
+        matrix, gradient, jacobian = normal_equations(rotations, roots, bases, turned, joints, given)
+        step = np.asarray(-np.linalg.solve(matrix, gradient[..., None])[..., 0], np.float64)
+        rotations = turned_by(rotations, step[:, :TURNS])
         roots = roots + step[:, TURNS:]
+    return as_fitted(rotations, roots, lengths, matrix, jacobian)
+
+
+def as_fitted(rotations: Float64, roots: Float64, lengths: Float64, matrix: Float64, jacobian: Float64) -> Fitted:
+    """N bodies with what the last step knew. matrix, jacobian: see `normal_equations`."""
     rotations = 1.5 * rotations - 0.5 * rotations @ np.swapaxes(rotations, -1, -2) @ rotations  # keep them orthogonal
-    return Fitted(rotations, roots, forward(rotations, offsets, places)[2])
+    joints = forward(rotations, bone_offsets(lengths), places_of(lengths))[2]
+    feet = jacobian.reshape(len(roots), JOINTS, 3, TURNS)[:, FEET].reshape(len(roots), -1, TURNS)
+    return Fitted(rotations, roots, joints, matrix[:, :TURNS, :TURNS], feet)
 
 
-def _normal_equations(
+def turned_by(rotations: Float64, turns: Float64) -> Float64:
+    """(N, B, 3, 3) after turns (N, 57), each in the axes of the bone's parent."""
+    turns = turns.reshape(-1, BONES, 3)
+    angle = np.linalg.norm(turns, axis=-1, keepdims=True)
+    # The linear picture holds no further.
+    return turn_matrices(turns * np.minimum(1.0, 0.6 / np.maximum(angle, 1e-9))) @ rotations
+
+
+def normal_equations(
     rotations: Float64, roots: Float64, bases: Float64, turned: Float64, joints: Float64, given: Evidence3D
-) -> tuple[Float64, Float64]:
-    matrix, gradient = evidence_terms(roots, turned, bases, joints, given)
+) -> tuple[Float64, Float64, Float64]:
+    """All terms: Gauss-Newton matrices (N, 60, 60) and gradients (N, 60), and how joints move by the turns, (N, 84,
+    57)."""
+    matrix, gradient, jacobian = evidence_terms(roots, turned, bases, joints, given)
     own, own_gradient = _joint_terms(rotations, given)
     blocks = np.arange(BONES)
     view = np.ascontiguousarray(matrix[:, :TURNS, :TURNS]).reshape(-1, BONES, 3, BONES, 3)
@@ -146,14 +162,15 @@ def _normal_equations(
     gradient[:, :TURNS] += own_gradient.reshape(-1, TURNS)
     every = np.arange(UNKNOWNS)
     matrix[:, every, every] += 1e-2 + 1e-4 * matrix[:, every, every]
-    return matrix, gradient
+    return matrix, gradient, jacobian
 
 
 def evidence_terms(
     roots: Float64, turned: Float64, bases: Float64, joints: Float64, given: Evidence3D
-) -> tuple[Float64, Float64]:
-    """Of joints, rays, held feet and the root: Gauss-Newton matrices (N, 60, 60) and gradients (N, 60) of the cost for
-    the turns of all bones, each in its parent's axes, and for the root's place. The rest: see `forward`."""
+) -> tuple[Float64, Float64, Float64]:
+    """Of joints, rays and the root: Gauss-Newton matrices (N, 60, 60) and gradients (N, 60) of the cost for the turns
+    of all bones, each in its parent's axes, and for the root's place; and how joints move by the turns, (N, 84, 57).
+    The rest: see `forward`."""
     count = len(roots)
     frames = turned[:, _PARENTS].copy()
     frames[:, 0] = np.eye(3)
@@ -164,10 +181,7 @@ def evidence_terms(
     weights = given.joint_weights / (1 + given.joint_weights * (relative**2).sum(-1) / ROBUST**2)
     in_camera = joints + roots[:, None]
     placed, pull = _ray_terms(in_camera, given)
-    held = given.held_weights
     diagonal = np.arange(3)
-    placed[..., diagonal, diagonal] += held[..., None]
-    pull += held[..., None] * (in_camera - given.held)
     whole = placed.copy()
     whole[..., diagonal, diagonal] += weights[..., None]
 
@@ -182,7 +196,7 @@ def evidence_terms(
     force = weights[..., None] * relative + pull
     gradient[:, :TURNS] = (transposed @ force.reshape(count, -1, 1))[..., 0]
     gradient[:, TURNS:] = pull.sum(1) + (given.root_weights @ (roots - given.roots)[..., None])[..., 0]
-    return matrix, gradient
+    return matrix, gradient, jacobian
 
 
 def _cross_columns(frames: Float64, lever: Float64) -> Float64:
@@ -232,17 +246,23 @@ def _joint_terms(rotations: Float64, given: Evidence3D) -> tuple[Float64, Float6
         gradient[:, hinges] += (strength * off)[..., None] * row
     # The last pose.
     between = rotations @ np.swapaxes(given.last, -1, -2)
-    turn = 0.5 * np.stack(
-        [
-            between[..., 2, 1] - between[..., 1, 2],
-            between[..., 0, 2] - between[..., 2, 0],
-            between[..., 1, 0] - between[..., 0, 1],
-        ],
-        axis=-1,
-    )
+    turn = small_turns(between)
     gradient += given.last_weights[..., None] * turn
     out += given.last_weights[..., None, None] * _EYE
     return out, gradient
+
+
+def small_turns(rotations: Float64) -> Float64:
+    """(..., 3, 3) -> (..., 3) rotation vectors, radians, of small turns."""
+    turns: Float64 = 0.5 * np.stack(
+        [
+            rotations[..., 2, 1] - rotations[..., 1, 2],
+            rotations[..., 0, 2] - rotations[..., 2, 0],
+            rotations[..., 1, 0] - rotations[..., 0, 1],
+        ],
+        axis=-1,
+    )
+    return turns
 
 
 def turn_matrices(turns: Float64) -> Float64:

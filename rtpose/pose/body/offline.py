@@ -1,27 +1,27 @@
 """Bodies of a whole recording at once: lengths are constant throughout, and smoothing looks both ways, so nothing lags.
 
-The residuals are those of the live fit. Each round draws every frame towards the middle of its neighbours and fits
-again; after some rounds feet get their places, the means over each contact.
+The residuals are those of the live fit, but for the last pose: instead, accelerations are small (`motion`). Then feet
+get their places, the means over each contact (`standing`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.bones import Float64, wxyz_from_rotations
 from rtpose.config import CorrectionSettings
-from rtpose.pose.body import limits
 from rtpose.pose.body.contacts import ContactEstimator
 from rtpose.pose.body.evidence import FAR_M, evidence_of, expected_errors, scaled
-from rtpose.pose.body.fit import Evidence3D, fit
+from rtpose.pose.body.fit import Evidence3D, Fitted
 from rtpose.pose.body.grounding import factor_of, moved, rays_from
 from rtpose.pose.body.lean import LeanRemover
 from rtpose.pose.body.lengths import lengths_of_recording
-from rtpose.pose.body.planted import FEET, HELD_M
+from rtpose.pose.body.motion import fit_motion
+from rtpose.pose.body.standing import hold_feet
 from rtpose.pose.body.start import rotations_from_joints
 from rtpose.pose.body.world import World
 from rtpose.recordings.people_table import PeopleTable
@@ -31,17 +31,12 @@ from rtpose.types import BodyPose, Camera, Person3D
 
 MAX_GAP_S = 0.5
 """A longer gap parts a motion."""
-ROUNDS, ROUNDS_HELD = 4, 6
-SMOOTHNESS = 4.0
-"""Weight of the neighbours' middle, as `bodies.SMOOTHNESS` of the last pose."""
-ROOT_S, OFFSET_S, RAYS_S = 0.08, 0.5, 0.10
-"""Standard deviations in time of what smooths the root, its offset from the lifter's, and the picture's joints."""
-CONTACT, SHORTEST_S, RAMP_S = 0.5, 0.15, 0.15
-"""From this probability on a foot stands, if for so long; it is held more and more firmly over so long."""
+RAYS_S = 0.10
+"""Standard deviation in time of what smooths the picture's joints."""
 GROUND_S = 0.5
 """Over how long somebody's distance by the floor is averaged."""
-CHUNK = 400
-"""Frames that are fitted at once: bounds the memory."""
+WINDOW, MARGIN = 600, 30
+"""Frames that are fitted at once, which bounds the memory, and more on both sides, so that no seam is seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,83 +120,64 @@ def _fit_part(
     corrections: CorrectionSettings, *, planted: bool, ground: tuple[Float64 | None, float | None] | None,
 ) -> list[Person3D]:  # fmt: skip
     """ground: gravity and how far below the camera the floor is; None: not known, or not where this person stands."""
-    count = len(persons)
     times = np.array([frame.t_s for frame in frames])
-    given = evidence_of(persons, frames[0].camera, rays=corrections.rays)
-    lifted = _smoothed(given.roots, times, ROOT_S)
-    if ground is not None and corrections.sizes:
-        _ground(given, lifted, contacts, times, *ground)
-    given.roots[:] = lifted
-    seen, weights = given.rays.copy(), given.ray_weights.copy()
-    _steady_rays(given, seen, weights, times)
-    known = np.stack([person.pose_3d for person in persons]).astype(np.float64)
-    rotations, roots = rotations_from_joints(known), lifted.copy()
-    every = np.tile(lengths, (count, 1))
-    rotations, roots, joints = _in_chunks(rotations, roots, every, given, 8)
-    weight = SMOOTHNESS / (limits.SPEED * float(np.median(np.diff(times))) if count > 1 else limits.SPEED) ** 2
-    for held in (False, True):
-        if held and not planted:
-            break
-        if held:
-            _steady_rays(given, seen, weights, times)  # the roots know better now which joints are somebody else's
-            _hold(given, contacts, joints, roots, times)
-        for _ in range(ROUNDS_HELD if held else ROUNDS):
-            given.last[:] = _middles(rotations)
-            given.last_weights[:] = weight if count > 2 and corrections.last_pose else 0.0
-            given.roots[:] = lifted + _smoothed(roots - lifted, times, OFFSET_S)
-            rotations, roots, joints = _in_chunks(rotations, roots, every, given, 1)
-    quaternions = wxyz_from_rotations(rotations).astype(np.float32)
+    windows = []
+    for part in (slice(w.start, w.stop) for w in _windows(len(persons))):
+        given = evidence_of(persons[part], frames[0].camera, rays=corrections.rays)
+        if ground is not None and corrections.sizes:
+            _ground(given, contacts[part], times[part], *ground)
+        windows.append(_fit_window(persons[part], given, lengths, times[part], corrections))
+    kept = [
+        slice(own.start - w.start, own.stop - w.start)
+        for own, w in zip(_windows(len(persons), margin=0), _windows(len(persons)), strict=True)
+    ]
+    found = Fitted(**{
+        each.name: np.concatenate([getattr(w, each.name)[part] for w, part in zip(windows, kept, strict=True)])
+        for each in fields(Fitted)
+    })  # fmt: skip
+    if planted:
+        found = hold_feet(found, np.tile(lengths, (len(persons), 1)), contacts, times)
+    quaternions = wxyz_from_rotations(found.rotations).astype(np.float32)
     return [
         replace(
-            person, pose_3d=joints[i].astype(np.float32), root_3d=roots[i].astype(np.float32),
+            person, pose_3d=found.joints[i].astype(np.float32), root_3d=found.roots[i].astype(np.float32),
             body=BodyPose(quaternions[i], lengths.astype(np.float32), np.asarray(contacts[i], np.float32)),
         )
         for i, person in enumerate(persons)
     ]  # fmt: skip
 
 
+def _windows(count: int, margin: int = MARGIN) -> list[range]:
+    """Frames that are fitted at once; those of a margin are also in the next window."""
+    return [range(max(start - margin, 0), min(start + WINDOW + margin, count)) for start in range(0, count, WINDOW)]
+
+
 def _ground(
-    given: Evidence3D, lifted: Float64, contacts: NDArray[np.float32], times: Float64, gravity: Float64 | None,
-    floor_m: float | None,
-) -> None:  # fmt: skip
+    given: Evidence3D, contacts: NDArray[np.float32], times: Float64, gravity: Float64 | None, floor_m: float | None
+) -> None:
     """Move the person to where the floor is under them, in every frame."""
     if gravity is None or floor_m is None:
         return
-    factors = np.array(
-        [factor_of(given.joints[i], lifted[i], contacts[i], gravity, floor_m) for i in range(len(lifted))]
-    )
+    roots = given.roots.copy()
+    factors = np.array([factor_of(given.joints[i], roots[i], contacts[i], gravity, floor_m) for i in range(len(roots))])
     stands = np.isfinite(factors)
     if not stands.any():
         return
     every = _smoothed(np.interp(times, times[stands], factors[stands])[:, None], times, GROUND_S)[:, 0]
     for i, factor in enumerate(every):
-        there = moved(lifted[i], float(factor), gravity, floor_m)
-        given.rays[i] = rays_from(given.rays[i], lifted[i], there, gravity, floor_m)
-        lifted[i] = there
+        given.roots[i] = moved(roots[i], float(factor), gravity, floor_m)
+        given.rays[i] = rays_from(given.rays[i], roots[i], given.roots[i], gravity, floor_m)
 
 
-def _in_chunks(
-    rotations: Float64, roots: Float64, lengths: Float64, given: Evidence3D, steps: int
-) -> tuple[Float64, Float64, Float64]:
-    """Rotations, roots and joints after some steps."""
-    found = []
-    for start in range(0, len(rotations), CHUNK):
-        part = slice(start, start + CHUNK)
-        fitted = fit(rotations[part], roots[part], lengths[part], given.rows(part), steps)
-        found.append((fitted.rotations, fitted.roots, fitted.joints))
-    whole = [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
-    return whole[0], whole[1], whole[2]
-
-
-def _middles(rotations: Float64) -> Float64:
-    """(N, B, 3, 3) the rotation half-way between those of the frames before and after; at the ends, the neighbour's."""
-    padded = np.concatenate([rotations[1:2], rotations, rotations[-2:-1]]) if len(rotations) > 1 else rotations
-    mean = (padded[2:] + padded[:-2]) / 2 if len(rotations) > 1 else rotations
-    u, _, vt = np.linalg.svd(mean)
-    sign = np.ones(mean.shape[:-1])
-    sign[..., 2] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
-    middle: Float64 = (u * sign[..., None, :]) @ vt
-    return middle
+def _fit_window(
+    persons: Sequence[Person3D], given: Evidence3D, lengths: Float64, times: Float64, corrections: CorrectionSettings
+) -> Fitted:
+    seen, weights = given.rays.copy(), given.ray_weights.copy()
+    known = np.stack([person.pose_3d for person in persons]).astype(np.float64)
+    return fit_motion(
+        rotations_from_joints(known), lengths, given, times, smooth=corrections.last_pose,
+        steady=lambda roots: _steady_rays(given, seen, weights, roots, times),
+    )  # fmt: skip
 
 
 def _smoothed(values: Float64, times: Float64, deviation_s: float) -> Float64:
@@ -221,9 +197,9 @@ def _smoothed(values: Float64, times: Float64, deviation_s: float) -> Float64:
     return mean
 
 
-def _steady_rays(given: Evidence3D, rays: Float64, weights: Float64, times: Float64) -> None:
-    """The picture's joints without jitter, and without those of somebody else."""
-    joints = given.joints + given.roots[:, None]
+def _steady_rays(given: Evidence3D, rays: Float64, weights: Float64, roots: Float64, times: Float64) -> None:
+    """The picture's joints without jitter, and without those of somebody else. roots: (T, 3) as known so far."""
+    joints = given.joints + roots[:, None]
     depth = np.maximum(joints[..., 2:], 0.1)
     flat = joints[..., :2] / depth
     off = (rays - flat) * depth
@@ -232,22 +208,6 @@ def _steady_rays(given: Evidence3D, rays: Float64, weights: Float64, times: Floa
     mean = _smoothed(np.where(near[..., None], off, 0.0), times, RAYS_S) / np.maximum(share, 1e-6)
     given.rays[:] = flat + mean / depth
     given.ray_weights[:] = weights * near
-
-
-def _hold(given: Evidence3D, contacts: NDArray[np.float32], joints: Float64, roots: Float64, times: Float64) -> None:
-    """Places of feet: the mean over each contact, held more firmly away from its ends."""
-    for column, joint in enumerate(FEET):
-        stands = np.concatenate([[False], contacts[:, column] >= CONTACT, [False]])
-        edges = np.flatnonzero(stands[1:] != stands[:-1])
-        for start, end in zip(edges[::2], edges[1::2], strict=True):
-            if times[end - 1] - times[start] < SHORTEST_S:
-                continue
-            part = slice(start, end)
-            place = np.mean(joints[part, joint] + roots[part], axis=0)
-            inside = np.minimum(times[part] - times[start], times[end - 1] - times[part])
-            opened = np.clip(inside / RAMP_S, 0.1, 1.0)
-            given.held[part, joint] = place
-            given.held_weights[part, joint] = (opened / HELD_M) ** 2
 
 
 def fit_recording(recording: Recording, *, planted: bool = True) -> Recording:

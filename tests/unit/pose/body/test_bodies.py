@@ -10,8 +10,8 @@ from rtpose.bones import joints_of_bones, rotations_from_wxyz
 from rtpose.config import CorrectionSettings
 from rtpose.pose.body.bodies import Bodies
 from rtpose.pose.body.evidence import SteadyRays
+from rtpose.pose.body.fit import FEET
 from rtpose.pose.body.offline import ClipFrame, fit_clip
-from rtpose.pose.body.planted import FEET
 from rtpose.types import Person3D
 
 FPS = 30
@@ -55,7 +55,7 @@ def test_planted_feet_move_less_than_free_ones():
     people = squats(90, depth_noise_m=0.01)
     free, planted = (feet_of(run(Bodies(planted=on), people)) for on in (False, True))
     speed = [np.linalg.norm(np.diff(feet[20:], axis=0), axis=-1).mean() for feet in (free, planted)]
-    assert speed[1] < 0.3 * speed[0]
+    assert speed[1] < 0.15 * speed[0]
 
 
 def test_a_foot_that_is_let_go_does_not_jump():
@@ -65,7 +65,7 @@ def test_a_foot_that_is_let_go_does_not_jump():
                for t, p in enumerate(people)]  # fmt: skip
     lifted = [replace(p, root_3d=p.root_3d + np.array([0, -0.05 * t, 0.2], np.float32)) for t, p in enumerate(people)]
     feet = feet_of(run(Bodies(), shifted + lifted))
-    own = feet_of(shifted + lifted)
+    own = feet_of(run(Bodies(planted=False), shifted + lifted))
     steps, own_steps = (np.linalg.norm(np.diff(places, axis=0), axis=-1)[59:] for places in (feet, own))
     assert (steps - own_steps).max() < 0.02
 
