@@ -34,6 +34,7 @@ from rtpose.pose.detect.candidates import (
     returned,
     same_hips,
     same_person,
+    surer,
     touches,
     upright,
 )
@@ -260,12 +261,11 @@ class BlazePose:
                 break
             if any(same_hips(place.roi, other.next_roi) for other in seen):
                 continue
-            one = self._person_in(picture, place.roi, place.bodies)
+            one = self._person_in(picture, place.roi, place.bodies, new=True)
             if one is None or one.person.score < place.min_presence or not one.next_roi.is_usable(width, height):
                 continue
-            if place.strict and not agrees(one):
-                continue
-            if any(piece_of(one, other) or mixes(one, other) or covers(one, other) >= COVERED for other in seen):
+            odd = any(piece_of(one, other) or mixes(one, other) or covers(one, other) >= COVERED for other in seen)
+            if odd or (place.strict and not agrees(one)):
                 continue
             if most is None and self._replaces_somebody(one, seen):
                 continue
@@ -341,13 +341,15 @@ class BlazePose:
             for roi, score in found[: self._persons + 2]
         ]
 
-    def _person_in(self, picture: Picture, roi: Roi, bodies: Sequence[Float32]) -> SeenPerson | None:
-        """The person in the square, or else in a larger one: somebody bent or half hidden does not always fit."""
+    def _person_in(self, picture: Picture, roi: Roi, bodies: Sequence[Float32], new: bool = False) -> SeenPerson | None:
+        """The person in the square or in a larger one; new people, and who is upside down, also the other way up."""
         one = self._landmarks_in(picture, roi, bodies)
-        if one is not None and one.person.score >= KEEP_PRESENCE:
-            return one
-        larger = self._landmarks_in(picture, replace(roi, side=SECOND_LOOK * roi.side), bodies)
-        return replace(larger, looked_at=roi) if larger and larger.person.score >= KEEP_PRESENCE else one
+        if one is None or one.person.score < KEEP_PRESENCE:
+            larger = self._landmarks_in(picture, replace(roi, side=SECOND_LOOK * roi.side), bodies)
+            one = replace(larger, looked_at=roi) if larger and larger.person.score >= KEEP_PRESENCE else one
+        if one is not None and one.person.score < SURE_PRESENCE and (new or roi.is_upside_down):
+            one = surer(one, self._landmarks_in(picture, roi.turned_around(), bodies))
+        return one
 
     @stage("landmarks")
     def _landmarks_in(self, picture: Picture, roi: Roi, bodies: Sequence[Float32] = ()) -> SeenPerson | None:

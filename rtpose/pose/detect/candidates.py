@@ -93,6 +93,11 @@ def same_person(a: SeenPerson, b: SeenPerson) -> bool:
     return same_hips(a.next_roi, b.next_roi) and overlap(a.person.bbox, b.person.bbox)
 
 
+def surer(one: SeenPerson, turned: SeenPerson | None) -> SeenPerson:
+    """Of the two ways up, the one that the landmark network is surer of: its doubt is less than half the other's."""
+    return turned if turned is not None and 1 - turned.person.score < (1 - one.person.score) / 2 else one
+
+
 def piece_of(one: SeenPerson, other: SeenPerson) -> bool:
     """Whether somebody new may be a piece of a larger one: within their box, and not of other colours."""
     low, high = one.person.bbox.reshape(2, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -36,6 +36,15 @@ class Roi:
             side=2.0 * math.hypot(dx, dy) * margin,
             angle_rad=math.pi / 2 - math.atan2(-dy, dx),
         )
+
+    @property
+    def is_upside_down(self) -> bool:
+        """Whether the person stands on their head in the picture, within 45 degrees."""
+        return math.cos(self.angle_rad) < -math.sqrt(0.5)
+
+    def turned_around(self) -> Roi:
+        """The same square the other way up."""
+        return replace(self, angle_rad=self.angle_rad + math.pi)
 
     def is_usable(self, width: int, height: int) -> bool:
         """Whether it is finite, of plausible size, and overlaps a picture of width x height px."""

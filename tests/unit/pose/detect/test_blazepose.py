@@ -37,6 +37,8 @@ class Body:
     presence_logit: float = 5.0
     roll_rad: float = 0.0
     """Clockwise as seen, away from upright."""
+    found_upside_down: bool = False
+    """The person detector takes feet for head, and the landmark network believes the square, but not quite."""
 
     @property
     def up(self) -> np.ndarray:
@@ -76,7 +78,7 @@ class World:
             if pixels[y, x, 2] < 0.9:  # hidden
                 continue
             hips = np.array([body.x, body.y]) / SIDE
-            above = hips + body.up * body.radius / SIDE
+            above = hips + (-body.up if body.found_upside_down else body.up) * body.radius / SIDE
             i = np.linalg.norm(anchors - hips, axis=1).argmin()
             size = np.array([0.1, 0.1])
             values = [hips - anchors[i], size, *(p - anchors[i] for p in (hips, above, hips, above))]
@@ -100,11 +102,13 @@ class World:
         self.nearest = nearest
         presence = 0.0
         if nearest is not None and np.hypot(*(middle - (nearest.x, nearest.y))) < nearest.radius:
-            presence = nearest.presence
+            presence, up = nearest.presence, nearest.up
+            if nearest.found_upside_down and picture_from_square[:, 1] @ up > 0:  # the square's down is the body's up
+                presence, up = 0.98, -up
             hips = np.array([nearest.x, nearest.y])
             angles = np.arange(39)
             ring = hips + 0.8 * nearest.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-            ring[33], ring[34] = hips, hips + nearest.radius * nearest.up
+            ring[33], ring[34] = hips, hips + nearest.radius * up
             raw[:, :2] = (ring - middle) @ picture_from_square / scale + 128  # rows: the inverse rotation
             raw[:, 2] = angles
             raw[:, 3], raw[:, 4] = nearest.visibility_logit, nearest.presence_logit
@@ -156,6 +160,19 @@ def test_finds_and_then_tracks_without_searching(world: World) -> None:
         assert centre_x(person) == pytest.approx(128 + 2 * i, abs=3)
     assert world.finds == 1
     assert world.looks == 20
+
+
+@pytest.mark.parametrize("upside_down", [False, True])
+@pytest.mark.parametrize("roll_rad", [0.0, np.pi])
+def test_who_is_found_the_wrong_way_up_is_turned_around(world: World, upside_down: bool, roll_rad: float) -> None:
+    """But not who really stands on their head."""
+    world.bodies = [Body(128, 128, roll_rad=roll_rad, found_upside_down=upside_down)]
+    detector = BlazePose()
+    for i in range(3):
+        (person,) = detector.detect(frame(world, i))
+        assert person.evidence is not None
+        assert np.cos(person.evidence.angle_rad - roll_rad) == pytest.approx(1)
+    assert world.looks == 3 + upside_down
 
 
 def test_person_2d_is_what_the_contract_says(world: World) -> None:
