@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.assignment import assign
-from rtpose.pose.detect.appearance import COLOUR_SHARE, mixed, unlikeness
+from rtpose.pose.detect.appearance import COLOUR_SHARE, blended, unlikeness
 from rtpose.types import Float32
 
 MEMORY_S = 10.0
@@ -128,7 +128,7 @@ def _follow(track: _Track, keypoints: Float32, box: Float32, look: Float32 | Non
         velocity = (keypoints[:, :2].mean(0) - track.keypoints[:, :2].mean(0)) / dt_s
         share = 1 - math.exp(-dt_s / VELOCITY_SHARE_S)
         track.velocity = track.velocity + share * (velocity - track.velocity)
-    track.appearance = mixed(track.appearance, look, COLOUR_SHARE)
+    track.appearance = blended(track.appearance, look, COLOUR_SHARE)
     track.keypoints, track.box, track.t_s = keypoints, box, t_s
 
 

@@ -9,6 +9,7 @@ import { showSource } from "./panels/stats-panel";
 import { isSame, personName, type Person2D, type PoseFrame, type Who } from "./pose";
 import type { PeopleView } from "./scene/people-view";
 import type { Settings } from "./settings";
+import type { VideoPicture } from "./recording/recording-video";
 import { makeSkeleton, type Skeleton } from "./skeleton";
 
 /** A camera, video or recording. */
@@ -127,7 +128,7 @@ export class Display {
     this.pictures.showPicture(message);
   }
 
-  showVideo(source: number, video: HTMLVideoElement, people: readonly Person2D[]): void {
+  showVideo(source: number, video: VideoPicture, people: readonly Person2D[]): void {
     element("picture-title").textContent = "Picture";
     this.pictures.showVideo(source, video, people);
   }

@@ -1,4 +1,8 @@
 // What is drawn, whether it comes from the socket or from a file.
+import { Matrix4 } from "three";
+
+/** From camera axes to viewer axes, and back. */
+export const VIEWER_FROM_CAMERA = new Matrix4().makeScale(1, -1, -1);
 
 /** Identifies a person; ids are per source. */
 export interface Who {

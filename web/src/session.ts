@@ -18,7 +18,7 @@ import type { PoseFrame } from "./pose";
 import type { Bones } from "./recording/motion-glb";
 import type { Recording } from "./recording/recording";
 import { readRecording } from "./recording/recording-file";
-import { RecordingVideo } from "./recording/recording-video";
+import { RecordingVideo, type VideoPicture } from "./recording/recording-video";
 import { makeSkeleton, type Skeleton } from "./skeleton";
 
 /** A recording that is shown. */
@@ -134,7 +134,7 @@ export class Session {
   /** Show a video beside the recording that is open: it was made of it. */
   private attachVideo(content: Blob, name: string): void {
     const { recording } = this.opened!;
-    const show = (video: HTMLVideoElement, timeS: number): void => this.showFrame(recording.indexAt(timeS + SAME_S), video);
+    const show = (video: VideoPicture, timeS: number): void => this.showFrame(recording.indexAt(timeS + SAME_S), video);
     const fail = (): void => showToast(`This browser cannot play ${name}.`, { error: true });
     this.parts.player.attach(new RecordingVideo(content, show, fail));
   }
@@ -197,7 +197,7 @@ export class Session {
   }
 
   /** The player has reached a frame of the recording. video: shows its picture, if the recording has one. */
-  showFrame(index: number, video: HTMLVideoElement | null = null): void {
+  showFrame(index: number, video: VideoPicture | null = null): void {
     if (!this.opened) return;
     const { display } = this.parts;
     document.body.dataset["frame"] = String(index);

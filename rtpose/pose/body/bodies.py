@@ -15,7 +15,7 @@ from rtpose.pose.body import limits
 from rtpose.pose.body.contacts import ContactEstimator
 from rtpose.pose.body.evidence import SteadyRays, evidence_of, expected_errors, scaled
 from rtpose.pose.body.fit import FEET, TURNS, Evidence3D, Fitted, fit, forward, places_of, turned_by
-from rtpose.pose.body.grounding import Grounding, moved, rays_from
+from rtpose.pose.body.grounding import Grounding, moved_on_sight, rays_from
 from rtpose.pose.body.lean import LeanRemover
 from rtpose.pose.body.lengths import LATE_RATE, SETTLED_S, LengthEstimator
 from rtpose.pose.body.planted import PlantedFeet
@@ -200,7 +200,7 @@ class Bodies:
             return
         root = given.roots[row].copy()
         body.ground.update(given.joints[row], root, contacts, gravity, floor_m, min(dt_s, MAX_GAP_S))
-        given.roots[row] = moved(root, body.ground.factor, gravity, floor_m)
+        given.roots[row] = moved_on_sight(root, body.ground.factor, gravity, floor_m)
         given.rays[row] = rays_from(given.rays[row], root, given.roots[row], gravity, floor_m)
 
     def _remember(self, row: int, rotations: Float64, dt_s: float, given: Evidence3D) -> None:

@@ -67,7 +67,7 @@ def factor_of(
     return 1 + float(np.clip(share * above_m / floor_m, -MOST, MOST))
 
 
-def moved(root: Float64, factor: float, gravity: Float64, floor_m: float) -> Float64:
+def moved_on_sight(root: Float64, factor: float, gravity: Float64, floor_m: float) -> Float64:
     """(3,) the root of somebody who is moved along the line of sight to the point under them."""
     there: Float64 = root + (factor - 1) * point_under(root, gravity, floor_m)
     return there

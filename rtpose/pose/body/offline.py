@@ -17,7 +17,7 @@ from rtpose.config import CorrectionSettings
 from rtpose.pose.body.contacts import ContactEstimator
 from rtpose.pose.body.evidence import FAR_M, evidence_of, expected_errors, scaled
 from rtpose.pose.body.fit import Evidence3D, Fitted
-from rtpose.pose.body.grounding import factor_of, moved, rays_from
+from rtpose.pose.body.grounding import factor_of, moved_on_sight, rays_from
 from rtpose.pose.body.lean import LeanRemover
 from rtpose.pose.body.lengths import lengths_of_recording
 from rtpose.pose.body.motion import fit_motion
@@ -165,7 +165,7 @@ def _ground(
         return
     every = _smoothed(np.interp(times, times[stands], factors[stands])[:, None], times, GROUND_S)[:, 0]
     for i, factor in enumerate(every):
-        given.roots[i] = moved(roots[i], float(factor), gravity, floor_m)
+        given.roots[i] = moved_on_sight(roots[i], float(factor), gravity, floor_m)
         given.rays[i] = rays_from(given.rays[i], roots[i], given.roots[i], gravity, floor_m)
 
 

@@ -67,7 +67,7 @@ def unlikeness(a: Float32, b: Float32) -> float:
     return float(each[known].mean()) if known.any() else float("nan")
 
 
-def mixed(before: Float32 | None, look: Float32 | None, share: float) -> Float32 | None:
+def blended(before: Float32 | None, look: Float32 | None, share: float) -> Float32 | None:
     """What somebody looks like after another frame, of which `share` goes in; parts that one of both lacks are the
     other's."""
     if before is None or look is None:

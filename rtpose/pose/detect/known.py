@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rtpose.assignment import assign
-from rtpose.pose.detect.appearance import COLOUR_SHARE, mixed, unlikeness
+from rtpose.pose.detect.appearance import COLOUR_SHARE, blended, unlikeness
 from rtpose.pose.detect.candidates import Known, SeenPerson, touches, upright
 from rtpose.pose.detect.roi import Roi
 from rtpose.pose.detect.search import on_body
@@ -77,7 +77,7 @@ def remember(one: SeenPerson, t_s: float, alone: bool) -> Known:
         sure = before
     elif unlike < OWN_LOOKS or (sure and t_s - sure.t_s > DOUBT_S):
         known_look, sure = known_look if unlike < OWN_LOOKS else look, None
-    learned = mixed(known_look, look, COLOUR_SHARE) if (alone and sure is None) or known_look is None else known_look
+    learned = blended(known_look, look, COLOUR_SHARE) if (alone and sure is None) or known_look is None else known_look
     return Known(roi, t_s, one.person.bbox, learned, (float(drift[0]), float(drift[1])), sure)
 
 

@@ -1,11 +1,12 @@
 // The picture with the 2D joints over it; the joints alone where there is no picture.
 import { context2D, fitCanvas } from "../device";
 import { LEAST_CONFIDENCE, personColor, SEEN_SCORE, type Person2D } from "../pose";
+import type { VideoPicture } from "../recording/recording-video";
 import type { Skeleton } from "../skeleton";
 
 export class Overlay {
   private readonly context: CanvasRenderingContext2D;
-  private picture: ImageBitmap | HTMLVideoElement | null = null;
+  private picture: ImageBitmap | VideoPicture | null = null;
   private people: readonly Person2D[] = [];
   private decoding = false;
   private closed = false;
@@ -42,15 +43,17 @@ export class Overlay {
   }
 
   private drop(): void {
-    if (this.picture instanceof ImageBitmap) this.picture.close();
+    if (this.picture && "close" in this.picture) this.picture.close();
   }
 
   /** The picture that a video shows now, and its joints. */
-  showVideo(video: HTMLVideoElement, people: readonly Person2D[]): void {
+  showVideo(video: VideoPicture, people: readonly Person2D[]): void {
     this.drop();
     this.picture = video;
     this.people = people;
-    if (this.size[0] === 0) this.setSize([video.videoWidth, video.videoHeight]);
+    if (this.size[0] === 0) {
+      this.setSize("videoWidth" in video ? [video.videoWidth, video.videoHeight] : [video.displayWidth, video.displayHeight]);
+    }
     this.draw();
     this.onPicture();
   }

@@ -3,6 +3,7 @@ import type { PictureMessage } from "../net/decode";
 import { Overlay } from "./overlay";
 import type { Person2D } from "../pose";
 import type { Skeleton } from "../skeleton";
+import type { VideoPicture } from "../recording/recording-video";
 import { element, shortName } from "../dom";
 
 export class Pictures {
@@ -43,7 +44,7 @@ export class Pictures {
   }
 
   /** The picture that a video shows now, and its joints. */
-  showVideo(source: number, video: HTMLVideoElement, people: readonly Person2D[]): void {
+  showVideo(source: number, video: VideoPicture, people: readonly Person2D[]): void {
     this.overlays[source]?.showVideo(video, people);
   }
 

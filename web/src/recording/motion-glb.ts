@@ -22,9 +22,7 @@ import {
   type KeyframeTrack,
 } from "three";
 import { GLTFExporter, type GLTFExporterPlugin, type GLTFWriter } from "three/addons/exporters/GLTFExporter.js";
-import type { Hello } from "../net/protocol.generated";
-import { isGuess, type Person, type PoseFrame, type Who } from "../pose";
-import { VIEWER_FROM_CAMERA } from "../scene/place";
+import { isGuess, VIEWER_FROM_CAMERA, type Person, type PoseFrame, type Who } from "../pose";
 import { sideColor } from "../skeleton";
 
 /** Thickness of a bone's figure as a share of its length. */
@@ -33,7 +31,13 @@ const THICKNESS = 0.12;
 const VRM = "VRMC_vrm_animation";
 
 /** The bones as the server describes them. */
-export type Bones = Pick<Hello, "bones" | "bone_parents" | "bone_rests" | "bone_bases" | "joint_bones">;
+export interface Bones {
+  bones: string[];
+  bone_parents: number[];
+  bone_rests: number[][];
+  bone_bases: number[][];
+  joint_bones: number[];
+}
 
 export interface Motion {
   bones: Bones;

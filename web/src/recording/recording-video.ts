@@ -1,11 +1,15 @@
 // The video that a recording was made of. It is the clock: a frame of poses is shown when its picture is, never before.
+
+/** A picture of a video: where the browser can, the very frame, which knows its time. */
+export type VideoPicture = HTMLVideoElement | VideoFrame;
+
 export class RecordingVideo {
   private readonly video = document.createElement("video");
   private readonly url: string;
   private closed = false;
 
   /** show: called with each picture that is shown, and its time, seconds. fail: called if it cannot be played. */
-  constructor(content: Blob, show: (picture: HTMLVideoElement, timeS: number) => void, fail: () => void) {
+  constructor(content: Blob, show: (picture: VideoPicture, timeS: number) => void, fail: () => void) {
     this.url = URL.createObjectURL(content);
     this.video.muted = this.video.playsInline = true;
     this.video.preload = "auto";
@@ -13,7 +17,10 @@ export class RecordingVideo {
     const wait = (): void => {
       this.video.requestVideoFrameCallback((_, { mediaTime }) => {
         if (this.closed) return;
-        show(this.video, mediaTime);
+        // By now the video may show a later frame than the one that this call is for.
+        const frame = "VideoFrame" in window ? new VideoFrame(this.video) : null;
+        if (frame) show(frame, frame.timestamp / 1e6);
+        else show(this.video, mediaTime);
         wait();
       });
     };

@@ -2,15 +2,13 @@
 // the page takes from their feet. From one to the other it glides, so that nobody jumps.
 import { Matrix4, Quaternion, Vector3 } from "three";
 import { Floor } from "./floor";
-import type { PlacedPerson } from "../pose";
+import { VIEWER_FROM_CAMERA, type PlacedPerson } from "../pose";
 import type { Skeleton } from "../skeleton";
 
 /** Seconds in which a place follows what is newly known. */
 const EASE_S = 0.6;
 /** What is left of a way, metres and radians, is not gone. */
 const [NEAR_M, NEAR_RAD] = [0.002, 0.001];
-/** From camera axes to viewer axes, and back. */
-export const VIEWER_FROM_CAMERA = new Matrix4().makeScale(1, -1, -1);
 
 export class Place {
   /** Scene from viewer axes. */

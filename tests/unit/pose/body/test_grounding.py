@@ -7,7 +7,7 @@ import pytest
 from standing_people import STANDS, camera_over_floor, person
 
 from rtpose.pose.body.bodies import Bodies
-from rtpose.pose.body.grounding import Grounding, factor_of, moved, rays_from
+from rtpose.pose.body.grounding import Grounding, factor_of, moved_on_sight, rays_from
 from rtpose.skeleton import RTPOSE28
 from rtpose.types import Camera
 
@@ -22,7 +22,7 @@ def test_the_distance_follows_the_floor_and_the_picture_of_the_feet_stays() -> N
     far = 1.08 * root + 0.08 * joints[FEET].mean(0)  # too far along the line of sight to the feet
     factor = factor_of(joints, far, STANDS, GRAVITY, 2.0)
     assert factor == pytest.approx(1 / 1.08, abs=0.012)
-    there = moved(far, factor, GRAVITY, 2.0)
+    there = moved_on_sight(far, factor, GRAVITY, 2.0)
     assert np.abs((joints[FEET] + there) @ GRAVITY - 1.97).max() < 0.04
     before, after = joints[FEET].mean(0) + far, joints[FEET].mean(0) + there
     assert before[:2] / before[2] == pytest.approx(after[:2] / after[2], abs=0.01)
@@ -34,10 +34,10 @@ def test_it_moves_slowly_and_waits_while_nobody_stands() -> None:
     ground = Grounding()
     ground.update(joints, root, np.zeros(4), GRAVITY, 2.0, 0.1)
     assert ground.factor == 1
-    last = moved(root, 1.0, GRAVITY, 2.0)
+    last = moved_on_sight(root, 1.0, GRAVITY, 2.0)
     for _ in range(40):
         ground.update(joints, root, STANDS, GRAVITY, 2.0, 0.1)
-        there = moved(root, ground.factor, GRAVITY, 2.0)
+        there = moved_on_sight(root, ground.factor, GRAVITY, 2.0)
         assert np.linalg.norm(there - last) <= 0.031
         last = there
     assert ground.factor < 0.96
@@ -46,7 +46,7 @@ def test_it_moves_slowly_and_waits_while_nobody_stands() -> None:
 def test_rays_belong_to_the_place_the_person_was_moved_to() -> None:
     someone = person(CAMERA, (0, -4))
     joints, root = someone.pose_3d.astype(float), someone.root_3d.astype(float)
-    there = moved(root, 0.9, GRAVITY, 2.0)
+    there = moved_on_sight(root, 0.9, GRAVITY, 2.0)
     seen, expected = joints + root, joints + there
     rays = rays_from(seen[:, :2] / seen[:, 2:], root, there, GRAVITY, 2.0)
     assert np.abs(rays - expected[:, :2] / expected[:, 2:]).max() < 0.025
