@@ -94,8 +94,8 @@ def same_person(a: SeenPerson, b: SeenPerson) -> bool:
 
 
 def surer(one: SeenPerson, turned: SeenPerson | None) -> SeenPerson:
-    """Of the two ways up, the one that the landmark network is surer of: its doubt is less than half the other's, and the
-    peaks of its heatmaps are no wider. Presence alone is near 1 both ways at times."""
+    """Of the two ways up, the one that the landmark network is surer of: its doubt is less than half the other's, and
+    the peaks of its heatmaps are no wider. Presence alone is near 1 both ways at times."""
     if turned is None or 1 - turned.person.score >= (1 - one.person.score) / 2:
         return one
     return turned if _spread_px(turned) <= _spread_px(one) else one
