@@ -188,6 +188,8 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
         for i in range(300):
             recorder.write(result(i, i / 30))
             time.sleep(0.005)
+            while i == 20 and not (os.path.exists(sys.argv[1]) and os.path.getsize(sys.argv[1])):
+                time.sleep(0.01)  # until the first chunk is in the file
         recorder.close()
         """
     )
