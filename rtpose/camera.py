@@ -31,14 +31,14 @@ def camera_of(settings: RunSettings, info: SourceInfo | None = None) -> tuple[Ca
                     return Camera(fy * sx, fx * sy, (height - cy) * sx, cx * sy)
                 raise InputError(
                     f"{settings.calibration} is for pictures of {width}x{height}, these are {size[0]}x{size[1]}: "
-                    "another shape, so another camera or setting"
+                    "a different aspect ratio, so a different camera or setting"
                 )
             sx, sy = size[0] / width, size[1] / height
             return Camera(fx * sx, fy * sy, cx * sx, cy * sy)
 
         return (
             calibrated,
-            f"camera from {settings.calibration}; the other orientation counts as turned clockwise",
+            f"camera from {settings.calibration}; the other orientation is assumed to be turned clockwise",
         )
     if settings.fov_deg is None and info is not None and (known_fov := info.fov_deg) is not None:
         text = f"focal length from {info.fov_origin} ({known_fov:.1f} degrees across the longer side)"

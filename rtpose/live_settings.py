@@ -52,7 +52,7 @@ class SettingsChanger:
             try:
                 self._session.change(**given)
             except RtposeError as error:
-                self._on_notice(f"the page's settings are not taken: {error}")
+                self._on_notice(f"the page's settings are rejected: {error}")
             if self._server is not None:
                 self._server.update_hello(**hello_fields(self._session))
 

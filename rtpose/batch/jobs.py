@@ -160,7 +160,7 @@ def check_outputs(plan: Plan, *, overwrite: bool) -> None:
                 _check_folder(file)
         if job.out.suffix.lower() != ".npz":
             raise OutputError(
-                f"{job.out}: poses are written as .npz: give such a name, or make a folder of that name first"
+                f"{job.out}: poses are written as .npz: give a name ending in .npz, or first make a folder of that name"
             )
 
 
@@ -221,8 +221,8 @@ class WholeOutputs:
         for file in self._halves:
             if not file.parent.is_dir():
                 raise OutputError(
-                    f"the folder {file.parent} is not there on {socket.gethostname()}: --out must be in a folder that "
-                    "all machines share"
+                    f"the folder {file.parent} does not exist on {socket.gethostname()}: --out must be in a folder "
+                    "that all machines share"
                 )
         overlay = self._halves[job.folder / job.overlay] if job.overlay else None
         self.job = replace(job, out=self._halves[job.folder / job.out], overlay=overlay)

@@ -44,9 +44,7 @@ def environment(python: Path | None) -> Path:
     own = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "complete").exists():
         if sys.version_info >= (3, 13):
-            raise ConfigError(
-                f"{REQUIREMENT} needs Python 3.9 to 3.12: name one that has it with --peer mediapipe=/path/to/python"
-            )
+            raise ConfigError(f"{REQUIREMENT} needs Python 3.9 to 3.12: give one with --peer mediapipe=/path/to/python")
         print(f"rtpose: making an environment with {REQUIREMENT} in {folder}", file=sys.stderr)
         venv.create(folder, with_pip=True, clear=True)
         done = subprocess.run([own, "-m", "pip", "install", "--quiet", REQUIREMENT], stderr=subprocess.PIPE, text=True)

@@ -176,7 +176,7 @@ class Worker:
     def _ended(self) -> WorkerError:
         self._process.wait()
         self._said.seek(0)
-        said = [line.strip() for line in self._said if line.strip()] or ["it said nothing"]
+        said = [line.strip() for line in self._said if line.strip()] or ["it gave no reason"]
         return WorkerError(f"the side '{self.side.name}' ended early: {said[-1].removeprefix('rtpose: ')}")
 
 

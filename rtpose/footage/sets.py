@@ -123,7 +123,7 @@ def find_sets(folder: Path) -> list[Path]:
         return [folder]
     found = sorted(file.parent for file in folder.glob(f"*/{TRUTH}"))
     if not found:
-        raise InputError(f"{folder} holds no footage with truth: expected SET/{TRUTH} and SET/cam01.mp4 … in it")
+        raise InputError(f"{folder} holds no footage with ground truth: expected SET/{TRUTH} and SET/cam01.mp4 … in it")
     return found
 
 

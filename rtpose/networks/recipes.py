@@ -90,7 +90,7 @@ def load_recipe(name_or_path: str) -> tuple[str, Recipe]:
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from None
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is no recipe: {error}") from None
+        raise ConfigError(f"{file} is not a recipe: {error}") from None
 
 
 def recipe_for(network: str, backend: str, device: str, precision: str) -> str | None:

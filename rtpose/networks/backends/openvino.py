@@ -148,7 +148,7 @@ def read_network(model: Path) -> Any:
 def _read_own(model: Path) -> Any:
     if not model.with_suffix(".bin").is_file():
         raise ModelError(
-            f"{model} has no {model.with_suffix('.bin').name} beside it, which holds its weights; build it again"
+            f"{model} has no {model.with_suffix('.bin').name} next to it, which holds its weights; build it again"
         )
     try:
         return _core().read_model(model)
