@@ -1,4 +1,4 @@
-"""The camera of a run: from a calibration, the field of view, or what the source says of its lens."""
+"""The camera of a run: from a calibration, the field of view, or the source's lens data."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rtpose.types import Camera, SourceInfo
 def camera_of(settings: RunSettings, info: SourceInfo | None = None) -> tuple[Callable[[tuple[int, int]], Camera], str]:
     """A function from image size (width, height) to camera, and the assumption behind it.
 
-    By the calibration, else by the field of view of the settings, else by what the source (`info`) says of its lens,
-    else by the default. Errors: `ConfigError` for an impossible field of view or calibration; of the function:
+    From the calibration, else from the field of view of the settings, else from the source's lens data (`info`), else
+    the default. Errors: `ConfigError` for an impossible field of view or calibration; of the function:
     `InputError` for pictures of another shape than the calibration's.
     """
     if settings.calibration is not None:

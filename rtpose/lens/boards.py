@@ -25,7 +25,7 @@ _MOST_SQUARES = 40
 
 @dataclass(frozen=True, slots=True)
 class BoardView:
-    """The corners of a board that a picture shows."""
+    """The visible corners of a board in a picture."""
 
     points_m: NDArray[np.float32]
     """(N, 3) on the board, z = 0."""
@@ -135,7 +135,7 @@ class Charuco:
 def make_board(
     chessboard: str | None, charuco: str | None, square: str, marker: str | None = None, dictionary: str = "4x4_100"
 ) -> Board:
-    """The board of some options: "9x6", "5x7", "25mm". Errors: `ConfigError`."""
+    """The board for options such as "9x6", "5x7", "25mm". Errors: `ConfigError`."""
     if chessboard and charuco:
         raise ConfigError("--board and --charuco are two kinds of boards: leave one out")
     square_m = parse_length(square)

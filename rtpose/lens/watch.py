@@ -13,9 +13,9 @@ from rtpose.lens.coverage import Coverage
 from rtpose.types import FrameSource
 
 _EVERY_S = 0.2
-"""Of a video: how far the looked-at pictures are apart."""
+"""Interval between the pictures used from a video."""
 _STILL_SHARE = 0.004
-"""Of the picture's diagonal: how far a board that is held still moves between two pictures of a live camera."""
+"""Share of the picture's diagonal: how far a still board moves between two pictures of a live camera."""
 
 
 def watch(

@@ -32,7 +32,7 @@ def _core() -> Any:
 class OpenVinoBackend:
     """A network on OpenVINO. See `rtpose.types.Backend`.
 
-    Computes in float32 by default. OpenVINO's own default is bfloat16 where the processor supports it, which moves
+    Computes in float32 by default. OpenVINO's own default is bfloat16 on CPUs that support it, which moves
     BlazePose's landmarks by half a crop pixel and more.
     `run` may be called from one thread at a time.
     """
