@@ -1,4 +1,4 @@
-"""The Python face. `import rtpose` offers what is here, and loads it when it is first used.
+"""The Python API. `import rtpose` offers these names, and loads them on first use.
 
 with rtpose.open_source("in.mp4") as frames, rtpose.open_estimator() as estimator:
     for frame in frames:
@@ -47,7 +47,7 @@ class Frames:
 
     @property
     def ended(self) -> bool:
-        """True once no frame will come any more."""
+        """True once there will be no more frames."""
         return self._source.ended
 
     @property
@@ -70,7 +70,7 @@ class PoseEstimator:
     """Pictures -> people, one source at a time and in order: it remembers people between frames. Not thread-safe."""
 
     def __init__(self, session: Session) -> None:
-        """Errors: `ConfigError` for a session that looks ahead: it needs the pictures that follow."""
+        """Errors: `ConfigError` for a session with lookahead, which needs later pictures."""
         if session.settings.lookahead_s > 0:
             raise ConfigError("an estimator of single pictures cannot look ahead: use rtpose.Session, or lookahead_s=0")
         self._session = session
@@ -80,18 +80,18 @@ class PoseEstimator:
         self._frames = 0
         self._last_s = -np.inf
         self.assumptions: list[str] = session.assumptions
-        """Height and camera that the metric scale rests on."""
+        """Height and camera that the metric scale depends on."""
         self.world_from_camera: NDArray[np.float64] | None = None
         """(4, 4) of the last picture: world space is metres, y up, the floor at 0. None until it is known, and without
         bodies."""
 
     def __call__(self, picture: Frame | Image, t_s: float | None = None) -> list[Person3D]:
-        """The people in a picture, smoothed as `rtpose video` smooths them.
+        """The people in a picture, smoothed as in `rtpose video`.
 
         picture: a frame of `open_source`, or an array (H, W, 3) of uint8, RGB, upright. t_s: the time of an array in
         seconds; None: now. Poses are in metres, camera space (x right, y down, z away from the camera).
-        Errors: `InputError` for an array of another shape or type, and for a time that does not increase (call `reset`
-        before another source).
+        Errors: `InputError` for an array with another shape or type, and for a time that does not increase (call
+        `reset` before another source).
         """
         frame = picture if isinstance(picture, Frame) else self._frame_of(picture, t_s)
         if frame.pts_s <= self._last_s:
@@ -115,7 +115,7 @@ class PoseEstimator:
         return Frame(array, self._frames - 1, now_ns, now_ns / 1e9 if t_s is None else float(t_s))
 
     def reset(self) -> None:
-        """Forget everybody: another source, or a jump in time."""
+        """Forget all people, for another source or a jump in time."""
         self._estimator.reset()
         self._smoother.reset()
         if self._body is not None:
@@ -128,7 +128,7 @@ class PoseEstimator:
         return self._estimator.describe()
 
     def close(self) -> None:
-        """Forget everybody. May be called twice; the networks go when the object goes."""
+        """Forget all people. May be called twice; the networks are freed with the object."""
         self.reset()
 
     def __enter__(self) -> Self:
@@ -141,7 +141,7 @@ class PoseEstimator:
 def open_source(source: str | PathLike[str] | int, *, fps: float | None = None) -> Frames:
     """Open a video, a picture, a folder or pattern of pictures, a URL, or a camera by its number.
 
-    fps: frames per second of pictures (default 30) and of files that carry no times.
+    fps: frames per second of pictures (default 30) and of files without times.
     Errors: `InputError`, with nothing left open.
     """
     from rtpose import capture
@@ -152,11 +152,11 @@ def open_source(source: str | PathLike[str] | int, *, fps: float | None = None) 
 
 
 def open_estimator(*, on_notice: Callable[[str], None] = lambda line: None, **settings: Any) -> PoseEstimator:
-    """An estimator that is ready to run; network files that are missing are downloaded.
+    """An estimator that is ready to run; missing network files are downloaded.
 
     settings: the fields of `rtpose.config.RunSettings`: persons=2, lifter="svmac", height_m=1.8, fov_deg=70, …
-    on_notice: gets a line for each choice that was made and each warning.
-    Errors: `ConfigError` for a setting that is unknown or impossible, `ModelError`, `MissingExtraError`.
+    on_notice: gets a line for each choice and each warning.
+    Errors: `ConfigError` for an unknown or impossible setting, `ModelError`, `MissingExtraError`.
     """
     return PoseEstimator(Session(make_settings(**settings), on_notice=on_notice))
 
@@ -164,7 +164,7 @@ def open_estimator(*, on_notice: Callable[[str], None] = lambda line: None, **se
 def load_recording(file: str | PathLike[str]) -> Recording:
     """Read a recording, .npz or .rtpose: arrays by name (`poses_3d`, `root_3d`, …), skeleton, camera and meta.
 
-    Errors: `InputError` if there is none, or if it is damaged or of another format.
+    Errors: `InputError` if it is missing, damaged or of another format.
     """
     from rtpose import recordings
 

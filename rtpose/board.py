@@ -1,4 +1,4 @@
-"""What page and terminal are told of the sources of a run: names, sizes, troubles, failed outputs."""
+"""What a run tells the page and the terminal: names and sizes of its sources, problems, failed outputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class SourceBoard:
-    """The state of a run for page and terminal: names and sizes of the sources, one text for all that are in trouble,
+    """The state of a run for page and terminal: names and sizes of the sources, one text for all that have problems,
     and the outputs that failed. Methods may be called from any thread."""
 
     def __init__(
@@ -23,7 +23,7 @@ class SourceBoard:
         server: PoseServer | None,
         on_trouble: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """on_trouble: gets a line when a source gets into trouble."""
+        """on_trouble: gets a line when a source has a problem."""
         self._names = [printable(info.name) for info in infos]
         self._sizes = [info.size for info in infos]
         self._states = ["ok"] * len(infos)

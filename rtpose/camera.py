@@ -1,4 +1,4 @@
-"""The camera of a run: from a calibration, the field of view, or what the source says of its lens."""
+"""The camera of a run: from a calibration, the field of view, or the source's lens data."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rtpose.types import Camera, SourceInfo
 def camera_of(settings: RunSettings, info: SourceInfo | None = None) -> tuple[Callable[[tuple[int, int]], Camera], str]:
     """A function from image size (width, height) to camera, and the assumption behind it.
 
-    By the calibration, else by the field of view of the settings, else by what the source (`info`) says of its lens,
-    else by the default. Errors: `ConfigError` for an impossible field of view or calibration; of the function:
+    From the calibration, else from the field of view of the settings, else from the source's lens data (`info`), else
+    the default. Errors: `ConfigError` for an impossible field of view or calibration; of the function:
     `InputError` for pictures of another shape than the calibration's.
     """
     if settings.calibration is not None:
@@ -31,14 +31,14 @@ def camera_of(settings: RunSettings, info: SourceInfo | None = None) -> tuple[Ca
                     return Camera(fy * sx, fx * sy, (height - cy) * sx, cx * sy)
                 raise InputError(
                     f"{settings.calibration} is for pictures of {width}x{height}, these are {size[0]}x{size[1]}: "
-                    "another shape, so another camera or setting"
+                    "a different aspect ratio, so a different camera or setting"
                 )
             sx, sy = size[0] / width, size[1] / height
             return Camera(fx * sx, fy * sy, cx * sx, cy * sy)
 
         return (
             calibrated,
-            f"camera from {settings.calibration}; the other orientation counts as turned clockwise",
+            f"camera from {settings.calibration}; the other orientation is assumed to be turned clockwise",
         )
     if settings.fov_deg is None and info is not None and (known_fov := info.fov_deg) is not None:
         text = f"focal length from {info.fov_origin} ({known_fov:.1f} degrees across the longer side)"

@@ -1,4 +1,4 @@
-"""Python in other processes, which never imports from the folder where the user stands."""
+"""Python in other processes, which never imports from the user's current folder."""
 
 from __future__ import annotations
 

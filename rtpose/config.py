@@ -39,21 +39,21 @@ class OneEuroSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CorrectionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the fit of a body does beside making bones constant; each can be switched off by itself, to measure it."""
+    """What the body fit does besides keeping bones constant; each can be switched off separately, to measure it."""
 
     rays: bool = True
-    """Joints are drawn to where the picture shows them."""
+    """Joints are pulled to their positions in the picture."""
     last_pose: bool = True
     """The body does not jump from its last pose."""
     sizes: bool = True
     """People who share a floor are scaled so that all of them stand on it."""
     lean: bool = True
-    """People who stand upright do so along gravity, as far as the picture allows."""
+    """People who stand upright are aligned with gravity, as far as the picture allows."""
 
 
 class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The settings of a run: of `rtpose webcam|video` by options or a file (`--config`), of `rtpose.open_estimator` by
-    keywords."""
+    """The settings of a run: options or a file (`--config`) for `rtpose webcam|video`, keywords for
+    `rtpose.open_estimator`."""
 
     estimator: Literal["two-stage", "cascaded"] = "two-stage"
     """two-stage: detector and lifter. cascaded: from the picture straight to 3D."""
@@ -78,26 +78,26 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibration: str | None = None
     """A YAML file with `image_size: [width, height]` and `camera: [fx, fy, cx, cy]`, px; wins over `fov_deg`."""
     pitch_deg: float | None = None
-    """How far the camera looks down; None: learned from people."""
+    """How far the camera looks down; None: estimated from people."""
     roll_deg: float | None = None
-    """How far the camera is turned clockwise, as its user sees it; None: learned from people."""
+    """How far the camera is turned clockwise, seen from behind; None: estimated from people."""
     camera_height_m: Positive | None = None
-    """Of the camera above the floor: with it people's sizes are measured; None: the floor is where feet stand."""
+    """Height above the floor, which sets people's sizes; None: the floor is where feet stand."""
     level: bool = False
-    """Gravity is the axis of somebody who stands upright and still at the beginning."""
+    """Gravity is the axis of a person who stands upright and still at the beginning."""
     smooth: Literal["auto", "one-euro", "root", "off"] = "auto"
-    """root: only the root position is smoothed. auto: root for a lifter with a memory, whose joints are
-    smooth by themselves, one-euro for the others."""
+    """root: only the root position is smoothed. auto: root for a lifter with memory, whose joints are already
+    smooth, one-euro for the others."""
     one_euro: OneEuroSettings = OneEuroSettings()
     body: Literal["on", "off"] = "on"
-    """on: every person becomes a kinematic body. off: the lifter's joints as they are."""
+    """on: a kinematic body is fitted to every person. off: the lifter's joints, unchanged."""
     feet: Literal["planted", "free"] = "planted"
-    """planted: a foot in contact stays where it stands. free: feet go where the joints say."""
+    """planted: a foot in contact stays where it stands. free: feet follow the joints."""
     quality: Literal["live", "best"] = "live"
-    """best: recordings of files are fitted again over their whole length. live: each frame by what came before."""
+    """best: recordings of files are fitted again over their whole length. live: each frame uses only earlier ones."""
     corrections: CorrectionSettings = CorrectionSettings()
     lookahead_s: NotNegative = 0.0
-    """A lifter with a memory also uses the frames of so many seconds after each: more accurate, and as much later."""
+    """A lifter with memory also uses this many seconds of later frames: more accurate, with as much delay."""
     threads: Count | None = None
 
 
@@ -149,7 +149,7 @@ def load_settings(
         try:
             value = _plain(yaml.safe_load(text))
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise ConfigError(f"'{override[:80]}' is no setting: {' '.join(str(error).split())}") from None
+            raise ConfigError(f"'{override[:80]}' is not a setting: {' '.join(str(error).split())}") from None
         _put(values, name.split("."), value, override)
     for name in ("smooth", "body"):  # YAML 1.1 reads on and off as true and false
         if isinstance(values.get(name), bool):

@@ -1,6 +1,6 @@
 """`rtpose doctor`: checks an installation and says what works, what is wrong, what is optional, and what to do.
 
-Nothing is installed, downloaded or changed. A part that is broken is a line like any other.
+Nothing is installed, downloaded or changed. A broken part is a line like any other.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Line(msgspec.Struct, frozen=True):
 
     what: str
     state: State
-    """optional: not there, which is fine unless you want what needs it. problem: something to mend."""
+    """optional: missing, which is fine unless you want what needs it. problem: something to fix."""
     found: str
     do: str = ""
     """What to do about it; empty if ok."""
@@ -197,7 +197,7 @@ def check_model_files() -> Iterator[Line]:
                 )
     for name, shipped in (
         ("lifters", shipped_lifters()),
-        ("cascaded", ["the network for pictures"] * CASCADED.is_file()),
+        ("cascaded", ["the picture network"] * CASCADED.is_file()),
     ):
         if shipped:
             yield Line(name, "ok", ", ".join(shipped))
@@ -284,7 +284,7 @@ def check_speed(benchmark: Callable[[float], Speed]) -> Iterator[Line]:
     speed = benchmark(BENCHMARK_S)
     yield Line(
         "benchmark", "ok",
-        f"{speed.frames / speed.wall_s:.0f} fps, {1000 * speed.cpu_s / speed.frames:.1f} ms of processor time a frame: "
+        f"{speed.frames / speed.wall_s:.0f} fps, {1000 * speed.cpu_s / speed.frames:.1f} ms of CPU time per frame: "
         f"the built-in clip (640x480, one person) for {speed.wall_s:.0f} s, load before {load:.1f}",
     )  # fmt: skip
 
@@ -317,7 +317,7 @@ def verdict(lines: Iterable[Line]) -> str:
     found = counted(problems, "problem") if problems else "No problems"
     if not optional:
         return f"{found}."
-    return f"{found}. {counted(optional, 'optional part')} not in use: rtpose runs without."
+    return f"{found}. {counted(optional, 'optional part')} not in use, which is fine."
 
 
 def health_table(lines: Iterable[Line]) -> Table:

@@ -1,4 +1,4 @@
-"""Errors a user can do something about. The command line prints them as one line and exits with 2.
+"""Errors that a user can fix. The command line prints them as one line and exits with 2.
 
 Every message says what is wrong and what to do next. Anything that is not an `RtposeError` is a bug.
 """
@@ -21,7 +21,7 @@ class OutputError(RtposeError):
 
 
 class ModelError(RtposeError):
-    """A network file that is missing, damaged, of another skeleton or of another version."""
+    """A network file that is missing or damaged, or has another skeleton or version."""
 
 
 class ConfigError(RtposeError):
@@ -29,7 +29,7 @@ class ConfigError(RtposeError):
 
 
 class ServerError(RtposeError):
-    """The page's port cannot be had."""
+    """The page's port is not available."""
 
 
 class MissingExtraError(RtposeError):

@@ -14,7 +14,7 @@ _HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has 
 @contextmanager
 def on_signals(stop: Callable[[], None]) -> Iterator[None]:
     """While the block lasts, the first Ctrl-C, SIGTERM or SIGHUP (the terminal was closed) calls `stop`; a second one
-    ends the program at once. SIGHUP stays ignored where it was, as under nohup.
+    ends the program at once. SIGHUP stays ignored if it was, as under nohup.
 
     Outside the main thread, where Python allows no signal handlers, it does nothing.
     """
@@ -43,7 +43,7 @@ def on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _silence(terminals: Sequence[int]) -> None:
-    """Writing to a terminal that is gone would be an error: nobody reads it any more."""
+    """Writing to a terminal that is gone would be an error: no one reads it any more."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for number in terminals:
         os.dup2(nowhere, number)

@@ -1,4 +1,4 @@
-"""Settings that pages change while a session runs: in a thread of its own, the newest wish wins."""
+"""Settings that pages change during a session: applied in a separate thread, the newest request wins."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class SettingsChanger:
-    """Applies the wishes of pages to a session, and tells all pages what holds then."""
+    """Applies the requests of pages to a session, and tells all pages the result."""
 
     def __init__(self, session: Session, on_notice: Callable[[str], None] = lambda line: None) -> None:
-        """on_notice: gets a line for each change that was made or failed; in the changer's thread."""
+        """on_notice: gets a line for each change that was applied or failed; in the changer's thread."""
         self._session = session
         self._on_notice = on_notice
         self._server: PoseServer | None = None
@@ -52,7 +52,7 @@ class SettingsChanger:
             try:
                 self._session.change(**given)
             except RtposeError as error:
-                self._on_notice(f"the page's settings are not taken: {error}")
+                self._on_notice(f"the page's settings are rejected: {error}")
             if self._server is not None:
                 self._server.update_hello(**hello_fields(self._session))
 

@@ -1,4 +1,4 @@
-"""Reading .npz files from anywhere: no pickles, one clear error, and no more memory than the file can fill."""
+"""Reads untrusted .npz files: no pickles, one clear error, and no more memory than the file can fill."""
 
 from __future__ import annotations
 

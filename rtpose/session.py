@@ -365,7 +365,7 @@ def failure_text(error: Exception) -> str:
     if isinstance(error, RtposeError):
         return str(error)
     reason = error.strerror if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}"
-    return f"an output failed and gets nothing more ({reason}); the rest goes on"
+    return f"an output failed and was stopped ({reason}); the rest continues"
 
 
 @contextmanager

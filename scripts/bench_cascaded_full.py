@@ -43,7 +43,7 @@ CALIBRATION_PICTURES = 8
 
 
 def main() -> None:
-    """Build, take turns, print."""
+    """Build, run alternately, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=None)

@@ -2,10 +2,10 @@
 
     python scripts/compare_estimators.py CLIP [CLIP ...] [--cascaded FILE] [--every N] [--sheet OUT.jpg]
 
-Prints, for each clip, in how many frames each of the two sees somebody, and for the people that both see, the median of
-P-MPJPE between the two (after Procrustes alignment with scale) and of the distance of the 2D joints in percent of the
-person's height in the picture. Neither is ground truth. The sheet shows some frames with both skeletons and,
-beside them, both poses from the front and from the left side: detector and lifter above, `cascaded` below.
+For each clip, prints the number of frames in which each of the two finds a person. For people that both find, prints
+the median P-MPJPE between the two (after Procrustes alignment with scale) and the median distance of the 2D joints in
+percent of the person's height in the picture. Neither is ground truth. The sheet shows some frames with both skeletons,
+and next to them both poses from the front and from the left: detector and lifter above, `cascaded` below.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def frames_of(clip: Path, every: int) -> Iterator[Frame]:
 
 
 def overlap(one: Person3D, other: Person3D) -> float:
-    """Of the boxes: intersection over union."""
+    """Intersection over union of the boxes."""
     low, high = np.maximum(one.bbox[:2], other.bbox[:2]), np.minimum(one.bbox[2:], other.bbox[2:])
     shared = float(np.prod(np.maximum(high - low, 0)))
     areas = [float(np.prod(person.bbox[2:] - person.bbox[:2])) for person in (one, other)]

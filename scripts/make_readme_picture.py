@@ -1,4 +1,4 @@
-"""Make the README's moving picture of a clip: its frames with the 2D joints, and beside them the person in 3D.
+"""Make the README's animation of a clip: its frames with the 2D joints, and next to them the person in 3D.
 
     python scripts/make_readme_picture.py tfjs_pose_1.mp4
 
@@ -110,7 +110,7 @@ def draw_scene(people: list[list[Person3D]], times_s: NDArray[np.float64], index
     canvas = np.empty((side, side, 3), np.uint8)
     canvas[:] = [int(BACKGROUND[at : at + 2], 16) for at in (1, 3, 5)]
 
-    # The middle of everybody, in the viewer's axes (x right, y up, z towards the camera), averaged over the clip.
+    # The middle of all people, in the viewer's axes (x right, y up, z towards the camera), averaged over the clip.
     middles = [person.root_3d for persons in people for person in persons]
     x, _, z = np.mean(middles, axis=0) if middles else (0.0, 0.0, 3.0)
     middle = np.array([x, 0, -z], np.float32)

@@ -4,7 +4,7 @@
 
 A clothed person dances in a lit room. The body is `anny` (code Apache-2.0, data CC0), the motion is clip
 05_02 of the CMU Graphics Lab Motion Capture Database, everything else is computed here. The first run builds
-the body's rig: some minutes and over 1 GB in the folder that ANNY_CACHE_DIR names (default ~/.cache/anny).
+the body's rig: some minutes, and over 1 GB in the folder ANNY_CACHE_DIR (default ~/.cache/anny).
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Makes docs/side_views.webp: one moment of each clip, by mediapipe and by rtpose as it runs today.
+"""Makes docs/side_views.webp: one frame of each clip, by mediapipe and by the current rtpose.
 
     python scripts/make_side_views.py docs/side_views.webp CLIP@FRAME…
 
 For each clip: the person as the camera sees them (rtpose's 2D joints), then from the side (the camera is on the left)
-and from above (the camera is below) by mediapipe, complexity 1, and by rtpose as it runs over files. The moment is the
-first frame from FRAME on in which rtpose sees somebody. A clip of a set of footage (docs/footage.md) has its
-measured truth behind both, in grey, and mediapipe's rows of the truth file. Roots at one place, metres, camera axes;
-the line is the floor that rtpose found. `--pictures` draws the clips' own pictures, too: mind their licences.
+and from above (the camera is below) by mediapipe, complexity 1, and by rtpose as it runs over files. The frame is the
+first from FRAME on in which rtpose finds a person. A clip of a set of footage (docs/footage.md) has its
+measured ground truth behind both, in grey, and mediapipe's rows of the truth file. Roots are aligned; metres, camera
+axes; the line is the floor that rtpose found. `--pictures` draws the clips' own pictures, too: mind their licences.
 
-What to look for: standing people whose knees bend, bodies that lean or float, exchanged sides, limbs bent wrongly.
+What to look for: standing people whose knees bend, bodies that lean or float, swapped sides, wrongly bent limbs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Array = NDArray[Any]
 BLOCKS = 2
 """Clips beside each other."""
 PEER_FRAMES = 30
-"""mediapipe follows a person: it begins that many frames before the moment."""
+"""mediapipe tracks a person: it begins this many frames earlier."""
 NEAR = 0.25
 """As `rtpose.footage.measure.NEAR`."""
 _TRUE = RTPOSE28.indices(*JOINTS)
@@ -46,7 +46,7 @@ _FROM_PEER = [BLAZEPOSE33.index_of[_ENDS.get(joint, joint)] for joint in RTPOSE2
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame of a clip. Joints of `rtpose28`; None: nobody, or another person."""
+    """One frame of a clip. Joints of `rtpose28`; None: no person, or another one."""
 
     name: str
     picture: Image
@@ -56,7 +56,7 @@ class Moment:
     """(28, 3) metres, camera axes, relative to the root."""
     before: Array | None
     truth: Array | None
-    """(28, 3), NaN but for the twelve joints that are measured."""
+    """(28, 3), NaN except for the twelve measured joints."""
     floor: tuple[float, float, float] | None
     """a, b, c with a y + b z + c = 0 on the floor below the root, in metres relative to it."""
     arms_only: bool
@@ -91,7 +91,7 @@ def moment_of(name: str) -> Moment:
 
 
 def _seen(clip: Path, first: int, persons: int) -> tuple[Frame, list[Person3D], Array | None]:
-    """The moment's frame, its people and `world_from_camera`."""
+    """The chosen frame, its people and `world_from_camera`."""
     with rtpose.open_source(clip) as frames, rtpose.open_estimator(network="heavy", persons=persons) as estimator:
         for frame in frames:
             people = estimator(frame)
@@ -132,14 +132,14 @@ def _truth(footage: FootageSet | None, camera: TruthCamera | None, at: int, pers
 
 
 def _apart(pixels: Array, other: Array) -> float:
-    """Median distance of limb joints over the person's size; left and right may be exchanged."""
+    """Median distance of limb joints over the person's size; left and right may be swapped."""
     size = np.nanmax(np.nanmax(other[_TRUE], axis=0) - np.nanmin(other[_TRUE], axis=0))
     sides = (pixels, pixels[RTPOSE28.twins])
     return float(min(np.nanmedian(np.linalg.norm((side - other)[_TRUE], axis=-1)) for side in sides) / size)
 
 
 def draw(axes: Axes, joints: Array, across: Array, down: Array, *, grey: bool = False) -> None:
-    """Bones; of people whose limb joints alone are known, the lines of shoulders, hips and sides. grey: the truth."""
+    """Bones; if only limb joints are known, the lines of shoulders, hips and sides. grey: the ground truth."""
     bones = [(a, b) for a, b in RTPOSE28.bones if not a.endswith("ear")]
     if np.isnan(across[RTPOSE28.index_of["root"]]):
         bones += [("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")]
@@ -153,7 +153,7 @@ def draw(axes: Axes, joints: Array, across: Array, down: Array, *, grey: bool = 
 
 
 def draw_3d(axes: Axes, moment: Moment, joints: Array | None, above: bool, floor: bool) -> None:
-    """From the side or from above; truth behind."""
+    """From the side or from above, with the ground truth behind."""
     root = RTPOSE28.indices(*(f"{side}_{'shoulder' if moment.arms_only else 'hip'}" for side in ("left", "right")))
     if floor and moment.floor and not above:
         a, b, c = moment.floor

@@ -1,9 +1,9 @@
-"""Make the two motion packs that rtpose carries from the full ones.
+"""Make rtpose's two built-in motion packs from the full ones.
 
     python scripts/make_small_pack.py --data ../shared/data
 
-Every clip gives its middle part (people start and end a recording standing still),
-longer where the skeleton is the person's own. The length is the longest for which the file stays within its
+Each clip contributes its middle part (people start and end a recording standing still),
+a longer one if the skeleton is the person's own. The length is the longest that keeps the file within its
 limit, so that short clips stay whole, long ones are cut, and all actions and subjects remain.
 """
 
@@ -24,7 +24,7 @@ ACKNOWLEDGEMENT = (
 )
 TERMS = "Free for all uses, also inside products that are sold; the data itself may not be resold, even converted."
 GENERIC_SHARE = 0.3
-"""Of a clip's length, where the bones are another person's: the rotations still add variety."""
+"""Share of the length if the bones are another person's: the rotations still add variety."""
 ASSETS = Path(__file__).resolve().parents[1] / "rtpose" / "assets"
 
 Pack = dict[str, NDArray[Any]]

@@ -1,10 +1,10 @@
-"""What `rtpose adapt` gains on real people with measured truth.
+"""What `rtpose adapt` gains on real people with measured ground truth.
 
     python scripts/measure_adapt.py FOOTAGE [--steps N] [--together] [--whole] [SET…]
 
-For each set: adapts the lifter to all of its clips without their truth (with --together, as clips of one moment).
-Then it judges the old and the new one on the last quarter of each clip, which adapt does not learn from, or with
---whole on all of it. Prints P-MPJPE and MPJPE in mm.
+For each set: adapts the lifter to all of its clips without ground truth (with --together, as clips filmed at the same
+time). Then judges the old and the new lifter on the last quarter of each clip, which adapt holds out, or with --whole
+on all of it. Prints P-MPJPE and MPJPE in mm.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python scripts/measure_body.py FOOTAGE [--clip squats.mp4 ...] [--people FOLDER]
 
-FOOTAGE: a folder as `rtpose eval --footage` takes it. --clip: further clips, one person, without truth. --people: a
-folder that keeps what the estimator saw, so that a second run only fits bodies.
+FOOTAGE: a folder as `rtpose eval --footage` takes it. --clip: further clips, one person, without ground truth.
+--people: a folder that stores the estimator's results, so that a second run only fits bodies.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from rtpose.types import Camera, Person3D
 
 Array = NDArray[Any]
 Seen = list[tuple[int, float, Camera, list[Person3D]]]
-"""frame_id, seconds, camera, people as the lifter made them, for each frame."""
+"""frame_id, seconds, camera, people from the lifter, for each frame."""
 
 ALL = CorrectionSettings()
 VARIANTS: dict[str, tuple[CorrectionSettings, bool] | None] = {
@@ -65,7 +65,7 @@ class Watched:
         self._seen: dict[tuple[Path, int], Seen] = {}
 
     def people(self, clip: Path, persons: int) -> Seen:
-        """What the estimator sees in a clip, before anything is smoothed."""
+        """The estimator's results on a clip, before smoothing."""
         if (clip, persons) not in self._seen:
             kept = None if self._folder is None else self._folder / f"{clip.parent.name}_{clip.stem}_{persons}.pickle"
             if kept is not None and kept.is_file():
@@ -91,7 +91,7 @@ class Watched:
             source.close()
 
     def session(self, persons: int) -> Session:
-        """The session for so many people."""
+        """The session for this many people."""
         if persons not in self._sessions:
             self._sessions[persons] = Session(RunSettings(persons=persons))
         return self._sessions[persons]
@@ -110,12 +110,12 @@ class Motion:
 
 @dataclass
 class Run:
-    """A variant over a clip."""
+    """A variant's result on a clip."""
 
     found: dict[int, Sequence[Person3D]]
     motions: dict[int, Motion]
     ms: list[float]
-    """Of each frame, divided by its people."""
+    """Per frame, divided by its number of people."""
 
     def add(self, frame_id: int, t_s: float, people: Sequence[Person3D]) -> None:
         """A frame's people."""
@@ -173,8 +173,8 @@ def print_errors(watched: Watched, sets: list[FootageSet]) -> None:
 
 
 def print_bones_and_feet(watched: Watched, clips: dict[str, tuple[Path, int]]) -> None:
-    """Constancy of bones; speed of feet in contact, planted and free; how much farther than a free one a foot goes in a
-    frame outside contact, at most."""
+    """Constancy of bones; speed of feet in contact, planted and free; the largest extra distance that a planted foot
+    moves in a frame outside contact, compared with a free one."""
     print(
         "\n| clip | bones % | largest step % | foot in contact, planted / free mm/s | ratio | pop mm |\n"
         "|---|---|---|---|---|---|"
@@ -206,7 +206,7 @@ def print_bones_and_feet(watched: Watched, clips: dict[str, tuple[Path, int]]) -
 
 
 def print_drift(watched: Watched, clips: dict[str, Path]) -> None:
-    """How far standing feet get from their mean place, of clips in which they stand."""
+    """How far standing feet get from their mean position, in clips in which they stand."""
     print("\n| clip | feet | heels and toes from their mean place: largest cm |\n|---|---|---|")
     for name, clip in clips.items():
         for feet, variant in (("no body", None), ("free", (ALL, False)), ("planted", (ALL, True))):
@@ -218,7 +218,7 @@ def print_drift(watched: Watched, clips: dict[str, Path]) -> None:
 
 
 def print_second_pass(watched: Watched, sets: list[FootageSet]) -> None:
-    """`--quality best` beside the live fit: errors, feet in contact, time."""
+    """`--quality best` compared with the live fit: errors, feet in contact, time."""
     print("\n| set | pass | P-MPJPE | N-MPJPE | MPJPE | accel m/s² | foot in contact, planted / free mm/s |")
     print("|---|---|---|---|---|---|---|")
     spent: list[float] = []
@@ -276,7 +276,7 @@ def bend(joints: Array, names: tuple[str, str, str]) -> Array:
 
 
 def print_angles(watched: Watched, sets: list[FootageSet]) -> None:
-    """Mean error of knee and elbow angles, on frames that all have."""
+    """Mean error of knee and elbow angles, on frames that all variants have."""
     errors: dict[tuple[str, str], dict[str, list[Array]]] = {}
     for footage in sets:
         for camera in footage.cameras:

@@ -4,7 +4,7 @@ over them, and prints IDF1. Needs the extra `synth`.
     python scripts/measure_ids.py --data ../shared/data --out runs/crossings
 
 The body is `anny` (ANNY_CACHE_DIR: see make_sample.py), the motions are clips of the CMU Graphics Lab Motion Capture
-Database. Scenes that are in the folder already are not rendered again.
+Database. Scenes that are already in the folder are not rendered again.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ SIZE = (640, 360)
 STEP = 2
 """Frames of the motions from one picture to the next."""
 FRAMES = 70
-"""Of a scene: people walk across; whose clip is shorter walks back with time reversed."""
+"""Length of a scene: people walk across; a person with a shorter clip walks back with time reversed."""
 EYE_M, TARGET_M = np.array([0.0, 1.6, 6.0]), np.array([0.0, 0.9, 0.0])
 LIGHT = Light((0.55, 0.9, 0.75))
 COVERED_M = 0.3
-"""A joint with something so much nearer to the camera is hidden."""
+"""A joint is hidden if something is closer to the camera by this much."""
 LEAST_IN_SIGHT = 4
-"""Joints: with fewer of the 12, nobody needs to find the person."""
+"""With fewer of the 12 joints in sight, the person need not be found."""
 
 
 @dataclass(frozen=True)

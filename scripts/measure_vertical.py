@@ -22,11 +22,11 @@ from rtpose.footage.sets import TruthCamera, find_sets, load_set
 Array = NDArray[Any]
 
 EVERY, PICTURES = 9, 25
-"""The background is the median of so many pictures, so many frames apart."""
+"""The background is the median of this many pictures, this many frames apart."""
 LEAST_SHARE = 0.06
 """Length of a segment over the picture's longer side."""
 FARTHEST_DEG, NEAR_DEG = 24, 1.0
-"""The search's reach about z; segments within the other angle agree."""
+"""The search range about z; segments within the other angle agree."""
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
     python scripts/page_fps.py --people 4
 
 WebGL is drawn in software (SwiftShader), as on a machine without a graphics card; `--gpu` leaves that to the browser.
-It also prints the processor time of each picture, which hardly depends on what else the machine does: a picture every
-16.7 ms is possible where it fits into the free cores.
+It also prints the CPU time of each picture, which hardly depends on other load: a picture every 16.7 ms is possible if
+this fits into the free cores.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WATCH = """
 
 
 def processor_s() -> dict[str, float]:
-    """Seconds that the browser's processes have computed, by their kind."""
+    """CPU seconds of the browser's processes, by kind."""
     used: dict[str, float] = defaultdict(float)
     for child in psutil.Process().children(recursive=True):
         try:

@@ -1,10 +1,10 @@
-"""Where the processor time of `rtpose video` goes, part by part.
+"""Where the CPU time of `rtpose video` goes, part by part.
 
     python scripts/profile_hot_path.py CLIP [--persons N] [--precision P] [--rounds N] [--functions]
 
-One frame after the other and every network on one thread, so that each part's processor time is its own; the decoder,
-which has threads of its own, is measured in a pass without the rest. `rtpose bench` measures the real program, whose
-parts overlap. Medians over the rounds. --functions: Python's own profile of one round instead.
+Runs one frame after the other and every network on one thread, so that each part's CPU time is its own. The decoder,
+which has its own threads, is measured in a separate pass. `rtpose bench` measures the real program, whose parts
+overlap. Medians over the rounds. --functions: Python's own profile of one round instead.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rtpose.session import Session
 
 
 class Parts:
-    """Processor seconds by part, without the parts inside it."""
+    """CPU seconds by part, without the parts inside it."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -54,7 +54,7 @@ class Parts:
 
 
 class Program:
-    """What `rtpose video` puts together, in one thread."""
+    """The parts of `rtpose video`, in one thread."""
 
     def __init__(self, persons: int, precision: str) -> None:
         session = Session(RunSettings(persons=persons, precision=precision, threads=1))
@@ -63,7 +63,7 @@ class Program:
         self.body = Bodies()
 
     def play(self, clip: Path) -> tuple[int, float]:
-        """Frames, and this thread's processor seconds without those of reading."""
+        """Frames, and this thread's CPU seconds without reading."""
         self.estimator.reset()
         self.smoother.reset()
         self.body.reset()
@@ -80,7 +80,7 @@ class Program:
         return frames, seconds
 
     def watched(self, parts: Parts) -> None:
-        """Let `parts` see the parts."""
+        """Let `parts` time the parts."""
         detector, tracker, lifter = (getattr(self.estimator, f"_{part}") for part in ("detector", "tracker", "lifter"))
         parts.watch(detector, "detect", "joints: the rest of the detector")
         parts.watch(blazepose, "cut_out", "squares cut out of the planes")
@@ -98,7 +98,7 @@ class Program:
 
 
 def reading(clip: Path) -> float:
-    """Processor seconds of a frame for reading and decoding alone, all threads."""
+    """CPU seconds of a frame for reading and decoding alone, all threads."""
     source = open_source(str(clip))
     begin, frames = time.process_time(), 0
     while source.read() is not None:

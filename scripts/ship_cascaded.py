@@ -2,9 +2,9 @@
 
     python scripts/ship_cascaded.py runs/cascaded --chosen-on FOLDER --single FOLDER --group FOLDER ... --clips CLIP ...
 
-The training has to go on from the shipped file, by configs/train/cascaded_small_native.yaml. --chosen-on: its validation
-people; refuses if the shipped network is better on these. --single, --group: rendered people to test on.
-Without a training: measures the shipped file again and writes its card.
+The training must continue from the shipped file, with configs/train/cascaded_small_native.yaml. --chosen-on: its
+validation people; refuses if the shipped network is better on these. --single, --group: rendered people to test on.
+Without a training, measures the shipped file again and writes its card.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ CONFIG = Path(__file__).resolve().parents[1] / "configs" / "train" / "cascaded_s
 
 
 class Part(NamedTuple):
-    """A part of the training of the file."""
+    """A part of the file's training."""
 
     config: str
     revision: str
     seconds: int
     step: int
-    """That was best on the validation people."""
+    """The best step on the validation people."""
 
 
 PARTS: tuple[Part, ...] = (
@@ -45,7 +45,7 @@ PARTS: tuple[Part, ...] = (
     Part("cascaded_small_more.yaml", "9b71743", 34 * 60, 1600),
     Part("cascaded_small_most.yaml", "06957ea", 93 * 60, 4000),
 )
-"""Of the shipped file, the first one first: a file names its last part only. Add the new one with each new file."""
+"""Parts of the shipped file in order: a file names only its last part. Add the new one with each new file."""
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def render_command(folder: Path) -> str:
-    """By which the pictures of a folder are made."""
+    """The settings that made the pictures of a folder."""
     pictures = RenderedFolder(folder)
     about, (width, height) = pictures.about, pictures.about["size"]
     options = [

@@ -3,7 +3,7 @@
     rtpose export --recipe pose_landmark_full-int8 --clips CLIP …
     python scripts/ship_engine.py pose_landmark_full-int8
 
-Copies it to rtpose/networks/weights/engines/, with what is left of its floating point in 16 bits to halve the file.
+Copies it to rtpose/networks/weights/engines/, with its remaining floating point weights in 16 bits to halve the file.
 """
 
 from __future__ import annotations

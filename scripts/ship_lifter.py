@@ -2,9 +2,9 @@
 
     python scripts/ship_lifter.py runs/svmac --data ../shared/data
 
-Refuses if the shipped one of the same name is better on the validation subjects with detector-like joints, or if
-configs/train/NAME.yaml is not how it was trained. Then evaluates it on the test subjects, copies the file and writes
-the card beside it.
+Refuses if the shipped one of the same name is better on the validation subjects with detector-like joints, or if it
+was not trained with configs/train/NAME.yaml. Then evaluates it on the test subjects, copies the file and writes
+the card next to it.
 """
 
 from __future__ import annotations

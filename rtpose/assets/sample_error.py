@@ -26,7 +26,7 @@ class SampleError:
 
     def __str__(self) -> str:
         if self.found == 0:
-            return f"error against the ground truth: nobody was found in {self.frames} frames"
+            return f"error against the ground truth: no person was found in {self.frames} frames"
         return (
             f"error against the ground truth: MPJPE {self.mpjpe_mm:.0f} mm, P-MPJPE {self.p_mpjpe_mm:.0f} mm, "
             f"root position {100 * self.root_m:.0f} cm, 2D {self.pixel_error:.1f} % of the person's height; "

@@ -26,7 +26,7 @@ State = Literal["done", "skipped", "failed", "stopped"]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One input and where its results go, as the user would write them."""
+    """One input and where its results go, as given by the user."""
 
     given: str
     """Path, pattern of pictures or URL; a URL may hold a password."""
@@ -128,7 +128,7 @@ def _expand(name: str) -> list[tuple[str, Path]] | None:
     found.sort(key=lambda file: natural_key(str(file)))
     places = [file.relative_to(fixed) for file in found]
     count = Counter(place.with_suffix("") for place in places)
-    # a.mp4 beside a.mov: both keep their endings.
+    # a.mp4 next to a.mov: both keep their suffixes.
     stems = [place if count[place.with_suffix("")] > 1 else place.with_suffix("") for place in places]
     return [(str(file), stem) for file, stem in zip(found, stems, strict=True)]
 
@@ -160,7 +160,7 @@ def check_outputs(plan: Plan, *, overwrite: bool) -> None:
                 _check_folder(file)
         if job.out.suffix.lower() != ".npz":
             raise OutputError(
-                f"{job.out}: poses are written as .npz: give such a name, or make a folder of that name first"
+                f"{job.out}: poses are written as .npz: give a name ending in .npz, or first make a folder of that name"
             )
 
 
@@ -175,7 +175,7 @@ def _check_folder(file: Path) -> None:
 def done_before(job: Job) -> Outcome | None:
     """The outcome of a job that an earlier run finished; None if it still has to run.
 
-    Outputs get their names when they are whole, so one that is there is done. A foreign file in its place is an error.
+    Outputs get their names when they are complete, so an existing one is done. A foreign file in its place is an error.
     """
     if not all(file.exists() for file in job.files):
         return None
@@ -188,7 +188,7 @@ def done_before(job: Job) -> Outcome | None:
 
 @contextmanager
 def made_folders(jobs: Sequence[Job]) -> Iterator[None]:
-    """The folders of the outputs, for as long as the block lasts and then if something is in them.
+    """The folders of the outputs. They exist during the block, and afterwards if they are not empty.
 
     Errors: `OutputError` for one that cannot be made.
     """
@@ -209,9 +209,9 @@ def made_folders(jobs: Sequence[Job]) -> Iterator[None]:
 
 
 class WholeOutputs:
-    """A job's outputs under other names, to be given their own when all of them are whole; as a `with` block.
+    """A job's outputs under temporary names, which get their final names when all of them are complete; a `with` block.
 
-    The other names are this process's own, so that one that was given up for dead, and still writes, spoils nothing.
+    The temporary names belong to this process, so that one that was given up for dead, and still writes, does no harm.
     """
 
     def __init__(self, job: Job) -> None:
@@ -221,12 +221,12 @@ class WholeOutputs:
         for file in self._halves:
             if not file.parent.is_dir():
                 raise OutputError(
-                    f"the folder {file.parent} is not there on {socket.gethostname()}: --out must be in a folder that "
-                    "all machines share"
+                    f"the folder {file.parent} does not exist on {socket.gethostname()}: --out must be in a folder "
+                    "that all machines share"
                 )
         overlay = self._halves[job.folder / job.overlay] if job.overlay else None
         self.job = replace(job, out=self._halves[job.folder / job.out], overlay=overlay)
-        """To be done in place of the given one."""
+        """The job to do in place of the given one."""
 
     def __enter__(self) -> Self:
         return self
@@ -247,6 +247,6 @@ class WholeOutputs:
 
 
 def _half_start(file: Path) -> str:
-    """How the name of a half begins: with a digest of the whole name, as `cam.left` begins like `cam`, and with only so
-    much of the name that there is room for what follows it."""
+    """The beginning of a temporary name: a digest of the whole name, because `cam.left` begins like `cam`, and as much
+    of the name as leaves room for the rest."""
     return f".{file.stem[:20]}.{hashlib.sha256(os.fsencode(file.name)).hexdigest()[:12]}."

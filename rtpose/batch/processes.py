@@ -1,4 +1,4 @@
-"""Several processes of this machine, each with networks of its own."""
+"""Several processes on this machine, each with its own networks."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from rtpose.batch.jobs import Job, Outcome
 from rtpose.errors import MissingExtraError, RtposeError
 
 END_S = 30.0
-"""Ray ends the tasks that have not ended so long after they were asked to."""
+"""Ray kills tasks that have not ended this long after they were asked to."""
 
 
 class RayCluster:
@@ -25,8 +25,8 @@ class RayCluster:
     def __init__(self, start: StartWork, address: str, *, threads: int, count: int | None = None) -> None:
         """Join the cluster, as a program on one of its machines.
 
-        address: "auto" for the one that runs on this machine, or that of its head, "host:port". threads: processors
-        that each task takes. count: most tasks at once; None: as many as there are processors.
+        address: "auto" for the one that runs on this machine, or that of its head, "host:port". threads: cores
+        per task. count: most tasks at once; None: as many as there are cores.
         Errors: `MissingExtraError`; `RtposeError` if there is no such cluster.
         """
         try:
@@ -115,7 +115,7 @@ class RayCluster:
 @functools.lru_cache(maxsize=1)
 def _work(start: StartWork) -> Work:
     """One for each worker, for its lifetime: it holds the networks."""
-    return start(lambda line: None)  # nobody reads what a worker of the cluster prints
+    return start(lambda line: None)  # no one reads what a worker of the cluster prints
 
 
 def _do(start: StartWork, job: Job, version: str) -> Outcome | str:

@@ -116,7 +116,7 @@ def total_line(report: Report) -> str:
 def open_report(path: Path) -> OutputFile:
     """Prepare the report file, replacing an older one. Errors: `OutputError`, before any work."""
     if path.suffix.lower() != ".json":
-        raise OutputError(f"{path}: a report is written as .json: give such a name")
+        raise OutputError(f"{path}: a report is written as .json: give a name that ends in .json")
     return OutputFile(path, overwrite=True)
 
 

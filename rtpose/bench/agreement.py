@@ -14,11 +14,11 @@ from rtpose.skeleton import BLAZEPOSE33, H36M17, h36m17_from
 from rtpose.types import Float32
 
 Joints = tuple[Float32, Float32 | None]
-"""(T, 17, 2) px, and (T, 17, 3) m relative to the root if there is 3D; NaN where nobody is seen."""
+"""(T, 17, 2) px, and (T, 17, 3) m relative to the root if there is 3D; NaN where no person is seen."""
 
 
 def read_joints(file: Path) -> Joints | None:
-    """The poses that a side wrote; None if it followed several people, or never saw one."""
+    """The poses that a side wrote; None if it followed several people, or never found one."""
     with np.load(file) as arrays:
         if "landmarks" in arrays:
             landmarks = arrays["landmarks"] * np.array([*arrays["image_size"], 1], np.float32)

@@ -25,7 +25,7 @@ def crowds(settings: str, clip: Path, people: str, folder: Path) -> list[tuple[s
         workers[0].run(out=poses_of(folder, 0), details=False)
     joints = read_joints(poses_of(folder, 0))
     if joints is None:
-        raise InputError(f"nobody is seen in {clip}: --people needs a clip with one person")
+        raise InputError(f"no person was found in {clip}: --people needs a clip with one person")
     box = copied_box(joints[0], clip_info(clip).size)
     made = []
     for number in numbers:

@@ -1,7 +1,7 @@
 """Capture-to-page latency: a clip played at its own speed, with pages connected.
 
 Latency counts from the moment a frame is taken (for a clip: its own time) until the page's report that it was drawn
-reaches the server. Both are read from one clock, and the way back counts, too.
+reaches the server. Both are read from one clock, and the way back is included.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Drawn:
 
 
 class SenderClock:
-    """Processor time of the threads that feed pages, read while they run."""
+    """CPU time of the threads that feed pages, read while they run."""
 
     def __init__(self) -> None:
         self._samples: list[tuple[float, float]] = []
@@ -129,9 +129,9 @@ def measure_live(
     passes: int = 1,
     hostile: int = 0,
 ) -> LiveFigures:
-    """Play the clip `passes` times with `pages` looking on. play feeds the server at `url`, which tells `drawn`.
+    """Play the clip `passes` times with `pages` watching. play feeds the server at `url`, which tells `drawn`.
 
-    hostile: so many of the pages never read, and as many more send rubbish and hold connections half open.
+    hostile: this many of the pages never read, and as many more send garbage and hold connections half open.
     Errors: as of `open_browser`.
     """
     compute_s: list[float] = []

@@ -1,6 +1,6 @@
-"""mediapipe's own `Pose` in an environment of its own, for comparison.
+"""mediapipe's own `Pose` in a separate environment, for comparison.
 
-mediapipe brings its own numpy and OpenCV, so it never shares an environment with rtpose. This file is both
+mediapipe has its own numpy and OpenCV, so it never shares an environment with rtpose. This file is both
 ends: imported, it makes the environment and talks to the worker; run there (no rtpose is needed), it is the worker.
 """
 
@@ -44,9 +44,7 @@ def environment(python: Path | None) -> Path:
     own = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "complete").exists():
         if sys.version_info >= (3, 13):
-            raise ConfigError(
-                f"{REQUIREMENT} needs Python 3.9 to 3.12: name one that has it with --peer mediapipe=/path/to/python"
-            )
+            raise ConfigError(f"{REQUIREMENT} needs Python 3.9 to 3.12: give one with --peer mediapipe=/path/to/python")
         print(f"rtpose: making an environment with {REQUIREMENT} in {folder}", file=sys.stderr)
         venv.create(folder, with_pip=True, clear=True)
         done = subprocess.run([own, "-m", "pip", "install", "--quiet", REQUIREMENT], stderr=subprocess.PIPE, text=True)
@@ -58,7 +56,7 @@ def environment(python: Path | None) -> Path:
 
 
 def add_heavy_network(python: Path) -> None:
-    """Put the network of complexity 2 where mediapipe looks for it: it comes without, and fetches it from the web.
+    """Put the network of complexity 2 where mediapipe looks for it: the package lacks it and downloads it.
 
     Errors: `ConfigError` if that environment has no mediapipe; those of `rtpose models pull`.
     """

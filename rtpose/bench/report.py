@@ -54,7 +54,7 @@ class SideFigures(msgspec.Struct, frozen=True):
     between_frames_ms: Spread | None
     """From one finished frame to the next; None for a single frame."""
     cpu_s_per_frame: float
-    """Processor time of the whole process, all threads; median of the rounds."""
+    """CPU time of the whole process, all threads; median of the rounds."""
     peak_memory_mb: float
     """Peak memory of the process, sampled 20 times a second."""
     people: float
@@ -73,7 +73,7 @@ class Ratio(msgspec.Struct, frozen=True):
     """Of the rounds, each against the other side's in the same round."""
     highest: float
     cpu: float
-    """The first side's processor time for one frame as a fraction of the other's."""
+    """The first side's CPU time per frame as a fraction of the other's."""
 
 
 class Agreement(msgspec.Struct, frozen=True):
@@ -112,7 +112,7 @@ class NetworkFigures(msgspec.Struct, frozen=True):
     precision: str
     gflop: float
     megabytes: float
-    """Weights, inputs and outputs as float32: the least that has to be moved."""
+    """Weights, inputs and outputs as float32: the minimum to be moved."""
     floor_ms: float
     """The longer of the two times."""
     ms: float

@@ -63,7 +63,7 @@ def matrix_gflops(threads: int | None = None) -> float:
 
 
 def copy_gb_s(cores: int) -> float:
-    """The best rate of a copy that fits into no cache, by all cores: read and written bytes together."""
+    """The best rate of a copy too large for any cache, with all cores: read and written bytes together."""
     source, target = np.ones(COPY_BYTES // 8), np.zeros(COPY_BYTES // 8)
     parts = list(zip(np.array_split(target, cores), np.array_split(source, cores), strict=True))
     with ThreadPoolExecutor(cores) as pool:

@@ -1,6 +1,6 @@
-"""The sides that are compared: each is a process of its own, started once, and they take turns.
+"""The sides of a comparison: each is a separate process, started once, and they take turns.
 
-A worker reads one JSON line for each pass over a clip, and answers with one. Processor time and memory are measured
+A worker reads one JSON line for each pass over a clip, and answers with one. CPU time and memory are measured
 from outside, in the same way for every side.
 """
 
@@ -81,8 +81,8 @@ def parse_peers(texts: Sequence[str]) -> dict[str, Path]:
 
 
 def alternate(count: int, rounds: int) -> Iterator[tuple[int, int]]:
-    """(round, side) in the order in which they are run: every other round backwards, so that what changes slowly
-    (heat, other programs) meets all sides alike."""
+    """(round, side) in the order in which they are run: every other round backwards, so that slow changes
+    (heat, other programs) affect all sides alike."""
     for number in range(rounds):
         sides = range(count)
         yield from ((number, side) for side in (sides if number % 2 == 0 else reversed(sides)))
@@ -115,8 +115,8 @@ class Worker:
     def run(
         self, *, out: Path | None = None, frames: int | None = None, page: bool = False, details: bool = True
     ) -> Round:
-        """One pass over the clip. out: where the poses go. frames: only so many. page: at the clip's own speed, with a
-        page that looks on. details: time the stages, too."""
+        """One pass over the clip. out: where the poses go. frames: only this many. page: at the clip's own speed, with
+        a page that watches. details: also time the stages."""
         assert self._process.stdin is not None
         order = {
             "clip": str(self.side.clip), "out": str(out) if out else None, "frames": frames, "page": page,
@@ -176,7 +176,7 @@ class Worker:
     def _ended(self) -> WorkerError:
         self._process.wait()
         self._said.seek(0)
-        said = [line.strip() for line in self._said if line.strip()] or ["it said nothing"]
+        said = [line.strip() for line in self._said if line.strip()] or ["it gave no reason"]
         return WorkerError(f"the side '{self.side.name}' ended early: {said[-1].removeprefix('rtpose: ')}")
 
 

@@ -55,7 +55,7 @@ def sides_table(sides: Sequence[SideFigures], rounds: int) -> Table:
     """One row for each side."""
     table = Table(
         "", "clip", "frames", "ms a frame", "fps", "between frames, ms", "CPU ms a frame", "memory MB", "people",
-        "start s", title=f"End to end, median of {rounds} rounds in turns",
+        "start s", title=f"End to end, median of {rounds} alternating rounds",
     )  # fmt: skip
     for side in sides:
         table.add_row(
@@ -83,7 +83,7 @@ def ratio_line(ratio: Ratio) -> str:
     """In words."""
     return (
         f"{ratio.side} is {ratio.speed:.2f} times as fast as {ratio.than} (rounds {ratio.lowest:.2f} to "
-        f"{ratio.highest:.2f}), with {ratio.cpu:.2f} of its processor time"
+        f"{ratio.highest:.2f}), with {ratio.cpu:.2f} of its CPU time"
     )
 
 
@@ -101,7 +101,7 @@ def networks_table(networks: Sequence[NetworkFigures]) -> Table:
     table = Table(
         "network", "backend", "precision", "GFLOP", "MB", "floor ms", "median ms", "times the floor",
         "of the matrix rate",
-        title="Networks, one person, compared with what their operations and bytes take at this machine's limits",
+        title="Networks, one person, compared with the time of their operations and bytes at this machine's limits",
     )  # fmt: skip
     for one in networks:
         table.add_row(

@@ -33,7 +33,7 @@ class Play(Protocol):
 
 
 def session_play(settings: RunSettings, on_notice: Callable[[str], None]) -> Play:
-    """Plays clips by a session of `settings`, which is loaded here."""
+    """Plays clips with a session of `settings`, which is loaded here."""
     session = Session(settings, on_notice=on_notice)
 
     def play(

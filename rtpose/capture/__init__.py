@@ -82,7 +82,7 @@ def open_camera(
 
 def _check_rate(fps: float | None) -> None:
     if fps is not None and not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps:g} frames a second is no rate of a camera: give one above 0 and up to {MAX_FPS}")
+        raise InputError(f"{fps:g} frames a second is not a possible camera rate: give one above 0 and up to {MAX_FPS}")
 
 
 def list_cameras() -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""The camera of a browser, as a source: the server receives its pictures and puts them in here."""
+"""A browser's camera as a source: the server receives its pictures and puts them in here."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class BrowserCamera:
 
 
 class PictureDecoder:
-    """Decodes pictures of strangers in a thread of its own, one at a time.
+    """Decodes untrusted pictures in its own thread, one at a time.
 
     A picture that takes too long delays neither the reader nor the end of the program: the thread is a daemon.
     """

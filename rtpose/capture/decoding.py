@@ -74,7 +74,7 @@ class ToPicture:
         """`stream` must be open; no reference to it is kept."""
         ratio = float(stream.sample_aspect_ratio or 1)
         self._pixel_width = ratio if 1 / _WIDEST_PIXEL <= ratio <= _WIDEST_PIXEL else 1.0
-        # One reformatter per stream: `frame.to_ndarray(format=...)` takes half as long again.
+        # One reformatter per stream: `frame.to_ndarray(format=...)` takes 1.5 times as long.
         self._reformatter = VideoReformatter()
         self._reformatting = Lock()
         self._turn: Turn = (False, False, False)
@@ -103,7 +103,7 @@ class ToPicture:
         with self._reformatting:
             converted = self._reformatter.reformat(frame, width=width, height=height, format="rgb24")
         image = cast(Image, converted.to_ndarray())
-        if converted is frame:  # it was RGB already, and the decoder may still need its data
+        if converted is frame:  # it was already RGB, and the decoder may still need its data
             image = image.copy()
         transpose, flip_x, flip_y = turn
         if transpose:
@@ -138,7 +138,7 @@ def is_unfinished_mp4(path: Path) -> bool:
 
 def mp4_boxes(head: bytes) -> list[bytes]:
     """Kinds of the boxes at the start of an mp4 or mov (`moov`: its index, `mdat`: its pictures), up to the first that
-    goes on behind `head`; empty for other files."""
+    continues beyond `head`; empty for other files."""
     kinds: list[bytes] = []
     place = 0
     while place + 8 <= len(head):

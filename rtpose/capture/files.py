@@ -25,7 +25,7 @@ from rtpose.stages import stage, staged
 from rtpose.types import Frame, SourceInfo, SourceStats
 
 DEFAULT_FPS = 30.0
-_MAX_BAD_READS = 100  # in a row; a damaged container could otherwise fail for ever without advancing
+_MAX_BAD_READS = 100  # in a row; a damaged container could otherwise fail forever without advancing
 _REPORTED_FPS_MAX = 1000.0  # some files state their clock's resolution as their rate
 _CLOSE_WAIT_S = 2.0
 _UNTIMED_FORMATS = ("h264", "hevc", "mjpeg", "m4v", "mpegvideo", "obu", "vc1", "h261", "h263", "dirac")
@@ -37,8 +37,8 @@ class StrictTimes:
 
     Valid times are kept. Repairs, with `step_s` = one frame at the nominal rate: a missing time becomes the last one
     plus a step; a time that does not advance becomes the last one plus half a step, so that the next valid time still
-    follows it. After a jump back of more than a second (two recordings in one file), or a jump ahead that no camera
-    makes (a damaged time, a clock that was set), time continues one step after the last.
+    follows it. After a jump back of more than a second (two recordings in one file), or an impossible jump ahead
+    (a damaged time, a clock that was set), time continues one step after the last.
     """
 
     _NEW_START_S = 1.0
@@ -85,7 +85,7 @@ class VideoFile:
 
     Damage never ends reading early. At the end, `stats.dropped` has "damaged": frames in the file that could
     not be decoded, or only with concealed parts; "missing": frames that the file announces but does not
-    contain (cut off). If both are absent, the file was complete as far as its format can show.
+    contain (cut off). If both are absent, the file is complete as far as its format can tell.
     """
 
     def __init__(self, path: Path | str, *, fps: float | None = None, container: InputContainer | None = None) -> None:
@@ -112,12 +112,13 @@ class VideoFile:
             if untimed:
                 rate = _own_rate(stream) or fps
             elif rate is None:
-                untimed = _counts_frames(stream)  # its times are numbers of frames at a rate that no camera has
+                untimed = _counts_frames(stream)  # its times are numbers of frames at an impossible rate
             if untimed and rate is None:
                 rate = fps or DEFAULT_FPS
                 if fps is None:
                     self.stats.note(
-                        f"'{self._name}' does not say its rate: {DEFAULT_FPS:g} frames a second assumed; --fps sets it"
+                        f"'{self._name}' does not state its frame rate: {DEFAULT_FPS:g} frames a second assumed; "
+                        "--fps sets it"
                     )
             self._untimed = untimed
             self._jumped = False
@@ -332,13 +333,13 @@ def _open_file(path: Path, fps: float | None) -> InputContainer:
 
 
 def _own_rate(stream: VideoStream) -> float | None:
-    """Of a raw stream: what its own headers say (SPS of H.264). FFmpeg's average would be a default."""
+    """A raw stream's rate, from its own headers (SPS of H.264). FFmpeg's average would be a default."""
     rate = float(stream.codec_context.framerate or 0)
     return rate if 0 < rate < _REPORTED_FPS_MAX else None
 
 
 def _counts_frames(stream: VideoStream) -> bool:
-    """Whether the times are numbers of frames at a rate that no camera has: a damaged header makes them all wrong."""
+    """Whether the times are numbers of frames at an impossible rate: a damaged header makes them all wrong."""
     rate = stream.average_rate
     return rate is not None and rate > _REPORTED_FPS_MAX and rate * (stream.time_base or 0) == 1
 

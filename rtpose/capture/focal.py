@@ -16,7 +16,7 @@ from rtpose.geometry import fov_from_35mm, fov_from_focal
 
 FOCAL_35MM_TAG = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
 _PLAUSIBLE_DEG = (5.0, 150.0)
-"""What a lens that people are filmed with can have; a tag beyond is damaged, or of a fisheye, which is no pinhole."""
+"""Range of lenses used to film people; a tag beyond is damaged, or from a fisheye, which is not a pinhole camera."""
 _MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 """EXIF's FocalPlaneResolutionUnit: inch, centimetre, millimetre, micrometre."""
 _MOV_NUMBERS = {
@@ -37,17 +37,17 @@ _MOV_NUMBERS = {
 _MOV_HEADER_BYTES = 1 << 26
 _MOV_MOST_BOXES = 10_000
 
-logging.getLogger("exifread").setLevel(logging.CRITICAL)  # a picture without EXIF is no warning
+logging.getLogger("exifread").setLevel(logging.CRITICAL)  # a picture without EXIF gets no warning
 
 
 def fov_of_picture(file: BinaryIO, size: tuple[int, int]) -> float | None:
-    """Degrees across the longer side by the EXIF of a picture; None if it does not say.
+    """Degrees across the longer side from a picture's EXIF; None if it does not say.
 
     size: (width, height) px of the picture. By FocalLengthIn35mmFilm; else by FocalLength and the sensor's pixels.
     """
     try:
         tags = exifread.process_file(file, details=False, builtin_types=True)
-    except Exception:  # whatever strange data does to its reader: the picture is shown without it
+    except Exception:  # strange data may raise anything: the picture is shown without it
         return None
     if (focal_35mm := _number(tags, "EXIF FocalLengthIn35mmFilm")) is not None:
         return _plausible(fov_from_35mm(size, focal_35mm))
@@ -57,17 +57,17 @@ def fov_of_picture(file: BinaryIO, size: tuple[int, int]) -> float | None:
     unit = _number(tags, "EXIF FocalPlaneResolutionUnit") or 2
     if focal_mm is None or per_unit is None or taken_px is None or unit not in _MM_PER_UNIT:
         return None
-    # The sensor's pixels lie along the picture's longer side however the camera was held; it may be scaled down since.
+    # The sensor's pixels are along the picture's longer side, however the camera was held; it may be scaled down.
     taken_px = max(taken_px, _number(tags, "EXIF ExifImageLength") or 0)
     focal_px = focal_mm * per_unit / _MM_PER_UNIT[int(unit)] * max(size) / taken_px
     return _plausible(fov_from_focal(size, focal_px))
 
 
 def fov_of_video(path: Path | None, metadata: Mapping[str, str], size: tuple[int, int]) -> float | None:
-    """Degrees across the longer side by the tags of an mp4, mov or mkv; None if it does not say.
+    """Degrees across the longer side from the tags of an mp4, mov or mkv; None if they do not say.
 
-    path: of a file; None for a URL. metadata: what FFmpeg makes of the container's tags; it leaves out those of a
-    track, where phones put the lens. size: (width, height) px.
+    path: of a file; None for a URL. metadata: the container's tags from FFmpeg, which leaves out those of a track,
+    where phones put the lens. size: (width, height) px.
     """
     text = next((value for key, value in metadata.items() if key.lower() == FOCAL_35MM_TAG), None)
     focal_35mm: float | None = None
@@ -116,7 +116,7 @@ def _track_tag(path: Path) -> float | None:
 
 
 def _movie_header(file: BinaryIO) -> bytes:
-    """The content of the box moov; empty if there is none, or one that no camera writes."""
+    """The content of the box moov; empty if there is none, or an implausible one."""
     for _ in range(_MOV_MOST_BOXES):
         head = file.read(8)
         if len(head) < 8:

@@ -29,7 +29,7 @@ MAX_SIDE = 32_000
 DEFAULT_FPS = 30.0
 _HEADER_BYTES = 1 << 18
 _VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mts", ".ts", ".mpg", ".wmv", ".3gp")
-"""Of files that a folder is likely to hold, where pictures were expected."""
+"""Suffixes of videos that a folder may hold where pictures were expected."""
 
 
 def natural_key(name: str) -> tuple[list[int | str], str]:
@@ -64,8 +64,8 @@ def find_images(path: Path) -> list[Path]:
 
 
 def match_pattern(pattern: Path) -> list[Path]:
-    """The paths that match a glob, in no order. `**` enters no links, so that one in a circle ends. Names that start
-    with a dot match only a pattern with such a name. Errors: `OSError`."""
+    """The paths that match a glob, in no order. `**` does not follow links, so cycles end. Names that start with a dot
+    match only a pattern with such a name. Errors: `OSError`."""
     parts = list(pattern.parts)
     fixed = list(takewhile(lambda part: not glob.has_magic(part), parts))
     wild = [part if part == "**" else re.sub(r"\*\*+", "*", part) for part in parts[len(fixed) :]]
@@ -83,7 +83,7 @@ def check_size(width: int, height: int, name: str) -> None:
     """Errors: `InputError` for a picture that is too large to work on."""
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise InputError(
-            f"'{name}' has {width}x{height} pixels; at most {MAX_PIXELS // 1_000_000} million and {MAX_SIDE} a side "
+            f"'{name}' has {width}x{height} pixels; at most {MAX_PIXELS // 1_000_000} million and {MAX_SIDE} per side "
             "can be read: scale it down"
         )
 
@@ -115,16 +115,16 @@ def is_animated(path: Path) -> bool:
 
 
 def _declared_size(data: NDArray[np.uint8]) -> tuple[int, int]:
-    """(width, height) by the header, before anything is allocated; zeros if it is no picture."""
+    """(width, height) from the header, before anything is allocated; zeros if it is not a picture."""
     try:
         width, height = imagesize.get(BytesIO(data[:_HEADER_BYTES].tobytes()))
-    except Exception:  # whatever a strange header does to its reader: the decoder will refuse it
+    except Exception:  # a strange header may raise anything: the decoder will refuse the file
         return 0, 0
     return max(int(width), 0), max(int(height), 0)
 
 
 def _read_heif(path: Path) -> Image | None:
-    """Photos of phones, whose pictures are stored in tiles."""
+    """Phone photos, whose pictures are stored in tiles."""
     try:
         import pillow_heif
     except ImportError:
@@ -231,7 +231,7 @@ class ImageFiles:
         return None
 
     def _note_odd(self, kind: str, line: str) -> None:
-        """One line for all pictures of a kind: the first one's, and how many more there are."""
+        """One line for all pictures of a kind: that of the first, and the number of others."""
         lines = self._odd.setdefault(kind, [])
         if lines:
             self.stats.notes.remove(_summed_up(lines))

@@ -1,6 +1,6 @@
 """Shared by all live sources: a reading thread, a slot for the newest frame, reopening.
 
-The reader never waits for the consumer, so the latency stays at one frame however slow the consumer is.
+The reader never waits for the consumer, so the latency stays at one frame, however slow the consumer.
 """
 
 from __future__ import annotations

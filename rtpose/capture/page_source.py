@@ -1,4 +1,4 @@
-"""What pages give to see: a browser's camera, and videos that they upload or name, as one live source."""
+"""What pages provide: a browser's camera, and videos that they upload or name, as one live source."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rtpose.errors import InputError
 from rtpose.types import Frame, FrameSource, SourceInfo, SourceStats
 
 MAX_LATE_S = 1.0
-"""A video that is behind its time by more than this goes on from where it is."""
+"""A video that is further behind its time than this continues from where it is."""
 
 
 class PageSource:
@@ -24,14 +24,14 @@ class PageSource:
     """
 
     def __init__(self, open_video: Callable[[str], FrameSource]) -> None:
-        """open_video: opens a video by its path. Errors of it: `InputError`."""
+        """open_video: opens a video by its path. Its errors: `InputError`."""
         self._camera = BrowserCamera()
         self.info: SourceInfo = self._camera.info
         self.stats: SourceStats = self._camera.stats
         self._open_video = open_video
         self._lock = threading.Lock()
         self._wanted: tuple[Path, str, Callable[[], None]] | None = None
-        """Path, name and what to do once it is no longer needed."""
+        """Path, name and the callback once it is no longer needed."""
         self._stopping = False
         self._video: FrameSource | None = None
         self._done: Callable[[], None] = lambda: None
@@ -58,7 +58,7 @@ class PageSource:
             before[2]()
 
     def stop_video(self) -> None:
-        """Leave the video; the camera is shown again."""
+        """End the video; the camera is shown again."""
         self._stopping = True
 
     def read(self, timeout_s: float = 1.0) -> Frame | None:
@@ -97,7 +97,7 @@ class PageSource:
         return replace(frame, t_ns=time.monotonic_ns())
 
     def _numbered(self, frame: Frame) -> Frame:
-        """The frame with an id and times that go on from those before it, whatever it comes from."""
+        """The frame with an id and times that continue from the last ones, whatever its source."""
         t_ns = self._last_ns = max(frame.t_ns, self._last_ns + 1)
         if self._start_ns is None:
             self._start_ns = t_ns

@@ -34,7 +34,7 @@ _OPTIONS = {
 _HEAD_BYTES = 4096
 _PICTURES = "mjpeg"
 """Cheap cameras send JPEGs without the boundaries that HTTP asks for: read by the pictures' own markers, they are a
-frame late, as the next one has to begin first."""
+frame late, because the next one has to begin first."""
 
 
 def open_url(
@@ -67,8 +67,8 @@ def open_url(
             raise
         if _has_its_index_last(url):
             raise InputError(
-                f"cannot open '{name}': its index is at its end, and the server does not let a reader skip to it; "
-                "download it first, or write it anew with `ffmpeg -i IN.mp4 -c copy -movflags +faststart OUT.mp4`"
+                f"cannot open '{name}': its index is at its end, and the server does not allow seeking to it; "
+                "download it first, or rewrite it with `ffmpeg -i IN.mp4 -c copy -movflags +faststart OUT.mp4`"
             ) from None
         if not isinstance(error.__cause__, av.error.InvalidDataError | ConnectionLost):
             raise
@@ -86,7 +86,7 @@ class StreamConnection:
         self._container = container
         try:
             stream = find_video(container, name)
-            # Not by frames: each thread would delay the picture by one frame.
+            # Not frame threads: each would delay the picture by one frame.
             stream.thread_type = "SLICE"
             self._to_picture = ToPicture(stream)
             rate = float(stream.average_rate or 0)
@@ -118,7 +118,7 @@ class StreamConnection:
 def without_password(url: str) -> str:
     """The URL with its password replaced by ***, for messages and output files.
 
-    Values of the query are replaced, too, if their names begin as those of secrets do: cheap cameras have `?pwd=`.
+    Values of the query are also replaced if their names begin like those of secrets: cheap cameras have `?pwd=`.
     """
     # Not by `urlsplit`, which refuses brackets that are not an IPv6 address.
     url = re.sub(r"^([^/]*//[^/@:]*):[^/]*@", r"\1:***@", url)
@@ -143,7 +143,7 @@ def _has_length(url: str) -> bool:
 
 
 def _has_its_index_last(url: str) -> bool:
-    """Whether it is an mp4 or mov with its index after its pictures, on a server that answers no request for a part."""
+    """Whether it is an mp4 or mov with its index after its pictures, on a server without range requests."""
     request = Request(url, headers={"Range": f"bytes=0-{_HEAD_BYTES - 1}"})
     try:
         with urlopen(request, timeout=_OPEN_TIMEOUT_S) as answer:

@@ -1,7 +1,7 @@
 """Pictures kept in the decoder's planes of brightness and colour.
 
-A network needs a crop of about 256 px. Cropping the planes and converting only the crop costs less than cropping a
-picture whose pixels were all converted and written to memory first.
+A network needs a crop of about 256 px. Cropping the planes and converting only the crop costs less than converting
+the whole picture and cropping that.
 """
 
 from __future__ import annotations

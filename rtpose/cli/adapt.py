@@ -39,24 +39,24 @@ def adapt(
         bool,
         typer.Option(
             "--together",
-            help="The clips show the same moments from different sides: they start together, and the cameras stand "
-            "still. They correct each other's depth.",
+            help="The clips were filmed at the same time from different sides, by still cameras that start together. "
+            "They correct each other's depth.",
         ),
     ] = False,
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = STEPS,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Adapt the lifter to people and camera of your own videos, without labels (needs the extra 'train').
+    """Adapt the lifter to the people and the camera in your own videos, without labels (needs the extra 'train').
 
-    It learns what the network heavy, looking ahead and back, makes of the clips, and with --together what several
-    cameras agree on. The last quarter of each clip
-    decides: if the lifter does no better there, nothing is written.
+    It learns from the poses that the network heavy finds when it looks ahead and back, and with --together from what
+    several cameras agree on. The last quarter of each clip is held out: if the lifter is no better there, nothing is
+    written.
     """
     from rtpose.config import make_settings
 
     if network not in ("lite", "full", *(["heavy"] if together else [])):
-        raise ConfigError(f"--network {network}: choose lite or full; heavy, which they learn from, needs --together")
+        raise ConfigError(f"--network {network}: choose lite or full; heavy, the teacher, needs --together")
     if together and len(clips) < 2:
         raise ConfigError("--together needs the clips of two cameras or more")
     settings = make_settings(persons=persons, fov_deg=fov, calibration=calibration, lifter=lifter)
@@ -98,13 +98,13 @@ def _adapt(
     with progress_bar(quiet, "learning") as update:
         after, outcome = adapted(before, takes, steps=steps, report=lambda done: update(done, steps, ""))
     print(
-        f"{frames} frames of {len(takes)} takes; on the quarter that was held out: {outcome.before_mm:.1f} -> "
+        f"{frames} frames of {len(takes)} takes; on the held-out quarter: {outcome.before_mm:.1f} -> "
         f"{outcome.after_mm:.1f} mm from the teacher, limbs vary by {outcome.limbs_before:.1f} -> "
         f"{outcome.limbs_after:.1f} %"
     )
     if not outcome.better:
         output.discard()
-        print("The lifter did not get better on these clips: the old one stays, nothing is written.")
+        print("The lifter did not improve on these clips: the old one is kept and nothing is written.")
         return
     with output.writing():
         export_adapted(
@@ -116,7 +116,7 @@ def _adapt(
             output.part,
         )  # fmt: skip
     output.commit()
-    print(f"{out}: use it by --network {network} --lifter {out}")
+    print(f"{out}: use it with --network {network} --lifter {out}")
 
 
 def _watched(clip: str, network: str, settings: RunSettings, quiet: bool) -> list[Take]:

@@ -36,7 +36,7 @@ def bench(
         str | None,
         typer.Option(metavar="N or 1..4", help="Repeat the clip side by side, for this many people (4 at most)."),
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Turns for each side.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds for each side.")] = 5,
     frames: Annotated[int | None, typer.Option(min=2, help="Use only the first N frames.", show_default="all")] = None,
     make_1080p: Annotated[bool, typer.Option("--make-1080p", help="Scale the clip to 1920x1080 first.")] = False,
     roofline: Annotated[
@@ -50,7 +50,7 @@ def bench(
         str | None, typer.Option(metavar="1,100", help="Instead: the cost of serving this many pages at once.")
     ] = None,
     hostile: Annotated[
-        int, typer.Option(min=0, help="How many of the --clients pages never read; as many again send garbage.")
+        int, typer.Option(min=0, help="How many of the --clients pages never read; the same number sends garbage.")
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
     quiet: Quiet = False,

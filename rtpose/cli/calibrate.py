@@ -35,7 +35,7 @@ def calibrate(
         str | None, typer.Option(help="Chessboard: inner corners, COLUMNSxROWS.", show_default="9x6")
     ] = None,
     charuco: Annotated[str | None, typer.Option(help="ChArUco board instead: squares, COLUMNSxROWS.")] = None,
-    square: Annotated[str, typer.Option(help="Side of a square: 25mm, 1in. It matters for --print only.")] = "25mm",
+    square: Annotated[str, typer.Option(help="Side of a square: 25mm, 1in. Only --print uses it.")] = "25mm",
     marker: Annotated[
         str | None, typer.Option(help="Side of a ChArUco board's markers.", show_default="3/4 of the square")
     ] = None,
@@ -43,7 +43,7 @@ def calibrate(
     print_to: Annotated[
         Path | None, typer.Option("--print", help="Write the board to this .png or .pdf, to print it, and stop.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write a bad calibration, too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write the calibration even if it is bad.")] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -124,9 +124,9 @@ def _check(fit: LensFit, coverage: Coverage, *, force: bool) -> None:
     from rtpose.lens.solve import problems_of
 
     if problems := problems_of(fit, coverage):
-        text = f"this calibration is not to be trusted: {', '.join(problems)}"
+        text = f"this calibration is not reliable: {', '.join(problems)}"
         if not force:
-            raise InputError(f"{text}; {coverage.next_step}, or --force writes it all the same")
+            raise InputError(f"{text}; {coverage.next_step}, or write it anyway with --force")
         warn(f"warning: {text}")
 
 
@@ -134,12 +134,12 @@ def _print_result(fit: LensFit, coverage: Coverage, out: Path) -> None:
     from rtpose.geometry import fov_from_focal
 
     camera = fit.camera
-    left_out = f" ({fit.left_out} left out that did not fit)" if fit.left_out else ""
+    left_out = f" ({fit.left_out} outliers left out)" if fit.left_out else ""
     fov_deg, size = fov_from_focal(fit.image_size, camera.fx), "{}x{}".format(*fit.image_size)
     say(
         f"fx {camera.fx:.1f}, fy {camera.fy:.1f} (± {fit.focal_deviation:.1%}), cx {camera.cx:.1f}, "
         f"cy {camera.cy:.1f} px of {size}: {fov_deg:.1f} degrees across the longer side"
     )
     say(f"{coverage.summary}{left_out}, reprojection error {fit.error_px:.2f} px")
-    say(f"The lens's distortion, which rtpose does not undo, leaves {fit.distortion_px:.1f} px on average")
+    say(f"rtpose does not undo lens distortion: {fit.distortion_px:.1f} px of it are left on average")
     say(f"-> {out}: use it with --calibration {out}")

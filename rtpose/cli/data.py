@@ -62,7 +62,7 @@ def data_exercises(
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Make a pack of invented exercises, gestures and sitting, which motion capture has little of."""
+    """Make a pack of generated exercises, gestures and sitting, which are rare in motion capture data."""
     with needing_train("preparing data"):
         from rtpose.train.lifters.fusion.exercise_pack import write_exercise_pack
 
@@ -78,7 +78,7 @@ def data_render(
     count: Annotated[int, typer.Option(help="Number of pictures, rounded up to a multiple of 256.")] = 20480,
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "256x256",
     people: Annotated[int, typer.Option(help="Most people in one picture, 1 to 4.")] = 3,
-    group: Annotated[bool, typer.Option(help="Show everybody (2 or more) instead of cropping to one person.")] = False,
+    group: Annotated[bool, typer.Option(help="Show all people (2 or more) instead of cropping to one.")] = False,
     test: Annotated[bool, typer.Option(help="Use motions, bodies and textures reserved for testing.")] = False,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     backgrounds: Annotated[
@@ -90,7 +90,7 @@ def data_render(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Render people with exact labels, to train and test networks on pictures (needs the extra 'synth')."""
+    """Render people with exact labels, to train and test picture networks (needs the extra 'synth')."""
     from rtpose.train.synth.people import PeopleSettings
     from rtpose.train.synth.photo import Split
     from rtpose.train.synth.shards import RenderedFolder, RenderProgress, render_folder
@@ -116,8 +116,8 @@ def data_render(
     if end.made:
         each = ", ".join(f"{step} {seconds / end.made * 1e3:.1f}" for step, seconds in end.steps_s.items())
         print(f"{end.made} made in {end.seconds:.0f} s: {end.made / end.seconds:.1f} a second by {end.workers} workers")
-        print(f"{end.made / end.cpu_s:.1f} for each second of processor time")
-        print(f"milliseconds of a worker for one picture: {each}")
+        print(f"{end.made / end.cpu_s:.1f} per second of CPU time")
+        print(f"worker milliseconds per picture: {each}")
     if sheet:
         pictures = RenderedFolder(folder)
         write_picture(sheet, contact_sheet([pictures[i] for i in range(min(48, len(pictures)))], columns=8))
@@ -164,7 +164,9 @@ def data_clips(
             folder, motions, count, networks=networks, split=Split.TEST if test else Split.TRAIN, seed=seed,
             frames=frames, positions=positions, workers=workers, report=report, notify=warn,
         )  # fmt: skip
-    print(f"{end.done} clips in {folder}, seen by {', '.join(networks)}; the README.md there explains the arrays")
+    print(
+        f"{end.done} clips in {folder}, with joints of {', '.join(networks)}; the README.md there explains the arrays"
+    )
 
 
 @data_app.command("footage")
@@ -176,7 +178,7 @@ def data_footage(
     positions: Annotated[
         Path | None,
         typer.Option(
-            help="A pack of joint positions that nothing is trained on, such as cmu17_test.npz, for all motions but "
+            help="A pack of joint positions that nothing is trained on, such as cmu17_test.npz, for all motions except "
             "exercises.",
             show_default="none",
         ),
@@ -184,9 +186,10 @@ def data_footage(
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Render clips of moving people with exact truth, for `rtpose eval --footage rendered:FOLDER` (extra 'synth').
+    """Render clips of moving people with exact ground truth, for `rtpose eval --footage rendered:FOLDER`
+    (needs the extra 'synth').
 
-    Bodies and textures are those reserved for testing, and so are motions of --motions.
+    Bodies, textures and the motions from --motions are those reserved for testing.
     """
     from rtpose.train.synth.footage import render_footage
 

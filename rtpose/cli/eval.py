@@ -28,8 +28,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="FOLDER",
-            help="Folder of real people with measured 3D truth (docs/footage.md), or rendered:FOLDER, of `rtpose data "
-            "footage`; runs the whole program over it. May be given several times.",
+            help="Folder of real people with measured 3D ground truth (docs/footage.md), or rendered:FOLDER from "
+            "`rtpose data footage`; runs the whole program over it. May be given several times.",
         ),
     ] = None,
     network: Annotated[
@@ -50,7 +50,7 @@ def evaluate(
     peer: Annotated[
         str | None,
         typer.Option(
-            help="With --footage: mediapipe, from the truth's file, or run here; all are then judged on its frames."
+            help="With --footage: mediapipe, from the ground truth file or run here; all are then judged on its frames."
         ),
     ] = None,
     pack: Annotated[
@@ -81,7 +81,7 @@ def evaluate(
         str | None,
         typer.Option(help="openvino, onnxruntime or torch.", show_default="openvino, for .safetensors torch"),
     ] = None,
-    smooth: Annotated[bool, typer.Option("--smooth", help="Apply One-Euro with its live defaults.")] = False,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Apply the One-Euro filter with its live defaults.")] = False,
     seed: Annotated[int, typer.Option(help="Random seed of the noise.")] = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write all figures to this JSON file.")] = None,
     overwrite: Overwrite = False,
@@ -91,11 +91,11 @@ def evaluate(
         from rtpose.cli.eval_footage import evaluate_footage
 
         if lifter is not None:
-            raise ConfigError(f"with --footage name lifters by --lifter {lifter}")
+            raise ConfigError(f"with --footage, name lifters with --lifter {lifter}")
         evaluate_footage(footage, network or [], lifters or [], settings or [], peer, json_file, overwrite=overwrite)
         return
     if lifter is None:
-        raise ConfigError("name a lifter, or a folder by --footage: rtpose eval --help")
+        raise ConfigError("name a lifter, or a folder with --footage: rtpose eval --help")
     if network or lifters or settings or peer:
         raise ConfigError("--network, --lifter, --settings and --peer go with --footage: leave them out")
     import msgspec
@@ -111,7 +111,7 @@ def evaluate(
     if evaluated_on_pictures(lifter):
         if pack or flip or smooth or joints != "gt":
             raise ConfigError(
-                f"--pack, --joints, --flip and --smooth are of lifters, {lifter} is for pictures: use --data"
+                f"--pack, --joints, --flip and --smooth are for lifters, and {lifter} takes pictures: use --data"
             )
         figures = _evaluate_pictures(lifter, data, input_kind, backend, detector)
     elif detector:
@@ -173,7 +173,7 @@ def _evaluate_pictures(
     from rtpose.train.cascaded.open_pictures import open_pictures
 
     if data is None:
-        raise ConfigError(f"{network} is for pictures: name some with 3D labels, --data rendered:FOLDER")
+        raise ConfigError(f"{network} takes pictures: give some with 3D labels, --data rendered:FOLDER")
     if detector and input_kind != "detected":
         raise ConfigError("--detector finds people: give --input detected with it")
     pictures, about = open_pictures(data, "test")

@@ -50,7 +50,7 @@ def export(
         _list_recipes()
     elif every or recipe:
         if network or out or (every and (recipe or source)):
-            raise ConfigError("--recipe NAME and --all build engines: name no network to write beside them")
+            raise ConfigError("--recipe NAME and --all build engines: do not also name a network to write")
         names = recipe_names() if every else list(recipe or [])
         _build_engines(names, source, rendered or [], clips or [], threads, force=force, every=every, quiet=quiet)
     elif network and out:
@@ -87,7 +87,7 @@ def _build_engines(
                     raise
                 print(f"{name}: not built: {error}")
                 continue
-        state = ("kept, it is fresh" if built.fresh else "built") if built.accepted else "refused, fp32 stays"
+        state = ("kept, up to date" if built.fresh else "built") if built.accepted else "refused, fp32 stays"
         print(f"{name}: {state}: {built.reason}")
         if built.accepted:
             print(built.key.file)

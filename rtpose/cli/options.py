@@ -42,31 +42,31 @@ Fov = Annotated[
     float | None,
     _people(
         help="Field of view in degrees across the picture's longer side.",
-        show_default="what the file says of its lens, else 60",
+        show_default="the file's lens data, else 60",
     ),
 ]
 Calibration = Annotated[Path | None, _people(help="File of `rtpose calibrate`; overrides --fov.")]
 Pitch = Annotated[
     float | None,
-    _people(help="Degrees by which the camera looks down (negative: up).", show_default="learned from people"),
+    _people(help="Degrees by which the camera looks down (negative: up).", show_default="estimated from people"),
 ]
 Roll = Annotated[
     float | None,
     _people(
         help="Degrees by which the camera is turned clockwise, as you see it from behind.",
-        show_default="learned from people",
+        show_default="estimated from people",
     ),
 ]
 CameraHeight = Annotated[
     float | None,
     _people(
-        help="Metres from the floor up to the camera: people's sizes follow from it, unless --height is given.",
-        show_default="not known, the floor is where feet stand",
+        help="Height of the camera above the floor in metres. Sets people's sizes, unless --height is given.",
+        show_default="unknown, the floor is where feet stand",
     ),
 ]
 Level = Annotated[
     bool,
-    _people("--level", help="Stand upright and still for 2 seconds at the beginning: that is vertical from then on."),
+    _people("--level", help="Stand upright and still for the first 2 seconds: this sets the vertical for the run."),
 ]
 LifterOption = Annotated[
     str | None, _networks(help="2D to 3D network: fusion, consistency, svmac or an .onnx file.", show_default="fusion")
@@ -89,12 +89,12 @@ DetectorOption = Annotated[
 NetworkOption = Annotated[
     str | None,
     _networks(
-        help="BlazePose's landmark network: lite, full, heavy, or auto (live: the best that keeps 30 frames a second "
-        "here; files: heavy).",
+        help="BlazePose's landmark network: lite, full, heavy, or auto (live: the best that keeps up 30 frames a "
+        "second here; files: heavy).",
         show_default="full",
     ),
 ]
-CascadedOption = Annotated[str | None, typer.Option(hidden=True, help="Older word for --estimator FILE.onnx.")]
+CascadedOption = Annotated[str | None, typer.Option(hidden=True, help="Older name for --estimator FILE.onnx.")]
 BackendOption = Annotated[
     str | None,
     _networks(
@@ -105,7 +105,7 @@ BackendOption = Annotated[
 PrecisionOption = Annotated[
     str | None,
     _networks(
-        help="fp32, or what `rtpose export` has built here: bf16, fp16, int8, or auto, the fastest that is accurate.",
+        help="fp32, or an engine built by `rtpose export`: bf16, fp16, int8, or auto (the fastest accepted one).",
         show_default="fp32; auto with --backend auto",
     ),
 ]
@@ -122,21 +122,21 @@ Smooth = Annotated[
 BodyOption = Annotated[
     str | None,
     _people(
-        help="on: people become bodies with constant bones and rotations. off: joints as the lifter gives them.",
+        help="on: fit a body with constant bones and rotations to each person. off: the lifter's joints.",
         show_default="on",
     ),
 ]
 FeetOption = Annotated[
     str | None,
     _people(
-        help="planted: feet in contact with the ground stay in place. free: they go where the joints say.",
+        help="planted: feet in contact with the ground stay in place. free: they follow the joints.",
         show_default="planted",
     ),
 ]
 LookaheadOption = Annotated[
     float | None,
     typer.Option(
-        help="Seconds of following frames that are used for each: more accurate, and as much later.", show_default="0"
+        help="Seconds of later frames to use for each frame: more accurate, with as much delay.", show_default="0"
     ),
 ]
 ConfigFile = Annotated[
@@ -158,7 +158,7 @@ Token = Annotated[
     ),
 ]
 Private = Annotated[
-    bool, _page("--private", help="Require a token on this machine, too, where other users could look on.")
+    bool, _page("--private", help="Require a token on this machine, too, so that its other users cannot watch.")
 ]
 Tls = Annotated[
     bool, _page("--tls", help="Serve https with a self-signed certificate; phones need it to share their camera.")
@@ -177,7 +177,7 @@ Send = Annotated[
 Fps = Annotated[
     float | None,
     typer.Option(
-        help="Frames a second of pictures and of videos without times; of a camera, the rate to ask for.",
+        help="Frames per second of pictures and of videos without times; for a camera, the rate to request.",
         show_default="what the source says, else 30",
     ),
 ]

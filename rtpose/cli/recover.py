@@ -18,7 +18,7 @@ def recover(
     out: Annotated[
         Path | None,
         typer.Argument(
-            metavar="OUT.rtpose", help="Where to write what is readable.", show_default="BROKEN-recovered.rtpose"
+            metavar="OUT.rtpose", help="Where to write the readable part.", show_default="BROKEN-recovered.rtpose"
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -34,7 +34,7 @@ def recover(
         return
     out = out or broken.with_stem(f"{broken.stem}-recovered")
     if out.suffix.lower() != ".rtpose":
-        raise OutputError(f"{out}: a recording is recovered as .rtpose; `rtpose convert` makes other files of it")
+        raise OutputError(f"{out}: a recording is recovered as .rtpose; use `rtpose convert` for other formats")
     if out.resolve() == broken.resolve():
         raise OutputError(f"{out} is the input: choose another name for the output")
     output = OutputFile(out, overwrite=overwrite)

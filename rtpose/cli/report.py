@@ -33,7 +33,7 @@ def report(
         Path | None, typer.Option("--csv", help="Also write the angles as CSV, and ranges as NAME-summary.csv.")
     ] = None,
     video: Annotated[
-        Path | None, typer.Option(help="The recording's video, for pictures.", show_default="the one beside it")
+        Path | None, typer.Option(help="The recording's video, for pictures.", show_default="the one next to it")
     ] = None,
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Show pictures of the video.")] = True,
     title: Annotated[str, typer.Option(help="Heading of the report.")] = "Movement report",
@@ -45,11 +45,11 @@ def report(
         ),
     ] = None,
     least_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Angles of less confidence are unsure and count nowhere.")
+        float, typer.Option(min=0, max=1, help="Angles with lower confidence are unsure and left out of all numbers.")
     ] = 0.25,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a report on joint angles: curves, ranges of motion, repetitions, left beside right."""
+    """Write a report on joint angles: curves, ranges of motion, repetitions, left and right side by side."""
     from rtpose.pose.body.offline import fit_recording
     from rtpose.recordings import load_recording
     from rtpose.recordings.output_file import OutputFile
@@ -67,7 +67,7 @@ def report(
     notes: list[str] = []
     ids = _people(poses, person, notes)
     if poses.meta.get("cut_off"):
-        notes.append("The recording was cut off: this is the part that is readable.")
+        notes.append("The recording was cut off: this is its readable part.")
     outputs = [OutputFile(path, overwrite=overwrite) for path in (out, *_tables(csv))]
     if ids and not poses.has_bodies:
         poses = fit_recording(poses)
@@ -106,9 +106,7 @@ def _people(poses: Recording, person: int | None, notes: list[str]) -> list[int]
         raise InputError("the recording has no frames: there is nothing to report")
     if person is not None:
         if person not in poses.ids:
-            raise InputError(
-                f"the recording has no person {person}: it has {', '.join(map(str, poses.ids)) or 'nobody'}"
-            )
+            raise InputError(f"the recording has no person {person}: it has {', '.join(map(str, poses.ids)) or 'none'}")
         return [person]
     long_seen = [track_id for track_id in poses.ids if _seen_s(poses, track_id) >= _LEAST_SEEN_S]
     if short := len(poses.ids) - len(long_seen):
@@ -170,7 +168,7 @@ def _head(poses: Recording, path: Path, title: str, least: float, notes: list[st
         ("Report made", f"{datetime.now():%Y-%m-%d %H:%M}"),
         ("Duration", f"{duration_text(seconds)}"),
         ("Frames", f"{len(poses)}{rate}"),
-        ("Person" if len(poses.ids) == 1 else "People", ", ".join(map(str, poses.ids)) or "nobody"),
+        ("Person" if len(poses.ids) == 1 else "People", ", ".join(map(str, poses.ids)) or "none"),
         ("Estimated with", f"rtpose {poses.meta.get('rtpose') or '?'}, {poses.meta.get('estimator') or 'unknown'}"),
     ]
     return ReportHead(title, facts, [str(text) for text in poses.meta.get("assumptions") or ()], least, notes)

@@ -76,7 +76,7 @@ def video(
     quality: Annotated[
         str | None,
         typer.Option(
-            help="best: fit bodies a second time over the whole recording, looking both ways. live: as with a camera.",
+            help="best: fit bodies a second time over the whole recording, with later frames. live: as with a camera.",
             show_default="live",
         ),
     ] = None,
@@ -89,8 +89,8 @@ def video(
         int | None,
         typer.Option(
             min=1,
-            help="Processes to share several inputs; one for every two cores works best.",
-            show_default="1; with --cluster, all its processors",
+            help="Number of processes for several inputs; one for every two cores works best.",
+            show_default="1; with --cluster, all its cores",
         ),
     ] = None,
     cluster: Annotated[

@@ -26,7 +26,7 @@ def view(
     poses: Annotated[Path, typer.Argument(metavar="RECORDING", help="A poses.npz or a .rtpose recording.")],
     video: Annotated[
         Path | None,
-        typer.Option(help="The video it was made of, shown beside it.", show_default="the source, if it lies beside"),
+        typer.Option(help="Its source video, shown next to it.", show_default="the source, if next to the recording"),
     ] = None,
     port: Port = DEFAULT_PORT,
     host: Host = "127.0.0.1",
@@ -43,7 +43,7 @@ def view(
 
     recording = _read(poses)
     if video is not None and not video.is_file():
-        raise InputError(f"there is no file {video}: give the video that the recording was made of")
+        raise InputError(f"there is no file {video}: give the video that the recording was made from")
     if viewer == Viewer.OPEN3D:
         _play_in_window(recording, poses.name)
         return

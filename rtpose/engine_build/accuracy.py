@@ -1,4 +1,4 @@
-"""How far an engine's results are from its network's in fp32, and how much faster it is."""
+"""How far an engine's results are from those of its fp32 network, and how much faster it is."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from rtpose.types import Backend, Camera, Estimator, Float32, Person3D
 Inputs = Mapping[str, NDArray[np.float32]]
 
 BODY_JOINTS = len(H36M17.joints)
-"""The first joints of a person: truth and all estimators have them."""
+"""The first joints of a person: the ground truth and all estimators have them."""
 SURE = 0.5
 """Joints of lower confidence are not compared: both networks only guess them."""
 ROUNDS = 40
@@ -91,7 +91,7 @@ class Figures:
 
     @property
     def error_rise_mm(self) -> float | None:
-        """How much larger the error against the truth is than fp32's."""
+        """How much larger the error against the ground truth is than fp32's."""
         if self.fp32_error_mm is None or self.engine_error_mm is None:
             return None
         return self.engine_error_mm - self.fp32_error_mm
@@ -141,13 +141,13 @@ def is_for_pictures(source: Path) -> bool:
 
 
 def picture_estimator(source: Path, by: Substitute | None, threads: int | None) -> Estimator:
-    """The estimator that uses a network for pictures. by: what runs in place of the network."""
+    """The estimator that uses a picture network. by: what runs in place of the network."""
     options, pool = LoadOptions(threads=threads), NetworkPool()
     if by is not None:
         pool.substitute(source, by)
     if source.suffix == ".tflite":
         if source.name not in FILES or source.resolve() != path_of(source.name).resolve():
-            raise ConfigError(f"{source} is not a network of BlazePose that rtpose knows: see `rtpose models list`")
+            raise ConfigError(f"{source} is not a BlazePose network that rtpose knows: see `rtpose models list`")
         size = next((size for size, file in LANDMARK_FILES.items() if file == source.name), None)
         detector = BlazePose(persons=1, network=size, options=options, pool=pool)
         lifter = open_lifter(RunSettings().lifter, options=options, pool=pool)
@@ -207,7 +207,7 @@ def record_motions(source: Path, count: int, threads: int | None) -> Recorder:
 
 @dataclass(frozen=True)
 class Distances:
-    """Distances between the results of two networks, for every joint in which both are confident."""
+    """Distances between the results of two networks, for every joint that both are confident about."""
 
     mm: NDArray[np.float32]
     percent: NDArray[np.float32] | None
@@ -227,7 +227,7 @@ def compare_pictures(
     threads: int | None,
     step: Callable[[int, int], None],
 ) -> Distances:
-    """Run both estimators on the checking part of all footage; each tracks people on its own, as in a run."""
+    """Run both estimators on the checking part of all footage; each tracks people separately, as in a run."""
     ours, theirs = picture_estimator(source, None, threads), picture_estimator(source, by, threads)
     mm, percent = [np.zeros(0)], [np.zeros(0)]
     errors: list[tuple[float, float]] = []

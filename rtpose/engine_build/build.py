@@ -61,9 +61,9 @@ def build_engine(
     force: bool = False,
     report: Report = lambda step, done, total: None,
 ) -> Built:
-    """Build a recipe's engine into `engines_dir()`, with its report and log beside it.
+    """Build a recipe's engine into `engines_dir()`, with its report and log next to it.
 
-    An engine of the same weights, version, recipe and calibration is left as it is, unless `force`. Other engines of
+    An engine with the same weights, version, recipe and calibration is kept, unless `force`. Other engines of
     the same network, backend, device and precision are removed. A refused engine leaves only its report and log.
     source: a file to use instead of the recipe's network.
     Errors: those of the backend if it, its device or an extra is missing; `ModelError`, `InputError`; `OutputError`.
@@ -130,7 +130,7 @@ class _Build:
             "outputs": list(recorder.output_names),
             "metadata": dict(recorder.metadata),
         }
-        if self.recipe.backend == "tensorrt":  # its backend reads the interface beside the engine
+        if self.recipe.backend == "tensorrt":  # its backend reads the interface from the file next to the engine
             _write(engine.with_suffix(".json"), msgspec.json.encode({"interface": interface}))
 
         def load() -> Backend:

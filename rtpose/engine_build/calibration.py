@@ -59,7 +59,7 @@ class Footage:
 
 
 def footage(sets: Sequence[str], *, rendered: Sequence[Path] = (), clips: Sequence[str] = ()) -> list[Footage]:
-    """The pictures of a recipe's sets, of those that the user has named.
+    """The pictures of those sets of a recipe that the user has named.
 
     Errors: `ConfigError` if there are none, `InputError` for what cannot be read.
     """
@@ -71,7 +71,7 @@ def footage(sets: Sequence[str], *, rendered: Sequence[Path] = (), clips: Sequen
     if "clips" in sets:
         found += [_named(clip) for clip in clips]
     if not found:
-        raise ConfigError("nothing to calibrate on: name rendered people (--rendered FOLDER) or clips (--clips FILE)")
+        raise ConfigError("nothing to calibrate on: give rendered people (--rendered FOLDER) or clips (--clips FILE)")
     return found
 
 

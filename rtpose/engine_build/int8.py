@@ -15,7 +15,7 @@ from rtpose.errors import MissingExtraError, ModelError
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
 NO_WORK = ("Parameter", "Constant", "Result")
 IN_BETWEEN = (*CONVOLUTIONS, "Add", "MaxPool")
-"""The operations that NNCF quantises in networks for pictures."""
+"""The operations that NNCF quantises in picture networks."""
 
 
 def quantise(
@@ -28,8 +28,8 @@ def quantise(
 ) -> Any:
     """An `openvino.Model` with its convolutions and matrix products in int8, ranges from `inputs`.
 
-    first: so many convolutions at the input stay in floating point. small_px: so do those on maps of at most this side:
-    they are cheap, and their errors reach the joints undamped. convolutions_only: so does everything after the last
+    first: this many convolutions at the input stay in floating point. small_px: so do those on maps up to this side,
+    which are cheap, and whose errors reach the joints undamped. convolutions_only: so does everything after the last
     convolution: a soft-argmax adds up thousands of values too small for 8 bits. The given model is changed, too.
     Errors: `MissingExtraError` without NNCF, `ModelError` if it cannot quantise this network.
     """
@@ -37,7 +37,7 @@ def quantise(
         import nncf
     except ModuleNotFoundError as error:
         raise MissingExtraError("int8", "quantising to int8") from error
-    nncf.set_log_level(40)  # errors only: it warns about what is intended here
+    nncf.set_log_level(40)  # errors only: it warns about intended choices
     fold_weights(network)
     kept = kept_in_float(network, first, small_px, convolutions_only)
     try:

@@ -15,7 +15,7 @@ from rtpose.recordings.output_file import OutputFile
 
 
 def write_plain(network: str, out: Path, *, overwrite: bool = False) -> str:
-    """Write a shipped lifter, `cascaded` or an .onnx file of rtpose's with float32 weights, and check the result.
+    """Write a shipped lifter, `cascaded` or an .onnx file from rtpose with float32 weights, and check the result.
 
     The shipped files store large weights as halves followed by a cast, which some programs do not fold. The metadata
     is kept: it says how inputs are normalised and what the outputs mean. Returns a one-line summary.
@@ -28,7 +28,7 @@ def write_plain(network: str, out: Path, *, overwrite: bool = False) -> str:
         )
     source = cascaded_file() if network == "cascaded" else lifter_file(network)
     if source.suffix != ".onnx":
-        raise ConfigError(f"{source} is not an ONNX file: name the .onnx beside it")
+        raise ConfigError(f"{source} is not an ONNX file: give the .onnx next to it")
     if out.suffix != ".onnx":
         raise OutputError(f"{out}: give a name that ends in .onnx")
     output = OutputFile(out, overwrite=overwrite)

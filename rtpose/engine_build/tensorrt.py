@@ -1,7 +1,7 @@
 """Builds TensorRT engines with torch_tensorrt's dynamo front end.
 
-Written from the documentation of torch_tensorrt 2.12 and NVIDIA ModelOpt; not yet run on a GPU. The tests check
-what needs none: every network exports without graph breaks, and `tensorrt_operators.toml` lists how each of its
+Written from the documentation of torch_tensorrt 2.12 and NVIDIA ModelOpt; not yet run on a GPU. The tests check the
+parts that need none: every network exports without graph breaks, and `tensorrt_operators.toml` lists how each of its
 operators is handled.
 """
 
@@ -30,7 +30,7 @@ def build_tensorrt(
 ) -> None:
     """Build the engine of a network file for this machine's GPU and write it.
 
-    inputs: what an int8 engine is calibrated on. say: called at every step; TensorRT itself prints nothing for minutes.
+    inputs: calibration data of an int8 engine. say: called at every step; TensorRT itself prints nothing for minutes.
     Errors: `MissingExtraError`, `ConfigError` without a GPU, `ModelError` if it cannot be built.
     """
     from rtpose.networks.backends.tensorrt import check_gpu

@@ -1,1 +1,1 @@
-"""`rtpose eval --footage`: errors on real people whose 3D truth was measured. docs/footage.md describes the layout."""
+"""`rtpose eval --footage`: errors on real people with measured 3D ground truth. Layout: docs/footage.md."""

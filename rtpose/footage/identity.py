@@ -15,8 +15,8 @@ def idf1(
     """The share of frames, 0..1, in which people have the one id that fits them best over the whole clip.
 
     columns: (T, Q) the column of `ids` that each true person was matched with, -1 for none (`measure.follow`). ids:
-    (T, P), -1 for nobody. counted: (T, Q) the person is there to be seen. surplus: (T, P) the estimate counts: all but
-    those matched with people who are hidden.
+    (T, P), -1 for no one. counted: (T, Q) the person is visible. surplus: (T, P) the estimate counts: all except those
+    matched with hidden people.
     """
     people = columns.shape[1]
     known = np.unique(ids[ids >= 0])

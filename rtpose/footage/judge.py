@@ -1,4 +1,4 @@
-"""Estimates and the peer's beside the truth, on the same frames: rows, means over sets, ratios."""
+"""Estimates of methods and the peer against the ground truth, on the same frames: rows, means over sets, ratios."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from rtpose.footage.sets import Array, FootageSet, TruthCamera
 
 PEER = "mediapipe"
 Estimate = Callable[[FootageSet, TruthCamera], People]
-"""What a method sees in one clip."""
+"""A method's result on one clip."""
 
 
 def peer_people(footage: FootageSet, camera: TruthCamera) -> People:
-    """mediapipe's rows of the truth file: complexity 1, one person. Nobody where the file has none."""
+    """mediapipe's rows of the truth file: complexity 1, one person. No one where the file has none."""
     there = np.isfinite(camera.peer_world).all((1, 2))
     return People(camera.peer_world[:, None], camera.peer_2d[:, None], np.where(there, 0, -1)[:, None])
 
 
 Judged = dict[str, list[tuple[Array, Array]]]
-"""Method -> (confidence (N,), distance from the truth in metres (N,)) of joints, part by part."""
+"""Method -> (confidence (N,), distance from the ground truth in metres (N,)) of joints, part by part."""
 
 
 def judge_set(
@@ -46,9 +46,9 @@ def judge_set(
 
     judged: collects the joints of methods that have a confidence.
 
-    peer: mediapipe. The methods and it are judged only on frames that all of them have, so that nobody gains by leaving
-    out the hard ones. None: without it. A method's `found` is its own all the same. Where the peer has nobody, it takes
-    no part.
+    peer: mediapipe. It and the methods are judged only on frames that all of them have, so that none gains by leaving
+    out the hard ones. None: without it. A method's `found` still counts all its frames. Where the peer finds no one, it
+    is left out.
     """
     for camera in footage.cameras:
         truth = camera.joints(footage.world)
@@ -96,7 +96,7 @@ def mean_over_sets(means: Mapping[str, Mapping[str, Errors]]) -> dict[str, Error
 
 
 def comparable(rows: Iterable[FootageRow]) -> dict[str, dict[str, Errors]]:
-    """set -> method -> mean errors over the views in which the peer has the person, too: what may be divided."""
+    """set -> method -> mean errors over the views in which the peer also has the person: these may be divided."""
     rows = list(rows)
     with_peer = {(r.set, r.camera, r.person) for r in rows if r.method == PEER and np.isfinite(r.errors.mpjpe)}
     return means_by_set(r for r in rows if (r.set, r.camera, r.person) in with_peer)
@@ -110,6 +110,6 @@ def as_json(rows: Iterable[FootageRow]) -> list[dict[str, Any]]:
 
 
 def _mean(values: list[float]) -> float:
-    """Of those that are known."""
+    """Mean of the known values."""
     known = [value for value in values if np.isfinite(value)]
     return float(np.mean(known)) if known else float("nan")

@@ -1,4 +1,4 @@
-"""How far estimated people are from their measured truth: one row for each set, camera and person."""
+"""Errors of estimated people against the measured ground truth: one row for each set, camera and person."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rtpose.skeleton import twin_name
 Array = NDArray[Any]
 
 NEAR = 0.25
-"""An estimate may be a person whose joints in the picture it misses by less than this share of the person's size."""
+"""An estimate can match a person if it misses their joints in the picture by less than this share of their size."""
 LEAST_FRAMES = 5
 CLOSE_M = 0.1
-"""A confidence is the probability that a joint lies within that distance of the truth."""
+"""A confidence is the probability that a joint is within this distance of the ground truth."""
 LIMBS = tuple((JOINTS.index(a), JOINTS.index(b)) for a, b in (
     ("right_hip", "right_knee"), ("right_knee", "right_foot"), ("left_hip", "left_knee"), ("left_knee", "left_foot"),
     ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
@@ -31,7 +31,7 @@ _SHOULDERS = [JOINTS.index("right_shoulder"), JOINTS.index("left_shoulder")]
 
 @dataclass(frozen=True)
 class People:
-    """What was estimated on one clip: P columns of people, NaN and id -1 where there is nobody."""
+    """The estimates on one clip: P columns of people, NaN and id -1 where there is no one."""
 
     poses: Array
     """(T, P, 12, 3) metres, camera axes, in the order of `JOINTS`."""
@@ -40,33 +40,33 @@ class People:
     ids: NDArray[np.int64]
     """(T, P) track ids."""
     confidence: Array | None = None
-    """(T, P, 12) probability that a joint lies within 100 mm of the truth; None where the method has none."""
+    """(T, P, 12) probability that a joint is within 100 mm of the ground truth; None if the method has none."""
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Of one person in one view, or a mean over several. Lengths in mm. NaN where too few frames could be judged."""
+    """Errors of one person in one view, or a mean over several. Lengths in mm. NaN with too few judged frames."""
 
     p_mpjpe: float
     """After Procrustes alignment with scale, frame by frame."""
     n_mpjpe: float
     """Relative to the root, in camera axes, after the best scale of each frame."""
     mpjpe: float
-    """Relative to the root, in camera axes, as it is."""
+    """Relative to the root, in camera axes, unaligned."""
     acceleration: float
     """m/s² between the accelerations of joints relative to the root."""
     turn_x: float
-    """Degrees about the camera's x axis by which the estimate is turned on average: its lean towards the camera."""
+    """Degrees about the camera's x axis by which the estimate is rotated on average: its lean towards the camera."""
     turn_y: float
     turn_z: float
     limbs: float
     """Standard deviation of limb lengths in percent of their mean."""
     scale: float
-    """Mean limb length over the true one."""
+    """Mean limb length divided by the true one."""
     swapped: float
-    """Share of frames that fit better with left and right exchanged."""
+    """Share of frames that fit better with left and right swapped."""
     found: float
-    """Share of the truth's frames that have a pose."""
+    """Share of the ground truth's frames that have a pose."""
     switches: float
     """How often the person's id changes."""
     frames: int
@@ -106,7 +106,7 @@ def follow(people: People, camera: TruthCamera, truth: Array, valid: NDArray[np.
                 use = valid[t, q] & np.isfinite(people.pixels[t, p]).all(-1)
                 if use.sum() >= LEAST_JOINTS:
                     size = np.ptp(pixels[t, q, use], axis=0).max()
-                    # Left and right exchanged is another error: it does not make somebody else of a person.
+                    # Swapped left and right is a different error: it is still the same person.
                     sides = (people.pixels[t, p], people.pixels[t, p, _TWINS])
                     cost[p, q] = (
                         min(np.median(np.linalg.norm((side - pixels[t, q])[use], axis=-1)) for side in sides) / size
@@ -138,7 +138,7 @@ def errors_of(
     """One person in one view.
 
     poses, truth: (T, 12, 3) metres, camera axes. ids: (T,), -1 where the person was not found. ok: (T, 12) where there
-    is a truth. only: (T,) judge no other frames, for a comparison on the same ones.
+    is ground truth. only: (T,) judge no other frames, for a comparison on the same ones.
     """
     judged = list(footage.judged)
     truth_there = ok[:, judged].all(1)
@@ -181,7 +181,7 @@ def errors_of(
 def joint_distances(
     poses: Array, truth: Array, ok: NDArray[np.bool_], footage: FootageSet
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """(T, 12) metres between estimate and truth, relative to the root, camera axes; (T, 12) where there are both."""
+    """(T, 12) metres between estimate and ground truth, relative to the root, camera axes; (T, 12) where both exist."""
     apart = np.linalg.norm(
         poses - root_of(poses, arms_only=footage.arms_only) - truth + root_of(truth, arms_only=footage.arms_only),
         axis=-1,
@@ -192,8 +192,8 @@ def joint_distances(
 
 
 def reliability(confidence: Array, apart_m: Array) -> list[tuple[float, float, int]]:
-    """Whether a confidence means what it says: for each tenth of 0..1 that occurs, the mean confidence of the joints in
-    it, the share of them within `CLOSE_M` of the truth, and how many they are. Both inputs (N,)."""
+    """Calibration of a confidence: for each tenth of 0..1 that occurs, the mean confidence of its joints, the share of
+    them within `CLOSE_M` of the ground truth, and their number. Both inputs (N,)."""
     tenth = np.minimum((confidence * 10).astype(int), 9)
     return [
         (float(confidence[rows].mean()), float((apart_m[rows] <= CLOSE_M).mean()), int(rows.sum()))
@@ -203,7 +203,7 @@ def reliability(confidence: Array, apart_m: Array) -> list[tuple[float, float, i
 
 
 def rotation_vectors(estimate: Array, truth: Array) -> Array:
-    """(N, J, 3) twice -> (N, 3) rotation vectors, radians, camera axes: by how much the estimate is turned."""
+    """(N, J, 3) twice -> (N, 3) rotation vectors, radians, camera axes: the rotation error of the estimate."""
     e, x = estimate - estimate.mean(1, keepdims=True), truth - truth.mean(1, keepdims=True)
     u, _, vt = np.linalg.svd(x.transpose(0, 2, 1) @ e)
     sign = np.ones((len(e), 3))
@@ -224,7 +224,7 @@ def rotation_vectors(estimate: Array, truth: Array) -> Array:
 
 
 def mean_errors(rows: list[Errors]) -> Errors:
-    """Weighted by the frames judged; id switches are summed. Rows without figures count for what was found only."""
+    """Weighted by the frames judged; id switches are summed. Rows without figures count only in the share found."""
     weights = np.array([row.frames for row in rows], float)
     values: dict[str, Any] = {}
     for field in fields(Errors):

@@ -1,6 +1,6 @@
-"""Footage with measured 3D truth: the layout of a set on disk, read and checked.
+"""Footage with measured 3D ground truth: the layout of a set on disk, read and checked.
 
-A set is a folder with `cam01.mp4`, `cam02.mp4` … and `truth.npz`; docs/footage.md says what is in it.
+A set is a folder with `cam01.mp4`, `cam02.mp4` … and `truth.npz`; docs/footage.md describes it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Array = NDArray[Any]
 
 TRUTH = "truth.npz"
 RENDERED = "rendered:"
-"""Before a folder's name: its people are rendered, by `rtpose data footage`."""
+"""Prefix of a folder's name: its people are rendered, by `rtpose data footage`."""
 JOINTS = (
     "right_hip", "right_knee", "right_foot", "left_hip", "left_knee", "left_foot",
     "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
 )  # fmt: skip
-"""The joints whose truth a set holds, in the order of its arrays."""
+"""The joints of a set's ground truth, in the order of its arrays."""
 ARMS = tuple(i for i, joint in enumerate(JOINTS) if joint.endswith(("shoulder", "elbow", "wrist")))
 PEER_JOINTS = (24, 26, 28, 23, 25, 27, 11, 13, 15, 12, 14, 16)
 """`JOINTS` among mediapipe's 33 landmarks."""
@@ -74,14 +74,14 @@ class TruthCamera:
 
 @dataclass(frozen=True)
 class FootageSet:
-    """People with measured truth, seen by several cameras."""
+    """People with measured ground truth, seen by several cameras."""
 
     name: str
     fps: float
     world: Array
     """(T, Q, 12, 3) metres, the joints of `JOINTS`."""
     valid: NDArray[np.bool_]
-    """(T, Q, 12): the truth holds this joint in this frame."""
+    """(T, Q, 12): the ground truth has this joint in this frame."""
     arms_only: bool
     """Legs are out of sight: only shoulders, elbows and wrists are judged, relative to the middle of the shoulders."""
     cameras: tuple[TruthCamera, ...]
@@ -90,7 +90,7 @@ class FootageSet:
 
     @property
     def people(self) -> int:
-        """How many people the truth holds."""
+        """Number of people in the ground truth."""
         return int(self.world.shape[1])
 
     @property
@@ -100,8 +100,8 @@ class FootageSet:
 
 
 def open_footage(name: str) -> list[FootageSet]:
-    """The sets in a folder. With `RENDERED` before it, all have one name, so that they are one set of a table, and
-    their cameras are numbered on.
+    """The sets in a folder. With the prefix `RENDERED`, all have one name, so that they form one set of a table, and
+    their cameras are numbered consecutively.
 
     Errors: those of `find_sets` and `load_set`.
     """
@@ -123,7 +123,7 @@ def find_sets(folder: Path) -> list[Path]:
         return [folder]
     found = sorted(file.parent for file in folder.glob(f"*/{TRUTH}"))
     if not found:
-        raise InputError(f"{folder} holds no footage with truth: expected SET/{TRUTH} and SET/cam01.mp4 … in it")
+        raise InputError(f"{folder} holds no footage with ground truth: expected SET/{TRUTH} and SET/cam01.mp4 … in it")
     return found
 
 

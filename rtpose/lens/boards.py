@@ -25,7 +25,7 @@ _MOST_SQUARES = 40
 
 @dataclass(frozen=True, slots=True)
 class BoardView:
-    """The corners of a board that a picture shows."""
+    """The visible corners of a board in a picture."""
 
     points_m: NDArray[np.float32]
     """(N, 3) on the board, z = 0."""
@@ -135,7 +135,7 @@ class Charuco:
 def make_board(
     chessboard: str | None, charuco: str | None, square: str, marker: str | None = None, dictionary: str = "4x4_100"
 ) -> Board:
-    """The board of some options: "9x6", "5x7", "25mm". Errors: `ConfigError`."""
+    """The board for options such as "9x6", "5x7", "25mm". Errors: `ConfigError`."""
     if chessboard and charuco:
         raise ConfigError("--board and --charuco are two kinds of boards: leave one out")
     square_m = parse_length(square)
@@ -160,7 +160,7 @@ def parse_length(text: str) -> float:
     match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(mm|cm|m|in|)\s*", text)
     length_m = float(match[1]) * _UNITS_M[match[2]] if match else 0.0
     if not 0.001 <= length_m <= 2:
-        raise ConfigError(f"'{text}' is no length of a square: write 25mm, 2.5cm or 1in")
+        raise ConfigError(f"'{text}' is not the length of a square: write 25mm, 2.5cm or 1in")
     return length_m
 
 
@@ -168,7 +168,7 @@ def _parse_counts(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d+)[xX×](\d+)", text.strip())
     counts = (int(match[1]), int(match[2])) if match else (0, 0)
     if not all(3 <= count <= _MOST_SQUARES for count in counts):
-        raise ConfigError(f"'{text}' is no board: write COLUMNSxROWS, 3 to {_MOST_SQUARES} each, for example 9x6")
+        raise ConfigError(f"'{text}' is not a board: write COLUMNSxROWS, 3 to {_MOST_SQUARES} each, for example 9x6")
     return counts
 
 

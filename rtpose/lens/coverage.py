@@ -12,20 +12,20 @@ from rtpose.wording import counted
 
 ROWS, COLUMNS = 3, 4
 MIN_VIEWS, MIN_REGIONS, MIN_TILTS = 8, 8, 2
-"""With less the result is a guess: a board that faces the camera shows its focal length hardly at all."""
+"""With less the result is a guess: a board that faces the camera hardly shows the focal length."""
 GOOD_VIEWS, MOST_VIEWS = 20, 60
 _TILTED_DEG = 15.0
 _SHARE_OF_VIEWS, _SHARE_OF_REGIONS, _SHARE_OF_TILTS = 0.3, 0.4, 0.3
 _NEW = 0.12
-"""How far a view is from all others, in shares of the picture and of 60 degrees, to count as another."""
+"""How far a view must be from all others to count as new, in shares of the picture and of 60 degrees."""
 _ROW_NAMES, _COLUMN_NAMES = ("upper", "middle", "lower"), ("left edge", "left", "right", "right edge")
 TILTS = {
-    "left": "turn the board: its left side nearer to the camera",
-    "right": "turn the board: its right side nearer to the camera",
-    "top": "tilt the board: its upper side nearer to the camera",
-    "bottom": "tilt the board: its lower side nearer to the camera",
+    "left": "turn the board: its left side closer to the camera",
+    "right": "turn the board: its right side closer to the camera",
+    "top": "tilt the board: its upper side closer to the camera",
+    "bottom": "tilt the board: its lower side closer to the camera",
 }
-"""Side of the board that is nearer, as the picture shows it -> what to do to get such a view."""
+"""Side of the board that is closer, as seen in the picture -> how to get such a view."""
 
 
 class Coverage:
@@ -55,7 +55,7 @@ class Coverage:
 
     @property
     def share(self) -> float:
-        """0..1: how much of a good calibration's views there are."""
+        """0..1: share of a good calibration's views so far."""
         return (
             _SHARE_OF_VIEWS * min(1.0, len(self.views) / GOOD_VIEWS)
             + _SHARE_OF_REGIONS * float(self.regions.mean())
@@ -69,11 +69,11 @@ class Coverage:
 
     @property
     def next_step(self) -> str:
-        """What whoever holds the board should do next."""
+        """What the person holding the board should do next."""
         if not self.views:
             return "show the whole board"
         for tilt, what in TILTS.items():
-            # In turns with the regions: nobody likes to do all of one kind first.
+            # Alternate with the regions: it is tedious to do all of one kind first.
             if tilt not in self.tilts and len(self.tilts) <= self.regions.sum() // 3:
                 return what
         if not self.regions.all():
@@ -81,7 +81,7 @@ class Coverage:
             return f"bring the board to the {_ROW_NAMES[row]} {_COLUMN_NAMES[column]} of the picture"
         if missing := [what for tilt, what in TILTS.items() if tilt not in self.tilts]:
             return missing[0]
-        return "more views: nearer, farther, turned" if not self.complete else "that is enough"
+        return "more views: closer, farther, rotated" if not self.complete else "that is enough"
 
     @property
     def summary(self) -> str:
@@ -104,7 +104,7 @@ class Coverage:
         good, turn, place = cv2.solvePnP(view.points_m - middle, view.pixels, matrix, None, flags=cv2.SOLVEPNP_IPPE)
         normal = np.array([0.0, 0.0, 1.0])
         if good:
-            # Tilted against the picture's plane: only that shows a focal length.
+            # Tilted against the image plane: only that shows a focal length.
             normal = cv2.Rodrigues(turn)[0][:, 2]
             normal = normal * (np.sign(normal @ place.ravel()) or 1.0)  # away from the camera
         about_y, about_x = (float(np.degrees(np.arctan2(normal[axis], normal[2]))) for axis in (0, 1))

@@ -15,7 +15,7 @@ from rtpose.lens.coverage import MIN_REGIONS, MIN_TILTS, MIN_VIEWS, TILTS, Cover
 from rtpose.types import Camera
 
 MAX_ERROR_PX = 1.0
-"""A larger reprojection error means blurred pictures, a bent board, or another board than the given one."""
+"""A larger reprojection error means blurred pictures, a bent board, or a different board from the given one."""
 _LEAST_VIEWS = 3
 _OUTLIER = 3.0
 _GRID = 24
@@ -27,17 +27,17 @@ class LensFit:
 
     image_size: tuple[int, int]
     camera: Camera
-    """The pinhole camera nearest to the lens: rtpose does not undo distortion."""
+    """The pinhole camera closest to the lens: rtpose does not undo distortion."""
     error_px: float
     """Root mean square distance of the corners from where the fitted lens, distortion included, puts them."""
     distortion_px: float
-    """Root mean square distance of the picture's points from where `camera` puts them: what the lens's distortion
-    leaves."""
+    """Root mean square distance of the picture's points from where `camera` puts them: the remaining lens
+    distortion."""
     focal_deviation: float
     """Standard deviation of the focal length, as a share of it."""
     views: int
     left_out: int
-    """Views that did not fit the others: blurred, or a board found wrongly."""
+    """Views that did not fit the others: blurred, or with a wrongly detected board."""
 
     def yaml(self) -> str:
         """The file that `--calibration` takes."""
@@ -51,9 +51,9 @@ class LensFit:
 
 
 def fit_lens(coverage: Coverage) -> LensFit:
-    """Fit a lens with radial distortion to the views, leave out views that do not fit, and take the nearest pinhole.
+    """Fit a lens with radial distortion to the views, leave out views that do not fit, and take the closest pinhole.
 
-    Errors: `InputError` for fewer than three views, or views from which nothing follows.
+    Errors: `InputError` for fewer than three views, or views that determine no camera.
     """
     views = coverage.views
     if len(views) < _LEAST_VIEWS:
@@ -83,7 +83,7 @@ def fit_lens(coverage: Coverage) -> LensFit:
 
 
 def problems_of(fit: LensFit, coverage: Coverage) -> list[str]:
-    """Why a calibration is not to be trusted, a few words each; empty for a good one."""
+    """Why a calibration is not reliable, a few words each; empty for a good one."""
     regions, tilts = int(coverage.regions.sum()), len(coverage.tilts)
     found = [
         (fit.error_px > MAX_ERROR_PX, f"the reprojection error is {fit.error_px:.2f} px (at most {MAX_ERROR_PX:g})"),

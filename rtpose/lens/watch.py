@@ -13,9 +13,9 @@ from rtpose.lens.coverage import Coverage
 from rtpose.types import FrameSource
 
 _EVERY_S = 0.2
-"""Of a video: how far the looked-at pictures are apart."""
+"""Interval between the pictures used from a video."""
 _STILL_SHARE = 0.004
-"""Of the picture's diagonal: how far a board that is held still moves between two pictures of a live camera."""
+"""Share of the picture's diagonal: how far a still board moves between two pictures of a live camera."""
 
 
 def watch(
@@ -41,7 +41,7 @@ def watch(
         if frame.size != coverage.size:
             raise InputError(
                 f"{source.info.name} has pictures of {coverage.size[0]}x{coverage.size[1]} and of "
-                f"{frame.size[0]}x{frame.size[1]}: calibrate with pictures of one camera, held one way round"
+                f"{frame.size[0]}x{frame.size[1]}: calibrate with pictures of one camera in one orientation"
             )
         view = board.find(frame.image)
         step = coverage.next_step

@@ -140,7 +140,7 @@ class BlazePoseTrunk(nn.Module):
         layers = [module for module in self.modules() if isinstance(module, nn.Conv2d)]
         for layer, (weight, bias) in zip(layers, weights, strict=False):
             if layer.weight.shape != weight.shape or layer.bias is None or layer.bias.shape != bias.shape:
-                raise ModelError("BlazePose's landmark network has other layers than this version knows")
+                raise ModelError("BlazePose's landmark network has layers that this version does not know")
             layer.weight.data.copy_(weight)
             layer.bias.data.copy_(bias)
         blocks = [block for block in self.blocks if isinstance(block, InvertedResidual)]

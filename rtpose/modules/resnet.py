@@ -160,5 +160,5 @@ def _read(file: Path) -> dict[str, Tensor]:
     except Exception as error:  # both readers have errors of their own for damaged files
         raise InputError(f"{file} is damaged or holds no weights: {type(error).__name__}") from None
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise InputError(f"{file} holds no state dict: give a file of named weights, as torchvision's are")
+        raise InputError(f"{file} holds no state dict: give a file of named weights, like torchvision's")
     return loaded

@@ -54,7 +54,7 @@ def read_members(archive: Path, wanted: Sequence[str]) -> dict[str, list[bytes]]
 def _check_size(archive: Path, member: str, size: int) -> None:
     if size > MAX_MEMBER_BYTES:
         raise DamagedArchiveError(
-            f"{archive.name} is damaged or something else: {member} would be {size / 2**20:,.0f} MB, and no network "
+            f"{archive.name} is damaged or the wrong file: {member} would be {size / 2**20:,.0f} MB, and no network "
             f"has more than {MAX_MEMBER_BYTES // 2**20} MB"
         )
 

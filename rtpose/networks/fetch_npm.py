@@ -78,7 +78,7 @@ def _run(command: Sequence[str], folder: Path, progress: Callable[[int], None]) 
     )  # fmt: skip
     messages: list[str] = []
     assert process.stderr is not None
-    # Read in a thread of its own: a command that writes much would block on a full pipe.
+    # Read in a separate thread: a command that writes much would block on a full pipe.
     reader = threading.Thread(target=lambda pipe: messages.extend(pipe), args=(process.stderr,), daemon=True)
     reader.start()
     try:

@@ -24,7 +24,7 @@ class LoadOptions:
     outputs: tuple[str, ...] | None = None
     """Compute only these outputs, so that a backend may skip whole branches; None: all of them."""
     rows: int | None = None
-    """Every input has so many rows each time, so that a backend need not work out shapes anew; None: any number."""
+    """Every input always has this many rows, so that a backend need not recompute shapes; None: any number."""
 
 
 DEFAULT_OPTIONS = LoadOptions()

@@ -1,4 +1,4 @@
-"""Loads networks once, and shares each among all who ask for it."""
+"""Loads networks once, and shares each among all users."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class NetworkPool:
         self._substitutes: dict[Path, Substitute] = {}
 
     def substitute(self, source: Path, by: Substitute) -> None:
-        """From now on `load` returns what `by` makes of this file's network: to record its inputs, or to try an
+        """From now on `load` returns the result of `by` for this file's network: to record its inputs, or to try an
         engine inside the estimator that uses it."""
         self._substitutes[source.resolve()] = by
 

@@ -37,7 +37,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     joints_3d_mm: Positive | None = None
     """Median distance of 3D joints, root-relative."""
     error_3d_mm: Positive | None = None
-    """How much larger the error against the truth (the mean MPJPE) may be than fp32's."""
+    """How much larger the error against the ground truth (the mean MPJPE) may be than fp32's."""
     people_percent: NotNegative = 2.0
     """Percentage of pictures in which only one of the two finds a person, or they find different people."""
     speedup: NotNegative = 1.05
@@ -90,7 +90,7 @@ def load_recipe(name_or_path: str) -> tuple[str, Recipe]:
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from None
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is no recipe: {error}") from None
+        raise ConfigError(f"{file} is not a recipe: {error}") from None
 
 
 def recipe_for(network: str, backend: str, device: str, precision: str) -> str | None:

@@ -17,15 +17,15 @@ from rtpose.skeleton import H36M17, skeleton_of_person
 from rtpose.types import LEAST_CONFIDENCE, Float32, Person3D
 
 SEEN_SCORE, SEEN_CONFIDENCE = 0.5, 0.15
-"""Joints with a lower score in the picture are hidden; they are drawn faint, as those of lower confidence are.
-Confidence is the probability of an error under 100 mm, which is low for a limb in plain sight whose depth is unsure."""
+"""Joints with a lower score in the picture are hidden; they are drawn faint, like those of lower confidence.
+Confidence is the probability of an error under 100 mm, which is low for a visible limb whose depth is uncertain."""
 BACKGROUND = "#0b0e15"
 GROUND, GROUND_LINES = "#1b2438", "#41517a"
 PERSON_COLORS = ("#3fe0bd", "#b18cff", "#ffd452", "#ff7eb6", "#9be564", "#6fd3f7", "#ffb3a1", "#c9b6e4")
 GROUND_REACH_M = 11
 
 _TAPER = 0.76
-"""Radius of a bone at its far end as a share of that near the root."""
+"""Radius of a bone at its far end as a share of the radius near the root."""
 _SIDE_TINT = 0.2
 """Share of the side's colour in the bones of a limb."""
 _FAINT = 0.26
@@ -39,7 +39,7 @@ _RADII_M = {
 _LEVEL = np.eye(4)
 _LEVEL[:3, :3] = VIEWER_FROM_CAMERA
 _FEET = H36M17.indices("left_foot", "right_foot")
-"""Of everybody: `rtpose28` begins with these joints."""
+"""Everyone has these joints: `rtpose28` begins with them."""
 _KEY_DIRECTION = np.array([2.2, 5.5, 2.6])
 _RIM_DIRECTION = np.array([-4.0, 3.0, -6.0])
 _SHADOW = "#090c13"
@@ -60,7 +60,7 @@ class ColoredMesh:
 
 
 class Floor:
-    """World space: as given, or of a level camera with the floor where the feet seen so far were lowest."""
+    """World space: as given, or from a level camera with the floor where the feet were lowest so far."""
 
     ANKLE_M = 0.08
     STANDING_ROOT_M = 0.93
@@ -113,7 +113,7 @@ class Floor:
 def build_people(persons: Sequence[Person3D], world_from_camera: NDArray[np.float64]) -> ColoredMesh:
     """Bones, joints and shadows of all people, who have the same joints. world_from_camera: (4, 4), see `Floor`.
 
-    Joints that were not seen are left out; those of low confidence are faint.
+    Unseen joints are left out; those of low confidence are faint.
     """
     if not persons:
         return ColoredMesh(np.empty((0, 3), np.float32), np.empty((0, 3), np.float32), np.empty((0, 3), np.int32))

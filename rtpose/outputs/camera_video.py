@@ -1,4 +1,4 @@
-"""The camera's own picture as a video, with the times of the recording beside it."""
+"""The camera's own picture as a video, with the times of the recording of the same run."""
 
 from __future__ import annotations
 

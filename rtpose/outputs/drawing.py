@@ -1,4 +1,4 @@
-"""Draws people on the picture in which they were seen."""
+"""Draws people on their picture."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ COLUMNS = (
 )
 """(name, type, unit) of each joint's channels, as LSL's content type MoCap names them."""
 BONE_COLUMNS = tuple((f"q{axis}", f"Orientation{axis.upper()}", "quaternion") for axis in "wxyz")
-"""The same of each bone's: its rotation relative to its parent, of the hips to camera space."""
+"""The same for each bone: its rotation relative to its parent, the hips' to camera space."""
 CHANNELS = tuple(
     (name, *column)
     for names, columns in ((RTPOSE28.joints, COLUMNS), (BONE_NAMES, BONE_COLUMNS))

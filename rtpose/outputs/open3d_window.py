@@ -70,7 +70,7 @@ def check_display() -> None:
 class Open3DWindow:
     """A viewer that shows the newest people. The window must run in the main thread, as macOS requires: see `beside`.
 
-    The user moves the camera (mouse: turn, Ctrl + mouse: move, wheel: zoom); people stay in its centre. A `with` block
+    The user moves the camera (mouse: turn, Ctrl + mouse: move, wheel: zoom); people stay centred. A `with` block
     closes the window.
     """
 

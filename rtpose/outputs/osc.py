@@ -29,7 +29,7 @@ class OscStream:
         /rtpose/person/ID/bone/NAME W X Y Z              floats, once for each bone: rotation relative to its parent
 
     With several sources, addresses of the second begin with /rtpose/source/1 instead of /rtpose, and so on. Metres in
-    camera space: x right, y down, z away from the camera. If nobody is seen, the bundle holds the frame message only.
+    camera space: x right, y down, z away from the camera. Without people, the bundle holds only the frame message.
     """
 
     def __init__(self, address: StreamAddress, warn: Warn) -> None:
@@ -37,7 +37,7 @@ class OscStream:
         self._datagrams = Datagrams(address, warn)
 
     def write(self, result: Result) -> None:
-        """Send everybody's joints."""
+        """Send all people's joints."""
         # 32 bits, because few receivers support more: frame ids wrap around after two years at 30 frames a second.
         frame_id = result.frame.frame_id & 0x7FFFFFFF
         prefix = f"/rtpose/source/{result.frame.source}" if result.frame.source else "/rtpose"
@@ -67,7 +67,7 @@ def _bones(prefix: str, person: Person3D) -> Iterable[Message]:
 
 
 def bundles(first: Sequence[Message], messages: Sequence[Message]) -> list[bytes]:
-    """As few datagrams as carry the messages in their order across an Ethernet, each beginning with `first`."""
+    """The messages in order, in the fewest datagrams that fit an Ethernet packet, each beginning with `first`."""
     packed: list[bytes] = []
     some: list[Message] = []
     for message in messages:

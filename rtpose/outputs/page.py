@@ -21,7 +21,7 @@ class WebSocketSink:
 
     def __init__(self, server: PoseServer, *, picture_fps: float = 30.0, picture_width: int = 640) -> None:
         """picture_fps: largest number of previews a second on average, 0 for none; the default lets the page show the
-        picture of every frame of a usual camera beside its poses. picture_width: largest width in px."""
+        picture of every frame of a usual camera with its poses. picture_width: largest width in px."""
         self._server = server
         self._picture_pause_s = 1.0 / picture_fps if picture_fps > 0 else None
         self._picture_width = picture_width
@@ -33,7 +33,7 @@ class WebSocketSink:
         now_s = time.monotonic()
         if self._picture_pause_s is None:
             return
-        # A camera's frames come some milliseconds early or late: those that come early must not lose their pictures.
+        # A camera's frames are some milliseconds early or late: early ones must not lose their pictures.
         early_s = self._picture_pause_s / 2
         if now_s >= self._next_picture_s - early_s and self._server.wants_pictures:
             self._next_picture_s = max(self._next_picture_s, now_s) + self._picture_pause_s

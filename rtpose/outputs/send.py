@@ -1,6 +1,6 @@
 """Streams to other programs: `open_streams(["vmc://127.0.0.1", "lsl://me"], warn)` gives sinks.
 
-A kind of stream is imported when it is first used, so that none needs the libraries of the others.
+A kind of stream is imported on first use, so that none needs the libraries of the others.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class StreamAddress:
         target, _, query = rest.partition("?")
         options = dict(parse_qsl(query, keep_blank_values=True))
         if query and kind not in ONE_PERSON:
-            raise ConfigError(f"'{text}': {kind} sends everybody: leave out '?{query}'")
+            raise ConfigError(f"'{text}': {kind} sends all people: leave out '?{query}'")
         if set(options) - {"person", "source"} or (query and not options):
             raise ConfigError(f"'{text}': unknown option '?{query}': use ?person=ID, ?source=INDEX or both with &")
         for name, value in options.items():
@@ -109,7 +109,7 @@ def open_stream(address: StreamAddress, warn: Warn) -> Sink:
 def open_streams(addresses: Sequence[str], warn: Warn, *, sources: int = 1) -> Iterator[list[list[Sink]]]:
     """The streams of each source of a run; they are closed at the end of the block.
 
-    addresses: such as `udp://127.0.0.1:9000`. A stream of everybody gets all sources, each through its own sink; a
+    addresses: such as `udp://127.0.0.1:9000`. A stream of all people gets all sources, each through its own sink; a
     stream of a single person gets the source that its address names.
     Errors: as `open_stream`; `ConfigError` for a source that does not exist.
     """

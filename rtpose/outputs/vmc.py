@@ -43,7 +43,7 @@ class VmcStream:
 
     Unity's axes (left-handed: x right, y up, z forward), metres; quaternions x, y, z, w. A person who faces the camera
     faces z. The root stays at the origin: the point on the floor below the hips where the person is first seen. Until
-    `Result.world_from_camera` is known, the camera is taken to be level and the lower foot to stand on the floor then.
+    `Result.world_from_camera` is known, the camera is assumed to be level and the lower foot to be on the floor then.
     The hips move relative to the root. Positions of bones are in their parents' axes; a receiver that keeps its
     avatar's bone lengths uses the rotations only.
     """

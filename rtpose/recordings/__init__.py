@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def load_recording(path: Path | str) -> Recording:
-    """Read a `.npz` or `.rtpose` file; the content decides which it is, not the name.
+    """Read a `.npz` or `.rtpose` file; the content decides which, not the name.
 
     A `.rtpose` file that was cut off gives all frames up to there, and `meta["cut_off"]` is true.
     Errors: `InputError` if the file is missing, damaged or not a recording.

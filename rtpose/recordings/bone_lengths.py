@@ -1,4 +1,4 @@
-"""Bone lengths of the people in a recording: one set for each person, however they settled while it was made."""
+"""Bone lengths of the people in a recording: one set per person, although they changed during the run."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def settle_lengths(
 ) -> NDArray[np.float32]:
     """Give each person the lengths on which its body settled: the median of the second half of its frames.
 
-    poses: (T, P, 28, 3), changed in place to what follows from the rotations and these lengths; rotations: (T, P, B, 4)
-    w x y z; lengths: (T, P, B) of each frame, NaN without a body; track_ids: (T, P). Returns (P, B): of the only person
-    with a body in the column, NaN if there are none or several.
+    poses: (T, P, 28, 3), changed in place to follow from the rotations and these lengths; rotations: (T, P, B, 4)
+    w x y z; lengths: (T, P, B) of each frame, NaN without a body; track_ids: (T, P). Returns (P, B): the
+    lengths of the only person with a body in the column, NaN if there is none or several.
     """
     column_lengths = np.full(lengths.shape[1:], np.nan, np.float32)
     frames, columns = np.nonzero(np.isfinite(lengths).all(-1) & (track_ids >= 0))

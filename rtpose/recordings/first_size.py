@@ -1,4 +1,4 @@
-"""The 2D joints of a recording are in the pixels of its first picture, also where the size changes on the way."""
+"""The 2D joints of a recording are in pixels of its first picture, even if the size changes later."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rtpose.types import Person3D, Result
 
 
 class FirstSize:
-    """Takes people into the size of the first picture: scaled to fit and centred, as the videos beside a recording."""
+    """Converts people to the size of the first picture: scaled to fit and centred, like the run's videos."""
 
     def __init__(self) -> None:
         self._size: tuple[int, int] | None = None

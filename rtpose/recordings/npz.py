@@ -59,7 +59,7 @@ def write_npz(file: BinaryIO, recording: Recording) -> None:
     arrays: dict[str, Any] = {field.name: getattr(recording, field.name) for field in fields(recording)}
     arrays["camera"] = recording.camera.as_array()
     arrays["meta"] = json.dumps({**recording.meta, "format": version}, default=str)
-    # Not compressed: hours of poses are still small beside the video, and the page reads the file as it is.
+    # Not compressed: hours of poses are still small next to the video, and the page reads the file directly.
     arrays = {key: np.asarray(arrays[key], dtype=dtype) for key, (dtype, _) in _keys(version).items()}
     np.savez(file, **arrays)
 
@@ -122,7 +122,7 @@ def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> Recording:
         raise wrong("poses_3d is not NaN where track_ids is -1")
     ids = np.sort(arrays["track_ids"], axis=1)
     if ((ids[:, 1:] == ids[:, :-1]) & (ids[:, 1:] >= 0)).any():
-        raise wrong("two people of a frame have one id")
+        raise wrong("two people in a frame have the same id")
     width, height = arrays["image_size"].tolist()
     check_numbers(path, (width, height), Camera(*arrays["camera"].tolist()), len(ids))
     bodies = no_bodies(*arrays["track_ids"].shape)

@@ -18,13 +18,13 @@ if sys.platform != "win32":
 
 _SUFFIX = re.compile(r"\.[0-9a-f]{16}\.part")
 _MAX_NAME_BYTES = 255 - len(".0123456789abcdef.part.tmp")
-"""Room for the suffix, and for one that a library adds to it (see `export.c3d`)."""
+"""Room for the suffix, and for one that a library adds (see `export.c3d`)."""
 
 
 class OutputFile:
     """A file to be written: write to `part` inside `writing`, then `commit`. Until then, an older file stays.
 
-    `part` lies in the same folder and has a name of its own, so two runs with one output name do not disturb each
+    `part` is in the same folder and has a unique name, so two runs with one output name do not disturb each
     other. It is created exclusively and never through a link. The part of a killed program is removed by the next one
     that writes to the same name.
     """
@@ -41,12 +41,12 @@ class OutputFile:
         self._overwrite = overwrite
         self._mode = mode
         self._created = False
-        """Whether `part` is this object's own."""
+        """Whether this object created `part`."""
         self._lock: int | None = None
         """Descriptor of `part`, locked so that other programs leave it alone."""
         try:
             self._check()
-        except OSError as error:  # permissions, read-only disks and Windows: only trying shows
+        except OSError as error:  # permissions, read-only disks and Windows: only trying tells
             reason = error.strerror or error
             raise OutputError(f"cannot write in {path.parent} ({reason}): choose another place") from None
 
@@ -119,7 +119,7 @@ class OutputFile:
         self._lock = None
 
     def _remove_leftovers(self) -> None:
-        """Remove the parts of this output whose programs have died: nobody holds their lock."""
+        """Remove the parts of this output whose programs have died: their locks are free."""
         if sys.platform == "win32":
             return
         start = _shortened(self.path.name)
@@ -136,7 +136,7 @@ class OutputFile:
 
 
 def free_names(path: Path) -> Iterator[Path]:
-    """`path`, then NAME-2, NAME-3, … beside it."""
+    """`path`, then NAME-2, NAME-3, … next to it."""
     yield path
     yield from (path.with_stem(f"{path.stem}-{n}") for n in itertools.count(2))
 

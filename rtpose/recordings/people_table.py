@@ -16,8 +16,8 @@ from rtpose.types import Camera, Person3D
 
 CHUNK_ROWS = 4096
 SPARE_COLUMNS = 4
-"""People with bodies share no columns, unless they would need more columns than twice as many as people seen at once,
-and this many."""
+"""People with bodies share no columns, unless they would need more columns than this, and more than twice as many as
+people seen at once."""
 _NO_WORLD = np.full((4, 4), np.nan)
 _NO_ROTATIONS, _NO_LENGTHS = np.full((len(BONE_NAMES), 4), np.nan), np.full(len(BONE_NAMES), np.nan)
 _NO_CONTACTS = np.full(len(CONTACT_JOINTS), np.nan)
@@ -149,7 +149,7 @@ def check_ids(persons: Sequence[Person3D]) -> None:
 
 
 def own_columns(seen: Sequence[tuple[int, int]]) -> tuple[NDArray[np.intp], int]:
-    """As `assign_columns`, but everybody has a column alone, in the order in which they came."""
+    """As `assign_columns`, but everyone has a separate column, in the order in which they appeared."""
     column_of: dict[int, int] = {}
     for _, track_id in sorted(seen):
         column_of.setdefault(track_id, len(column_of))
@@ -159,8 +159,8 @@ def own_columns(seen: Sequence[tuple[int, int]]) -> tuple[NDArray[np.intp], int]
 def assign_columns(seen: Sequence[tuple[int, int]]) -> tuple[NDArray[np.intp], int]:
     """The column of each person in each frame, and the number of columns: as many as people seen at once.
 
-    A person keeps one column for life where possible. A new person gets the column of somebody who never returns; if
-    there is none, of the person who will be away for longest.
+    A person keeps one column for life where possible. A new person gets the column of a person who never returns; if
+    there is none, that of the person who will be away longest.
 
     seen: (frame, track id), frames in order. Returns (len(seen),) columns and their count.
     """

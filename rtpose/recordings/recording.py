@@ -1,6 +1,6 @@
 """A recording in memory: what every recording file holds, whatever its format. numpy only.
 
-T frames, P columns of people, J joints, B bones. Where a column has nobody, its id is -1 and its arrays are NaN.
+T frames, P columns of people, J joints, B bones. Where a column is empty, its id is -1 and its arrays are NaN.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Recording:
     keypoints_2d: Float32
     """(T, P, J, 3) x px, y px, score 0..1, of the original picture."""
     track_ids: NDArray[np.int32]
-    """(T, P), -1 where there is nobody."""
+    """(T, P), -1 where there is no person."""
     timestamps_s: NDArray[np.float64]
     """(T,) strictly increasing: media time for files, seconds since the start for live sources."""
     frame_ids: NDArray[np.int64]
@@ -55,12 +55,12 @@ class Recording:
     camera: Camera
     """NaN in a recording without frames."""
     rotations: Float32
-    """(T, P, B, 4) quaternions w x y z, of each bone relative to its parent, of the hips to camera space; NaN without a
+    """(T, P, B, 4) quaternions w x y z, each bone relative to its parent, the hips to camera space; NaN without a
     body."""
     bone_lengths: Float32
-    """(P, B) metres, of the person in the column; NaN where several people with bodies share it, or none has one."""
+    """(P, B) metres, of the person in the column; NaN if several people with bodies share it, or none has one."""
     contacts: Float32
-    """(T, P, 4) 0..1, that left heel, left toe, right heel, right toe stand on something."""
+    """(T, P, 4) 0..1, contact probability of left heel, left toe, right heel, right toe."""
     world_from_camera: Float32
     """(T, 4, 4), NaN until gravity and floor are known."""
     bone_names: tuple[str, ...]
@@ -80,12 +80,12 @@ class Recording:
 
     @property
     def has_bodies(self) -> bool:
-        """Whether anybody has a body: rotations and constant bones."""
+        """Whether any person has a body: rotations and constant bones."""
         return bool(np.isfinite(self.rotations).any())
 
     @property
     def ids(self) -> list[int]:
-        """The track ids of everybody in the recording, in ascending order."""
+        """The track ids of all people in the recording, in ascending order."""
         return [int(track_id) for track_id in np.unique(self.track_ids) if track_id >= 0]
 
     def people(self, frame: int) -> list[Person3D]:
@@ -132,7 +132,7 @@ class Recording:
 
 
 def no_bodies(frames: int, columns: int) -> dict[str, Any]:
-    """The fields of a `Recording` that say where bodies and floor are, for one that does not know."""
+    """The fields of a `Recording` for bodies and floor, for one without them."""
     bones = len(BONE_NAMES)
     return {
         "rotations": np.full((frames, columns, bones, 4), np.nan, np.float32),
@@ -179,7 +179,7 @@ def checked_meta(path: Path, meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_numbers(path: Path, image_size: tuple[int, int], camera: Camera, frames: int) -> None:
-    """Errors: `InputError` for a picture or camera that cannot be; a recording without frames has none."""
+    """Errors: `InputError` for an impossible picture or camera; a recording without frames has none."""
     sides_fit = all(0 <= side <= MAX_SIDE_PX for side in image_size)
     if not sides_fit or (frames and not np.isfinite(camera.as_array()).all()):
         raise InputError(f"{path} is damaged or not a recording: its image_size or camera is impossible")
@@ -200,7 +200,7 @@ def check_format(path: Path, version: object) -> None:
 def check_names(path: Path, version: int, head: Mapping[str, Any]) -> None:
     """Errors: `InputError` unless joints and bones are those of the file's format, `version`.
 
-    head: what a file says of them, each as a sequence: `joint_names`, `parents`, and since format 2 `bone_names` and
+    head: the file's entries for them, each as a sequence: `joint_names`, `parents`, and since format 2 `bone_names` and
     `bone_parents`. A key that is missing is a `KeyError`.
     """
     skeleton = SKELETON_OF[version]

@@ -7,11 +7,11 @@ payload`. Reading stops at the first chunk whose length or checksum is wrong.
   [fx, fy, cx, cy], and meta as in poses.npz.
 - FRAMES: one frame or several, each `f64 timestamp_s, i64 frame_id, u16 persons, u16 joints, u16 bones, u16 0,
   f32 world_from_camera[16]` by rows and its persons, each `i32 track_id, f32 bbox[4], f32 root[3]`, joint rows of f32
-  `x y z confidence u v score`, bone rows of f32 `w x y z length` and `f32 contacts[4]`. Lengths: those of the moment.
+  `x y z confidence u v score`, bone rows of f32 `w x y z length` and `f32 contacts[4]`. Lengths: at that moment.
 - END, the last: JSON with meta, the entries that changed since HEAD. A file without it was cut off.
 
 Format 1, which is still read, has no bones: its frames have nothing between `joints` and their persons, its persons
-nothing behind their joints.
+nothing after their joints.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class RtposeFile:
     frames_end: int
     """Bytes from the beginning of the file to the end of the last readable frame."""
     lost_bytes: int
-    """Bytes that are damaged or lie behind a damaged chunk."""
+    """Bytes that are damaged or come after a damaged chunk."""
 
 
 def read_rtpose(path: Path) -> RtposeFile:

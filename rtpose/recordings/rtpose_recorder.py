@@ -21,9 +21,9 @@ from rtpose.stages import stage
 from rtpose.types import Result
 
 WRITE_EVERY_S = 0.1
-"""A killed program loses at most the frames of this time."""
+"""A killed program loses at most this much time."""
 SYNC_EVERY_S = 0.4
-"""A power cut loses at most the frames of this time, plus whatever the disk itself buffers."""
+"""A power cut loses at most this much time, plus whatever the disk itself buffers."""
 
 Notify = Callable[[str | None, str], None]
 """Called on a change with the name of the file being written, or None, and a message for the user."""
@@ -45,7 +45,7 @@ class RtposeRecorder:
         watch: DiskWatch | None = None,
         notify: Notify = lambda file, text: None,
     ) -> None:
-        """meta: called at the first frame, and at the end for what has changed; see `NpzRecorder`.
+        """meta: called at the first frame, and at the end for changes; see `NpzRecorder`.
 
         Errors: `OutputError` at once if `path` cannot be written. An older file stays until the first frame.
         """
@@ -179,7 +179,7 @@ class RtposeRecorder:
                 return
 
     def _end(self, file: BinaryIO) -> str:
-        """Write the END chunk behind the last complete chunk. Returns what went wrong, or ""."""
+        """Write the END chunk after the last complete chunk. Returns what went wrong, or ""."""
         assert self._head is not None
         facts = {**self._meta(), "frames": self._frames}
         changed = {key: value for key, value in facts.items() if self._head.get(key, self) != value}

@@ -19,7 +19,7 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class AngleKind:
-    """An angle as clinicians speak of it."""
+    """An angle in clinical terms."""
 
     key: str
     """As in `ANGLE_NAMES`, without the side."""
@@ -28,7 +28,7 @@ class AngleKind:
     meaning: str
     """What 0 and the signs mean."""
     joints: tuple[str, ...]
-    """What it is measured from; without a side's name, those of the angle's side."""
+    """Joints it is measured from; names without a side mean the angle's side."""
     sides: bool = True
 
     @property
@@ -84,11 +84,11 @@ class PersonAngles:
     degrees: dict[str, Float64]
     """(T,) by the names of `ANGLE_NAMES`; NaN where the person is not seen. Only angles that are known at all."""
     confidence: dict[str, Float64]
-    """(T,) 0..1, of the least sure joint that the angle is measured from; 0 where it is not seen."""
+    """(T,) 0..1, of the least certain joint that the angle is measured from; 0 where it is not seen."""
     from_body: bool
-    """By the rotations of a body; else from the places of joints, which do not show turns about a bone."""
+    """From the rotations of a body; else from joint positions, which do not show rotation about a bone."""
     gravity_known: bool
-    """Else trunk angles take the camera to be level."""
+    """Else trunk angles assume that the camera is level."""
 
     @property
     def kinds(self) -> list[AngleKind]:
@@ -118,7 +118,7 @@ def angles_of(recording: Recording, track_id: int) -> PersonAngles:
             if not np.isfinite(values).any() or (stored is None and len(known) < len(joints)):
                 continue
             least = np.where(np.isfinite(values), sure[:, known].min(1), 0.0)
-            if not least.any():  # nobody ever saw it
+            if not least.any():  # it was never seen
                 continue
             degrees[name] = np.full(frames, np.nan)
             degrees[name][rows] = values
@@ -136,8 +136,8 @@ def _bodies(recording: Recording, rows: NDArray[np.intp], columns: NDArray[np.in
 
 
 def _down(recording: Recording) -> tuple[Float64, NDArray[np.bool_]]:
-    """(T, 3) where gravity points, camera axes, and (T,) where it is known. Before it is, the first known direction
-    counts, as the camera stands still; without any, the camera is taken to be level."""
+    """(T, 3) where gravity points, camera axes, and (T,) where it is known. Before that, the first known direction
+    counts, because the camera is still; without any, the camera is assumed to be level."""
     world = recording.world_from_camera
     known = np.asarray(np.isfinite(world).all((1, 2)), np.bool_)
     if not known.any():
@@ -155,7 +155,7 @@ def _confidence(recording: Recording, rows: NDArray[np.intp], columns: NDArray[n
 
 
 def _rotations_of_joints(poses: NDArray[np.float32]) -> Float64:
-    """(N, B, 4) w x y z, from the places of joints (N, J, 3), those of h36m17 or of rtpose28."""
+    """(N, B, 4) w x y z, from joint positions (N, J, 3) of h36m17 or rtpose28."""
     joints = np.full((len(poses), len(RTPOSE28.joints), 3), np.nan)
     joints[:, : poses.shape[1]] = poses
     return wxyz_from_rotations(rotations_from_joints(joints))

@@ -1,4 +1,4 @@
-"""Line charts as SVG. Elements of the standard library's tree: it escapes every text by itself."""
+"""Line charts as SVG, built from the standard library's elements, which escape all text."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ChartLine:
 def angle_chart(
     times_s: Float64, lines: Sequence[ChartLine], peaks: Sequence[tuple[float, float]], label: str
 ) -> Element:
-    """A chart of degrees over seconds. peaks: (s, degrees) to be marked and numbered. label: for who cannot see it."""
+    """A chart of degrees over seconds. peaks: (s, degrees) to be marked and numbered. label: for screen readers."""
     start_s, end_s = float(times_s[0]), max(float(times_s[-1]), float(times_s[0]) + 1e-3)
     low, high, step = _limits(lines)
     wide, tall = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
@@ -55,7 +55,7 @@ def angle_chart(
         _text(chart, f"{time_s:g}", x(time_s), foot + 16, "middle")
     _text(chart, "time in s", _LEFT + wide / 2, HEIGHT - 4, "middle", "unit")
     _line(chart, "axis", (_LEFT, foot), (WIDTH - _RIGHT, foot))
-    # An inner picture cuts off what lies beyond the axes.
+    # An inner picture clips everything beyond the axes.
     inner = SubElement(
         chart, "svg", {"x": f"{_LEFT}", "y": f"{_TOP}", "width": f"{wide}", "height": f"{tall}", "overflow": "hidden"}
     )
@@ -94,7 +94,7 @@ def _text(parent: Element, text: str, x: float, y: float, anchor: str, style: st
 
 
 def _limits(lines: Sequence[ChartLine]) -> tuple[float, float, float]:
-    """Lowest and highest value of the axis, and the distance of its ticks: what is sure fits, if anything is."""
+    """Lowest and highest value of the axis, and the distance of its ticks: all sure values fit, if there are any."""
     sure = np.concatenate([line.values[line.sure] for line in lines])
     values = sure if len(sure) else np.concatenate([line.values[np.isfinite(line.values)] for line in lines])
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
@@ -105,7 +105,7 @@ def _limits(lines: Sequence[ChartLine]) -> tuple[float, float, float]:
 
 
 def _fewer(x: Float64, values: Float64, sure: NDArray[np.bool_]) -> tuple[Float64, Float64, NDArray[np.bool_]]:
-    """At most about `_MOST_POINTS` points: of each short stretch the lowest and the highest, so that peaks stay."""
+    """At most about `_MOST_POINTS` points: the lowest and the highest of each short stretch, so that peaks stay."""
     if len(x) <= _MOST_POINTS:
         return x, values, sure
     kept = {0, len(x) - 1}

@@ -1,4 +1,4 @@
-"""The report as one HTML file without scripts. Built as a tree of elements, which escapes every text by itself."""
+"""The report as one HTML file without scripts, built as a tree of elements, which escape all text."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from rtpose.report.style import STYLE
 from rtpose.wording import counted
 
 _LESS_SURE = 0.8
-"""A range of which a smaller share was sure is marked."""
+"""A range with a smaller share of sure frames is marked."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersonPart:
-    """What a report says of one person."""
+    """One person's part of a report."""
 
     angles: PersonAngles
     counts: Sequence[RepetitionCount]
@@ -41,7 +41,7 @@ class PersonPart:
 
 @dataclass(frozen=True, slots=True)
 class ReportHead:
-    """What a report says above its people."""
+    """The head of a report, above its people."""
 
     title: str
     facts: Sequence[tuple[str, str]]
@@ -57,7 +57,7 @@ def report_html(head: ReportHead, people: Sequence[PersonPart]) -> str:
     top = SubElement(html, "head")
     SubElement(top, "meta", {"charset": "utf-8"})
     SubElement(top, "meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"})
-    # Whatever a name may hide: nothing is run or fetched.
+    # Whatever a name may contain, nothing is run or fetched.
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     SubElement(top, "meta", {"http-equiv": "Content-Security-Policy", "content": policy})
     _say(top, "title", head.title)
@@ -65,7 +65,7 @@ def report_html(head: ReportHead, people: Sequence[PersonPart]) -> str:
     body = SubElement(html, "body")
     _header(body, head)
     if not people:
-        _say(body, "p", "There is nobody to report on.")
+        _say(body, "p", "There are no people to report on.")
     for part in people:
         _person(body, part, head, several=len(people) > 1)
     _how_to_read(body, head, people)
@@ -202,7 +202,7 @@ def _ranges(section: Element, person: PersonAngles, least: float) -> None:
     _say(
         section, "p",
         "Lowest to highest angle, and the range between them. Left − right: difference of the ranges, and as a share "
-        f"of the larger. * measured surely in less than {_LESS_SURE:.0%} of the frames.",
+        f"of the larger. * sure in less than {_LESS_SURE:.0%} of the frames.",
         "small",
     )  # fmt: skip
 
@@ -280,24 +280,24 @@ def _how_to_read(body: Element, head: ReportHead, people: Sequence[PersonPart]) 
     footer = SubElement(body, "footer")
     _say(footer, "h3", "How the numbers were made")
     notes = [
-        "Angles were estimated by rtpose from a single camera. Movement in the picture's plane is measured best; "
-        "movement towards the camera, and limbs that are hidden, are less certain. This is no medical device.",
+        "Angles were estimated by rtpose from a single camera. Movement in the image plane is measured best; "
+        "movement towards the camera, and limbs that are hidden, are less certain. This is not a medical device.",
         "The confidence of an angle is that of its least certain joint: the estimated probability that the joint lies "
         f"within 100 mm. Below {head.least_sure:.0%} an angle is unsure: drawn faint, and left out of all numbers.",
         f"A range of motion lies between the {LOW_PERCENTILE:.0f}nd and the {HIGH_PERCENTILE:.0f}th percentile of the "
         "sure angles, so that single wrong frames do not widen it.",
         "Repetitions are counted on the angle that moves most: each rise and fall by at least 40 % of its range and "
         "15°. They begin and end at 20 % of their height.",
-        "Hip angles are those of the thigh against the pelvis, arm elevation is against the trunk, trunk angles are "
-        "against the vertical.",
+        "Hip angles are between thigh and pelvis; arm elevation is relative to the trunk, trunk angles to "
+        "the vertical.",
     ]
     if any(not part.angles.from_body for part in people):
         notes.append(
-            "This recording has joints only, no bodies: turns of a bone about itself (hip rotation) are unknown, and a "
-            "straight knee or elbow reads some degrees above 0."
+            "This recording has joints only, no bodies: the rotation of a bone about its own axis (hip rotation) is "
+            "unknown, and a straight knee or elbow reads a few degrees above 0."
         )
     if any(not part.angles.gravity_known for part in people):
-        notes.append("The direction of gravity is not known: trunk angles take the camera to be level.")
+        notes.append("The direction of gravity is not known: trunk angles assume that the camera is level.")
     lines = SubElement(footer, "ul")
     for note in notes:
         _say(lines, "li", note)

@@ -1,4 +1,4 @@
-"""A strip of pictures from the video of a recording, cut to the person."""
+"""A strip of pictures from a recording's video, cropped to the person."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _HEIGHT_PX = 300
 _QUALITY = 80
 _MARGIN = 0.12
 _WIDEST = 1.3
-"""Width of a picture by its height, at most."""
+"""Largest ratio of a picture's width to its height."""
 _MARGIN_S = 0.5
 """How far a picture may be from the wanted time."""
 
 
 def video_beside(recording: Recording, path: Path) -> Path | None:
-    """The video of a recording: the file it was made from, here or beside the recording, or one of the same name."""
+    """The video of a recording: the file it was made from, here or next to the recording, or one of the same name."""
     source = str(recording.meta.get("source") or "")
     named = Path(source.replace("\\", "/")).name if "://" not in source else ""
     candidates = [Path(source)] if source and "://" not in source else []
@@ -72,13 +72,13 @@ def cut_pictures(
 
 
 def _row(recording: Recording, track_id: int, time_s: float) -> int:
-    """The row nearest to a time in which the person is seen; -1 for nobody."""
+    """The row nearest to a time in which the person is seen; -1 if there is none."""
     seen = np.flatnonzero((recording.track_ids == track_id).any(1))
     return int(seen[np.argmin(np.abs(recording.timestamps_s[seen] - time_s))]) if len(seen) else -1
 
 
 def _box_of(recording: Recording, track_id: int) -> NDArray[np.float64]:
-    """(4,) x0 y0 x1 y1 px: where the person is in the whole recording, but for single wrong joints."""
+    """(4,) x0 y0 x1 y1 px: where the person is in the whole recording, except for single wrong joints."""
     rows, columns = np.nonzero(recording.track_ids == track_id)
     points = recording.keypoints_2d[rows, columns]
     good = points[np.isfinite(points).all(-1) & (points[..., 2] >= 0.3)][:, :2]

@@ -1,4 +1,4 @@
-"""Ranges of motion, sides compared, and repetitions, from angles over time. Unsure values count nowhere."""
+"""Ranges of motion, sides compared, and repetitions, from angles over time. Unsure values are left out."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rtpose.report.angles import AngleKind, PersonAngles
 
 Float64 = NDArray[np.float64]
 LEAST_SURE = 0.25
-"""An angle is unsure where the probability that one of its joints lies within 100 mm is lower."""
+"""An angle is unsure where the probability that one of its joints is within 100 mm is lower."""
 LOW_PERCENTILE, HIGH_PERCENTILE = 2.0, 98.0
-"""Between them lies a range of motion: single wrong frames do not widen it."""
+"""A range of motion is between them: single wrong frames do not widen it."""
 _LEAST_VALUES = 5
 _LEAST_SURE_SHARE = 0.3
-"""Of the frames in which somebody is seen, to look for repetitions in an angle."""
+"""Share of sure frames, of those in which the person is seen, to look for repetitions in an angle."""
 _PROMINENCE_SHARE, _LEAST_PROMINENCE_DEG = 0.4, 15.0
-"""By how much an angle rises and falls for a repetition: of its range, and at least."""
+"""How much an angle rises and falls for a repetition: share of its range, and at least."""
 _FLANK_SHARE = 0.2
 """A repetition begins and ends where this share of its height is reached."""
 _TOGETHER_SHARE = 0.6
@@ -47,7 +47,7 @@ class Repetition:
     start_s: float
     peak_s: float
     end_s: float | None
-    """None: the recording ends before."""
+    """None: the recording ends earlier."""
     peak_deg: float
 
 
@@ -73,7 +73,7 @@ def is_sure(person: PersonAngles, name: str, least: float = LEAST_SURE) -> NDArr
 
 
 def range_of(person: PersonAngles, name: str, least: float = LEAST_SURE) -> MotionRange | None:
-    """The range of an angle; None where it is unknown or hardly ever sure."""
+    """The range of an angle; None if it is unknown or hardly ever sure."""
     if name not in person.degrees:
         return None
     sure, values = is_sure(person, name, least), person.degrees[name]
@@ -92,8 +92,8 @@ def side_difference(left: MotionRange | None, right: MotionRange | None) -> tupl
 def count_repetitions(
     person: PersonAngles, kind: AngleKind | None = None, least: float = LEAST_SURE
 ) -> list[RepetitionCount]:
-    """Repetitions by the angle that moves most, or by the given one: of both sides together if they move together,
-    else of each. Empty if nothing is known well enough."""
+    """Repetitions by the angle that moves most, or by the given one: for both sides together if they move together,
+    else for each. Empty if nothing is known well enough."""
     choices = [kind] if kind is not None else person.kinds
     best: tuple[float, AngleKind] | None = None
     for choice in choices:
@@ -117,7 +117,7 @@ def count_repetitions(
 def find_repetitions(times_s: Float64, degrees: Float64, span_deg: float) -> list[Repetition]:
     """Rises and falls by at least 40 % of `span_deg` and 15 degrees.
 
-    times_s, degrees: (T,), NaN where the angle is not sure: there it is taken to go on evenly.
+    times_s, degrees: (T,), NaN where the angle is unsure: there it is interpolated linearly.
     """
     known = np.isfinite(degrees)
     if known.sum() < _LEAST_VALUES:
@@ -129,13 +129,13 @@ def find_repetitions(times_s: Float64, degrees: Float64, span_deg: float) -> lis
     turns = _turning_points(values, prominence)
     found = []
     for number, (at, is_peak) in enumerate(turns):
-        if not is_peak or number == 0:  # a movement that had begun before is none to count
+        if not is_peak or number == 0:  # a movement that began earlier does not count
             continue
         before, peak_deg = turns[number - 1][0], float(values[at])
         level = values[before] + _FLANK_SHARE * (peak_deg - values[before])
         start = before + int(np.flatnonzero(values[before:at] <= level)[-1])
         end_s = None
-        # The last turning point is only where the recording ends, or it has come back down.
+        # The last turning point is only the end of the recording, or the movement has come back down.
         after = turns[number + 1][0] if number + 1 < len(turns) else len(values) - 1
         low = values[at : after + 1].min()
         if peak_deg - low >= prominence:
@@ -146,7 +146,7 @@ def find_repetitions(times_s: Float64, degrees: Float64, span_deg: float) -> lis
 
 
 def _turning_points(values: Float64, prominence: float) -> list[tuple[int, bool]]:
-    """(place, whether it is a peak) of peaks and valleys in turns, each at least `prominence` away from the next."""
+    """(index, whether it is a peak) of alternating peaks and valleys, each at least `prominence` away from the next."""
     turns: list[tuple[int, bool]] = []
     high = low = 0
     rising: bool | None = None
@@ -165,7 +165,7 @@ def _turning_points(values: Float64, prominence: float) -> list[tuple[int, bool]
 
 
 def _series(person: PersonAngles, kind: AngleKind, least: float) -> list[tuple[str, Float64, MotionRange]]:
-    """(side, (T,) degrees with NaN where unsure, range) of each side that is known well enough, and "" of both."""
+    """(side, (T,) degrees with NaN where unsure, range) of each side that is known well enough, and "" for both."""
     found: dict[str, Float64] = {}
     for name in kind.columns:
         if name in person.degrees:

@@ -1,8 +1,8 @@
 """Opens the page in the browser without showing the token to other users of the machine.
 
-All users can read the command lines of all programs, so an address with a token must not stand in the browser's. The
-browser is given a file instead, which only this user can read and which leads on to the page. A cookie would not do:
-browsers send cookies of one port to all ports of the host, so to servers of other users, too.
+All users can read the command lines of all programs, so an address with a token must not be in the browser's. The
+browser gets a file instead, which only this user can read and which redirects to the page. A cookie would not work:
+browsers send cookies of one port to all ports of the host, including other users' servers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def open_in_browser(url: str, *, is_secret: bool) -> None:
 
 
 def write_redirect(url: str) -> Path:
-    """A new file that leads a browser on to `url`, readable by this user only. Errors: `OSError`."""
+    """A new file that redirects a browser to `url`, readable by this user only. Errors: `OSError`."""
     link = html.escape(url, quote=True)
     descriptor, name = tempfile.mkstemp(prefix="rtpose-", suffix=".html", dir=_folder())
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

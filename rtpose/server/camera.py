@@ -54,7 +54,7 @@ class PageClock:
     """Relates a page's clock to the server's.
 
     Arrival time minus sending time is the difference of the clocks plus the time in transit. The smallest recent value
-    is nearest to the difference.
+    is closest to the difference.
     """
 
     def __init__(self) -> None:

@@ -24,10 +24,10 @@ class Changes:
     sample: Path | None = None
     """The built-in clip."""
     takes_paths: bool = False
-    """Whether pages may name files of this computer: only where no other computer can connect."""
+    """Whether pages may name files on this computer: only if no other computer can connect."""
 
     def apply(self, message: Record | ChangeSettings | PlayVideo) -> None:
-        """Do what a page asks for. Errors: `InputError` for what is not offered."""
+        """Do what a page asks for. Errors: `InputError` if this is not offered."""
         if isinstance(message, Record):
             if self.record is None:
                 raise InputError("nothing is recorded here")
@@ -47,6 +47,6 @@ class Changes:
         elif wanted == SAMPLE and self.sample is not None:
             self.video.play(self.sample, self.sample.name)
         elif not self.takes_paths or "://" in wanted or "\0" in wanted:
-            raise InputError("paths are taken from pages on this computer only")
+            raise InputError("paths are accepted only from pages on this computer")
         else:
             self.video.play(Path(wanted).expanduser(), Path(wanted).name)

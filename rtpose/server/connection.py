@@ -1,4 +1,4 @@
-"""One WebSocket connection: what it may send, and which messages it gets while it cannot take them all."""
+"""One WebSocket connection: what it may send, and which messages it gets if it is too slow for all."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def to_frame(message: str | bytes) -> bytes:
 class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
     """A connection that enforces its own limits and deadlines, and handles messages as they arrive.
 
-    A queue and a task to read it would cost more than everything else when there are many clients.
+    With many clients, a queue and a task to read it would cost more than everything else.
     """
 
     subscriber: Subscriber | None = None
@@ -233,7 +233,7 @@ class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
 class Subscriber:
     """A client that receives results: one slot for each kind of message, and the newest message wins.
 
-    A slow client loses messages and delays nobody else.
+    A slow client loses messages and delays no one else.
     """
 
     def __init__(
@@ -244,7 +244,7 @@ class Subscriber:
         changes: Changes | None,
     ) -> None:
         """on_drawn: called with the id of each frame that the client acknowledges. changes: what the client may change;
-        None: it may look only."""
+        None: it may only watch."""
         self.as_json = as_json
         self.changes = changes
         self._connection = connection
@@ -328,7 +328,7 @@ class Subscriber:
             self._send()
             if self._connection.transport.get_write_buffer_size():
                 continue
-            # A message that waits although the connection is free waits for an acknowledgement, but not for ever.
+            # A message that waits although the connection is free is waiting for an acknowledgement, but not forever.
             timeout_s = limits.ACK_TIMEOUT_S / 4 if self._waiting else None
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):

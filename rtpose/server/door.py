@@ -1,7 +1,8 @@
-"""The door: TCP connections from their acceptance until their request is allowed.
+"""The door: TCP connections from acceptance until their request is allowed.
 
-Until then a client is a stranger: it has shown neither a valid request nor the token. Strangers are few, have little
-time, and the oldest of the busiest address makes room for the next, so that no crowd of them keeps a page out.
+Until then a client is a stranger: it has sent neither a valid request nor the token. The number and the time of
+strangers are limited, and the oldest from the busiest address makes room for the next, so that a crowd of them cannot
+keep a page out.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Door:
             next(iter(busiest)).abort()
 
     def admit(self, visitor: Visitor) -> None:
-        """Its request is allowed: it is a stranger no more."""
+        """Its request is allowed: it is no longer a stranger."""
         if self._forget(visitor):
             self.admitted.add(visitor)
 
@@ -93,7 +94,7 @@ class Visitor(asyncio.Protocol):
 
     def __init__(self, door: Door, connection: ClientConnection) -> None:
         self.address = ""
-        """Whose strangers it is counted among."""
+        """Among whose strangers it is counted."""
         self._door = door
         self._connection = connection
         connection.visitor = self
@@ -123,7 +124,7 @@ class Visitor(asyncio.Protocol):
 
     async def _start_tls(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
         tls: asyncio.Transport | None = None
-        with suppress(OSError):  # of TLS as well: the client's fault
+        with suppress(OSError):  # including TLS errors: the client's fault
             tls = await self._connection.loop.start_tls(
                 transport, self, context, server_side=True, ssl_handshake_timeout=limits.REQUEST_TIMEOUT_S,
                 ssl_shutdown_timeout=limits.CLOSE_TIMEOUT_S,
@@ -159,7 +160,7 @@ class Visitor(asyncio.Protocol):
 
 
 def network_of(peer: Any) -> str:
-    """Whose connection it is: an IPv4 address, or the /64 network of an IPv6 address, which one machine has whole."""
+    """Whose connection it is: an IPv4 address, or the /64 network of an IPv6 address, which belongs to one machine."""
     try:
         address = ipaddress.ip_address(str(peer[0]).partition("%")[0])
     except (TypeError, IndexError, ValueError):  # disconnected already
@@ -172,7 +173,7 @@ def network_of(peer: Any) -> str:
 
 
 def _max_strangers() -> int:
-    """Of all addresses: at most a quarter of the files that this process may open."""
+    """Limit over all addresses: at most a quarter of the files that this process may open."""
     try:
         import resource
     except ModuleNotFoundError:  # Windows has no such limit

@@ -157,7 +157,7 @@ class HttpSite:
     async def _send(
         self, connection: ClientConnection, headers: dict[str, str], size: int, chunks: Iterator[bytes]
     ) -> None:
-        """Answer 200 in chunks, so that a long recording is never in memory as a whole, and close."""
+        """Answer 200 in chunks, so that a long recording is never completely in memory, and close."""
         head = {
             "Date": formatdate(usegmt=True),
             "Connection": "close",
@@ -193,7 +193,7 @@ class HttpSite:
 
 
 def bind_error(error: OSError, host: str, port: int) -> ServerError:
-    """What to tell the user whose server cannot listen."""
+    """The message for a user whose server cannot listen."""
     if error.errno == errno.EADDRINUSE:
         return ServerError(f"port {port} is in use: choose another with --port, or --port 0 for any free one")
     if error.errno in (errno.EACCES, errno.EPERM):

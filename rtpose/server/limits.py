@@ -15,7 +15,7 @@ MAX_FRAMES_PER_S = 500
 MAX_FRAGMENTS = 64
 """Fragments of one message."""
 SEND_BUFFER_BYTES = 256 * 1024
-"""Requested from the system for each connection. Small, because data that waits there is outdated when it arrives."""
+"""Requested from the system for each connection. Small, because data waiting there is outdated when it arrives."""
 RECEIVE_BYTES = 8 * 1024
 """Receive buffer of each connection."""
 MAX_UNSENT_BYTES = 4 * 1024 * 1024
@@ -25,15 +25,15 @@ STALL_TIMEOUT_S = 20.0
 REQUEST_TIMEOUT_S = 10.0
 """From the TCP connection to a request that is allowed, including the TLS handshake."""
 MAX_STRANGERS = 256
-"""Connections without an allowed request. For another one, the oldest of the busiest address is closed."""
+"""Connections without an allowed request. For a new one, the oldest of the busiest address is closed."""
 MAX_STRANGERS_PER_ADDRESS = 64
-"""For another one, the oldest of the address is closed."""
+"""For a new one, the oldest of the address is closed."""
 MAX_VIDEO_BYTES = 1024 * 1024 * 1024
 """Of a video that a page uploads."""
 MAX_CHUNK_BYTES = 1024 * 1024
 """Of its messages."""
 RECORD_PAUSE_S = 1.0
-"""Recordings are started or stopped by pages once in this time."""
+"""Pages can start or stop recordings once in this time."""
 REPORT_PAUSE_S = 60.0
 """The limit of open files is reported once in this time."""
 CLOSE_TIMEOUT_S = 1.0

@@ -5,29 +5,29 @@
 2. Then binary messages, little-endian. Each starts with the 44-byte HEADER; `kind` says what follows:
    - KIND_POSES: `world_from_camera`, 16 float32 by rows, NaN until gravity and floor are known. Then `person_count`
      persons, each: PERSON (id, bounding box, root); joint_count rows of float32 `x y z confidence`: metres, camera
-     axes, relative to the root joint, NaN where nothing is known; bone_count rows of float32 `w x y z length`: the
+     axes, relative to the root joint, NaN where unknown; bone_count rows of float32 `w x y z length`: the
      bone's rotation relative to its parent (of the hips: to camera space) and metres; 4 float32 `contacts`, 0..1, of
      CONTACT_JOINTS. Bones and contacts are NaN for a person without a body.
    - KIND_PICTURE: `person_count` persons, each an int32 id and joint_count rows of float32 `x y score` (px of
      the picture as shown), then the preview as JPEG bytes to the end of the message.
 3. The client sends JSON text: `{"ack": frame_id, "source": 0}` after it has drawn a frame of a source, and
    `{"record": true}` or `false` to start or stop a recording, if the hello has `can_record`. If it has `settings`,
-   `{"settings": {"height_m": 1.8}}` changes them: what is left out stays. If it has `takes_video`, `{"play": "sample"}`
-   shows the built-in clip, `{"play": ""}` ends a video, and from a page on the same computer any path shows that video.
+   `{"settings": {"height_m": 1.8}}` changes them: omitted ones stay. If it has `takes_video`, `{"play": "sample"}`
+   shows the built-in clip, `{"play": ""}` ends a video, and a page on the same computer may give any path.
    The newest recording is at `/recorded`, for pages with the token.
 4. States are JSON text: of the run `{"type": "status", "text": "ok", …}`, of the recording
    `{"type": "recording", "file": "name or null", "text": ""}`.
-5. If the hello has `takes_camera`, one page at a time may be the camera, over a socket of its own, `/camera`. The
+5. If the hello has `takes_camera`, one page at a time may be the camera, over a separate socket, `/camera`. The
    server sends `{"type": "taken", "counter": -1}`. The page then sends a picture, a binary message of the CAMERA header
    and a JPEG, and waits for `taken` with the picture's counter before it sends the next: only one is ever in flight.
-6. If the hello has `takes_video`, a page may upload a video over a socket of its own, `/upload?size=BYTES&name=NAME`.
+6. If the hello has `takes_video`, a page may upload a video over a separate socket, `/upload?size=BYTES&name=NAME`.
    The server sends `taken` with -1, and the page binary messages of at most MAX_CHUNK_BYTES, each after the `taken` of
    the one before, which counts them from 0. After the last one the server closes the socket and shows the video.
 
 With `?format=json`, poses are sent as JSON text with the same fields, null for what is NaN, and there are no pictures.
 
-The joints follow from the bones (forward kinematics), and the hello has all that a client needs for it. A bone begins
-at `bone_bases[b]` x its parent's length in the frame of its parent, the hips at the root. A joint is at
+The joints follow from the bones (forward kinematics), and the hello has all that a client needs for this. A bone
+begins at `bone_bases[b]` x its parent's length in the frame of its parent, the hips at the root. A joint is at
 `joint_places[j]` x the length of its bone `joint_bones[j]`, in the frame of that bone, from where it begins.
 
 The page's TypeScript types are generated from the tables in this file: see `typescript`.
@@ -111,7 +111,7 @@ Network = Literal["lite", "full", "heavy"]
 
 
 class LiveSettings(msgspec.Struct, forbid_unknown_fields=True):
-    """What a page can change while it runs; None: stays as it is."""
+    """What a page can change during a run; None: unchanged."""
 
     height_m: Annotated[float, msgspec.Meta(ge=0.5, le=2.6)] | None = None
     fov_deg: Annotated[float, msgspec.Meta(ge=10, le=150)] | None = None
@@ -143,7 +143,7 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello"):
     bone_parents: list[int]
     """-1 at the hips. Parents come before their children."""
     bone_rests: list[list[float]]
-    """Unit vector of each bone from its base to its end at rest: in a T, x to the person's left, y up, z forwards."""
+    """Unit vector of each bone from base to end at rest: in a T-pose, x to the person's left, y up, z forwards."""
     bone_bases: list[list[float]]
     """Where each bone begins in the frame of its parent, in lengths of the parent."""
     joint_bones: list[int]
@@ -163,13 +163,13 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello"):
     server_ns: int
     """The server's monotonic clock now, to relate the times in the headers to the page's clock."""
     height_m: float | None = None
-    """The standing height that sizes and distances rest on; None: not known, as in some recordings."""
+    """The standing height that sizes and distances depend on; None: unknown, as in some recordings."""
     height_from: str = ""
     """Where `height_m` comes from: "assumed", "as given", …"""
     recording: str | None = None
     """Path on this server of a poses.npz to play, for `rtpose view`."""
     video: str | None = None
-    """Path on this server of the video that the recording was made of."""
+    """Path on this server of the video that the recording was made from."""
     can_record: bool = False
     """Whether the page may start and stop recordings. They are written on the machine that runs rtpose."""
     takes_camera: bool = False
@@ -188,7 +188,7 @@ class RunStatus(msgspec.Struct, tag_field="type", tag="status"):
     ended: bool = False
     """True once there will be no more frames."""
     failures: list[str] = []
-    """A line for each output that failed; the run goes on without it."""
+    """A line for each output that failed; the run continues without it."""
 
 
 class RecordingState(msgspec.Struct, tag_field="type", tag="recording"):

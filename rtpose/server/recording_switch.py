@@ -1,4 +1,4 @@
-"""Starts and stops recordings as pages ask, at a rate that files and logs can bear. No I/O."""
+"""Starts and stops recordings for pages, at a limited rate for the sake of files and logs. No I/O."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The server of the page and the socket, on one port.
 
-It runs an event loop in a thread of its own. The pipeline hands it results and never waits: each kind of message has
+It runs an event loop in its own thread. The pipeline hands it results and never waits: each kind of message has
 one slot in the inbox and one for each client, and the newest message wins.
 """
 
@@ -59,9 +59,9 @@ class PoseServer:
     host, port: where to listen; port 0 takes any free one, see `url`.
     token: required from every client. If none is given, one is generated for hosts that are not this machine's
         loopback, with `private`, and where pages can record or be the camera. On the loopback it is then needed only
-        for these: other users of the machine may look, not change anything.
+        for these: other users of the machine may watch, but not change anything.
     private: whether the token is needed to see anything on the loopback, too.
-    files: what is served beside the page: path of the address -> file.
+    files: what is served besides the page: path of the address -> file.
     on_drawn: called in the server's thread for each frame that a client has drawn.
     on_record: called in the server's thread when a client asks to start (True) or stop a recording; at most once a
         second, the newest request wins. None: nothing is recorded.
@@ -376,7 +376,7 @@ class PoseServer:
     async def _receive_video(self, connection: ClientConnection, feed: VideoFeed) -> None:
         """Let the page upload a video; one at a time."""
         if self._uploading:
-            connection.end(CAMERA_TAKEN, "another page uploads a video now")
+            connection.end(CAMERA_TAKEN, "another page is uploading a video")
             return
         query = requested_query(connection.request)
         try:
@@ -387,7 +387,7 @@ class PoseServer:
         self._uploading = True
         connection.accept_video(upload)
         try:
-            await connection.wait_while_sending("the video stopped coming")
+            await connection.wait_while_sending("the upload stopped")
         finally:
             self._uploading = False
             upload.abort()

@@ -1,6 +1,6 @@
 """https for the page: browsers allow a page to use the camera only over https, or on the same computer.
 
-No authority signs certificates for addresses in a home network, so rtpose makes its own, about which browsers warn
+No authority signs certificates for addresses in a home network, so rtpose makes its own; browsers warn about it
 once. See docs/phone.md.
 """
 

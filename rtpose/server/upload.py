@@ -1,4 +1,4 @@
-"""A page uploads a video: checked sizes, a file with a name of its own, gone once nobody needs it. No sockets here."""
+"""A page uploads a video: checked sizes, a file with a unique name, deleted once no longer needed. No sockets here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class VideoFeed(Protocol):
         ...
 
     def stop_video(self) -> None:
-        """Leave the video."""
+        """End the video."""
         ...
 
 
@@ -33,7 +33,9 @@ class Upload:
     def __init__(self, feed: VideoFeed, size: str, name: str) -> None:
         """size: bytes, as the page says. Errors: `InputError` unless it is a number from 1 to the limit."""
         if not (size.isascii() and size.isdigit() and len(size) < 16 and 0 < int(size) <= limits.MAX_VIDEO_BYTES):
-            raise InputError(f"a video may have up to {limits.MAX_VIDEO_BYTES >> 20} MiB: give a larger one as a path")
+            raise InputError(
+                f"a video may have up to {limits.MAX_VIDEO_BYTES >> 20} MiB: give the path of a larger one"
+            )
         self._feed = feed
         self._left = int(size)
         self._name = printable(name)[:NAME_LENGTH] or "video"

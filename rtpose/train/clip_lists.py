@@ -1,4 +1,4 @@
-"""The list of clips that every pack of motions holds."""
+"""The list of clips in every motion pack."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class RunFolder:
         except OSError as error:
             raise OutputError(f"{path} cannot be read: {error.strerror or error}") from None
         if other_data:
-            raise ConfigError(f"{data_file} names other data than --data ({data}): use the data of that run")
+            raise ConfigError(f"{data_file} names different data from --data ({data}): use the data of that run")
 
     def save(self, name: str, state: dict[str, Any]) -> None:
         """Write a checkpoint. If the process is killed, either the old or the new one remains."""

@@ -1,4 +1,4 @@
-"""Measures the speed of a training and the share of a step that is not spent on matrix products."""
+"""Measures the speed of a training and the share of a step not spent on matrix products."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from torch import nn
 
 
 def step_seed(seed: int, step: int) -> int:
-    """Seed for everything random in a step, so that a resumed run repeats a straight one."""
+    """Seed for everything random in a step, so that a resumed run repeats an uninterrupted one."""
     return seed * 1_000_003 + step
 
 

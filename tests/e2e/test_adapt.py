@@ -17,7 +17,7 @@ def test_what_cannot_be_adapted(tmp_path: Path) -> None:
     alone = rtpose("adapt", "empty.mp4", "--together", cwd=tmp_path)
     assert (alone.returncode, "two cameras or more" in alone.stderr) == (2, True)
     other = rtpose("adapt", "empty.mp4", "--lifter", "svmac", cwd=tmp_path)
-    assert (other.returncode, "is no fusion lifter" in other.stderr) == (2, True)
+    assert (other.returncode, "is not a fusion lifter" in other.stderr) == (2, True)
     (tmp_path / "mine.onnx").write_bytes(b"mine")
     there = rtpose("adapt", "empty.mp4", "--out", "mine.onnx", cwd=tmp_path)
     assert (there.returncode, "exists" in there.stderr) == (2, True)

@@ -338,7 +338,7 @@ def test_damaged_detector_and_no_network(short_clip: Path, tmp_path: Path, monke
     assert not (tmp_path / "poses.npz").exists()
     assert {file.name for file in cache.iterdir()} == set(model_files.FILES), "no half file"
     said = refusal(rtpose("models", "import", short_clip, cwd=tmp_path))
-    assert "none of the expected files" in said
+    assert "not one of the expected files" in said
 
 
 @pytest.mark.parametrize("content", [b"", b"no recording", None])

@@ -124,7 +124,7 @@ def test_eval(network: Path, tmp_path: Path) -> None:
     assert list(json.loads((tmp_path / "mupots.json").read_text())["people"]["per_sequence"]) == ["TS1", "TS2"]
     for arguments, said in (
         ((), "--data rendered:FOLDER"),
-        (("--flip", "--data", "people"), "of lifters"),
+        (("--flip", "--data", "people"), "for lifters"),
         (("--data", "mupots"), "mupots:FOLDER"),
     ):
         run = rtpose("eval", network, *arguments, cwd=tmp_path)

@@ -101,8 +101,8 @@ def test_rendered_people_are_a_set_of_their_own(tmp_path: Path) -> None:
 
 def test_what_does_not_go_together(tmp_path: Path) -> None:
     nothing = rtpose_process("eval", cwd=tmp_path)
-    assert (nothing.returncode, "name a lifter, or a folder by --footage" in nothing.stderr) == (2, True)
+    assert (nothing.returncode, "name a lifter, or a folder with --footage" in nothing.stderr) == (2, True)
     mixed = rtpose("eval", "svmac", "--peer", "mediapipe", cwd=tmp_path)
     assert (mixed.returncode, "go with --footage" in mixed.stderr) == (2, True)
     empty = rtpose("eval", "--footage", tmp_path, cwd=tmp_path)
-    assert (empty.returncode, "holds no footage with truth" in empty.stderr) == (2, True)
+    assert (empty.returncode, "holds no footage with ground truth" in empty.stderr) == (2, True)

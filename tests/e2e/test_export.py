@@ -27,7 +27,7 @@ def test_plain_onnx(tmp_path: Path) -> None:
     [
         (["export"], "nothing to export: --recipe NAME or --all"),
         (["export", "--recipe", "nothing"], "no recipe nothing: choose one of cascaded-bf16"),
-        (["export", "svmac", "out.onnx", "--all"], "name no network"),
+        (["export", "svmac", "out.onnx", "--all"], "do not also name a network"),
         (["video", "in.mp4", "--precision", "int8"], "rtpose export --recipe pose_detection-int8"),
         (["video", "in.mp4", "--device", "gpus"], "choose one of cpu, gpu, npu"),
     ],

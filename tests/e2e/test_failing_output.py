@@ -1,4 +1,4 @@
-"""An output that fails in the middle of a run: reported at once, on the terminal and on the page; the rest goes on."""
+"""An output that fails during a run: reported at once, on the terminal and on the page; the rest continues."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rtpose.outputs import send
 from rtpose.recordings.npz import read_npz
 from rtpose.session import Session
 
-TEXT = "an output failed and gets nothing more (Broken pipe); the rest goes on"
+TEXT = "an output failed and was stopped (Broken pipe); the rest continues"
 NOTE_TOAST = """
 () => { const toast = document.querySelector("#toast");
   new MutationObserver(() => { if (toast.textContent) document.body.dataset.toastMs ??= String(Date.now()); })

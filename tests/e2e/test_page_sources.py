@@ -82,7 +82,7 @@ def test_recording_is_begun_and_ended_from_the_page(open_page: OpenPage, keep: K
         assert button.get_attribute("aria-pressed") == "false", "it says so only when the server does"
         feed.server.set_recording("session.rtpose")
         wait_for(page, "document.getElementById('record').ariaPressed === 'true'")
-        assert page.inner_text("#toast") == "Recording to session.rtpose: every frame from now on, also without people"
+        assert page.inner_text("#toast") == "Recording to session.rtpose: every frame from now on, even without people"
         assert re.fullmatch(r"0:0\d", page.inner_text("#record-text"))
         assert "session.rtpose" in str(page.get_attribute("#record", "title"))
         keep(page, "recording-button-desktop")

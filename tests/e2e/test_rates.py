@@ -44,6 +44,6 @@ def test_an_assumed_rate_is_said_once(more: list[str], pictures: Path) -> None:
 def test_a_rate_that_no_camera_has(rate: str, pictures: Path) -> None:
     run = rtpose("video", "frames", "--fps", rate, "-o", "never.npz", cwd=pictures)
     assert run.returncode == 2
-    assert "is no rate of a camera" in run.stderr
+    assert "is not a possible camera rate" in run.stderr
     assert len(run.stderr.splitlines()) == 1
     assert not (pictures / "never.npz").exists()

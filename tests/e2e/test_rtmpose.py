@@ -119,7 +119,7 @@ def test_eval(web: Web, tmp_path: Path) -> None:
     by = ("--data", "rendered:people", "--detector", "rtmpose")
     run = web.rtpose("eval", "cascaded", *by, "--input", "detected", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
-    assert "cut out by the boxes of rtmpose's person detector" in run.stdout
+    assert "cropped by the boxes of rtmpose's person detector" in run.stdout
     run = web.rtpose("eval", "cascaded", *by, cwd=tmp_path)
     assert run.returncode == 2
     assert run.stderr.splitlines()[-1] == "rtpose: --detector finds people: give --input detected with it"

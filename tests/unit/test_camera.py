@@ -14,11 +14,11 @@ from rtpose.types import Camera, SourceInfo
 def test_a_calibration_turns_with_the_phone(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("image_size: [640, 480]\ncamera: [600, 610, 330, 250]\n")
     camera, assumption = camera_of(RunSettings(calibration=str(tmp_path / "a.yaml")))
-    assert assumption.endswith("counts as turned clockwise")
+    assert assumption.endswith("is assumed to be turned clockwise")
     assert camera((640, 480)) == Camera(600, 610, 330, 250)
     assert camera((480, 640)) == Camera(610, 600, 230, 330)
     assert camera((960, 1280)) == Camera(1220, 1200, 460, 660)
-    with pytest.raises(InputError, match="another shape"):
+    with pytest.raises(InputError, match="a different aspect ratio"):
         camera((640, 640))
 
 

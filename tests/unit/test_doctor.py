@@ -225,14 +225,14 @@ def test_the_benchmark_in_words() -> None:
 
     line = only(doctor.check_speed(benchmark))
     assert asked == [5.0]
-    assert line.found.startswith("40 fps, 20.0 ms of processor time a frame")
+    assert line.found.startswith("40 fps, 20.0 ms of CPU time per frame")
 
 
 def test_what_is_optional_is_told_apart_from_what_is_wrong() -> None:
     fine, optional = Line("page", "ok", "built in"), Line("backend torch", "optional", "not installed", "install it")
     wrong = Line("cache", "problem", "is not writable", "change its permissions")
     assert doctor.verdict([fine]) == "No problems."
-    assert doctor.verdict([fine, optional]) == "No problems. 1 optional part not in use: rtpose runs without."
+    assert doctor.verdict([fine, optional]) == "No problems. 1 optional part not in use, which is fine."
     assert doctor.verdict([optional, wrong, optional]).startswith("1 problem. 2 optional parts")
     cells = list(doctor.health_table([optional, wrong, fine]).columns[0].cells)
     assert [str(cell) for cell in cells] == ["cache", "page", "backend torch"]

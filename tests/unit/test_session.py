@@ -127,8 +127,8 @@ def test_failed_outputs_are_shown_beside_the_state_of_the_source() -> None:
     ("error", "text"),
     [
         (OutputError("a.npz: the disk is full"), "a.npz: the disk is full"),
-        (OSError(28, "No space left on device"), "an output failed and gets nothing more (No space left on device)"),
-        (KeyError("wrist"), "an output failed and gets nothing more (KeyError: 'wrist')"),
+        (OSError(28, "No space left on device"), "an output failed and was stopped (No space left on device)"),
+        (KeyError("wrist"), "an output failed and was stopped (KeyError: 'wrist')"),
     ],
 )
 def test_what_is_said_of_a_failed_output(error: Exception, text: str) -> None:

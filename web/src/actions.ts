@@ -36,7 +36,7 @@ export function makeActions({ stage, labels, view, display, session }: ActionPar
     }
   };
   const motion = async (): Promise<Blob> => {
-    if (!session.bones) throw new Error("the server has not said yet which bones there are");
+    if (!session.bones) throw new Error("the server has not sent the bones yet");
     return makeGlb({ bones: session.bones, frames: session.motion, places: view.places, about: display.about });
   };
   return {

@@ -146,7 +146,7 @@ export class Session {
       return;
     }
     if (!this.hello?.takes_video) {
-      showToast(`This rtpose takes no videos. Start it with: rtpose webcam --camera browser`, { error: true });
+      showToast(`This run takes no videos. Start rtpose with: rtpose webcam --camera browser`, { error: true });
       return;
     }
     try {
@@ -155,7 +155,7 @@ export class Session {
       hideToast();
       this.showVideoAsked(true);
     } catch (error) {
-      showToast(`${file.name} was not taken: ${(error as Error).message}.`, { error: true });
+      showToast(`${file.name} was rejected: ${(error as Error).message}.`, { error: true });
     }
   }
 

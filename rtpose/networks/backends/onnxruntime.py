@@ -32,7 +32,7 @@ WHEELS = {
 }
 """The wheel that brings a provider."""
 WARNING = 3
-"""ONNX Runtime's number for errors only: its warnings name nodes that no user knows."""
+"""ONNX Runtime's number for errors only: its warnings name nodes that users do not know."""
 
 
 class OnnxRuntimeBackend:

@@ -32,7 +32,7 @@ def _core() -> Any:
 class OpenVinoBackend:
     """A network on OpenVINO. See `rtpose.types.Backend`.
 
-    Computes in float32 by default. OpenVINO's own default is bfloat16 where the processor supports it, which moves
+    Computes in float32 by default. OpenVINO's own default is bfloat16 on CPUs that support it, which moves
     BlazePose's landmarks by half a crop pixel and more.
     `run` may be called from one thread at a time.
     """
@@ -148,7 +148,7 @@ def read_network(model: Path) -> Any:
 def _read_own(model: Path) -> Any:
     if not model.with_suffix(".bin").is_file():
         raise ModelError(
-            f"{model} has no {model.with_suffix('.bin').name} beside it, which holds its weights; build it again"
+            f"{model} has no {model.with_suffix('.bin').name} next to it, which holds its weights; build it again"
         )
     try:
         return _core().read_model(model)

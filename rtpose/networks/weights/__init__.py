@@ -1,4 +1,4 @@
-"""The networks that rtpose ships: its own as ONNX with a card each, and BlazePose's as TFLite (see NOTICE)."""
+"""The networks that rtpose ships: its own as ONNX, each with a card, and BlazePose's as TFLite (see NOTICE)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FUSION = FOLDER / "fusion.onnx"
 REPLACED_BY_FUSION = ("baseline", "temporal")
 """Lifters of earlier versions, which old commands, settings and recordings name."""
 CASCADED = FOLDER / "cascaded.onnx"
-"""The network of the estimator `cascaded`, for pictures."""
+"""The picture network of the estimator `cascaded`."""
 
 
 def shipped_lifters() -> list[str]:
@@ -24,8 +24,8 @@ def shipped_lifters() -> list[str]:
 
 
 def depth_lifters() -> list[str]:
-    """Names of the shipped lifters that add depth to the joints of h36m17: all but `fusion`, which takes evidence too
-    and has no engines of its own."""
+    """Names of the shipped lifters that add depth to the joints of h36m17: all but `fusion`, which also takes evidence
+    and has no engines."""
     return [name for name in shipped_lifters() if name != FUSION.stem]
 
 
@@ -35,7 +35,7 @@ def shipped_files() -> list[Path]:
 
 
 def cascaded_file(path: str | None = None) -> Path:
-    """The file of a network for pictures: `path`, or the shipped one. Errors: `ModelError` for a path that does not
+    """The file of a picture network: `path`, or the shipped one. Errors: `ModelError` for a path that does not
     exist."""
     if path is None:
         return CASCADED

@@ -58,13 +58,13 @@ class CascadedNetwork:
         """
         self.file = file
         self._backend = (pool or NetworkPool()).load(file, options)
-        self.facts = read_facts(file, self._backend.metadata, "network for pictures")
+        self.facts = read_facts(file, self._backend.metadata, "picture network")
         self.codec = crop_codec_from_facts(self.facts["normalisation"])
         size = self.codec.input_px
         expected = {"image": (-1, 3, size, size)}
         if dict(self._backend.input_shapes) != expected or tuple(self._backend.output_names) != OUTPUTS:
             raise ModelError(
-                f"{file} is no network for pictures: it has the inputs {dict(self._backend.input_shapes)} and outputs "
+                f"{file} is not a picture network: it has the inputs {dict(self._backend.input_shapes)} and outputs "
                 f"{', '.join(self._backend.output_names)}, expected {expected} and {', '.join(OUTPUTS)}"
             )
 

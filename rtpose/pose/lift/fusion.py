@@ -79,7 +79,7 @@ class FusionLifter:
         shapes = {name: shape[1:] for name, shape in self._network.input_shapes.items()}
         hidden = shapes.get("hidden", ())
         if shapes != {"features": (FEATURES,), "last_pose": (COUNT, 3), "hidden": hidden} or len(hidden) != 2:
-            raise ModelError(f"{file} is no fusion lifter of this version: it has the inputs {shapes}")
+            raise ModelError(f"{file} is not a fusion lifter of this version: it has the inputs {shapes}")
         self._hidden_shape = hidden
         self._error_factor = float(self._network.metadata.get("error_factor", "1"))
         self.reset()

@@ -46,8 +46,8 @@ class NetworkLifter:
         shapes, outputs = dict(self._backend.input_shapes), tuple(self._backend.output_names)
         if shapes != {"points": (-1, 2 * len(H36M17.joints))} or outputs != ("depth",):
             raise ModelError(
-                f"{self.file} is no lifter: it has the inputs {shapes} and outputs {outputs}, expected points (N, 34) "
-                "and depth"
+                f"{self.file} is not a lifter: it has the inputs {shapes} and outputs {outputs}, expected points "
+                "(N, 34) and depth"
             )
         self._codec = codec_from_facts(self.facts["normalisation"])
 

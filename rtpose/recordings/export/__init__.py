@@ -39,7 +39,7 @@ FORMATS = {
 
 
 def is_for_bodies(out: Path) -> bool:
-    """Whether the format is that of a body: bones, or markers on it."""
+    """Whether the format needs a body: bones, or markers on it."""
     form = FORMATS.get(out.suffix.lower())
     return form is not None and form.of != "joints"
 
@@ -71,10 +71,10 @@ def export_recording(
     ids = recording.ids
     if person is not None:
         if person not in ids:
-            raise InputError(f"the recording has no person {person}: it has {', '.join(map(str, ids)) or 'nobody'}")
+            raise InputError(f"the recording has no person {person}: it has {', '.join(map(str, ids)) or 'none'}")
         ids = [person]
     if form.holds != "frames" and not ids:
-        raise InputError(f"nobody is in the recording: a {out.suffix.lower()} holds people only")
+        raise InputError(f"the recording has no people: a {out.suffix.lower()} holds only people")
     parts: list[tuple[Path, Sequence[int]]] = [(out, ids)]
     if form.holds == "one person" and len(ids) > 1:
         parts = [(out.with_stem(f"{out.stem}-{track_id}"), [track_id]) for track_id in ids]

@@ -1,7 +1,7 @@
 """A person's body over time, as BVH and glTF need it: constant bones that rotations move.
 
-What was not seen is not invented: a bone of which nothing is in sight, nor of the bones that hang on it, keeps its last
-rotation, and stays at rest before the first. Every joint that is in sight is where the recording has it.
+A bone that is out of sight, together with all bones below it, keeps its last rotation, or stays at rest if it was never
+seen. Every visible joint is where the recording has it.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ class BodyMotion:
     root: Array
     """(T, 3) metres: the place of the hips."""
     rotations: Array
-    """(T, B, 4) quaternions x y z w, relative to the parent, of the hips to the room; of q and -q the one nearer to the
+    """(T, B, 4) quaternions x y z w, relative to the parent, the hips to the room; of q and -q the one closer to the
     frame before."""
     known: NDArray[np.bool_]
-    """(T,) whether the person is there; where not, the last pose is repeated."""
+    """(T,) whether the person is present; otherwise the last pose is repeated."""
 
     @property
     def offsets(self) -> Array:
-        """(B, 3) metres: each bone's base in the frame of its parent; of the hips 0."""
+        """(B, 3) metres: each bone's base in the frame of its parent; 0 for the hips."""
         return bone_offsets(self.lengths)
 
     def rest_bases(self) -> Array:
-        """(B, 3) metres: where the bones begin when the person stands in a T on the floor."""
+        """(B, 3) metres: where the bones begin when the person stands on the floor in a T-pose."""
         bases, _ = pose_bones(np.broadcast_to(np.eye(3), (len(BONES), 3, 3)), self.lengths)
         toes = [bases[b] + self.lengths[b] * np.array(BONES[b].rest) for b in _FEET]
         standing: Array = bases - np.array([0, min(toe[1] for toe in toes), 0])
@@ -76,7 +76,7 @@ def body_motion_of(recording: Recording, track_id: int, room_from_camera: Array)
 
 
 def body_at_constant_rate(motion: BodyMotion, steps: Steps) -> BodyMotion:
-    """The motion at constant steps. Where the frames are too far apart to know anything, the last pose is repeated."""
+    """The motion at constant steps. Where the frames are too far apart to interpolate, the last pose is repeated."""
     turned = between(motion.rotations, steps)
     turned = turned / np.linalg.norm(turned, axis=-1, keepdims=True)
     there = between(np.where(motion.known, 1.0, np.nan), steps)
@@ -89,8 +89,8 @@ def body_at_constant_rate(motion: BodyMotion, steps: Steps) -> BodyMotion:
 
 
 def _held(values: Array, default: Array) -> Array:
-    """(T, ...) with NaN replaced by the last known value, at the beginning by the first known one; `default` where
-    there is none."""
+    """(T, ...) with NaN replaced by the last known value, at the beginning by the first known one; `default` if there
+    is none."""
     known = np.isfinite(values.reshape(len(values), -1)).all(1)
     if not known.any():
         return np.broadcast_to(default, values.shape).copy()

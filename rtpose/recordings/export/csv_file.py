@@ -14,8 +14,8 @@ COLUMNS = ("x_m", "y_m", "z_m", "confidence", "u_px", "v_px", "score")
 
 
 def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
-    """Write joints in camera space and in the picture; values that are unknown, and places of joints
-    that are guesses (`is_guess`), are empty."""
+    """Write joints in camera space and in the picture; unknown values, and positions of joints that are
+    guesses (`is_guess`), are empty."""
     names = [f"{joint}_{column}" for joint in recording.joint_names for column in COLUMNS]
     points = recording.poses_3d.astype(np.float64) + recording.root_3d[:, :, None]
     guess = is_guess(recording.confidence, recording.keypoints_2d[..., 2])

@@ -35,7 +35,9 @@ def write(path: Path, recording: Recording, ids: Sequence[int]) -> str:
     }
     with path.open("w", encoding="utf-8") as file:
         file.write(_dumps(head)[:-1] + ', "frames": [')
-        for t in range(len(recording)):  # frame by frame: a long recording is never in memory as text
+        for t in range(
+            len(recording)
+        ):  # frame by frame, so that the text of a long recording is never completely in memory
             file.write((",\n" if t else "\n") + _dumps(_frame(recording, t, ids)))
         file.write("\n]}\n")
     return ""

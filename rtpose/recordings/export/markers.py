@@ -35,7 +35,7 @@ _PLACES: dict[str, tuple[str, tuple[float, float, float], str]] = {
     "RSmallToe": ("rightFoot", (-0.33, -0.42, 0.70), "right_toe"),
     "LSmallToe": ("leftFoot", (0.33, -0.42, 0.70), "left_toe"),
 }
-"""Marker -> bone, place from the bone's base in its frame and lengths, and the joint that has to be seen for it. The
+"""Marker -> bone, place from the bone's base in its frame and lengths, and the joint that must be seen for it. The
 top of the head is 1.3 lengths of the head's bone above the ears; the small toe is beside the ball of the foot."""
 
 

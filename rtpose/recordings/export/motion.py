@@ -23,10 +23,10 @@ _ON_THE_FRAME = 1e-3
 DEFAULT_FPS = 30.0
 MAX_FPS = 1000.0
 MOST_STEPS, MOST_STRETCH = 100_000, 20
-"""More steps than this, and than so many for each frame, are refused."""
+"""More steps than this, and more than this many per frame, are refused."""
 
 _LOWEST_FEET_PERCENT = 2.0
-"""Where the floor is not known: the height that so many of the feet's lowest points in all frames are below."""
+"""If the floor is unknown: this share of the feet's lowest points over all frames is below it."""
 _SOLES = RTPOSE28.indices(*CONTACT_JOINTS)
 _ANKLES = H36M17.indices("left_foot", "right_foot")
 
@@ -72,8 +72,8 @@ def nominal_fps(recording: Recording) -> float:
 def room_of(recording: Recording) -> Array:
     """(4, 4) `room_from_camera`: metres, y up, the floor at 0, x right as the camera sees it, z towards it.
 
-    The recording's last `world_from_camera`, on which most is known. If it has none, the camera is taken to be level,
-    and the floor to be where the lowest feet are; without any feet the camera's height is 0.
+    The recording's last `world_from_camera`, which rests on the most data. If it has none, the camera is assumed to be
+    level, and the floor to be where the lowest feet are; without any feet the camera's height is 0.
     """
     known = np.flatnonzero(np.isfinite(recording.world_from_camera).all((1, 2)))
     if len(known):
@@ -104,7 +104,7 @@ class Steps:
     share: Array
     """(S,) 0..1 of `after`; exactly 0 or 1 on a frame."""
     empty: NDArray[np.bool_]
-    """(S,) whether the frames are too far apart to know anything between them."""
+    """(S,) whether the frames are too far apart to interpolate."""
 
 
 def steps_at(given: Array, fps: float) -> Steps:

@@ -1,4 +1,4 @@
-"""Fine-tunes `fusion` on takes, and decides by held-out stretches whether it got better."""
+"""Fine-tunes `fusion` on takes, and decides on held-out parts whether it improved."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from rtpose.train.adapt.takes import Take
 from rtpose.train.steps import average_weights
 
 HELD_OUT = 0.25
-"""Share of each take, its end, that decides and is not learned from."""
+"""Share of each take, at its end, that is held out and decides."""
 FRAMES, BATCH = 24, 16
-"""Of the pieces that a step learns from."""
+"""Length of the pieces that a step trains on."""
 LEARNING_RATE = 2e-4
 EMA_DECAY = 0.98
 FRAME_WEIGHT, BONE_WEIGHT, KEEP_WEIGHT = 0.5, 0.2, 1e-3
-"""Of what single frames say, of constant bones, and of staying near the old weights, beside the pose's 1."""
+"""Weights of single frames, of constant bones, and of staying near the old weights, relative to the pose's 1."""
 LEAST_GAIN = 0.03
-"""Share by which the distance from the teacher has to fall on what was held out."""
+"""Share by which the distance from the teacher has to fall on the held-out parts."""
 _SIDE = (-1.0, 1.0, 1.0)
 _CHILDREN = [RTPOSE28.index_of[child] for child, _ in RTPOSE28.bones]
 _PARENTS = [RTPOSE28.index_of[parent] for _, parent in RTPOSE28.bones]
@@ -33,7 +33,7 @@ _PARENTS = [RTPOSE28.index_of[parent] for _, parent in RTPOSE28.bones]
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Before and after, on what was held out."""
+    """Before and after, on the held-out parts."""
 
     before_mm: float
     """Mean distance of the joints from the teacher's, weighted by its confidence."""
@@ -44,16 +44,16 @@ class HeldOut:
 
     @property
     def better(self) -> bool:
-        """Nearer to the teacher by `LEAST_GAIN`, and limbs no less constant."""
+        """Closer to the teacher by `LEAST_GAIN`, and limbs no less constant."""
         return self.after_mm <= (1 - LEAST_GAIN) * self.before_mm and self.limbs_after <= 1.05 * self.limbs_before
 
 
 def adapted(
     network: FusionNet, takes: Sequence[Take], *, steps: int, seed: int = 0, report: Callable[[int], None]
 ) -> tuple[FusionNet, HeldOut]:
-    """A copy of `network` that has learned from the first part of each take, and how it does on the rest.
+    """A copy of `network` fine-tuned on the first part of each take, and its results on the rest.
 
-    report: called with the number of steps done.
+    report: called with the number of finished steps.
     """
     cuts = [round((1 - HELD_OUT) * len(take)) for take in takes]
     learned = _learn(network, [t.part(0, cut) for t, cut in zip(takes, cuts, strict=True)], steps, seed, report)
@@ -98,7 +98,7 @@ def _learn(
 
 
 def _piece(take: Take, draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A random piece of `FRAMES` frames, half of them mirrored; a short take is filled up."""
+    """A random piece of `FRAMES` frames, half of them mirrored; a short take is padded."""
     count = min(FRAMES, len(take))
     start = int(torch.randint(0, len(take) - count + 1, (1,), generator=draw))
     piece = [torch.from_numpy(np.ascontiguousarray(a[start : start + count])) for a in _arrays(take)]
@@ -121,7 +121,7 @@ def _arrays(take: Take) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def _as_first(features: Tensor) -> Tensor:
-    """The same frames, as if nobody had been seen before the first."""
+    """The same frames, as if the person was new in the first."""
     out = features.clone()
     out[0, PLAIN - 1] = 0
     return out

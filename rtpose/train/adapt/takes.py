@@ -1,7 +1,7 @@
-"""What a clip teaches: people as one landmark network sees them, and what the slowest way of estimating makes of them.
+"""Training data from a clip: people as one landmark network sees them, and the poses of the slowest estimator.
 
-The teacher is the network heavy, looking ahead and back. On real footage it is nearer to the truth than full, live,
-so it is worth imitating where no truth is known.
+The teacher is the network heavy, looking ahead and back. On real footage it is more accurate than full, live, so it
+is worth imitating where there is no ground truth.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TEACHER, LOOKAHEAD_S = "heavy", 2.0
 SAME_PERSON = 0.15
 """Largest mean distance of 2D joints, in heights of the person, at which student and teacher see the same person."""
 LONGEST_GAP_S = 0.5
-"""A longer one ends a take: the running lifter forgets people then, too."""
+"""A longer gap ends a take: the running lifter forgets people then, too."""
 SHORTEST_FRAMES = 16
 _BODY = 17
 
@@ -44,7 +44,7 @@ class Take:
     turn: Float32
     """(T, 3, 3) axes of a frame = this @ axes of the one before."""
     pose: Float32
-    """(T, 28, 3) the teacher's, metres of somebody 1.70 m tall, relative to the root."""
+    """(T, 28, 3) the teacher's, metres for a height of 1.70 m, relative to the root."""
     weight: Float32
     """(T, 28) the teacher's confidence."""
     view: Float32
@@ -57,7 +57,7 @@ class Take:
         return len(self.pose)
 
     def part(self, start: int, end: int) -> Take:
-        """Frames start to end, as a take of its own."""
+        """Frames start to end, as a separate take."""
         features = self.features[start:end].copy()
         rows = slice(start, end)
         return Take(features, self.turn[rows], self.pose[rows], self.weight[rows], self.view[rows], self.t_s[rows])
@@ -75,14 +75,14 @@ class _Seen:
 
 
 def takes_of(clip: str, network: str, settings: RunSettings, on_frame: Callable[[int, int | None], None]) -> list[Take]:
-    """Everybody in a clip. network: the student's. settings: people, camera, lifter. on_frame: called with the number
-    of frames so far and in all.
+    """All people in a clip. network: the student's. settings: people, camera, lifter. on_frame: called with the number
+    of frames so far and in total.
 
-    Errors: those of the source; `InputError` if nobody is seen for `SHORTEST_FRAMES` frames on end.
+    Errors: those of the source; `InputError` if no person is seen for `SHORTEST_FRAMES` consecutive frames.
     """
     detector = open_detector("blazepose", persons=settings.persons, network=network)
     slow = replace(settings, network=TEACHER, lookahead_s=LOOKAHEAD_S)
-    # Poses of the size that the network knows.
+    # Poses at the size that the network expects.
     teacher = open_estimators(slow, height_m=TYPICAL_HEIGHT_M / MEASURED).each[0]
     source = open_source(clip)
     camera_for, _ = camera_of(settings, source.info)
@@ -114,7 +114,9 @@ def takes_of(clip: str, network: str, settings: RunSettings, on_frame: Callable[
         source.close()
     takes = [take for seen_of in people.values() for take in _pieces(seen_of)]
     if not takes:
-        raise InputError(f"{clip} shows nobody for {SHORTEST_FRAMES} frames on end: there is nothing to learn from")
+        raise InputError(
+            f"{clip} shows no person for {SHORTEST_FRAMES} consecutive frames: there is nothing to learn from"
+        )
     return takes
 
 

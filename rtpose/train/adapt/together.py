@@ -1,8 +1,8 @@
-"""Clips of the same moments from several cameras: what one camera sees from the side corrects the depth of the others.
+"""Clips from several cameras at the same time: what one camera sees from the side corrects the depth of the others.
 
-No calibration is needed. Cameras that stand still are turned to each other by one rotation, which the people's poses
-tell; everybody's pose is then the mean of what all cameras say, each weighted by where it sees well: across its line
-of sight, not along it.
+No calibration is needed. The rotation between two still cameras is constant and follows from the people's poses. Each
+person's pose is then the mean over all cameras, each weighted by where it sees well: across its line of sight, not
+along it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from rtpose.train.adapt.takes import Take
 from rtpose.types import Float32
 
 SAME_POSE_M = 0.16
-"""Largest mean distance of the joints, for somebody 1.70 m tall, at which two cameras show the same person."""
+"""Largest mean distance of the joints, for a height of 1.70 m, at which two cameras show the same person."""
 SAME_TIME_S = 0.025
 FEWEST_FRAMES = 24
-"""Fewer common frames of two cameras say too little."""
+"""With fewer common frames, two cameras cannot be compared."""
 REFITS = 3
 ALONG, ACROSS = 0.08, 0.03
-"""Standard deviation of a joint along the line of sight and across it, metres: about what `fusion` has on real
+"""Standard deviation of a joint along the line of sight and across it, metres: about those of `fusion` on real
 people."""
 
 
@@ -36,15 +36,15 @@ class _Pair:
     first: int
     second: int
     rows: NDArray[np.intp]
-    """(N, 2) frames of either."""
+    """(N, 2) frames of each."""
 
 
 def joined(clips: Sequence[Sequence[Take]]) -> tuple[list[Take], int]:
-    """The takes of all clips in their order, with poses that take in those of the other cameras; and how many takes
-    have others.
+    """The takes of all clips in their order, with poses that include those of the other cameras; and how many takes
+    match others.
 
     clips: the takes of each clip. All clips begin at the same moment, and no camera moves. A take that no other camera
-    has stays as it is.
+    has stays unchanged.
     """
     takes = [take for clip in clips for take in clip]
     numbers = np.cumsum([0, *map(len, clips)])
@@ -74,7 +74,7 @@ def _pair(takes: Sequence[Take], first: int, second: int) -> _Pair:
 
 
 def _rotation(takes: Sequence[Take], pairs: Sequence[_Pair]) -> Float32 | None:
-    """(3, 3) axes of the first camera = this @ axes of the second, by which most frames agree best; None if none do."""
+    """(3, 3) axes of the first camera = this @ axes of the second, on which most frames agree best; None if none do."""
     best, most = None, 0.0
     for start in pairs:
         rotation = _turned([_poses(takes, start)])
@@ -92,7 +92,7 @@ def _rotation(takes: Sequence[Take], pairs: Sequence[_Pair]) -> Float32 | None:
 
 def _turned(poses: Sequence[tuple[Float32, Float32, Float32]]) -> Float32:
     first, second, weight = (np.concatenate(parts) for parts in zip(*poses, strict=True))
-    # Joints that nobody is sure of leave the rotation to the others.
+    # Joints with low confidence leave the rotation to the others.
     found = Rotation.align_vectors(
         first.reshape(-1, 3), second.reshape(-1, 3), weights=np.maximum(weight.ravel(), 1e-6)
     )[0]
@@ -101,7 +101,7 @@ def _turned(poses: Sequence[tuple[Float32, Float32, Float32]]) -> Float32:
 
 
 def _poses(takes: Sequence[Take], pair: _Pair) -> tuple[Float32, Float32, Float32]:
-    """(N, 28, 3) of either, camera axes, and (N, 28) how sure both are."""
+    """(N, 28, 3) of each, camera axes, and (N, 28) how sure both are."""
     a, b = takes[pair.first], takes[pair.second]
     rows_a, rows_b = pair.rows.T
     weight = np.minimum(a.weight[rows_a], b.weight[rows_b])
@@ -142,7 +142,7 @@ def _joined(takes: Sequence[Take], index: int, others: Sequence[tuple[_Pair, Flo
 
 
 def _information(take: Take, rows: NDArray[np.intp], rotation: Float32) -> NDArray[np.float64]:
-    """(N, 28, 3, 3) inverse covariance of the joints, in axes that `rotation` leads to from the camera's."""
+    """(N, 28, 3, 3) inverse covariance of the joints, in the axes that `rotation` maps the camera's axes to."""
     axes = rotation @ take.view[rows]
     inverse = axes @ np.diag([ACROSS**-2, ACROSS**-2, ALONG**-2]) @ axes.transpose(0, 2, 1)
     surety: NDArray[np.float64] = inverse[:, None] * np.maximum(take.weight[rows], 1e-3)[..., None, None].astype(float)

@@ -41,13 +41,13 @@ pictures 2048 px wide; rendered pictures are far smaller."""
 TWO_STAGE = "two-stage"
 """The default estimator (detector and lifter), for comparison. It takes whole pictures, or the true 2D joints."""
 VISIBLE = ((14, 17), (11, 13), (SEEN_AT_LEAST, 10))
-"""Three groups of people by their number of visible joints, since hidden joints can only be guessed."""
+"""Three groups of people by their number of visible joints, because hidden joints can only be guessed."""
 MOST_DETECTED = 10
 """Most people in one picture if boxes come from the person detector."""
-INPUTS = {"gt": "cut out by true boxes", "detected": "cut out by the boxes of {}'s person detector"}
+INPUTS = {"gt": "cropped by true boxes", "detected": "cropped by the boxes of {}'s person detector"}
 INPUTS_TWO_STAGE = {"gt": "from the true 2D joints, including hidden ones", "detected": "found by {}"}
 CASCADED_SCALE_NOTE = "none: poses have the size that the network predicts"
-TWO_STAGE_SCALE_NOTE = f"none: everybody is assumed to be {DEFAULT_HEIGHT_M:.2f} m tall"
+TWO_STAGE_SCALE_NOTE = f"none: everyone is assumed to be {DEFAULT_HEIGHT_M:.2f} m tall"
 ROOT_DEPTH = (
     "the root's depth follows from the person's size in the picture and the focal length, assuming that the pose has "
     "the person's true size"
@@ -194,7 +194,7 @@ def evaluate_pictures(
         actions += [action_of(i)] * len(poses[-1][0])
         estimates += len(found.pose_mm)
     if not people:
-        raise InputError(f"{name} has nobody with 3D joints to compare with: choose other pictures")
+        raise InputError(f"{name} has no people with 3D joints to compare with: choose other pictures")
     estimate_mm, truth_mm, seen = (np.concatenate(part) for part in zip(*poses, strict=True))
     groups = {f"{low}-{high} joints visible": (seen >= low) & (seen <= high) for low, high in VISIBLE}
     scale, source = (CASCADED_SCALE_NOTE, INPUTS) if lifter is None else (TWO_STAGE_SCALE_NOTE, INPUTS_TWO_STAGE)

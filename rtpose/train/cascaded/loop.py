@@ -90,7 +90,7 @@ def train_cascaded(
     ends with the same weights as an uninterrupted one. data: identifies the pictures. start: initial weights.
 
     Errors before anything is written: those of `RunFolder` and `load_trunk`; `InputError` if the training or validation
-    pictures have no 3D labels; `ConfigError` for a start of another network and for a missing device. Errors later:
+    pictures have no 3D labels; `ConfigError` for a start from another network and for a missing device. Errors later:
     `ConfigError` if the training diverges.
     """
     RunFolder.check(folder, settings, data=data, resume=resume)
@@ -107,7 +107,7 @@ def train_cascaded(
         if person.joints_m is not None
     ]
     if not seen:
-        raise InputError("the validation pictures have nobody with 3D joints: choose other pictures")
+        raise InputError("the validation pictures have no people with 3D joints: choose other pictures")
 
     device = _device(settings)
     torch.manual_seed(settings.seed)
@@ -143,7 +143,7 @@ def train_cascaded(
     for step, batch in zip(left, prefetch(batch_of, left), strict=True):
         second = step > lengths[0]
         stage, at = (settings.stage_two, step - lengths[0]) if second else (settings.stage_one, step)
-        if second and at == 1:  # the lifting block learns on the outputs of the averaged network, which is shipped
+        if second and at == 1:  # the lifting block trains on the outputs of the averaged network, which is shipped
             network.load_state_dict(averaged.state_dict())
         optimiser = optimisers[second]
         for group in optimiser.param_groups:
@@ -189,7 +189,7 @@ def train_cascaded(
 
     writer.close()
     best_state = run.load("best.pt")
-    assert best_state is not None, "the last step validates, at full size"
+    assert best_state is not None, "the last step validates at full size"
     averaged.load_state_dict(best_state["network"])
     return TrainedCascaded(averaged.to("cpu"), best_state["step"], seconds, best_state["scores"])
 

@@ -109,7 +109,7 @@ class Batch:
 
 
 def labelled_crop(picture: LabelledPicture, person: PersonLabels, roi: Roi, codec: CropCodec) -> LabelledCrop:
-    """Cut a person out."""
+    """Crop a person."""
     plane = codec.encode_joints(person.joints_px, roi)
     if person.joints_m is None:
         pose = np.full((len(plane), 3), np.nan, np.float32)
@@ -162,7 +162,7 @@ def random_crop(
         if people:
             break
     else:
-        raise InputError("100 random pictures have nobody with visible, labelled joints: choose other --data")
+        raise InputError("100 random pictures have no people with visible, labelled joints: choose other --data")
     person = people[int(rng.integers(len(people)))]
     one = labelled_crop(picture, person, augmented_roi(codec.roi(person.box_px), settings, rng), codec)
     if settings.flip and rng.random() < 0.5:

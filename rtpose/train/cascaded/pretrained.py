@@ -85,7 +85,7 @@ def open_start(folder: Path) -> Start:
 
 def _open_file(file: Path) -> Start:
     loaded = load_module(file)
-    facts = read_facts(file, loaded.metadata, "network for pictures")
+    facts = read_facts(file, loaded.metadata, "picture network")
     module = loaded.module.network if isinstance(loaded.module, FlipAveragedPicture) else loaded.module
     kept = ("step", "settings", "training_data")
     about = {"weights_sha256": sha256_of(file), **{key: facts[key] for key in kept if key in facts}}
@@ -93,7 +93,7 @@ def _open_file(file: Path) -> Start:
 
 
 def begin_with(network: nn.Module, start: Start) -> None:
-    """Load the weights of an earlier training. Files lack the ordinal scores, which then begin anew.
+    """Load the weights of an earlier training. Files lack the ordinal scores, which then start from scratch.
 
     Errors: `ConfigError` for another network.
     """
@@ -101,7 +101,7 @@ def begin_with(network: nn.Module, start: Start) -> None:
     try:
         network.load_state_dict(own | start.network)
     except RuntimeError as error:  # torch lists every difference
-        raise ConfigError("--start is of another network: use the same settings under network") from error
+        raise ConfigError("--start has another network: use the same settings under network") from error
 
 
 def convolution_parameters(trunk: nn.Module) -> list[nn.Parameter]:

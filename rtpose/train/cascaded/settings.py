@@ -37,10 +37,10 @@ class TargetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sizes of the training targets."""
 
     joint_sigma_px: Positive = 2.0
-    """Of the joint heatmaps, in heatmap pixels."""
+    """Sigma of the joint heatmaps, in heatmap pixels."""
     bone_sigma_px: tuple[Positive, Positive] = (6.0, 2.0)
-    """Of the bone heatmaps: in the first epoch, and from `bone_sigma_epochs` on, linear in between. The paper says that
-    it shrinks with the epochs, but not how."""
+    """Sigma of the bone heatmaps in the first epoch, and from `bone_sigma_epochs` on, linear in between. The paper says
+    that it shrinks with the epochs, but not how."""
     bone_sigma_epochs: Count = 10
     depth_range_m: Positive = 2.0
     ordinal_from: Positive = 0.5
@@ -125,7 +125,7 @@ class CascadedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share_2d: Share = 0.5
     """Share of each batch from `--data-2d`, if given: pictures with only 2D labels. Their z loss is zero."""
     imagenet: str | None = None
-    """A file of ImageNet weights for a ResNet (.pth or .safetensors, names as torchvision's)."""
+    """A file of ImageNet weights for a ResNet (.pth or .safetensors, with torchvision's names)."""
     trunk_learns: Literal["all", "late", "nothing"] = "all"
     """Which convolutions of the trunk are trained. late: for blazepose, the 1x1 convolutions on its smallest maps (see
     `BlazePoseTrunk.late`)."""
@@ -137,21 +137,21 @@ class CascadedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: a GPU if torch finds one."""
     bf16: Literal["auto", "on", "off"] = "auto"
-    """Mixed precision. auto: if the processor has bfloat16 (1.6 times as fast on one core of an AMD Zen 4)."""
+    """Mixed precision. auto: if the CPU has bfloat16 (1.6 times as fast on one core of an AMD Zen 4)."""
     ema_decay: Share = 0.999
     """Decay of the weight averaging. The averaged weights are validated and shipped. 0 turns it off."""
     validate_every: Count = 1000
     validation_people: Count = 500
     """Most people in each validation, spread over the pictures."""
     native_pictures: bool = False
-    """For the trunk blazepose: pictures have twice the side, which the trunk need not enlarge."""
+    """For the trunk blazepose: pictures have twice the side, so the trunk need not enlarge them."""
     flip_averaging: bool = False
-    """The file that is written averages its answer with that for the mirrored picture. Takes twice the time."""
+    """The written file averages its output with that for the mirrored picture. Takes twice the time."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Errors: `ValueError` for pictures that grow beyond the network's input, or never reach it, and for native
-        pictures of another trunk."""
+        """Errors: `ValueError` for pictures that grow beyond the network's input or never reach it, and for native
+        pictures with another trunk."""
         if self.native_pictures and self.network.trunk != "blazepose":
             raise ValueError("native_pictures is for network.trunk=blazepose, the only one that enlarges pictures")
         sides = [side for stage in (self.stage_one, self.stage_two) for side, _ in stage.growing]

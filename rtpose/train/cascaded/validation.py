@@ -1,4 +1,4 @@
-"""Validation of `cascaded` during its training: errors on people cut out by their true boxes, and heatmap pictures."""
+"""Validation of `cascaded` during its training: errors on people cropped by their true boxes, and heatmap pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def estimated(
 ) -> tuple[Float32, Float32]:
     """The network's estimates in full precision: 2.5D joints (N, 17, 3) in voxels, poses (N, 17, 3) in millimetres.
 
-    people: cut out by their true boxes. side: side of the network's input in pixels.
+    people: cropped by their true boxes. side: side of the network's input in pixels.
     """
     network.eval()
     device = next(network.parameters()).device

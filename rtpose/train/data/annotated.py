@@ -1,4 +1,4 @@
-"""Training and evaluation sets of annotated data sets: 2D joints seen by real cameras, with or without 3D poses."""
+"""Training and evaluation sets from annotated data sets: 2D joints seen by real cameras, with or without 3D poses."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class TrainingSet2D:
     subjects: Sequence[str] = ()
 
     def __init__(self, people: Poses2D, info: DataSetInfo) -> None:
-        """Leaves out people with missing joints. Errors: `InputError` if nobody is left."""
+        """Leaves out people with missing joints. Errors: `InputError` if no one is left."""
         joints, complete = detected_and_complete(people.joints_px)
         if not complete.any():
             raise InputError(f"none of the {len(people)} people in {info.name} has all the joints that a lifter needs")

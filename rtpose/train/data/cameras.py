@@ -25,7 +25,7 @@ EVALUATION_CAMERAS_DEG: tuple[tuple[float, float], ...] = (
 
 
 def rotation_y(angle: Tensor) -> Tensor:
-    """(N,) radians -> (N, 3, 3), turning about the vertical axis; column vectors."""
+    """(N,) radians -> (N, 3, 3), rotating about the vertical axis; column vectors."""
     c, s, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
     return torch.stack([c, zero, s, zero, one, zero, -s, zero, c], -1).reshape(-1, 3, 3)
 

@@ -247,7 +247,7 @@ def open_data_set(path: Path, joints: str = "gt") -> DataSet:
     found = [(kind, make) for kind, patterns, make in _KNOWN if any(next(path.glob(p), None) for p in patterns)]
     if not found:
         looked_for = "; ".join(f"{' or '.join(patterns)} ({kind})" for kind, patterns, _ in _KNOWN)
-        raise InputError(f"{path} has no known data set: looked for {looked_for}")
+        raise InputError(f"{path} has no data set that rtpose knows: looked for {looked_for}")
     if len(found) > 1:
         raise InputError(
             f"{path} has several data sets, {' and '.join(kind for kind, _ in found)}: give a folder with one of them"

@@ -2,7 +2,7 @@
 
 Format: `joints` int16 (N, 17, 3) in 0.1 mm relative to the hip; `root` float32 (N, 3) mm in the world; `seg` int32
 (S + 1,) start of each clip; `meta` JSON with one entry per clip (subject, trial, text, fps, flags).
-Right-handed, y up; left is +x for someone who faces +z.
+Right-handed, y up; left is +x for a person who faces +z.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Settings of the 2D joints that training data is turned into: cameras and detector noise. Does not import torch."""
+"""Settings for turning motions into 2D joints: cameras and detector noise. Does not import torch."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class TimeNoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     correlation_s: tuple[float, float] = (0.1, 0.6)
     """Time after which the correlation of the slow noise falls to 1/e."""
     outlier_s: Positive = 0.15
-    """Mean time until it is drawn again whether a joint is an outlier (`outlier_share`)."""
+    """Mean time between random draws of whether a joint is an outlier (`outlier_share`)."""
     level: tuple[float, float] = (0.0, 1.2)
     """Factor on the noise."""
 

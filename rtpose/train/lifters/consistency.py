@@ -98,7 +98,7 @@ class Consistency:
 
     @staticmethod
     def _unpaired(labels: Tensor) -> Tensor:
-        """The labels (N, J, 3) in another order, turned by other angles."""
+        """The labels (N, J, 3) in another order, rotated by other angles."""
         turn = rotation_y((rand_rows(labels) * 2 - 1) * math.pi).transpose(1, 2)
         return labels.roll(1, 0) @ turn
 
@@ -107,8 +107,9 @@ class Consistency:
 
         real_poses: (N, J, 3) the labels of `fake_poses`, rotated in the same way; their projection is the label of
         `fake_points`, as Section 3.7 says: "(Y_real, X_real) corresponds to the 3D-2D label of (Y_pred, X_rep)". The
-        critic compares distributions; pairs only matter for the penalty's lines, which lead from each fake to its own
-        label. That is some supervision, of all rows of Table 5 alike; `paired=false` does without.
+        critic compares distributions; pairs only matter for the gradient penalty, which
+        interpolates between each fake and its own label. That is some supervision, the same for all rows of Table 5;
+        `paired=false` turns it off.
         """
         real_points = self.settings.distance * project(real_poses, self.settings.distance).flatten(1)
         wasserstein = self.critic(fake_poses, fake_points).mean() - self.critic(real_poses, real_points).mean()

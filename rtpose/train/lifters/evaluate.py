@@ -1,4 +1,4 @@
-"""Evaluates a lifter on an evaluation set: errors of each pose, and the figures of `rtpose eval`."""
+"""Evaluates a lifter on an evaluation set: errors per pose, and the figures of `rtpose eval`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ JOINTS_NOTE = (
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Errors of each pose, (N,), all views one after the other."""
+    """Errors per pose, (N,), one view after the other."""
 
     mpjpe_mm: NDArray[Any]
     p_mpjpe_mm: NDArray[Any]
@@ -75,7 +75,7 @@ def evaluate_depth(
 ) -> Evaluation:
     """Lift every `every`-th frame of the data.
 
-    `SCALE_NOTE` and `JOINTS_NOTE` say what is compared. smooth: filter the estimates with One-Euro, as in a live run.
+    `SCALE_NOTE` and `JOINTS_NOTE` say what is compared. smooth: apply the One-Euro filter, as in a live run.
     """
     generator = torch.Generator().manual_seed(seed)
     columns: list[list[NDArray[Any]]] = [[] for _ in fields(Evaluation)]
@@ -212,7 +212,7 @@ def mean_of_groups(groups: dict[str, dict[str, float]]) -> dict[str, float]:
 
 
 def flip_averaging(architecture: Mapping[str, Any], *, flip: bool = False) -> str:
-    """Whether estimates are averaged with mirrored ones, in words. flip: averaging outside of the network."""
+    """Whether estimates are averaged with mirrored ones, in words. flip: averaging outside the network."""
     return "yes, in the network" if architecture.get("flip_averaging") else "yes" if flip else "no"
 
 

@@ -79,13 +79,13 @@ def facing_sine(poses: Tensor) -> Tensor:
     """(N,) sin beta of Eq. 22: negative if the front of the body is where the shoulders say.
 
     The paper's v points from the neck to the nose, a joint that h36m17 lacks. Its head is the middle of the ears, which
-    lies in front of the neck in 74 % of the training frames only. Knees bend forward: v is here from the middle of hip
-    and foot to the knee, of both legs together, right in 99.8 %.
+    is in front of the neck in only 74 % of the training frames. Knees bend forward, so here v points from the middle
+    of hip and foot to the knee, both legs together; this is right in 99.8 %.
 
     The sign: z points away from the camera, so a person who faces the camera has v_z < 0 and, with the left shoulder on
     the right side of the picture, w_x > 0. The product is negative for a correct pose, seen from any side, and positive
-    for its depth-mirrored twin. This is the second form printed in Eq. 23, not the ">= 0" of Eq. 22. Tests on real
-    motions, those of the training pack too, check the share of correct poses.
+    for its depth-mirrored twin. This is the second form printed in Eq. 23, not the ">= 0" of Eq. 22. Tests check the
+    share of correct poses on real motions, including the training pack's.
     """
     i = H36M17.index_of
     v = (poses[:, _KNEES] - (poses[:, _HIPS] + poses[:, _FEET]) / 2).sum(1)

@@ -1,4 +1,4 @@
-"""Several seeds of one training in one process: small networks are stacked, so that a step costs one set of calls."""
+"""Several seeds of one training in one process: small networks are stacked, so a step costs one set of calls."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class SeedStack(nn.Module):
 
 
 def stack_seeds(methods: Sequence[Method]) -> Method:
-    """The first method, changed to train the networks of all: its batches hold the rows of each seed in turn."""
+    """The first method, changed to train the networks of all seeds: its batches hold the rows of each seed in turn."""
     method: Any = methods[0]
     stacks = {name: SeedStack([one.networks[name] for one in methods]) for name in method.networks}
     for attribute, value in vars(method).items():
@@ -101,8 +101,8 @@ def train_seeds(
     """Train a single-frame lifter with each of the seeds at once, always until `settings.steps`; see
     `rtpose.train.lifters.loop.train`.
 
-    A seed gives the first weights. Two trainings with the same seeds and batch size see the same frames, cameras and
-    turns in the same order: they are paired. The first seed draws them, for all.
+    A seed sets the initial weights. Two trainings with the same seeds and batch size see the same frames, cameras and
+    rotations in the same order: they are paired. The first seed draws these for all.
     `log.csv` has a column for each seed's error.
     """
     methods = []

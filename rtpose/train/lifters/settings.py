@@ -22,7 +22,7 @@ class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """At least 2, for batch normalisation."""
     steps: Count = 8000
     learning_rate: Positive = 2e-4
-    """The papers' 5.5e-5 and 8e-5 need far more steps than two cores can do."""
+    """The papers' 5.5e-5 and 8e-5 need far more steps than two cores can run."""
     final_learning_rate: Positive = 2e-6
     """Reached by cosine decay at the last step."""
     betas: tuple[float, float] = (0.9, 0.999)
@@ -30,7 +30,7 @@ class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Decay of the weight averaging. The averaged weights are validated and shipped. 0 turns it off."""
     validate_every: Count = 500
     choose_by: Literal["p_mpjpe_mm", "mpjpe_mm"] = "p_mpjpe_mm"
-    """The error on the validation subjects by which the best weights are chosen. Tables choose by what they print."""
+    """The validation error that chooses the best weights. Tables choose by the error that they print."""
     patience: Annotated[int, msgspec.Meta(ge=0)] = 10
     """Stop after this many validations in a row without a better error. 0: never stop early."""
     seed: int = 0
@@ -66,9 +66,9 @@ class SvmacSettings(TrainSettings, frozen=True, forbid_unknown_fields=True, kw_o
     flip_averaging: bool = False
     """See `ConsistencySettings`."""
     adversarial_steps: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    """The adversarial loss has c times Eq. 24's weight in these first steps, None: in all. The critic sees points c
-    times as large as Eq. 16's, without which it hardly learns, and so does its gradient. At Eq. 24's balance the
-    consistency losses draw n = 2 away from real poses (RESULTS.md)."""
+    """The adversarial loss has c times Eq. 24's weight in these first steps; None: in all. The critic sees points c
+    times as large as Eq. 16's, without which it hardly learns, and its gradient is as much larger. At Eq. 24's balance
+    the consistency losses pull n = 2 away from real poses (RESULTS.md)."""
     discriminator: bool = True
     """False: Table 4's "w/o Disc"."""
     critic_steps: Count = 1
@@ -98,10 +98,10 @@ class ConsistencySettings(TrainSettings, frozen=True, forbid_unknown_fields=True
     weighted_kcs: bool = True
     """Weight the kinematic chain space by bone distances (Eq. 5 and 6)."""
     paired: bool = True
-    """The critic's true poses are the labels of what it judges, turned by the same angle (Section 3.7). False: those of
-    other frames, turned by other angles."""
+    """The critic's real poses are the labels of the poses it judges, rotated by the same angle (Section 3.7). False:
+    labels of other frames, rotated by other angles."""
     reprojection_rate: Positive = 0.1
-    """Factor on the reprojection network's learning rate: it starts near the answer."""
+    """Factor on the reprojection network's learning rate: it starts close to the solution."""
     dropout: Share = 0.0
     """The paper uses dropout but does not print its rate."""
     critic_steps: Count = 1

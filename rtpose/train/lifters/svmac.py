@@ -46,15 +46,15 @@ class AngleEstimates:
 
 
 def turned_view(level: Tensor, camera_from_level: Tensor, angle: Tensor, codec: DepthCodec) -> tuple[Tensor, Tensor]:
-    """Turn people about gravity and look at them with the same camera, as the data's cameras look.
+    """Rotate people about gravity and view them with the same camera, as the data's cameras do.
 
     level: (N, J, 3) root-relative poses in level axes. camera_from_level: (N, 3, 3). angle: (N,) radians.
 
-    Eq. 9 projects with the weak-perspective K, and Eq. 8 turns about the camera's y axis. Then turned true poses are no
-    real pictures: those are in perspective, by cameras that pitch and roll, and a critic that sees the difference
-    makes estimates lean. A test shows that it sees none here.
+    Eq. 9 projects with the weak-perspective K, and Eq. 8 rotates about the camera's y axis. Rotated true poses then do
+    not look like real pictures, which are in perspective, by cameras that pitch and roll. A critic that sees the
+    difference makes estimates lean. A test shows that it sees none here.
 
-    Returns the turned poses, in level axes and scaled as the normalised points are, and these points (N, J, 2).
+    Returns the rotated poses, in level axes and scaled like the normalised points, and these points (N, J, 2).
     """
     # Eq. 8 with points as rows: Eq. 7's matrix from the right is `rotation_y` from the left.
     turned = level @ rotation_y(angle).transpose(1, 2)
@@ -151,7 +151,7 @@ class Svmac:
 
         L_angle is taken in level axes, in which the camera's pitch does not matter.
 
-        Returns the loss, its terms by name, and the reprojections (N (n - 1), 2 J) for the critic, a pose's together.
+        Returns the loss, its terms by name, and the reprojections (N (n - 1), 2 J) for the critic, grouped by pose.
         """
         weights = self.settings.weights
         views = self.views(points)
@@ -167,7 +167,7 @@ class Svmac:
             terms["camera"] = terms["camera"] + weights.camera * camera_equal_loss(views.cameras)
             terms["consistency_3d"] = weights.consistency_3d * consistency_3d_loss(views.lifted[1:], views.rotated[1:])
         if self.settings.discriminator:
-            # The sum over i of Eq. 16, with the usual sign of WGAN: reward what the critic takes for real.
+            # The sum over i of Eq. 16, with the usual sign of WGAN: reward poses that the critic takes for real.
             strong = self.settings.adversarial_steps is None or step <= self.settings.adversarial_steps
             weight = weights.adversarial * (1 if strong else 1 / self.codec.distance)
             terms["adversarial"] = -weight * len(views.reprojected) * self._judge(fake).mean()
@@ -175,8 +175,7 @@ class Svmac:
 
     @staticmethod
     def _same_angle(points: Tensor, views: AngleEstimates) -> list[list[Tensor]]:
-        """For each angle: the 2D pose given there, and the projections of the pose lifted from it by all cameras (Eq.
-        13)."""
+        """For each angle: its given 2D pose, and the projections of the pose lifted from it by all cameras (Eq. 13)."""
         shape = (len(points), -1, 2)
         given = [points.reshape(shape), *views.reprojected]
         return [

@@ -114,7 +114,7 @@ def reproduce_cascaded_table(
             cells.append(
                 Cell(
                     row, seed, run, trained.seconds, whole, test,
-                    "protocol 1: MPJPE, root-aligned; people cut out by their true boxes; one person at a time",
+                    "protocol 1: MPJPE, root-aligned; people cropped by their true boxes; one person at a time",
                     "mpjpe_mm", float(per_pose.mean()), per_pose, examples.__getitem__,
                     chosen_on="other pictures of the subjects tested on",
                 )

@@ -1,5 +1,5 @@
-"""Qualitative pages: pictures with labelled 2D joints, and the poses that a lifter makes of them. SVMAC's Figures 5 and
-6, 2D-3D consistency's Figure 8. (Estimates beside the truth, as in Figures 4 and 7, are on the page of every table.)"""
+"""Qualitative pages: pictures with labelled 2D joints, and a lifter's poses. SVMAC's Figures 5 and 6, 2D-3D
+consistency's Figure 8. (Estimates next to the ground truth, as in Figures 4 and 7, are on the page of every table.)"""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ GALLERIES = {
 
 
 def write_gallery(file: Path, name: str, folder: Path, *, lifter: str | None = None, count: int = 12) -> None:
-    """Write one self-contained HTML file of `count` people, spread over the data set's pictures that are there.
+    """Write one self-contained HTML file of `count` people, spread over the data set's available pictures.
 
-    folder: LSP (`joints.mat` beside `images`) or MPII (its labels, with `images`). lifter: a shipped lifter or a file;
-    None: the paper's. Errors: `ConfigError` for an unknown page, `InputError` for another folder, or if none of its
-    pictures is there with everybody's joints labelled.
+    folder: LSP (`joints.mat` next to `images`) or MPII (its labels, with `images`). lifter: a shipped lifter or a file;
+    None: the paper's. Errors: `ConfigError` for an unknown page, `InputError` for another folder, or if it has no
+    picture of a person with all joints labelled.
     """
     if name not in GALLERIES:
         raise ConfigError(f"no page '{name}': choose one of {', '.join(GALLERIES)}")
@@ -61,7 +61,7 @@ def write_gallery(file: Path, name: str, folder: Path, *, lifter: str | None = N
 
 
 def _with_pictures(people: Poses2D, joints: Float32, folder: Path, count: int) -> list[int]:
-    """Rows of people with all joints whose picture is there."""
+    """Rows of people with all joints whose picture exists."""
     complete = np.flatnonzero(np.isfinite(joints).all((1, 2))).tolist()
     there = [row for row in complete if (folder / "images" / people.images[row]).is_file()]
     if not there:
@@ -75,7 +75,7 @@ def _picture(folder: Path, name: str) -> Image:
     path = folder / "images" / name
     bgr = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if bgr is None:
-        raise InputError(f"{path} is no picture: download it again")
+        raise InputError(f"{path} is not a picture: download it again")
     return np.ascontiguousarray(bgr[..., ::-1], np.uint8)
 
 

@@ -29,7 +29,7 @@ from rtpose.train.reproduce.tables import HUMAN36M, TABLES, table_named
 LENGTH = {"width": 256, "steps": 3000, "validate_every": 250}
 """Settings of all rows: some minutes each on one core of a laptop."""
 SEEDS_AT_ONCE = 10
-"""Seeds trained in one process. More are trained group after group: a table of ten can grow to one of twenty."""
+"""Seeds trained in one process. More are trained in further groups: a table of ten can grow to twenty."""
 LENGTH_BUILT_IN = {"width": 128, "steps": 1000, "validate_every": 100}
 """The same for the built-in small packs, which are for trying things out."""
 
@@ -46,8 +46,7 @@ def check_data(name: str, folders: Sequence[DataSet]) -> None:
 
 
 def shared_settings(folders: Sequence[DataSet], overrides: Sequence[str]) -> list[str]:
-    """The overrides, and before them those of the default length that they do not change: what `reproduce_lifter_table`
-    is given."""
+    """The overrides, preceded by the default lengths that they do not change: the input of `reproduce_lifter_table`."""
     length = LENGTH_BUILT_IN if any(isinstance(folder, BuiltInDataSet) for folder in folders) else LENGTH
     changed = {text.partition("=")[0] for text in overrides}
     return [*(f"{name}={value}" for name, value in length.items() if name not in changed), *overrides]

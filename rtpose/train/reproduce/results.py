@@ -54,7 +54,7 @@ class Cell:
     per_pose: NDArray[Any]
     """The metric for all poses, of all actions."""
     example_of: Callable[[int], ComparedPose]
-    """Index of a pose -> the pose and its truth."""
+    """Index of a pose -> the pose and its ground truth."""
     chosen_on: str = "other subjects than those tested on"
     """Data that chose the best weights."""
 
@@ -102,7 +102,7 @@ def compared(cells: Sequence[Cell]) -> list[str]:
     difference.
 
     With several seeds it is Student's over the seeds, which are paired; with one it comes from a bootstrap over the
-    poses, paired as well, and says nothing of other seeds.
+    poses, also paired, and says nothing about other seeds.
     """
     lines = []
     for metric in dict.fromkeys(cell.metric for cell in cells):
@@ -121,7 +121,7 @@ def compared(cells: Sequence[Cell]) -> list[str]:
 
 
 def difference(first: Sequence[Cell], last: Sequence[Cell], *, draws: int = 2000) -> tuple[float, float, float]:
-    """Lower end, mean and upper end of what `last` has more than `first`, at 95 %. Both hold the same seeds."""
+    """Lower end, mean and upper end of `last` minus `first`, at 95 %. Both hold the same seeds."""
     apart = np.array([b.value - a.value for a, b in zip(first, last, strict=True)])
     mean = float(apart.mean())
     if len(apart) > 1:

@@ -81,8 +81,8 @@ def _ablation(
 
 
 def _noisy(px: int, trained_and_tested: str, tested_exact: str, only_z: str) -> tuple[Row, ...]:
-    """The rows of Table 3 for N(0, px): three of a training with it on all joints, and as many with that of a detector,
-    whose other joints follow."""
+    """The rows of Table 3 for N(0, px): three from training with noise on all joints, and three with a detector's
+    noise, which derived joints follow."""
     rows: list[Row] = []
     for joints, kind, noise, paper in (
         ("all joints, as in the paper", "noise-all", _on_all_joints(px), (trained_and_tested, tested_exact, only_z)),
@@ -258,7 +258,7 @@ TABLES: dict[str, Table] = {
         "mpjpe_mm",
         "MPJPE in mm",
         (
-            # All rows have the full network: losses are taken away, not blocks.
+            # All rows have the full network: losses are removed, not blocks.
             Row("Baseline", "54.1", _losses(), decisive=True),
             Row("w/ JH", "52.0", _losses("joints"), decisive=True),
             Row("w/ BJ", "50.8", _losses("joints", "bones"), decisive=True),

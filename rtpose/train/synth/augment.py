@@ -38,7 +38,7 @@ def seen_again(
 ) -> RenderedPicture:
     """A square picture of `size` px about the same people, its labels and camera changed with it.
 
-    The window is as high as the picture before it is changed. looks: None for the usual ones.
+    The window is as high as the original picture. looks: None for the default ones.
     """
     looks = looks or Looks()
     height, width = picture.image.shape[:2]

@@ -40,7 +40,7 @@ _MOTION_BONE = {
     "RightShoulder": "rclavicle", "RightArm": "rhumerus", "RightForeArm": "rradius", "RightHand": "rhand",
     "RThumb": "rthumb", "RightFingerBase": "rhand", "RightHandFinger1": "rfingers",
 }  # fmt: skip
-# At rest the motion's shoulders lie several centimetres behind its hips, anny's above them: the whole trunk
+# At rest the motion's shoulders are several centimetres behind its hips, anny's above them: the whole trunk
 # is turned by that angle (not bone by bone, which would straighten the back and raise the shoulders). Neck
 # and head agree. Limbs at rest differ (anny's arms hang, its legs are closer) and are aligned bone by bone.
 _TRUNK = ("Hips", "LHipJoint", "RHipJoint", "LowerBack", "Spine", "Spine1", "LeftShoulder", "RightShoulder")
@@ -239,7 +239,7 @@ class BodyModel:
 
     def poses(self, shape: Shape, motion: JointAngleMotion, sole_m: float = 0.0) -> list[Pose]:
         """The motion on this body: the motion's rotations, paths scaled by the leg length, feet as high above
-        the floor as the mover's were. sole_m: thickness of the shoes' soles.
+        the floor as the recorded person's were. sole_m: thickness of the shoes' soles.
         """
         count = len(self.bones)
         align = np.tile(np.eye(3), (count, 1, 1))
@@ -269,7 +269,7 @@ class BodyModel:
         scale = leg / motion.leg_length
         heads += (motion.hips * scale - (heads[:, left] + heads[:, right]) / 2)[:, None]
 
-        # Vertical: put the lowest vertex of the feet where the mover's was. Smoothed, since toes swap places.
+        # Vertical: put the feet's lowest vertex where the recorded person's was. Smoothed, as toes swap places.
         shifts = heads - np.einsum("tbij,bj->tbi", turns, shape.heads)
         foot_bones = [b for b, bone in enumerate(self.bones) if bone.endswith(("Foot", "ToeBase"))]
         feet = np.flatnonzero(self.weights[BODY][:, foot_bones].sum(1) > 0.5)
@@ -327,7 +327,7 @@ def _quads_of_group(path: Path, group: str) -> NDArray[np.int32]:
 
 
 def _coarser(vertices: Array, faces: NDArray[np.int32], cell_m: Array) -> NDArray[np.int32]:
-    """(F', 3): triangles between fewer of the same vertices: one of all that lie in one cell of a grid.
+    """(F', 3): triangles between fewer of the same vertices: one per grid cell.
 
     vertices: (N, 3) metres; cell_m: (N,) size of each vertex's cells.
     """

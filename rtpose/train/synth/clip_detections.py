@@ -1,4 +1,4 @@
-"""BlazePose run over rendered clips, one frame after another as it runs live, with its findings as arrays."""
+"""BlazePose run over rendered clips, one frame after another as in a live run, with its output as arrays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
 }  # fmt: skip
 """Array -> its shape in one frame, joints of `blazepose33`. `clip_shards.README` says what the arrays are."""
 _LEAST = 2.0**-24
-"""Probabilities nearer to 0 or 1 than this have the same logit: float32 does not tell them from 1."""
+"""Probabilities closer to 0 or 1 than this have the same logit: float32 cannot distinguish them from 1."""
 
 
 def open_detectors(networks: Sequence[str]) -> dict[str, BlazePose]:
@@ -32,7 +32,7 @@ def open_detectors(networks: Sequence[str]) -> dict[str, BlazePose]:
 
 
 def detect_clip(detector: BlazePose, clip: RenderedClip) -> dict[str, NDArray[Any]]:
-    """The detector's findings in the clip, which it sees as a new video: the arrays of `detection_arrays`."""
+    """The detector's output for the clip, which it treats as a new video: the arrays of `detection_arrays`."""
     detector.reset()
     people: list[Person2D | None] = []
     for k, (image, time_s) in enumerate(zip(clip.images, clip.truth.times_s.tolist(), strict=True)):
@@ -42,9 +42,9 @@ def detect_clip(detector: BlazePose, clip: RenderedClip) -> dict[str, NDArray[An
 
 
 def detection_arrays(people: Sequence[Person2D | None]) -> dict[str, NDArray[Any]]:
-    """Findings of BlazePose in T frames, None where it found nobody.
+    """BlazePose's output in T frames, None where it found no person.
 
-    Returns `found` (T,) bool and the arrays of `SHAPES` with T rows, float32, NaN where nobody was found.
+    Returns `found` (T,) bool and the arrays of `SHAPES` with T rows, float32, NaN where no person was found.
     """
     arrays: dict[str, NDArray[Any]] = {
         name: np.full((len(people), *shape), np.nan, np.float32) for name, shape in SHAPES.items()

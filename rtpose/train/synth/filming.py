@@ -44,7 +44,7 @@ class ClipFilming:
 def random_filming(
     times_s: Array, bodies: Array, upper: NDArray[np.bool_] | None, rng: np.random.Generator
 ) -> ClipFilming:
-    """A camera on the +z side, placed as people place cameras, with the person in its picture.
+    """A camera on the +z side, placed as people usually do, with the person in its picture.
 
     times_s: (T,). bodies: (T, N, 3) metres, points all over the body in each frame. upper: (N,) the points that the
     picture is framed around, if it may cut off the rest; None: all of them.
@@ -89,7 +89,7 @@ def random_filming(
         return np.stack([plane.min((0, 1)), plane.max((0, 1))])
 
     def centred(distance: float) -> Array:
-        """(3,) aim that puts the person into the picture's middle: an offset from theirs, times `distance`."""
+        """(3,) aim that puts the person in the middle of the picture: an offset from theirs, times `distance`."""
         aim = np.zeros(3)
         for _ in range(2):
             right, down = held(distance, aim, some)[1][0, :2]
@@ -175,7 +175,7 @@ def _smooth(values: Array, times_s: Array, width_s: float) -> Array:
 
 
 def _scaled(views: list[PlacedCamera], bodies: Array, rng: np.random.Generator) -> list[PlacedCamera]:
-    """The same views with so many pixels that the person has a random size between the limits."""
+    """The same views, with a resolution that gives the person a random size between the limits."""
     size, largest = views[0].size, 0.0
     for view, points in zip(views, bodies, strict=True):
         low, high = box_px(view, points)

@@ -1,4 +1,4 @@
-"""Rendered clips as sets of footage (docs/footage.md), so that a whole run can be judged by exact truth."""
+"""Rendered clips as sets of footage (docs/footage.md), so that a whole run can be judged by exact ground truth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rtpose.train.synth.shards import build_body_model, check_motions
 from rtpose.types import Image
 
 CRF = 18
-"""H.264's quality: what is lost is less than the noise and JPEG that clips have anyway."""
+"""H.264's quality: the loss is smaller than the noise and JPEG artefacts that clips have anyway."""
 
 
 def render_footage(
@@ -33,11 +33,11 @@ def render_footage(
     notify: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Write `count` sets of one camera, with two people in every third clip of the sequence. The motions, bodies and
-    textures are those reserved for testing. Clips that are framed around a part of the body are left out.
+    textures are those reserved for testing. Clips framed around a part of the body are left out.
 
-    motions, positions, seed, frames: as for `RenderedClips`. report: called with the number of sets that are done.
+    motions, positions, seed, frames: as for `RenderedClips`. report: called with the number of finished sets.
     notify: called before the long wait of the first run.
-    Errors, before anything is written: `OutputError` if the folder holds something, those of `RenderedClips`.
+    Errors, before anything is written: `OutputError` if the folder is not empty, those of `RenderedClips`.
     """
     if count < 1 or frames < 2:
         raise ConfigError(f"{count} clips of {frames} frames: give 1 or more, of 2 or more")
@@ -60,7 +60,7 @@ def render_footage(
 
 
 def write_set(folder: Path, clip: RenderedClip) -> None:
-    """One set of one camera, which is still in its own axes: the truth is in camera space.
+    """One set with one camera, whose axes are the world's: the ground truth is in camera space.
 
     A person can be judged in the frames in which at least `LEAST_SEEN` of their joints are visible.
     """

@@ -1,4 +1,4 @@
-"""Motions as joint positions (the packs that lifters learn from), converted to rotations of bones, as a body needs.
+"""Motions as joint positions (the packs that lifters learn from), converted to bone rotations, as a body needs.
 
 Positions do not show how a straight limb is rotated about its own axis, nor where the head looks. So such a limb is
 rotated as little as possible from its parent, and the head faces in the direction of the chest. World axes: as in

@@ -1,6 +1,6 @@
 """Motions as joint angles (the AMC pack): forward kinematics in numpy.
 
-World axes: metres, y up, left is +x for someone who faces +z.
+World axes: metres, y up, left is +x for a person who faces +z.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class JointAngleMotion:
     lowest: Array
     """(T,) metres: lowest end of foot or toes, floor near 0."""
     leg_length: float
-    """Metres: thigh and shin of the person who moved."""
+    """Metres: thigh and shin of the recorded person."""
     rest_directions: dict[str, Array]
     """bone -> (3,) direction at rest."""
     rest_trunk: Array
@@ -79,7 +79,7 @@ class JointAngleMotion:
     def bent(self, turns: dict[str, Array]) -> JointAngleMotion:
         """The same motion with joints bent further.
 
-        turns: bone -> (3, 3), in the rest axes of the bone that it hangs from; bones beyond follow. Keys of `LIMBS`.
+        turns: bone -> (3, 3), in the rest axes of its parent bone; child bones follow. Keys of `LIMBS`.
         """
         rotations = dict(self.rotations)
         for bone, turn in turns.items():
@@ -90,7 +90,7 @@ class JointAngleMotion:
         return replace(self, rotations=rotations)
 
     def with_limb_of(self, other: JointAngleMotion, bone: str) -> JointAngleMotion:
-        """The limb that begins with `bone` (a key of `LIMBS`) moves, seen from where it hangs, as in `other`."""
+        """The limb that begins with `bone` (a key of `LIMBS`) moves, relative to its parent, as in `other`."""
         rotations, directions = dict(self.rotations), dict(self.rest_directions)
         parent = HANGS_FROM[bone]
         carry = rotations[parent] @ np.swapaxes(other.rotations[parent], -1, -2)
@@ -143,7 +143,7 @@ LIMBS: dict[str, tuple[str, ...]] = {
     **{f"{s}femur": (f"{s}femur", f"{s}tibia", f"{s}foot", f"{s}toes") for s in "lr"},
     **{f"{s}tibia": (f"{s}tibia", f"{s}foot", f"{s}toes") for s in "lr"},
 }
-"""bone -> itself and the bones beyond it."""
+"""bone -> itself and its descendants."""
 LIMBS["upperback"] = (
     "upperback", "thorax", *LIMBS["lowerneck"], "lclavicle", *LIMBS["lhumerus"], "rclavicle", *LIMBS["rhumerus"],
 )  # fmt: skip
@@ -266,5 +266,5 @@ class JointAnglePack:
 
     @property
     def subjects(self) -> list[str]:
-        """Everybody in the pack, sorted."""
+        """All subjects in the pack, sorted."""
         return sorted({str(clip["subject"]) for clip in self.clips})

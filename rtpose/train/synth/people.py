@@ -1,9 +1,9 @@
 """Rendered people as an endless, repeatable sequence of labelled pictures.
 
-Picture `index` of a seed is the same whatever process makes it and in whatever order: everything random comes
-from a generator of its own, seeded with (seed, split, index). Bodies and the cut of their clothes are costly to
-make, so `BLOCK` neighbouring pictures choose theirs from `BODIES` of the block; poses, colours, places, lights
-and cameras are each picture's own. Go through the indices in order, or block by block.
+Picture `index` of a seed is the same in any process and any order: everything random comes from its own generator,
+seeded with (seed, split, index). Bodies and the cut of their clothes are costly to make, so `BLOCK` neighbouring
+pictures choose theirs from the block's `BODIES`; each picture has its own poses, colours, places, lights and
+cameras. Go through the indices in order, or block by block.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ _COVER_M = {
     "head": 0.15, "shoulder": 0.12, "elbow": 0.09, "wrist": 0.08,
 }  # fmt: skip
 COVER = np.array([_COVER_M[j.removeprefix("left_").removeprefix("right_")] for j in H36M17.joints])
-"""(17,) metres: how far in front of a visible joint an adult's own surface lies: half of the limb, and cloth."""
+"""(17,) metres: how far in front of a visible joint an adult's own surface is: half of the limb, and cloth."""
 ADULT_M = 1.75
 _OUTLINE = np.r_[BODY.start : BODY.stop : 12, TIGHTS.start : TIGHTS.stop : 4]
-_LEAST_SEEN = 5  # joints of the person whom the picture is about
+_LEAST_SEEN = 5  # joints of the main person
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class RenderedPerson:
     joints_m: Float32
     """(17, 3) metres, camera space. The root's depth is `joints_m[0, 2]`."""
     visible: NDArray[np.bool_]
-    """(17,): inside the picture, and nothing but the joint's own flesh and cloth in front of it."""
+    """(17,): inside the picture, with nothing in front but the joint's own flesh and cloth."""
     box_px: Float32
     """(4,) x0 y0 x1 y1 around the whole person, hidden parts too; may reach beyond the picture."""
 
@@ -76,7 +76,7 @@ class RenderedPicture:
     image: Image
     """(H, W, 3) uint8 RGB."""
     people: tuple[RenderedPerson, ...]
-    """First the person whom the picture is about, then the others who are at least partly inside."""
+    """First the main person, then the others who are at least partly inside."""
     camera: Camera
 
 
@@ -87,9 +87,9 @@ class PeopleSettings:
     size: tuple[int, int] = (256, 256)
     """(width, height) px."""
     most_people: int = 3
-    """1..4. Pictures about one person: 7 of 10 show nobody else. Pictures of groups: 2 to this many."""
+    """1..4. Pictures of one person: 7 of 10 show no one else. Pictures of groups: 2 to this many."""
     group: bool = False
-    """False: the picture is cut around one person, as before a network. True: it shows everybody."""
+    """False: the picture is cropped around one person, as for a network. True: it shows everyone."""
     split: Split = Split.TRAIN
     seed: int = 0
 
@@ -115,7 +115,7 @@ class _Placed:
 
 
 def clips_of_split(pack: JointAnglePack | JointPositionPack, split: Split, path: Path) -> list[int]:
-    """The clips of `HELD_OUT_SUBJECTS`, or of everybody else. Errors: `InputError` naming the pack's path if it has
+    """The clips of `HELD_OUT_SUBJECTS`, or of everyone else. Errors: `InputError` naming the pack's path if it has
     none."""
     clips = [i for i, clip in enumerate(pack.clips) if (clip["subject"] in HELD_OUT_SUBJECTS) == (split is Split.TEST)]
     if not clips:
@@ -130,7 +130,7 @@ class RenderedPeople:
     """Renders pictures on demand. Each process creates an OpenGL context of its own when it first draws.
 
     `torch.utils.data.DataLoader(people, sampler=range(n), collate_fn=list, num_workers=2)` makes them while a
-    network learns.
+    network trains.
     """
 
     def __init__(self, motions: Path, settings: PeopleSettings | None = None, backgrounds: Path | None = None) -> None:
@@ -172,7 +172,7 @@ class RenderedPeople:
         return self._renderer[1]
 
     def __getitem__(self, index: int) -> RenderedPicture:
-        """Picture number `index`, from 0; there is no last one."""
+        """Picture number `index`, from 0; the sequence is endless."""
         if index < 0:
             raise IndexError(index)
         rng = self._generator(0, index)
@@ -294,7 +294,7 @@ def _eye(target: Array, distance_m: float, rng: np.random.Generator) -> Array:
 
 
 def _person_view(people: list[_Placed], size: tuple[int, int], rng: np.random.Generator) -> PlacedCamera:
-    """A window of a camera's picture with the first person in it, as a detector's box would cut it out."""
+    """A window of a camera's picture with the first person in it, as a detector's box would crop it."""
     person = people[0]
     middle = (person.outline.min(0) + person.outline.max(0)) / 2
     reach = float(np.ptp(person.outline, axis=0).max())
@@ -311,7 +311,7 @@ def _person_view(people: list[_Placed], size: tuple[int, int], rng: np.random.Ge
 
 
 def _group_view(people: list[_Placed], size: tuple[int, int], rng: np.random.Generator) -> PlacedCamera:
-    """A camera with everybody in its picture."""
+    """A camera with everyone in its picture."""
     points = np.concatenate([p.outline for p in people])
     middle = (points.min(0) + points.max(0)) / 2
     reach = float(np.ptp(points, axis=0).max())
@@ -331,10 +331,10 @@ def _window(
     about: Array | None,
     apart: Array,
 ) -> PlacedCamera:
-    """A camera at `eye` that looks at `axis`; the window of its picture that `points` fill to a share.
+    """A camera at `eye` that looks at `axis`; the window of its picture in which `points` fill a given share.
 
     The window's own camera has the same eye and axes, another focal length, and its centre anywhere.
-    about: (3,) what is in the window's middle, None: the points' box; apart: (2,) off the middle, in windows.
+    about: (3,) point in the window's middle, None: the points' box; apart: (2,) offset from the middle, in windows.
     """
     width, height = size
     unit = PlacedCamera.looking(Camera(1.0, 1.0, 0.0, 0.0), size, eye, axis, roll_deg)

@@ -17,7 +17,7 @@ PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 class Split(StrEnum):
-    """Purpose of a picture. Training and test pictures share no random draws."""
+    """What a picture is for. Training and test pictures share no random draws."""
 
     TRAIN = "train"
     TEST = "test"

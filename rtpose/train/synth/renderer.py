@@ -1,6 +1,6 @@
 """Off-screen drawing with moderngl: one sun-like light with soft shadows, sky light, procedural materials.
 
-Patterns and folds are computed from where a point lies on the surface at rest: no texture files, and a few numbers give
+Patterns and folds are computed from a point's place on the surface at rest: no texture files, and a few numbers give
 any number of different clothes. World axes: metres, y up.
 """
 
@@ -203,7 +203,7 @@ class Renderer:
         texture = self._ctx.texture((width, height), 3, np.ascontiguousarray(backdrop).tobytes(), alignment=1)
         texture.repeat_x = texture.repeat_y = False
         texture.use(0)
-        # Nearer than nothing: the farthest depth passes only where nothing was drawn.
+        # At the farthest depth, which passes only where nothing was drawn.
         self._backdrop_array.render()
         texture.release()
 
@@ -231,7 +231,7 @@ class Renderer:
         return self._programs[key]
 
     def _write_blocks(self, things: Sequence[PlacedSurface]) -> list[tuple[int, int]]:
-        """Where each thing's bones and look begin in one buffer, which is written once: a write between two draws
+        """Where each object's bones and look begin in one buffer, which is written once: a write between two draws
         would make a software renderer finish the first.
         """
         parts: list[bytes] = []
@@ -258,7 +258,7 @@ class Renderer:
 
     def _load(self, mesh: Surface) -> _LoadedSurface:
         if mesh in self._loaded:
-            self._loaded[mesh] = self._loaded.pop(mesh)  # the last used stands last
+            self._loaded[mesh] = self._loaded.pop(mesh)  # the most recently used is last
             return self._loaded[mesh]
         count = len(mesh.positions)
         bones, weights = mesh.bones, mesh.weights
@@ -272,7 +272,7 @@ class Renderer:
         return self._loaded[mesh]
 
     def _forget(self, needed: set[Surface]) -> None:
-        """Release the least recently used meshes, but none that this picture needs."""
+        """Release the least recently used meshes, except those that this picture needs."""
         for mesh in list(self._loaded)[: max(0, len(self._loaded) - MAX_LOADED)]:
             if mesh not in needed:
                 self._loaded.pop(mesh).release()

@@ -59,7 +59,7 @@ _THINGS = (Pattern.PLAIN, Pattern.PLAIN, Pattern.PLANKS, Pattern.STRIPES, Patter
 
 
 def _with_held_out(patterns: tuple[Pattern, ...], split: Split) -> tuple[Pattern, ...]:
-    """One pattern is on clothes and things of the test split only."""
+    """One pattern appears only on clothes and objects of the test split."""
     return (*patterns, Pattern.PICTURE, Pattern.PICTURE) if split is Split.TEST else patterns
 
 
@@ -190,7 +190,7 @@ def random_place(
 ) -> list[PlacedSurface]:
     """A room without furniture between camera and people, a bare floor, or nothing.
 
-    eyes: (3,) metres each, where the camera is in the course of the clip. people: (P, 3) metres. Nothing if the camera
+    eyes: (3,) metres each, where the camera is during the clip. people: (P, 3) metres. Nothing if the camera
     is near or below the floor.
     """
     if min(float(eye[1]) for eye in eyes) < 0.1:
@@ -220,7 +220,7 @@ def _between(thing: PlacedSurface, eyes: Sequence[NDArray[np.float64]], people: 
 
 
 def seat_and_desk(rng: np.random.Generator, hips: NDArray[np.float64], yaw_deg: float) -> list[PlacedSurface]:
-    """A chair or stool for a person who sits, often a desk in front of them, sometimes with a screen on it.
+    """A chair or stool for a sitting person, often a desk in front of them, sometimes with a screen on it.
 
     hips: (3,) metres, the middle of the hips. yaw_deg: the direction that they face; 0 is +z, positive to their left.
     """

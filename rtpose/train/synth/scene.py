@@ -38,7 +38,7 @@ def box(
 def lathe(
     profile: list[tuple[float, float]], at: tuple[float, float, float], material: Material, sides: int = 32
 ) -> Surface:
-    """A solid of revolution: lamps, pots. profile: (radius, height) in metres from the bottom to the top."""
+    """A solid of revolution, for lamps and pots. profile: (radius, height) in metres from the bottom to the top."""
     angles = np.linspace(0, 2 * np.pi, sides + 1)
     rings = np.array([[[r * np.cos(a), h, r * np.sin(a)] for a in angles] for r, h in profile])
     slope = np.gradient(np.array(profile), axis=0)
@@ -107,7 +107,7 @@ def solid(
     material: Material,
     rotation: NDArray[np.float64] | None = None,
 ) -> PlacedSurface:
-    """A unit shape, scaled to `size` metres, then turned, then moved. Uploaded once however often it is drawn."""
+    """A unit shape, scaled to `size` metres, then rotated, then moved. Uploaded once, however often it is drawn."""
     turn = np.eye(3) if rotation is None else rotation
     matrices = np.concatenate([turn * np.array(size), centre[:, None]], axis=1)
     return PlacedSurface(mesh, matrices[None].astype(np.float32), material, stretch=size)

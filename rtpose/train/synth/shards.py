@@ -57,7 +57,7 @@ class RenderProgress:
     seconds: float
     """Since the run began."""
     cpu_s: float
-    """Processor time of the workers, all threads."""
+    """CPU time of the workers, all threads."""
     steps_s: dict[str, float]
     """The workers' time by step."""
 
@@ -129,7 +129,7 @@ def check_motions(motions: Path, split: Split) -> None:
 
 
 def build_body_model(notify: Callable[[str], None]) -> None:
-    """Build the body model, which processes share, if it is not there yet. notify: called before the long wait.
+    """Build the body model, which processes share, if it does not exist yet. notify: called before the long wait.
 
     Errors: `MissingExtraError` without the extra synth.
     """
@@ -145,7 +145,7 @@ def build_body_model(notify: Callable[[str], None]) -> None:
 
 
 def use_one_thread() -> None:
-    """Call in a worker process: the workers share the processor among themselves."""
+    """Call in a worker process: the workers share the CPU cores."""
     import torch
 
     os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's renderer
@@ -155,7 +155,7 @@ def use_one_thread() -> None:
 
 _arguments: tuple[Path, PeopleSettings, Path | None]
 _people: RenderedPeople | None = None
-"""A worker process's own, as the arguments that they are made with."""
+"""A worker process's own objects, made from these arguments."""
 
 
 def _start_worker(motions: Path, settings: PeopleSettings, backgrounds: Path | None) -> None:
@@ -206,9 +206,9 @@ def write_shard(folder: Path, number: int, pictures: list[RenderedPicture]) -> N
 
 
 class RenderedFolder:
-    """The pictures of a folder that `render_folder` filled, also while it is being filled: whole shards only.
+    """The pictures of a folder filled by `render_folder`, also while it is being filled: whole shards only.
 
-    `len(folder)` and `folder[i] -> RenderedPicture`, so `torch.utils.data.DataLoader` takes it as it is. Labels are
+    `len(folder)` and `folder[i] -> RenderedPicture`, so `torch.utils.data.DataLoader` accepts it. Labels are
     kept in memory (about 0.5 KB a picture), JPEGs are read from disk; pickling carries the folder's name only.
     """
 
@@ -234,7 +234,7 @@ class RenderedFolder:
         return int(self._ends[-1])
 
     def __getitem__(self, index: int) -> RenderedPicture:
-        """Picture `index` with the size that it was rendered in."""
+        """Picture `index` at the size it was rendered in."""
         if not 0 <= index < len(self):
             raise IndexError(index)
         shard = int(np.searchsorted(self._ends, index, side="right"))

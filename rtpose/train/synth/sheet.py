@@ -26,7 +26,7 @@ def contact_sheet(pictures: Sequence[RenderedPicture], columns: int = 8) -> Imag
 
 
 def write_picture(path: Path, image: Image) -> None:
-    """Write (H, W, 3) uint8 RGB in the format that the name's ending says. Errors: `OutputError`."""
+    """Write (H, W, 3) uint8 RGB in the format that the suffix says. Errors: `OutputError`."""
     try:
         ok, data = cv2.imencode(path.suffix, np.ascontiguousarray(image[..., ::-1]))
         if ok:

@@ -1,4 +1,4 @@
-"""What is drawn: surfaces at rest, their materials, and where they stand. World axes: metres, y up."""
+"""What is drawn: surfaces at rest, their materials, and their places. World axes: metres, y up."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ class Surface:
     material: Material
     casts_shadow: bool = True
     bones: NDArray[np.uint8] | None = None
-    """(N, 8) which bones move each point; None: it stands still."""
+    """(N, 8) which bones move each point; None: it does not move."""
     weights: Float32 | None = None
     """(N, 8) how much, adding up to 1."""
 
 
 @dataclass(frozen=True)
 class PlacedSurface:
-    """A mesh where it stands."""
+    """A mesh in its place."""
 
     mesh: Surface
     matrices: Float32 | None = None
@@ -80,7 +80,7 @@ class PlacedSurface:
     material: Material | None = None
     """Instead of the mesh's own. Anchors stay the mesh's."""
     stretch: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    """Size of the rest as patterns see it: for unit shapes that the matrices scale."""
+    """Size of the rest shape for patterns: for unit shapes that the matrices scale."""
 
 
 def vertex_normals(positions: Float32, faces: NDArray[np.int32]) -> Float32:

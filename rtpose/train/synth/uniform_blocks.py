@@ -13,7 +13,7 @@ from rtpose.types import Float32
 MAX_OCCLUDERS = 32
 MAX_BONES = 32
 BONES_BYTES, LOOK_BYTES = 1536, 256
-"""Multiples of 256 bytes, where every driver lets a block begin."""
+"""Multiples of 256 bytes, where every driver allows a block to begin."""
 SCENE_BYTES = 4 * (16 + 16 + 6 * 4 + 4 * MAX_OCCLUDERS)
 
 

@@ -1,4 +1,4 @@
-"""Windows: parts of a picture that are drawn on their own, and the rest of the picture as a turning camera sees it."""
+"""Windows: parts of a picture that are drawn separately, and the rest of the picture as a turning camera sees it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def widened(view: PlacedCamera, factor: float) -> PlacedCamera:
 
 
 def reprojected(picture: Image, taken: PlacedCamera, view: PlacedCamera) -> Image:
-    """A picture that the camera took as `taken`, as it looks from `view`: exact if the camera has only turned."""
+    """A picture taken by the camera `taken`, as seen from `view`: exact if the camera only rotated."""
     if taken.size == view.size and np.array_equal(taken.camera_from_world, view.camera_from_world):
         return picture
     turn = view.camera_from_world @ taken.camera_from_world.T

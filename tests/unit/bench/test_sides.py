@@ -68,7 +68,7 @@ def test_an_end_before_the_work_is_done_says_why(tmp_path: Path) -> None:
     with pytest.raises(WorkerError, match="cannot be started"):
         run_sides([Side("x", (str(tmp_path / "nothing"),), CLIP)], rounds=1, frames=None, folder=tmp_path)
     late = Side("y", (sys.executable, "-c", "print('{}', flush=True); input()"), CLIP)
-    with pytest.raises(WorkerError, match="'y' ended early: it said nothing"):
+    with pytest.raises(WorkerError, match="'y' ended early: it gave no reason"):
         run_sides([late], rounds=1, frames=None, folder=tmp_path)
 
 

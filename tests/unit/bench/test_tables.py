@@ -46,7 +46,7 @@ def test_all_parts() -> None:
     for part in (
         "Chip, 2 cores, Linux, Python 3.11; load before: 0.5; matrix product 100 GFLOP/s, copy 20.0 GB/s",
         "a [clip].mp4 2 10.00 100.0 12.00 / 12.00 15.00 5 1.00 1.0",
-        "a is 2.00 times as fast as b (rounds 2.00 to 2.00), with 0.50 of its processor time",
+        "a is 2.00 times as fast as b (rounds 2.00 to 2.00), with 0.50 of its CPU time",
         "b and a, joints of 7 frames: 0.50 / 1.25 % of the person's height apart, in 3D 3.0 / 9.0 mm",
         "lift 1.00 1.000 1.000 1.000 10.0%",
         "net openvino fp32 0.5000 8.00 5.000 10.000 2.0 50%",

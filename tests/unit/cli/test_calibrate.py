@@ -49,13 +49,13 @@ def test_its_file_is_a_calibration(pictures: Path, tmp_path: Path, capsys: pytes
 
 def test_a_bad_one_is_written_only_by_force(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, few = tmp_path / "camera.yaml", str(pictures / "[0-3].png")
-    with pytest.raises(InputError, match=r"not to be trusted: 4 views \(at least 8\).*--force") as refused:
+    with pytest.raises(InputError, match=r"not reliable: 4 views \(at least 8\).*--force") as refused:
         calibrate(few, charuco="5x7", out=out, quiet=True)
     assert "\n" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
     calibrate(few, charuco="5x7", out=out, force=True, quiet=True)
     assert out.exists()
-    assert "warning: this calibration is not to be trusted" in capsys.readouterr().err
+    assert "warning: this calibration is not reliable" in capsys.readouterr().err
 
 
 def test_a_source_without_a_board(pictures: Path, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_missing_clip_is_named(tmp_path: Path) -> None:
 
 
 def test_sets_are_found(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no footage with truth"):
+    with pytest.raises(InputError, match="no footage with ground truth"):
         find_sets(tmp_path)
     folder = write_set(tmp_path / "b")
     write_set(tmp_path / "a")
@@ -86,5 +86,5 @@ def test_rendered_clips_are_one_set_of_the_table(tmp_path: Path) -> None:
     assert [(footage.name, footage.rendered) for footage in rendered] == [("rendered:people", True)] * 2
     assert [camera.number for footage in rendered for camera in footage.cameras] == [1, 2, 3, 4]
     assert rendered[1].cameras[0].clip == tmp_path / "people" / "clip-1" / "cam01.mp4"
-    with pytest.raises(InputError, match="holds no footage with truth"):
+    with pytest.raises(InputError, match="holds no footage with ground truth"):
         open_footage(f"rendered:{tmp_path}")

@@ -173,11 +173,11 @@ def test_lengths(text: str, length_m: float) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("9", None, "25mm"), "'9' is no board"),
-        (("9x2", None, "25mm"), "'9x2' is no board"),
+        (("9", None, "25mm"), "'9' is not a board"),
+        (("9x2", None, "25mm"), "'9x2' is not a board"),
         (("9x6", "5x7", "25mm"), "leave one out"),
-        (("9x6", None, "wide"), "no length of a square"),
-        (("9x6", None, "0mm"), "no length of a square"),
+        (("9x6", None, "wide"), "not the length of a square"),
+        (("9x6", None, "0mm"), "not the length of a square"),
         ((None, "5x7", "25mm", "30mm"), "does not fit into a square"),
         ((None, "5x7", "25mm", None, "9x9_1"), "choose one of 4x4_100"),
         ((None, "20x20", "25mm"), "needs 200 markers"),

@@ -120,7 +120,7 @@ def test_a_failed_npm_is_one_line_with_the_way_out(monkeypatch: pytest.MonkeyPat
     by_npm(monkeypatch, OSError("npm: connect ECONNREFUSED"))
     with pytest.raises(
         ModelError,
-        match=r"^cannot download @some/package@1.0.0 \(npm: connect ECONNREFUSED\): check the connection, or bring the "
+        match=r"^cannot download @some/package@1.0.0 \(npm: connect ECONNREFUSED\): check the connection, or get the "
         r"file that `npm pack @some/package@1.0.0` saves and run 'rtpose models import FILE'$",
     ):
         downloads.pull()
@@ -212,14 +212,14 @@ def test_import_of_a_file_that_carries_a_zip(tmp_path: Path, cache: Path, monkey
 def test_import_of_something_else(tmp_path: Path, cache: Path, content: bytes) -> None:
     other = tmp_path / "other.tflite"
     other.write_bytes(content)
-    with pytest.raises(ModelError, match=r"none of the expected files.*package@1\.0\.0, or lite\.tflite or heavy"):
+    with pytest.raises(ModelError, match=r"not one of the expected files.*package@1\.0\.0, or lite\.tflite or heavy"):
         downloads.import_file(other)
     assert nothing_in(cache)
 
 
 def test_import_of_another_package(tmp_path: Path, cache: Path) -> None:
     other = make_package(tmp_path / "other.tgz", {"lite.tflite": b"a newer network"})
-    with pytest.raises(ModelError, match="none of the expected files"):
+    with pytest.raises(ModelError, match="not one of the expected files"):
         downloads.import_file(other)
     assert nothing_in(cache)
 
@@ -339,7 +339,7 @@ def test_full_disk_while_downloading(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_import_of_another_zip(tmp_path: Path, cache: Path) -> None:
     other = zip_of("joints.onnx", tmp_path / "web", b"a larger network")
-    with pytest.raises(ModelError, match=r"none of the expected.*web's 0\.zip and 1\.zip, or end\.onnx out of each"):
+    with pytest.raises(ModelError, match=r"not one of the expected.*web's 0\.zip and 1\.zip, or end\.onnx out of each"):
         downloads.import_file(other)
     assert nothing_in(cache)
 

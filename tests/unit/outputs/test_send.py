@@ -45,7 +45,7 @@ def test_addresses(text: str, kind: str, target: str, person: int | None, source
         ("vmc://127.0.0.1?person=", "'' is not a person"),
         ("vmc://127.0.0.1?who=1", "unknown option '\\?who=1'"),
         ("lsl://me?person", "'' is not a person"),
-        ("osc://127.0.0.1:9000?person=1", "osc sends everybody"),
+        ("osc://127.0.0.1:9000?person=1", "osc sends all people"),
         ("udp://no.such.host.invalid:9000", "unknown host no.such.host.invalid"),
         (f"udp://{'a' * 300}.invalid:9000", "unknown host"),
         ("lsl://", "without quotes"),

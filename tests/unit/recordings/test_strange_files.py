@@ -122,7 +122,7 @@ def npz_with(path: Path, **changes: Any) -> Path:
         ({"timestamps_s": np.array([np.inf])}, "timestamps"),
         ({"camera": np.array([np.inf, 1, 1, 1])}, "camera"),
         ({"image_size": np.array([-1, 480], np.int32)}, "image_size"),
-        ({"track_ids": np.array([[4, 4]], np.int32), "poses_3d": np.zeros((1, 2, 17, 3), np.float32)}, "one id"),
+        ({"track_ids": np.array([[4, 4]], np.int32), "poses_3d": np.zeros((1, 2, 17, 3), np.float32)}, "the same id"),
         ({"meta": np.array('{"format": 1, "a": ' + "[" * 100 + "]" * 100 + "}")}, "too deeply"),
     ],
 )

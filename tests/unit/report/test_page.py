@@ -87,7 +87,7 @@ def test_each_of_several_people_has_a_section() -> None:
 
 
 def test_nobody_is_a_report_as_well() -> None:
-    assert "There is nobody to report on." in Reader(report_html(ReportHead("A", [], [], 0.25), [])).texts
+    assert "There are no people to report on." in Reader(report_html(ReportHead("A", [], [], 0.25), [])).texts
 
 
 def test_a_curve_is_full_where_it_is_sure_and_broken_where_it_is_unknown() -> None:

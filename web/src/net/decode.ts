@@ -56,7 +56,7 @@ export function decodeBinary(data: ArrayBuffer, joints: number, sources: number)
     throw new Error(`people with ${jointCount} joints instead of ${joints}`);
   }
   const source = view.getUint16(HEADER_OFFSET.source, true);
-  if (source >= sources) throw new Error(`a message of source ${source}, which the hello does not list`);
+  if (source >= sources) throw new Error(`a message from source ${source}, which the server did not announce`);
   if (kind === KIND_POSES) return decodePoses(view, source, personCount, joints, view.getUint16(HEADER_OFFSET.bone_count, true));
   if (kind === KIND_PICTURE) return decodePicture(view, source, personCount, joints);
   throw new Error(`a message of unknown kind ${kind}`);

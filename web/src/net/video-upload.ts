@@ -5,7 +5,7 @@ import { socketUrl } from "./server-address";
 /** Errors: an Error that says why the server did not take it. progress: called with the share that was sent. */
 export async function uploadVideo(video: File, progress: (share: number) => void): Promise<void> {
   if (video.size > MAX_VIDEO_BYTES) {
-    throw new Error(`it has more than ${MAX_VIDEO_BYTES / 2 ** 20} MiB; start rtpose video with it instead`);
+    throw new Error(`it has more than ${MAX_VIDEO_BYTES / 2 ** 20} MiB; run rtpose video on it instead`);
   }
   if (video.size === 0) throw new Error("it is empty");
   const url = socketUrl("upload");

@@ -97,7 +97,7 @@ export class Player {
     return [
       key([" "], "Space", "Play or pause", () => this.change((playback) => playback.toggle())),
       key(["arrowleft"], "←", "Previous frame; with Shift, one second back", go(-1)),
-      key(["arrowright"], "→", "Next frame; with Shift, one second on", go(1)),
+      key(["arrowright"], "→", "Next frame; with Shift, one second forward", go(1)),
       key(["home"], "Home", "First frame", () => this.change((playback) => playback.seek(0))),
       key(["end"], "End", "Last frame", () => this.change((playback) => playback.seek(Infinity))),
       key([","], ",", "Slower", () => this.faster(-1)),

@@ -30,7 +30,7 @@ export class RecordButton {
     const before = this.file;
     this.set(file);
     if (text) showToast(text, { actions: before !== null && file === null ? actionsFor(before, this.open) : [] });
-    else if (file !== null && file !== before) showToast(`Recording to ${file}: every frame from now on, also without people`);
+    else if (file !== null && file !== before) showToast(`Recording to ${file}: every frame from now on, even without people`);
   }
 
   /** The server is gone: it may or may not still record. */
@@ -71,7 +71,7 @@ function actionsFor(file: string, open: (file: File) => void): ToastAction[] {
       if (!response.ok) throw new Error(`the server answered ${response.status}`);
       use(new File([await response.blob()], file));
     } catch (error) {
-      showToast(`${file} cannot be fetched: ${(error as Error).message}.`, { error: true });
+      showToast(`${file} cannot be downloaded: ${(error as Error).message}.`, { error: true });
     }
   };
   const command = `rtpose convert ${file} ${file.replace(/\.\w+$/, "")}.bvh`;

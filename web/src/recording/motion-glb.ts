@@ -52,7 +52,7 @@ export interface Motion {
 /** Errors: an Error if nobody was seen, or nobody has a body. */
 export async function makeGlb({ bones, frames, places, about }: Motion): Promise<Blob> {
   const everybody = whoIsIn(frames);
-  if (everybody.length === 0) throw new Error("nobody has been seen yet");
+  if (everybody.length === 0) throw new Error("no person has been seen yet");
   const startS = Math.min(...frames.map((frame) => frame.timeS));
   const scene = new Scene();
   scene.userData = about;
@@ -72,7 +72,7 @@ export async function makeGlb({ bones, frames, places, about }: Motion): Promise
     mesh.name = `figure ${ending}`;
     return [mesh];
   });
-  if (skinned.length === 0) throw new Error("nobody here has a body; `rtpose convert` fits bodies to recordings without");
+  if (skinned.length === 0) throw new Error("no person here has a body; `rtpose convert` fits bodies to recordings without");
   const exporter = new GLTFExporter();
   if (skinned.length === 1) exporter.register((writer) => namesHumanoid(writer, skinned[0]!.skeleton));
   const options = { binary: true, trs: true, onlyVisible: false, animations: [new AnimationClip("recording", -1, tracks)] };

@@ -61,7 +61,7 @@ def prepare_cmu_angles(
             progress(done, len(trials), trial.name)
         skeleton = skeleton_of(trial, read)
         if _facts(skeletons.setdefault(trial.subject, skeleton)) != _facts(skeleton):
-            raise InputError(f"{trial.path} has another skeleton than earlier trials of {trial.subject}: keep one")
+            raise InputError(f"{trial.path} has a different skeleton from earlier trials of {trial.subject}: keep one")
         angles = read_amc(trial.path, skeleton)
         joints = pack_joints(skeleton, angles)
         check_reach(joints, trial.path)

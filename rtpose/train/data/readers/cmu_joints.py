@@ -91,7 +91,7 @@ def skeleton_of(trial: Trial, skeletons: dict[Path, AsfSkeleton]) -> AsfSkeleton
     path = next((p for name in names if (p := trial.path.with_name(name)).is_file()), None)
     if path is None:
         raise InputError(
-            f"{trial.path} needs its skeleton beside it: expected {trial.path.with_name(next(iter(names)))}"
+            f"{trial.path} needs its skeleton next to it: expected {trial.path.with_name(next(iter(names)))}"
         )
     if path not in skeletons:
         skeletons[path] = read_asf(path)

@@ -1,7 +1,7 @@
 """Human3.6M in the form of VideoPose3D: `data_3d_h36m.npz` and `data_2d_h36m_*.npz`.
 
 Where from: http://vision.imar.ro/human3.6m gives the recordings; VideoPose3D's DATASETS.md
-(https://github.com/facebookresearch/VideoPose3D) makes these files of them and links the 2D detections.
+(https://github.com/facebookresearch/VideoPose3D) makes these files from them and links the 2D detections.
 Terms: free for academic use by people whom the authors have given an account; no redistribution, no commercial use.
 Files, all in one folder: `data_3d_h36m.npz`; `data_2d_h36m_gt.npz` (projected ground truth),
 `data_2d_h36m_sh_ft_h36m.npz` (stacked hourglass), `data_2d_h36m_cpn_ft_h36m_dbb.npz` (cascaded pyramid network).
@@ -95,7 +95,7 @@ class Lens:
 
 
 # Facts of the recordings' own calibration, the figures in common use: released with Human3.6M (metadata.xml) and
-# spread with the baseline of Martinez et al. (2017) and VideoPose3D, in whose order the cameras stand here.
+# spread with the baseline of Martinez et al. (2017) and VideoPose3D, whose camera order is used here.
 LENSES = (
     Lens("54138969", Camera(1145.04944, 1143.78113, 512.541504, 515.451477), (1000, 1002)),
     Lens("55011271", Camera(1149.67566, 1147.59167, 508.848633, 508.064911), (1000, 1000)),

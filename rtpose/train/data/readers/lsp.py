@@ -2,7 +2,7 @@
 
 Source: https://sam.johnson.io/research/lsp.html and .../lspet.html.
 Terms: given for research; the pictures are from Flickr and belong to their authors.
-Files: `joints.mat`, in the folder of either set, beside `images`.
+Files: `joints.mat`, in the folder of either set, next to `images`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _LSP_PEOPLE = 2000
 def load_lsp(folder: Path, *, split: Literal["train", "test", "all"] = "all") -> Poses2D:
     """LSP (2,000 people, the first half for training) or LSPET (10,000, all for training), depending on `joints.mat`.
 
-    "root", "spine" and "thorax", which the sets lack, are NaN: `as_detected_or_nan` makes them of hips and
+    "root", "spine" and "thorax", which the sets lack, are NaN: `as_detected_or_nan` derives them from hips and
     shoulders. Errors: `InputError` for a wrong folder, another version, or the test half of LSPET, which has none.
     """
     path = expected_file(folder, "joints.mat", INFO)

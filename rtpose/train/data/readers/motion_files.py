@@ -40,7 +40,7 @@ class AsfBone:
     axis_deg: Array
     """(3,) degrees about x, y, z: the bone's own axes, in which its angles are given."""
     channels: tuple[str, ...] = ()
-    """Of "rx", "ry", "rz", in the order of the AMC file's columns."""
+    """Some of "rx", "ry", "rz", in the order of the AMC file's columns."""
     parent: str = "root"
 
 
@@ -82,7 +82,7 @@ def read_asf(path: Path) -> AsfSkeleton:
                 skeleton.bones[child] = found[child]
     except (KeyError, ValueError, IndexError) as error:
         raise InputError(
-            f"{path} is no complete ASF skeleton ({error}): download the subject's .asf file again"
+            f"{path} is not a complete ASF skeleton ({error}): download the subject's .asf file again"
         ) from None
     if units.get("angle", "deg") != "deg" or root.get("axis", ["XYZ"])[0].upper() != "XYZ":
         raise InputError(f"{path} uses different angles from the database's (degrees, axis XYZ): it cannot be read")
@@ -130,7 +130,9 @@ def read_amc(path: Path, skeleton: AsfSkeleton) -> dict[str, Array]:
         raise InputError(f"{path} moves {unknown[0]}, which its skeleton lacks: it belongs to another .asf file")
     wrong = [line.split()[0] for line in first if len(line.split()) - 1 != widths[line.split()[0]]]
     if wrong:
-        raise InputError(f"{path} has other channels for {wrong[0]} than its skeleton: it belongs to another .asf file")
+        raise InputError(
+            f"{path} has different channels for {wrong[0]} than its skeleton: it belongs to another .asf file"
+        )
     per_frame = 1 + sum(1 + widths[name] for name in names)
     if "root" not in names or len(tokens) % per_frame:
         raise InputError(f"{path} is not a complete AMC motion: download it again")
@@ -226,7 +228,7 @@ def read_bvh(path: Path) -> BvhMotion:
     head, keyword, body = _text(path).partition("MOTION")
     words = head.split()
     if not keyword or words[:2] != ["HIERARCHY", "ROOT"]:
-        raise InputError(f"{path} is no BVH file: it must begin with HIERARCHY and ROOT and have a section MOTION")
+        raise InputError(f"{path} is not a BVH file: it must begin with HIERARCHY and ROOT and have a section MOTION")
     motion = BvhMotion({}, {}, {}, np.zeros((0, 0)), 0.0)
     stack: list[str] = []
     try:
@@ -254,13 +256,13 @@ def read_bvh(path: Path) -> BvhMotion:
                 motion.channels[stack[-1]] = tuple(words[at + 2 : at + 2 + count])
                 at += 2 + count
             else:
-                raise ValueError(f"'{word}' is no part of a hierarchy")
+                raise ValueError(f"'{word}' is not part of a hierarchy")
         numbers = body.replace("Frame Time:", "").replace("Frames:", "").split()
         count, motion.frame_time_s = int(numbers[0]), float(numbers[1])
         width = sum(map(len, motion.channels.values()))
         motion.frames = np.array(numbers[2:], dtype=np.float64).reshape(count, width)
     except (ValueError, IndexError) as error:
-        raise InputError(f"{path} is no complete BVH file ({error}): download it again") from None
+        raise InputError(f"{path} is not a complete BVH file ({error}): download it again") from None
     if not motion.frames.size or motion.frame_time_s <= 0:
         raise InputError(f"{path} holds no frames or no frame time: download it again")
     return motion

@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP: eight people before fourteen cameras, and a test set of six sequences.
+"""MPI-INF-3DHP: eight people in front of fourteen cameras, and a test set of six sequences.
 
 Where from: https://vcai.mpi-inf.mpg.de/3dhp-dataset/ (scripts there fetch training and test set).
 Terms: for scientific research only, no commercial use, no redistribution; the papers named there are to be cited.
@@ -45,7 +45,7 @@ _TEST_SIZE = {"TS5": (1920, 1080), "TS6": (1920, 1080)}
 _FPS_50 = {("S1", "Seq2"), ("S3", "Seq1"), ("S3", "Seq2"), ("S5", "Seq1"), ("S5", "Seq2")}
 """Recorded at 50 Hz, the others at 25."""
 _MAX_PROJECTION_ERROR_PX = 20.0
-"""Median; a larger error means that it is other data."""
+"""Median; a larger error means that the data are different."""
 
 _TRAIN_JOINTS = (
     "spine3", "spine4", "spine2", "spine", "pelvis", "neck", "head", "head_top",
@@ -79,10 +79,10 @@ def load_mpi_inf_3dhp_train(
 ) -> list[Poses3D]:
     """One entry for each subject, sequence and camera, in camera space. The training set names no actions: "".
 
-    annotation: "annot3", whose projection is the 2D joints, or "univ_annot3", where everybody has the size of one
-    person, as the test protocol wants; its projection is not the 2D joints. stride: every how many frames.
+    annotation: "annot3", whose projection is the 2D joints, or "univ_annot3", where everyone has the size of one
+    person, as the test protocol requires; its projection is not the 2D joints. stride: step between frames.
     Users report that S4/Seq2 has left and right swapped in frames 3759 to 5852; nothing is corrected here.
-    Errors: `InputError` for a wrong folder, a subject, sequence or camera that is not there, another version.
+    Errors: `InputError` for a wrong folder, a missing subject, sequence or camera, or another version.
     """
     out: list[Poses3D] = []
     cameras = tuple(cameras)
@@ -120,8 +120,8 @@ def load_mpi_inf_3dhp_test(
 ) -> list[Poses3D]:
     """One entry for each test sequence, valid frames only; `actions` holds each frame's activity.
 
-    folder: `mpi_inf_3dhp_test_set`. annotation: as in `load_mpi_inf_3dhp_train`; the protocol wants "univ_annot3".
-    `sum(map(len, ...))` is 2,929 for the whole test set; tell by `TEST_FRAMES`.
+    folder: `mpi_inf_3dhp_test_set`. annotation: as in `load_mpi_inf_3dhp_train`; the protocol requires "univ_annot3".
+    `sum(map(len, ...))` is 2,929 for the whole test set; check with `TEST_FRAMES`.
     Errors: `InputError` for a wrong folder or another version.
     """
     out: list[Poses3D] = []

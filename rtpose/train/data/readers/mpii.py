@@ -47,7 +47,7 @@ _Person = tuple[str, NDArray[np.float32], NDArray[np.bool_]]
 def load_mpii(path: Path) -> Poses2D:
     """Everyone with labelled joints; "spine" is NaN, which MPII does not have.
 
-    path: one of the files, or a folder, in which the first of `INFO.files` that is there is read.
+    path: one of the files, or a folder, in which the first existing file of `INFO.files` is read.
     Pixels count from 0 here, in the files from 1.
     Errors: `InputError` for a wrong folder, another version, the test pictures (which have no labels).
     """
@@ -63,7 +63,7 @@ def load_mpii(path: Path) -> Poses2D:
     people = list(_from_json(path) if path.suffix.lower() == ".json" else _from_mat(path))
     if not people:
         raise InputError(
-            f"{path} has no labelled person: the labels of the test pictures are not public, name the other files"
+            f"{path} has no labelled person: the labels of the test pictures are not public, give the other files"
         )
     joints = np.stack([pixels for _, pixels, _ in people]) - np.float32(1.0)
     visible = np.stack([seen for _, _, seen in people])
@@ -87,7 +87,7 @@ def _from_json(path: Path) -> Iterator[_Person]:
             seen = np.array(entry["joints_vis"], dtype=np.float32) > 0
             if pixels.shape != (len(_JOINTS), 2) or seen.shape != (len(_JOINTS),):
                 raise ValueError(f"{len(pixels)} joints, not {len(_JOINTS)}")
-            # Joints without a label stand at (-1, -1).
+            # Joints without a label are at (-1, -1).
             pixels[(pixels <= 0).all(-1)] = np.nan
             yield str(entry["image"]), pixels, seen & np.isfinite(pixels).all(-1)
     except (ValueError, KeyError, TypeError) as error:

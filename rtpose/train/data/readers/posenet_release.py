@@ -1,8 +1,8 @@
 """Human3.6M, MPII, COCO, MuCo-3DHP and MuPoTS-3D with their pictures, in the folders of the PoseNet release.
 
-Where from: https://github.com/mks0601/3DMPPE_POSENET_RELEASE links annotations in COCO's form for all of them and says
-where the pictures lie; the data sets' own sites give the pictures. Terms: each data set's own (see `PICTURE_SETS`).
-Joints come out as a detector defines them (`rtpose.skeleton`), as rendered people's do.
+Where from: https://github.com/mks0601/3DMPPE_POSENET_RELEASE links annotations in COCO's format for all of them and
+says where the pictures belong; the data sets' own sites give the pictures. Terms: each data set's own
+(see `PICTURE_SETS`). Joints come out as a detector defines them (`rtpose.skeleton`), as rendered people's do.
 """
 
 from __future__ import annotations
@@ -108,17 +108,19 @@ class PictureSet:
         entry = self._entries[index]
         bgr = cv2.imread(str(entry.path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if bgr is None:
-            raise InputError(f"{entry.path} is missing or no picture: put the data set's pictures where its labels say")
+            raise InputError(
+                f"{entry.path} is missing or not a picture: put the data set's pictures where its labels say"
+            )
         return AnnotatedPicture(np.ascontiguousarray(bgr[..., ::-1], np.uint8), entry.people, entry.camera)
 
 
 def open_picture_set(
     name: str, folder: Path, *, subjects: Sequence[int] = (1, 5, 6, 7, 8), every: int = 5
 ) -> PictureSet:
-    """A data set of `PICTURE_SETS` from its folder. subjects, every: of Human3.6M, whose 50 Hz videos repeat
-    themselves; the paper trains on every 5th frame and tests S9 and S11 on every 64th.
+    """A data set of `PICTURE_SETS` from its folder. subjects, every: for Human3.6M, whose 50 Hz videos change
+    little from frame to frame; the paper trains on every 5th frame and tests S9 and S11 on every 64th.
 
-    Errors: `InputError` for an unknown name, a wrong folder, labels of another form.
+    Errors: `InputError` for an unknown name, a wrong folder, labels in another format.
     """
     if name not in PICTURE_SETS:
         raise InputError(f"no data set '{name}' with pictures: choose one of {', '.join(PICTURE_SETS)}")
@@ -146,7 +148,7 @@ def _grouped(path: Path, entries: Callable[[dict[str, Any]], list[_Entry]]) -> l
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise InputError(
-            f"{path} holds no such labels as the PoseNet release's ({type(error).__name__}: {error}): download it again"
+            f"{path} does not hold the PoseNet release's labels ({type(error).__name__}: {error}): download it again"
         ) from None
 
 
@@ -204,7 +206,7 @@ _MPII_JOINTS = (
 def _person_2d(
     annotation: Mapping[str, Any], joints: Sequence[str], names: Sequence[str], matrix: Float32, *, seen_from: int
 ) -> AnnotatedPerson:
-    """joints: the annotation's order. names: the joints that `matrix` (17, len(names)) wants, under the same names.
+    """joints: the annotation's order. names: the joints that `matrix` (17, len(names)) needs, under the same names.
     seen_from: the least flag of a visible joint."""
     labels = np.array(annotation["keypoints"], np.float32).reshape(len(joints), 3)
     pixels = np.where(labels[:, 2:] > 0, labels[:, :2], np.float32(np.nan))
@@ -242,7 +244,7 @@ _MPI_JOINTS = (
     "head_top", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
     "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "pelvis", "spine", "head",
 )  # fmt: skip
-"""Of MuPoTS-3D; MuCo-3DHP's begin with the same 17, then come hands and toes."""
+"""MuPoTS-3D's; MuCo-3DHP's begin with the same 17, followed by hands and toes."""
 _NAME_OF_MPI = {
     "root": "pelvis", "spine": "spine", "thorax": "neck", "neck_base": "head", "head": "head_top",
     **{joint: joint.replace("foot", "ankle") for joint in H36M17.joints if "_" in joint and joint != "neck_base"},
@@ -264,8 +266,8 @@ _APART_M = 0.5
 
 
 def _in_nobodys_way(people: tuple[AnnotatedPerson, ...]) -> tuple[AnnotatedPerson, ...]:
-    """Of people who were pasted into one picture, the certainly visible: the nearest, and whoever is `_APART_M`
-    beside everyone else. The PoseNet release's rule: nothing says who covers whom."""
+    """Of people pasted into one picture, those who are certainly visible: the nearest, and anyone `_APART_M` away from
+    everyone else. This is the PoseNet release's rule, because the labels do not say who covers whom."""
     roots = np.stack([person.joints_m[0] for person in people if person.joints_m is not None])
     far = np.linalg.norm(roots[:, None, :2] - roots[None, :, :2], axis=-1) >= _APART_M
     alone = (far | np.eye(len(roots), dtype=bool)).all(1)
@@ -334,15 +336,15 @@ def _human36m(folder: Path, subject: int, every: int) -> list[_Entry]:
 def _seen_in_box(
     world_mm: NDArray[np.float64], rotation: Any, shift: Any, camera: Camera, box: Float32, file: Path
 ) -> Float32:
-    """(17, 3) metres in camera space. The release's first files hold the camera's place (R (x - t)), its later ones
-    what is added (R x + t): the one is taken with which the person is where the box is."""
+    """(17, 3) metres in camera space. The release's first files hold the camera's position (R (x - t)), its later ones
+    a translation (R x + t): the form that places the person in the box is used."""
     for camera_mm in ((world_mm - shift.reshape(3)) @ rotation.T, world_mm @ rotation.T + shift.reshape(3)):
         joints_m: Float32 = (camera_mm / 1000).astype(np.float32)
         if (joints_m[:, 2] > 0).all():
             x, y = pixels_from_camera(joints_m, camera).mean(0)
             if box[0] <= x <= box[2] and box[1] <= y <= box[3]:
                 return joints_m
-    raise InputError(f"{file} puts people elsewhere than their boxes: download all files of one release")
+    raise InputError(f"{file} places people outside their boxes: download all files of one release")
 
 
 _READERS = {"mpii": _mpii, "coco": _coco, "muco": _muco, "mupots": _mupots}

@@ -1,4 +1,4 @@
-"""What detectors get wrong, imitated: 2D joints that shake, are biased, missing or swapped, and their own 3D."""
+"""Simulated detector errors: 2D joints that jitter, are biased, missing or swapped, and the detector's own 3D."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LOOSE = {
 
 
 def _chain() -> Tensor:
-    """(28, 28): each joint's error is the sum of those of the bones that lead to it."""
+    """(28, 28): each joint's error is the sum of the errors of the bones that lead to it."""
     out = torch.zeros(COUNT, COUNT)
     for i, joint in enumerate(JOINTS):
         walk: str | None = joint
@@ -67,12 +67,12 @@ _LIMB_ROOT = [
 
 @dataclass(frozen=True)
 class DetectedClips:
-    """Network inputs and what they should become, axes of the rolled virtual camera."""
+    """Network inputs and targets, in axes of the rolled virtual camera."""
 
     features: Tensor
     """(N, T, FEATURES)."""
     truth: Tensor
-    """(N, T, 28, 3) metres of somebody 1.70 m tall, relative to the root."""
+    """(N, T, 28, 3) metres for a height of 1.70 m, relative to the root."""
     weight: Tensor
     """(N, T, 28)."""
     roll: Tensor
@@ -80,13 +80,13 @@ class DetectedClips:
     gravity: Tensor
     """(N, T, 3)."""
     turn: Tensor
-    """(N, T, 3, 3): axes of this frame = this @ those of the frame before; the identity for the first."""
+    """(N, T, 3, 3): axes of this frame = this @ axes of the frame before; the identity for the first."""
     dt_s: Tensor
     """(N, T)."""
 
 
 def wander(shape: tuple[int, ...], dt: Tensor, tau: Tensor, generator: torch.Generator) -> Tensor:
-    """Unit noise (N, T, ...) that forgets within tau (N,) seconds. dt: (N, T) since the frame before."""
+    """Unit noise (N, T, ...) with a time constant of tau (N,) seconds. dt: (N, T) since the frame before."""
     white = torch.randn(shape, generator=generator)
     out = [white[:, 0]]
     for t in range(1, shape[1]):
@@ -96,12 +96,12 @@ def wander(shape: tuple[int, ...], dt: Tensor, tau: Tensor, generator: torch.Gen
 
 
 def _between(low: float, high: float, n: int, generator: torch.Generator) -> Tensor:
-    """(n,) evenly in the logarithm."""
+    """(n,) uniform in the logarithm."""
     return torch.exp(math.log(low) + math.log(high / low) * torch.rand(n, generator=generator))
 
 
 def detect(seen: Seen, dt: Tensor, settings: ErrorSettings, generator: torch.Generator) -> DetectedClips:
-    """What a detector says of people. dt: (N, T) seconds since the frame before, 0 for the first."""
+    """A detector's output for people. dt: (N, T) seconds since the frame before, 0 for the first."""
     g, s = generator, settings
     n, t = seen.joints.shape[:2]
     joints = seen.joints
@@ -119,7 +119,7 @@ def detect(seen: Seen, dt: Tensor, settings: ErrorSettings, generator: torch.Gen
     noise = _middle_joints_follow(noise)
     points = points + noise * size[..., None, None]
 
-    # Everything is rolled so that the torso, as it was detected, is upright.
+    # Everything is rolled so that the detected torso is upright.
     roll = _roll(points)
     points = points @ roll[..., :2, :2]
     rolled = joints @ roll
@@ -158,12 +158,12 @@ def detect(seen: Seen, dt: Tensor, settings: ErrorSettings, generator: torch.Gen
 
 
 def _quantile(share: float) -> float:
-    """|z| beyond which a unit normal lies in that share."""
+    """|z| beyond which a unit normal is with that probability."""
     return float(math.sqrt(2) * torch.erfinv(torch.tensor(1 - share)))
 
 
 def _middle_joints_follow(noise: Tensor) -> Tensor:
-    """Errors of the joints that are means of others follow from theirs."""
+    """Errors of joints that are means of others follow from the errors of these."""
     out = noise.clone()
     i = {j: k for k, j in enumerate(JOINTS)}
     hips = (noise[..., i["left_hip"], :] + noise[..., i["right_hip"], :]) / 2

@@ -1,4 +1,4 @@
-"""Made-up exercises as a motion pack, in the format of `cmu17_train.npz`, for lifters to learn from."""
+"""Generated exercises as a motion pack, in the format of `cmu17_train.npz`, to train lifters on."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _END_OF = {
     "lankle": "ltibia", "spine": "lowerback", "neck_nose": "upperneck", "head": "head", "lshoulder": "lclavicle",
     "lelbow": "lhumerus", "lwrist": "lwrist", "rshoulder": "rclavicle", "relbow": "rhumerus", "rwrist": "rwrist",
 }  # fmt: skip
-"""Joint of the pack -> the bone that ends there. "hip" and "thorax" lie in the middle of two."""
+"""Joint of the pack -> the bone that ends there. "hip" and "thorax" are in the middle of two."""
 _EXTRAS = {
     "root_raw": "root", "thorax_end": "thorax", "lowerneck_end": "lowerneck", "lfoot_end": "lfoot",
     "ltoes_end": "ltoes", "rfoot_end": "rfoot", "rtoes_end": "rtoes", "lhand_end": "lhand", "rhand_end": "rhand",
 }  # fmt: skip
 _README = (
-    "Made-up exercises by skeletons of the CMU Graphics Lab Motion Capture Database. joints: int16, 0.1 mm, relative "
-    "to the hip; root: float32, mm, world; extras like joints; seg: where each clip starts."
+    "Generated exercises with skeletons of the CMU Graphics Lab Motion Capture Database. joints: int16, 0.1 mm, "
+    "relative to the hip; root: float32, mm, world; extras like joints; seg: where each clip starts."
 )
 
 
@@ -37,8 +37,8 @@ def write_exercise_pack(
 ) -> int:
     """Write `clips` clips of 75 frames at 30 Hz to `out`; the same for the same seed. Returns the number of frames.
 
-    motions: a pack of joint angles, whose skeletons do the exercises. report: called with the clips done.
-    Errors: `InputError` for a file that is no pack of joint angles, `OutputError` if `out` cannot be written.
+    motions: a pack of joint angles, whose skeletons do the exercises. report: called with the number of finished clips.
+    Errors: `InputError` for a file that is not a pack of joint angles, `OutputError` if `out` cannot be written.
     """
     pack, rng = JointAnglePack(motions), np.random.default_rng(seed)
     subjects = pack.subjects

@@ -1,4 +1,4 @@
-"""The trained network as a file that knows itself, as `rtpose.pose.lift.fusion` runs it."""
+"""The trained network as a self-describing file, as `rtpose.pose.lift.fusion` runs it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def load_fusion(file: Path) -> tuple[FusionNet, dict[str, Any]]:
 
     def build(metadata: Mapping[str, str]) -> FusionLifterNet:
         if metadata.get("name") != "fusion":
-            raise ModelError(f"{file} is no fusion lifter: name one that `rtpose train fusion` or `rtpose adapt` wrote")
+            raise ModelError(
+                f"{file} is not a fusion lifter: give one that `rtpose train fusion` or `rtpose adapt` wrote"
+            )
         settings = json.loads(metadata["settings"])
         sizes = (settings[name] for name in ("width", "blocks", "memory", "glance"))
         return running_form(FusionNet(FEATURES, PLAIN, *sizes))
@@ -52,7 +54,7 @@ def _value(text: str) -> Any:
 
 
 def export_adapted(network: FusionNet, facts: Mapping[str, Any], adapted: Mapping[str, Any], path: Path) -> None:
-    """Write a fine-tuned network to `path`. facts: of the file that it comes from. adapted: what was done."""
+    """Write a fine-tuned network to `path`. facts: of its source file. adapted: what was done."""
     export_network(running_form(network), _example(network), OUTPUTS, {**facts, "adapted": dict(adapted)}, path)
 
 
@@ -65,7 +67,7 @@ def _example(network: FusionNet) -> dict[str, torch.Tensor]:
 
 
 def export_fusion(network: FusionNet, settings: FusionSettings, packs: Mapping[Path, float], path: Path) -> None:
-    """Write the running form to `path`, with its facts. packs: what it was trained on, and the shares of people."""
+    """Write the network to `path` for running, with its facts. packs: training packs and their shares of people."""
     facts: dict[str, Any] = {
         "name": "fusion",
         "format": 1,

@@ -1,4 +1,4 @@
-"""The training of `fusion`: first what one frame shows, then memory over clips."""
+"""The training of `fusion`: first on single frames, then its memory over clips."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rtpose.train.steps import average_weights, step_seed
 
 WARM_UP_STEPS = 200
 FRAME_RATE_OF_WEIGHT = 30.0
-"""At this rate the error of accelerations counts as `FusionSettings.acceleration` says; more above it, less below."""
+"""At this frame rate, acceleration errors have the weight `FusionSettings.acceleration`; above it more, below less."""
 CHECKPOINT = "last.pt"
 
 
@@ -32,21 +32,21 @@ class FusionProgress:
 
     step: int
     steps: int
-    """Of both phases."""
+    """Counted over both phases."""
     error_mm: float
-    """Mean error of the joints in the last steps, on what is trained on."""
+    """Mean joint error of the last steps, on training data."""
 
 
 class TrainingPeople:
-    """Endless random people as a detector sees them."""
+    """An endless sequence of random people as a detector sees them."""
 
     def __init__(self, packs: Mapping[Path, float], settings: FusionSettings) -> None:
-        """packs: motion packs and their shares. Errors: `InputError` for a file that is no motion pack."""
+        """packs: motion packs and their shares. Errors: `InputError` for a file that is not a motion pack."""
         self._motions = Motions(packs, settings.bodies)
         self._settings = settings
 
     def draw(self, count: int, frames: int, errors: ErrorSettings, generator: torch.Generator) -> DetectedClips:
-        """count people over that many frames, detected with those errors."""
+        """`count` people over that many frames, detected with those errors."""
         s = self._settings
         rates = torch.tensor(s.frame_rates_hz)
         dt = 1 / rates[torch.randint(len(rates), (count,), generator=generator)][:, None].expand(count, frames)
@@ -58,7 +58,7 @@ class TrainingPeople:
 
 
 def frame_loss(network: FrameNet, batch: DetectedClips) -> tuple[Tensor, Tensor]:
-    """Of single frames: what is minimised, and the joints' error in metres."""
+    """For single frames: the loss, and the joint error in metres."""
     pose, log_error, _, gravity = network(batch.features.flatten(0, 1))
     distance = _distance(pose - batch.truth.flatten(0, 1))
     error = (distance * batch.weight.flatten(0, 1))[:, 1:].mean()
@@ -67,12 +67,12 @@ def frame_loss(network: FrameNet, batch: DetectedClips) -> tuple[Tensor, Tensor]
 
 
 def clip_loss(network: FusionNet, batch: DetectedClips, acceleration: float) -> tuple[Tensor, Tensor]:
-    """Of clips: what is minimised, and the joints' error in metres."""
+    """For clips: the loss, and the joint error in metres."""
     poses, log_error, gravity, _ = network.sequence(batch.features, batch.turn, trunk_is_given=True)
     offset = poses - batch.truth
     distance = _distance(offset)
     error = (distance * batch.weight)[..., 1:].mean()
-    # In the axes of the frame in the middle.
+    # In the axes of the middle frame.
     before = offset[:, :-2] @ batch.turn[:, 1:-1].transpose(-1, -2)
     after = offset[:, 2:] @ batch.turn[:, 2:]
     pace = (1 / (FRAME_RATE_OF_WEIGHT * batch.dt_s[:, 1:-1].clamp(min=1e-3))).clamp(max=2.0)[..., None]
@@ -87,8 +87,8 @@ def _distance(offset: Tensor) -> Tensor:
 
 
 def _surprise(distance: Tensor, log_error: Tensor) -> Tensor:
-    """How badly `log_error` foretells the distances, which follow a gamma distribution of shape 3. Teaches the
-    uncertainty alone."""
+    """How badly `log_error` predicts the distances, which follow a gamma distribution of shape 3. Trains only the
+    uncertainty."""
     return (distance.detach() * torch.exp(-log_error) + 3 * log_error)[..., 1:].mean()
 
 
@@ -103,7 +103,7 @@ def train_fusion(
     """Train both phases. Everything random in a step comes from `settings.seed` and the step's number, so a training
     that was interrupted and resumed ends with the same weights.
 
-    packs: motion packs and the shares of people from each. folder: of the checkpoints.
+    packs: motion packs and the share of people from each. folder: for the checkpoints.
     Errors: `InputError` for a pack that cannot be read; those of `RunFolder`.
     """
     torch.manual_seed(settings.seed)

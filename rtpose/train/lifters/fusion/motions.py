@@ -1,4 +1,4 @@
-"""People in motion, as `fusion` learns them: clips of a motion pack with other bodies, mirrored, at other rates."""
+"""Moving people to train `fusion`: clips of a motion pack with other bodies, mirrored, at other rates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rtpose.train.lifters.fusion.settings import BodySettings
 from rtpose.types import Float32
 
 _RAW = (*H36M17.joints, "left_ball", "right_ball", "left_hand", "right_hand")
-"""What is taken of the pack."""
+"""What is taken from the pack."""
 _PARENT_OF = {
     **H36M17.parent_of,
     "left_ball": "left_foot", "right_ball": "right_foot", "left_hand": "left_wrist", "right_hand": "right_wrist",
@@ -44,7 +44,7 @@ class _Pack:
 
 
 def _read(file: Path) -> _Pack:
-    """Errors: `InputError` for what is no motion pack with feet and hands."""
+    """Errors: `InputError` for a file that is not a motion pack with feet and hands."""
     pack = load_motion_pack(file)
     try:
         with np.load(file, allow_pickle=False) as data:
@@ -52,14 +52,14 @@ def _read(file: Path) -> _Pack:
             more = [names.index(n) for n in ("lfoot_end", "rfoot_end", "lhand_end", "rhand_end")]
             ends = data["extras"][:, more].astype(np.float32) * np.float32(1e-4)
     except (KeyError, ValueError):
-        raise InputError(f"{file} has no feet and hands: make the pack again by `rtpose data prepare`") from None
+        raise InputError(f"{file} has no feet and hands: make the pack again with `rtpose data prepare`") from None
     joints = np.concatenate([pack.poses_m, ends], 1)
     return _Pack(joints, pack.roots_m, pack.starts, [str(clip["subject"]) for clip in pack.clips])
 
 
 def _weights(pack: _Pack) -> NDArray[np.float64]:
-    """How often each clip is drawn: half by its length, half alike for all people, so that a few with hours of dance do
-    not rule."""
+    """How often each clip is drawn: half by its length, half equally for all people, so that a few with hours of dance
+    do not dominate."""
     lengths = np.diff(pack.starts).astype(np.float64)
     of = {s: sum(n for n, other in zip(lengths, pack.subjects, strict=True) if other == s) for s in set(pack.subjects)}
     alike = np.array([n / of[s] / len(of) for n, s in zip(lengths, pack.subjects, strict=True)])
@@ -70,7 +70,7 @@ class Motions:
     """All clips of a pack, and random pieces of them."""
 
     def __init__(self, files: Mapping[Path, float], bodies: BodySettings | None = None) -> None:
-        """files: motion packs, such as `cmu17_train.npz`, and how large a share of the people comes from each."""
+        """files: motion packs, such as `cmu17_train.npz`, and the share of people from each."""
         self.bodies = bodies or BodySettings()
         packs = [_read(file) for file in files]
         raw = np.concatenate([pack.joints for pack in packs])
@@ -103,7 +103,7 @@ class Motions:
     def draw(self, people: int, steps: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Random people. steps: (people, T) seconds from each piece's start, rising from 0.
 
-        Returns joints (people, T, 28, 3) in world axes (y up, metres of somebody 1.70 m tall) and roots.
+        Returns joints (people, T, 28, 3) in world axes (y up, metres for a height of 1.70 m) and roots.
         """
         bones, root = self._pieces(people, steps, generator)
         b = self.bodies
@@ -132,14 +132,14 @@ class Motions:
         return joints * factor[:, None, None, None], root * factor[:, None, None]
 
     def _pieces(self, people: int, steps: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Bones (people, T, 21, 3) and roots (people, T, 3) of random places in the pack."""
+        """Bones (people, T, 21, 3) and roots (people, T, 3) from random places in the pack."""
         clip = torch.multinomial(self._weights, people, replacement=True, generator=generator)
         first, last = self._clips[clip].unbind(-1)
         length = (last - first).float()
         frames = steps * self.fps
         room = (length - frames[:, -1]).clamp(min=0)
         at = (torch.rand(people, generator=generator) * room)[:, None] + frames
-        # A clip that is too short is walked back from its end.
+        # A clip that is too short is played backwards from its end.
         at = torch.where(at > length[:, None], (2 * length[:, None] - at).clamp(min=0), at)
         low = at.floor()
         t = (at - low)[..., None]
@@ -177,14 +177,14 @@ def _hips(bones: Tensor) -> Tensor:
 
 
 def _facing_as(bones: Tensor, other: Tensor) -> Tensor:
-    """`bones`, turned about the vertical so that the hips lie as those of `other`."""
+    """`bones`, rotated about the vertical so that the hips are aligned with those of `other`."""
     a, b = _hips(bones), _hips(other)
     angle = torch.atan2(-b[..., 2], b[..., 0]) - torch.atan2(-a[..., 2], a[..., 0])
     return bones @ _rotation_y(angle).transpose(-1, -2)
 
 
 def _seated(bones: Tensor, generator: torch.Generator) -> Tensor:
-    """The same people with thighs forward and shins down, a little different on each side, all the time."""
+    """The same people with thighs forward and shins down throughout, a little different on each side."""
     out = bones.clone()
     across = torch.nn.functional.normalize(_hips(bones), dim=-1)
     up = torch.tensor([0.0, 1.0, 0.0]).expand_as(across)
@@ -205,7 +205,7 @@ def _seated(bones: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _extra_joints(raw: Tensor, body: Tensor, generator: torch.Generator) -> Tensor:
-    """(N, T, 11, 3): face, feet and knuckles, guessed from what motion capture has of them."""
+    """(N, T, 11, 3): face, feet and knuckles, estimated from what motion capture has of them."""
     unit = torch.nn.functional.normalize
     n = len(raw)
 

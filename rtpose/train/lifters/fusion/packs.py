@@ -1,4 +1,4 @@
-"""The motion packs that `fusion` learns from, by the folder that holds them."""
+"""The motion packs that `fusion` is trained on, from their folder."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def packs_of(folder: Path, settings: FusionSettings) -> dict[Path, float]:
     missing = [file.name for file in wanted if not file.is_file()]
     if EXERCISES in missing:
         raise InputError(
-            f"{folder} has no {EXERCISES}: make it by `rtpose data exercises`, or set exercises=0 to learn without"
+            f"{folder} has no {EXERCISES}: make it with `rtpose data exercises`, or set exercises=0 to train without"
         )
     if missing:
-        raise InputError(f"{folder} has no {missing[0]}: name the folder that holds the motion packs")
+        raise InputError(f"{folder} has no {missing[0]}: give the folder that holds the motion packs")
     return wanted

@@ -1,4 +1,4 @@
-"""Rendered clips with what real landmark networks said of them, as batches for `fusion`."""
+"""Rendered clips with the output of real landmark networks, as batches for `fusion`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rtpose.types import Camera, Float32
 
 NETWORKS = ("lite", "full", "heavy")
 ASTRAY = 0.35
-"""Half of the joints further off than this share of the person's size: the network looks at something else."""
+"""If half of the joints are further off than this share of the person's size, the network saw something else."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Piece:
     """(T, 28, 3) metres."""
     visible: Float32
     truth: Float32
-    """(T, 28, 3) relative to the root, metres of somebody 1.70 m tall."""
+    """(T, 28, 3) relative to the root, metres for a height of 1.70 m."""
     gravity: Float32
     """(T, 3)."""
     axes: Float32

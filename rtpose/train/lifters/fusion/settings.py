@@ -14,14 +14,14 @@ class BodySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """How bodies and motions are varied."""
 
     bone_sd: NotNegative = 0.06
-    """Standard deviation of each bone's factor, cut at twice that."""
+    """Standard deviation of each bone's factor, clipped at twice that."""
     hip_width: tuple[Positive, Positive] = (0.95, 1.5)
-    """Motion capture's hips are joint centres, 17 cm apart; detectors place them further out."""
+    """Motion capture's hips are joint centres, 17 cm apart; detectors place them further apart."""
     mirror: bool = True
     mixed_legs: Share = 0.3
     """Share of people with the legs of another motion."""
     seated: Share = 0.05
-    """Share of people whose thighs are turned forward as on a chair."""
+    """Share of people whose thighs point forward, as on a chair."""
 
 
 class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,12 +36,12 @@ class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     any_share: Share = 0.5
     """Share of the other cameras."""
     nearest_m: Positive = 0.35
-    """No joint comes nearer to the camera."""
+    """No joint comes closer to the camera."""
 
 
 class ErrorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How large a detector's errors are, in shares of the person's size in the picture: the mean distance of the joints
-    from the root."""
+    """Sizes of a detector's errors, relative to the person's size in the picture (the mean distance of the joints from
+    the root)."""
 
     noise: tuple[Positive, Positive] = (0.012, 0.13)
     """Range of each person's own level of noise in the 2D joints, uniform in its logarithm."""
@@ -50,18 +50,18 @@ class ErrorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     outliers: Share = 0.02
     missing: Share = 0.03
     without_ends: Share = 0.15
-    """Share of people by a detector that has no feet and hands, as COCO's 17 joints."""
+    """Share of people seen by a detector without feet and hands, as with COCO's 17 joints."""
     swapped: Share = 0.04
-    """Share of frames with left and right exchanged, in clips of more than one frame."""
+    """Share of frames with left and right swapped, in clips of more than one frame."""
     own: Share = 0.5
     """Share of people with the detector's own 3D."""
     own_depth_m: NotNegative = 0.06
     own_plane_m: NotNegative = 0.02
     own_tilt_deg: NotNegative = 10.0
     own_turn_deg: NotNegative = 12.0
-    """About the body's own axis, legs and trunk each by themselves."""
+    """About the body's own axis, legs and trunk separately."""
     own_flat: tuple[Positive, Positive] = (0.45, 1.1)
-    """Range of the factor of its depths."""
+    """Range of the factor on its depths."""
     own_flips: Share = 0.05
     """Share of frames in which a limb's depth is reversed."""
 
@@ -73,7 +73,7 @@ class PhaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     batch_size: Count = 256
     """People."""
     learning_rate: Positive = 1e-3
-    """Decays as a cosine to a hundredth of it."""
+    """Decays as a cosine to a hundredth of this."""
     ema_decay: Share = 0.998
 
 
@@ -94,7 +94,7 @@ class FusionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     memory: Count = 192
     """Width of the recurrent layer."""
     glance: Count = 160
-    """How much of a frame's trunk the recurrent layer sees."""
+    """How much of a frame's trunk output the recurrent layer sees."""
     frames: PhaseSettings = PhaseSettings()
     clips: ClipPhaseSettings = ClipPhaseSettings()
     clip_frames: Annotated[int, msgspec.Meta(ge=3)] = 16
@@ -103,12 +103,12 @@ class FusionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     dropped: Share = 0.02
     """Share of frames that never arrive."""
     acceleration: NotNegative = 0.02
-    """Weight of the error of accelerations, which is visible as jitter."""
+    """Weight of the acceleration error, which is visible as jitter."""
     exercises: Share = 0.4
-    """Share of people who do made-up exercises, where the folder has `exercises.npz`."""
+    """Share of people who do generated exercises, if the folder has `exercises.npz`."""
     error_factor: Positive = 1.5
-    """Factor of the foretold errors: they are too small on people who are not imitated. The best is 1.6 on rendered
-    people that the landmark networks saw, 1.4 on real ones."""
+    """Factor on the predicted errors, which are too small on people outside the simulation. The best is 1.6 on rendered
+    people seen by the landmark networks, 1.4 on real ones."""
     save_every: Count = 500
     seed: int = 0
     bodies: BodySettings = BodySettings()

@@ -1,4 +1,4 @@
-"""How people are seen: cameras of all heights and distances, as virtual cameras that look at the person."""
+"""Cameras at all heights and distances, as virtual cameras that look at the person."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rtpose.train.lifters.fusion.settings import ViewSettings
 
 @dataclass(frozen=True)
 class Seen:
-    """People before their virtual cameras: x right, y down, z away, not yet rolled."""
+    """People in front of their virtual cameras: x right, y down, z away, not yet rolled."""
 
     joints: Tensor
     """(N, T, 28, 3) metres, from the camera."""
@@ -39,7 +39,7 @@ def see(joints: Tensor, root: Tensor, settings: ViewSettings, generator: torch.G
     distance = torch.exp(near + (far - near) * torch.rand(n, generator=generator))
     towards = torch.stack([azimuth.sin() * elevation.cos(), elevation.sin(), azimuth.cos() * elevation.cos()], -1)
     middle = root[:, root.shape[1] // 2]
-    # Far enough that nobody walks through the camera.
+    # Far enough that no one walks through the camera.
     travelled = ((root - middle[:, None])[..., None, :] + joints) @ towards[:, None, :, None]
     distance = torch.maximum(distance, travelled.amax((1, 2, 3)) + settings.nearest_m)
     camera = middle + towards * distance[:, None]
@@ -49,7 +49,7 @@ def see(joints: Tensor, root: Tensor, settings: ViewSettings, generator: torch.G
     down = torch.linalg.cross(forward, right)
     virtual_from_world = torch.stack([right, down, forward], -2)
     placed = (joints + (root - camera[:, None])[..., None, :]) @ virtual_from_world.transpose(-1, -2)
-    # A person beside the camera's axis may still have a hand before the virtual plane.
+    # A person beside the camera's axis may still have a hand in front of the virtual plane.
     placed = torch.cat([placed[..., :2], placed[..., 2:].clamp(min=0.2)], -1)
     gravity = -(virtual_from_world @ torch.tensor([0.0, 1.0, 0.0])[:, None])[..., 0]
     return Seen(placed, gravity, torch.asin(forward[..., 1].neg().clamp(-1, 1)), virtual_from_world)

@@ -175,7 +175,7 @@ def test_nobody(lifter: FusionLifter) -> None:
 
 
 def test_wrong_files_and_heights_are_refused() -> None:
-    with pytest.raises(ModelError, match="no fusion lifter"):
+    with pytest.raises(ModelError, match="not a fusion lifter"):
         FusionLifter(FOLDER / "svmac.onnx", options=LoadOptions(threads=1))
     with pytest.raises(ConfigError):
         FusionLifter(height_m=0.0)

@@ -136,7 +136,7 @@ def test_camera_as_array() -> None:
 
 
 def test_a_network_of_other_inputs_is_no_lifter() -> None:
-    with pytest.raises(ModelError, match="is no lifter: it has the inputs"):
+    with pytest.raises(ModelError, match="is not a lifter: it has the inputs"):
         NetworkLifter(str(CASCADED))
 
 

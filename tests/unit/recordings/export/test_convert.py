@@ -361,7 +361,7 @@ def test_nobody(poses: Recording, tmp_path: Path, suffix: str) -> None:
         export_recording(without_people(poses, 5), out)
         assert out.stat().st_size > 0
     else:
-        with pytest.raises(InputError, match="nobody is in the recording"):
+        with pytest.raises(InputError, match="the recording has no people"):
             export_recording(without_people(poses, 5), out)
     with pytest.raises(InputError, match="no frames"):
         export_recording(without_people(poses, 0), out, overwrite=True)

@@ -47,5 +47,5 @@ def test_student_and_teacher_agree_about_who_is_there(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_an_empty_clip_teaches_nothing(tmp_path: Path) -> None:
     write_clip(tmp_path / "empty.mp4", [np.full((120, 160, 3), 90, np.uint8)] * 20)
-    with pytest.raises(InputError, match="nobody for 16 frames on end"):
+    with pytest.raises(InputError, match="no person for 16 consecutive frames"):
         takes_of(str(tmp_path / "empty.mp4"), "full", RunSettings(), lambda done, total: None)

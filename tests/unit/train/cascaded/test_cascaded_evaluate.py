@@ -229,7 +229,7 @@ def test_the_default_lifter_on_true_joints(one_and_two: Pictures) -> None:
 
 
 def test_what_cannot_be_evaluated(tiny: Path) -> None:
-    with pytest.raises(InputError, match="nobody with 3D"):
+    with pytest.raises(InputError, match="no people with 3D"):
         evaluate_pictures(str(tiny), StickPeople(2, flat=True), name="flat")
     with pytest.raises(ConfigError, match="gt or detected"):
         evaluate_pictures(str(tiny), StickPeople(2), name="sticks", input_kind="noise:10")

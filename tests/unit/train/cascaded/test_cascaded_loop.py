@@ -340,7 +340,7 @@ def test_beginning_with_an_earlier_training(tmp_path: Path) -> None:
     for name, value in earlier.network.named_parameters():
         assert torch.allclose(value, later.network.get_parameter(name), atol=1e-6), name
     for other in (msgspec.structs.replace(NETWORK, width=8), msgspec.structs.replace(NETWORK, variant="jh")):
-        with pytest.raises(ConfigError, match="--start is of another network"):
+        with pytest.raises(ConfigError, match="--start has another network"):
             run(tmp_path / f"{other.width}{other.variant}", tiny(network=other), start=start)
 
 
@@ -358,7 +358,7 @@ def test_beginning_with_a_file(tmp_path: Path) -> None:
         same = torch.allclose(value, later.network.get_parameter(name), rtol=1e-3, atol=1e-6)
         assert same != name.startswith("depth_centric.ordinal."), name
     other = msgspec.structs.replace(NETWORK, width=8)
-    with pytest.raises(ConfigError, match="--start is of another network"):
+    with pytest.raises(ConfigError, match="--start has another network"):
         run(tmp_path / "narrower", tiny(network=other), start=start)
     with pytest.raises(ModelError, match=r"other\.onnx does not exist"):
         open_start(tmp_path / "other.onnx")
@@ -401,7 +401,7 @@ def test_wrong_folders_and_data(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="--resume"):
         run(tmp_path / "run")
     other = tmp_path / "other"
-    with pytest.raises(InputError, match="nobody with 3D"):
+    with pytest.raises(InputError, match="no people with 3D"):
         train_cascaded(TINY, StickPeople(2), StickPeople(2, flat=True), other, data="sticks")
     with pytest.raises(InputError, match="--data-2d"):
         train_cascaded(TINY, StickPeople(2, flat=True), StickPeople(2), other, data="sticks")

@@ -91,7 +91,7 @@ def test_people_without_a_foot_are_left_out(tmp_path: Path) -> None:
 
 
 def test_unknown_and_mixed_folders(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has no known data set") as told:
+    with pytest.raises(InputError, match="has no data set that rtpose knows") as told:
         open_data_set(tmp_path)
     for words in ("cmu17_*.npz", "data_3d_h36m.npz", "S*/Seq*/annot.mat", "TS*/annot_data.mat", "annot/trainval.json",
                   "joints.mat"):  # fmt: skip

@@ -268,7 +268,7 @@ def test_a_used_folder_is_not_clobbered(pack: MotionPack, tmp_path: Path) -> Non
 def test_other_data_and_damaged_checkpoints_are_reported(pack: MotionPack, tmp_path: Path) -> None:
     run("svmac", pack, tmp_path, steps=1)
     other = dataclasses.replace(pack, poses_m=pack.poses_m[:50], starts=np.array([0, 50]))
-    with pytest.raises(ConfigError, match="other data"):
+    with pytest.raises(ConfigError, match="different data"):
         run("svmac", other, tmp_path, steps=1, resume=True)
     (tmp_path / "last.pt").write_bytes(b"half")
     with pytest.raises(InputError, match=r"last\.pt is damaged"):

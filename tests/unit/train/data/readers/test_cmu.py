@@ -263,7 +263,7 @@ def test_wrong_folders_are_named(folder: Path) -> None:
     with pytest.raises(InputError, match="every trial is shorter than"):
         prepare_cmu(folder, out)
     (place / "07.asf").unlink()
-    with pytest.raises(InputError, match=r"07_03\.amc needs its skeleton beside it: expected .*07\.asf"):
+    with pytest.raises(InputError, match=r"07_03\.amc needs its skeleton next to it: expected .*07\.asf"):
         prepare_cmu(folder, out)
     out.write_bytes(b"kept")
     with pytest.raises(OutputError, match=r"out\.npz exists"):
@@ -275,7 +275,7 @@ def test_wrong_folders_are_named(folder: Path) -> None:
 
 @pytest.mark.parametrize(("frames", "message"), [
     ([{"root": "0 17 0 0 0 0", "wing": "1"}], "moves wing"),
-    ([{"root": "0 17 0 0 0 0", "lradius": "1 2"}], "other channels for lradius"),
+    ([{"root": "0 17 0 0 0 0", "lradius": "1 2"}], "different channels for lradius"),
     ([{"root": "0 17 0 0 0 0", "lradius": "1"}, {"root": "0 17 0"}], "not a complete AMC"),
     ([{"root": "0 17 0 0 0 0", "lradius": "1"}, {"root": "0 17 0 0 0 0", "rradius": "1"}], "a frame lacks lradius"),
     ([{"root": "0 17 0 0 0 x"}], "not a complete AMC"),
@@ -288,9 +288,9 @@ def test_damaged_amc_files_are_named(folder: Path, frames: list[dict[str, str]],
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
-    (":hierarchy", ":other", "no complete ASF"),
-    ("name lfemur", "name wing", "no complete ASF"),
-    ("  length 0.45", "  length much", "no complete ASF"),
+    (":hierarchy", ":other", "not a complete ASF"),
+    ("name lfemur", "name wing", "not a complete ASF"),
+    ("  length 0.45", "  length much", "not a complete ASF"),
     ("angle deg", "angle rad", "different angles"),
     ("dof ry", "dof ly", "axes other than"),
     ("    root lhipjoint", "    wing lhipjoint", "wing is not joined to the root"),
@@ -305,13 +305,13 @@ def test_damaged_asf_files_are_named(folder: Path, old: str, new: str, message: 
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
-    ("MOTION", "", "no BVH file"),
-    ("Frames: 40", "Frames: 41", "no complete BVH"),
-    ("OFFSET 0 -8 0", "OFFSET 0 -8", "no complete BVH"),
+    ("MOTION", "", "not a BVH file"),
+    ("Frames: 40", "Frames: 41", "not a complete BVH"),
+    ("OFFSET 0 -8 0", "OFFSET 0 -8", "not a complete BVH"),
     ("LeftUpLeg", "LeftThigh", "has the joints Hips"),
     ("JOINT Head", "JOINT Skull", "no joint Head"),
     (".0083333", "0", "no frame time"),
-    ("CHANNELS 6", "CHANNELS 0", "no complete BVH"),
+    ("CHANNELS 6", "CHANNELS 0", "not a complete BVH"),
 ])  # fmt: skip
 def test_damaged_bvh_files_are_named(folder: Path, old: str, new: str, message: str) -> None:
     text = bvh_text(motionbuilder(), [moving_row()] * 40, ".0083333")

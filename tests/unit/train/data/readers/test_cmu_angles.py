@@ -106,7 +106,7 @@ def test_what_cannot_be_packed(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "there.npz").read_bytes() == b"kept"
     for text, said in (
         (asf_text(AXES, DOFS).replace("length 0.45", "length 0.045"), "m from the hips"),
-        ("", "no complete ASF"),
+        ("", "not a complete ASF"),
     ):
         (folder / "07.asf").write_text(text)
         (folder / "07_02.amc").write_text(amc_text([{"root": "0 17 0 0 0 0"}] * 40))
@@ -132,7 +132,7 @@ def test_two_skeletons_of_one_subject(folder: Path, tmp_path: Path) -> None:
     (folder / "again").mkdir()
     (folder / "again" / "07.asf").write_text(asf_text({"lfemur": "1 2 3"}, DOFS))
     (folder / "07_02.amc").rename(folder / "again" / "07_02.amc")
-    with pytest.raises(InputError, match="another skeleton"):
+    with pytest.raises(InputError, match="a different skeleton"):
         prepare_cmu_angles(folder, tmp_path / "a.npz")
 
 

@@ -179,7 +179,7 @@ def test_human36m_in_both_forms_of_its_cameras(form: str, tmp_path: Path) -> Non
 
 def test_cameras_of_another_release_are_reported(tmp_path: Path) -> None:
     human36m(tmp_path, np.array([9e5, 0, 0]), np.eye(3), np.zeros((17, 3)))
-    with pytest.raises(InputError, match="elsewhere than their boxes"):
+    with pytest.raises(InputError, match="outside their boxes"):
         open_picture_set("human36m", tmp_path, subjects=(1,))
 
 
