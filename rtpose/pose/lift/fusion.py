@@ -81,6 +81,8 @@ class FusionLifter:
         if shapes != {"features": (FEATURES,), "last_pose": (COUNT, 3), "hidden": hidden} or len(hidden) != 2:
             raise ModelError(f"{file} is no fusion lifter of this version: it has the inputs {shapes}")
         self._hidden_shape = hidden
+        # The same arrays for every run, see `OpenVinoBackend.run`.
+        self._given = {name: np.zeros((1, *shape), np.float32) for name, shape in shapes.items()}
         self._error_factor = float(self._network.metadata.get("error_factor", "1"))
         self.reset()
 
@@ -110,8 +112,7 @@ class FusionLifter:
         views = sight.views
         self._people = {i: p for i, p in self._people.items() if 0 < t_s - p.t_s <= MAX_GAP_S}
         last, hidden, dt_s = self._recall(track_ids, views, t_s)
-        given = {"features": sight.features(dt_s), "last_pose": last, "hidden": hidden}
-        each = [self._network.run({name: rows[i : i + 1] for name, rows in given.items()}) for i in range(count)]
+        each = [self._run(*of_one) for of_one in zip(sight.features(dt_s), last, hidden, strict=True)]
         out = {name: np.concatenate([of_one[name] for of_one in each]) for name in self._network.output_names}
 
         camera_poses = out["pose"] @ views.transpose(0, 2, 1)
@@ -129,6 +130,12 @@ class FusionLifter:
             down=np.einsum("pij,pj->pi", views, down).astype(np.float32),
             error_m=_errors(scale_m),
         )
+
+    def _run(self, features: Float32, last_pose: Float32, hidden: Float32) -> dict[str, Float32]:
+        """The network for one person."""
+        given = self._given
+        given["features"][0], given["last_pose"][0], given["hidden"][0] = features, last_pose, hidden
+        return self._network.run(given)
 
     def _recall(self, track_ids: Sequence[int], views: Float32, t_s: float) -> tuple[Float32, Float32, Float32]:
         """Last poses in the axes of `views`, states, and seconds since then; all zero for new people."""

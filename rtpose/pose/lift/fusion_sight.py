@@ -72,6 +72,11 @@ class Sight:
         return np.asarray(numbers, np.float32)
 
     def _add(self, row: int, evidence: Evidence, recipe: Float32) -> None:
-        self.own[row] = (recipe @ np.nan_to_num(evidence.world_m)) @ self.views[row]
-        self.visible[row] = least(recipe, np.nan_to_num(evidence.visibility))
+        self.own[row] = (recipe @ _known(evidence.world_m)) @ self.views[row]
+        self.visible[row] = least(recipe, _known(evidence.visibility))
         self.own_known[row] = 1
+
+
+def _known(values: Float32) -> Float32:
+    """The same with 0 for NaN."""
+    return np.where(np.isnan(values), np.float32(0), values)
