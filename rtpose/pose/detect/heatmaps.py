@@ -11,7 +11,9 @@ SIZE = 64
 REACH = 3
 """Cells around a point, in each direction, that refine its place."""
 _REACH = np.arange(-REACH, REACH + 1)
-_WEIGHT_AND_MASS = np.stack([np.ones((_REACH.size, _REACH.size)), *np.meshgrid(_REACH, _REACH)], -1).reshape(-1, 3).astype(np.float32)
+_WEIGHT_AND_MASS = (
+    np.stack([np.ones((_REACH.size, _REACH.size)), *np.meshgrid(_REACH, _REACH)], -1).reshape(-1, 3).astype(np.float32)
+)
 """(49, 3): sums over the cells around a point that give weight, and mass across and down from it."""
 MIN_REFINE_CONFIDENCE = 0.5
 MIN_SPREAD_CONFIDENCE = 0.1

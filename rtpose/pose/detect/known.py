@@ -104,6 +104,8 @@ def alone(one: SeenPerson, seen: Sequence[SeenPerson]) -> bool:
 
 def whose(bodies: Sequence[SeenPerson], known: Sequence[Known], t_s: float) -> list[tuple[float, SeenPerson, Known]]:
     """Who among those known has which body, by colours and place; how badly it fits, the best first."""
+    if not bodies or not known:
+        return []
     cost = np.array([[_misfit(one, who, t_s) for who in known] for one in bodies]).reshape(len(bodies), len(known))
     pairs = [(float(cost[i, j]), bodies[i], known[j]) for i, j in enumerate(assign(cost, FORBIDDEN)) if j >= 0]
     return sorted(pairs, key=lambda pair: pair[0])
