@@ -45,6 +45,8 @@ ERROR_PER_SCALE = 3.0
 """The network's scale is that of a gamma distribution of shape 3: the mean error is three times as large."""
 OWN_ERROR_M = 0.02
 """Scale of the error that a visible joint has at least."""
+_FEWER_OF_A_PART = np.where(np.arange(COUNT) < BODY, 1.0, 0.25)
+"""Face, feet and hands have many joints."""
 HIPS = [JOINTS.index("left_hip"), JOINTS.index("right_hip")]
 NEAREST_M = 0.3
 """No root is put nearer to the camera."""
@@ -121,13 +123,14 @@ class FusionLifter:
         factor = np.float32(MEASURED * self.height_m / TYPICAL_HEIGHT_M)
         roots = place(out["pose"] * factor, sight.plane, np.where(sight.known, sight.scores + np.float32(0.05), 0))
         scale_m = np.exp(out["log_error"]) * np.float32(self._error_factor) * factor
-        down = out["down"] / np.maximum(np.linalg.norm(out["down"], axis=-1, keepdims=True), 1e-6)
+        down = out["down"] / np.maximum(np.sqrt((out["down"] ** 2).sum(-1, keepdims=True)), np.float32(1e-6))
+        in_camera = views @ np.stack([roots, down], -1)
         return Lifted(
-            poses=(camera_poses * factor).astype(np.float32),
-            roots=np.einsum("pij,pj->pi", views, roots).astype(np.float32),
+            poses=camera_poses * factor,
+            roots=in_camera[..., 0],
             confidence=_confidence(scale_m, sight.scores),
             keypoints_2d=sight.keypoints,
-            down=np.einsum("pij,pj->pi", views, down).astype(np.float32),
+            down=in_camera[..., 1],
             error_m=_errors(scale_m),
         )
 
@@ -193,11 +196,12 @@ def place(poses: Float32, plane: Float32, weights: Float32) -> Float32:
 
     poses: (P, 28, 3) metres relative to the root; plane: (P, 28, 2) on the plane at z = 1; weights: (P, 28).
     """
-    w = weights.astype(np.float64)[..., None]
-    w[:, BODY:] *= 0.25  # face, feet and hands have many joints
-    w /= w.sum(1, keepdims=True)
+    w = (weights * _FEWER_OF_A_PART)[:, None]
+    w /= w.sum(-1, keepdims=True)
     flat = poses[..., :2] - plane * poses[..., 2:]  # of the right root (X, Y, Z) it is plane Z - (X, Y)
-    mean_seen, mean_flat = (w * plane).sum(1), (w * flat).sum(1)
-    seen, extent = ((w * (v - m[:, None]) ** 2).sum((1, 2)) for v, m in ((plane, mean_seen), (flat, mean_flat)))
-    z = np.maximum(np.sqrt(extent / np.maximum(seen, 1e-9)), NEAREST_M)[:, None]
-    return np.concatenate([mean_seen * z - mean_flat, z], -1).astype(np.float32)
+    both = np.concatenate([plane, flat], -1)
+    mean = w @ both
+    variance = w @ (both - mean) ** 2
+    seen, extent = variance[..., :2].sum(-1), variance[..., 2:].sum(-1)
+    z = np.maximum(np.sqrt(extent / np.maximum(seen, 1e-9)), NEAREST_M)
+    return np.concatenate([mean[:, 0, :2] * z - mean[:, 0, 2:], z], -1).astype(np.float32)
