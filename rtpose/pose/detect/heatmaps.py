@@ -11,10 +11,6 @@ SIZE = 64
 REACH = 3
 """Cells around a point, in each direction, that refine its place."""
 _REACH = np.arange(-REACH, REACH + 1)
-_WEIGHT_AND_MASS = (
-    np.stack([np.ones((_REACH.size, _REACH.size)), *np.meshgrid(_REACH, _REACH)], -1).reshape(-1, 3).astype(np.float32)
-)
-"""(49, 3): sums over the cells around a point that give weight, and mass across and down from it."""
 MIN_REFINE_CONFIDENCE = 0.5
 MIN_SPREAD_CONFIDENCE = 0.1
 """Cells of less confidence do not count as spread: thousands of them would outweigh the few that matter."""
@@ -36,11 +32,11 @@ def refine(points: Float32, heatmap: Float32) -> Float32:
     confidence = ssd.sigmoid(heatmap.ravel().take(count * cell + np.arange(count)[:, None, None]))
     if not inside.all():
         confidence *= inside[:, 1, :, None] & inside[:, 0, None, :]
-    confidence = confidence.reshape(count, -1)
-    sure = (confidence.max(1) >= MIN_REFINE_CONFIDENCE) & inside[:, :, REACH].all(1)  # the point itself
-    sums = confidence @ _WEIGHT_AND_MASS
+    weight = confidence.sum((1, 2))
+    sure = (confidence.reshape(count, -1).max(1) >= MIN_REFINE_CONFIDENCE) & inside[:, :, REACH].all(1)  # the point
+    mass = (np.stack([confidence.sum(1), confidence.sum(2)], 1) * cells).sum(2)
     refined = points.copy()
-    refined[sure] = (cells[sure, :, REACH] + sums[sure, 1:] / sums[sure, :1]) / SIZE
+    refined[sure] = mass[sure] / weight[sure, None] / SIZE
     return refined
 
 
