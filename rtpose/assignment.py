@@ -14,6 +14,8 @@ def assign(cost: NDArray[np.float64], forbidden: float) -> list[int]:
     rows, columns = cost.shape
     if not rows or not columns:
         return [-1] * rows
+    if rows == columns == 1:
+        return [0 if cost[0, 0] < forbidden else -1]
     size = max(rows, columns)
     square = np.full((size + 1, size + 1), forbidden)
     square[1 : rows + 1, 1 : columns + 1] = np.minimum(cost, forbidden)

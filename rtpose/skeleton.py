@@ -255,10 +255,18 @@ H36M17_FROM_COCO17 = _mixing_matrix(H36M17, COCO17, _H36M17_FROM_DETECTED)
 H36M17_AS_DETECTED = _mixing_matrix(H36M17, H36M17, _AS_DETECTED_FROM_MOCAP)
 """(17, 17) float32: detector-like joints = this @ motion capture's joints. Limb joints stay as they are."""
 
-_FROM: dict[str, NDArray[np.float32]] = {
-    BLAZEPOSE33.name: H36M17_FROM_BLAZEPOSE33,
-    COCO17.name: H36M17_FROM_COCO17,
-    H36M17.name: np.eye(len(H36M17.joints), dtype=np.float32),
+
+def _with_sources(matrix: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """The matrix (J, K), and the joints that each row is made of, the first again and again where there are fewer."""
+    rows = [np.flatnonzero(row) for row in matrix]
+    most = max(map(len, rows))
+    return matrix, np.array([[*row, *[row[0]] * (most - len(row))] for row in rows])
+
+
+_FROM: dict[str, tuple[NDArray[np.float32], NDArray[np.intp]]] = {
+    BLAZEPOSE33.name: _with_sources(H36M17_FROM_BLAZEPOSE33),
+    COCO17.name: _with_sources(H36M17_FROM_COCO17),
+    H36M17.name: _with_sources(np.eye(len(H36M17.joints), dtype=np.float32)),
 }
 
 
@@ -270,9 +278,8 @@ def h36m17_from(skeleton: Skeleton, keypoints: NDArray[np.float32]) -> NDArray[n
     """
     if skeleton.name not in _FROM:
         raise ConfigError(f"cannot derive h36m17 from {skeleton.name}: known skeletons are {', '.join(sorted(_FROM))}")
-    matrix = _FROM[skeleton.name]
+    matrix, sources = _FROM[skeleton.name]
     out = np.empty((*keypoints.shape[:-2], len(H36M17.joints), 3), dtype=np.float32)
     out[..., :2] = matrix @ keypoints[..., :2]
-    scores = np.where(matrix > 0, keypoints[..., None, :, 2], np.float32(np.inf))
-    out[..., 2] = scores.min(-1)
+    out[..., 2] = keypoints[..., 2][..., sources].min(-1)
     return out

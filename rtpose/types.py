@@ -169,8 +169,9 @@ class Evidence:
     """(J,): 0..1, that the joint is in sight, not hidden."""
     presence: Float32
     """(J,): 0..1, that the joint is inside the network's square."""
-    spread_px: Float32
-    """(J,): root mean square distance of the heatmap's mass from its centre, pixels of the picture."""
+    spread_px: Float32 | None
+    """(J,): root mean square distance of the heatmap's mass from its centre, pixels of the picture. None: not measured,
+    as where nothing depends on it."""
     angle_rad: float
     """By how much the network's square was turned in the picture, clockwise as seen; already undone in `world_m`."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +49,14 @@ def _prefetch(plane: Image, plane_from_out: NDArray[np.float64], size: tuple[int
     A warp reads small blocks across many rows, which hardware prefetching does not predict: with a picture that another
     core has just decoded, it mostly waits for memory. Reading in order first halves the total time.
     """
-    right, bottom = size[0] - 1, size[1] - 1
-    corners = plane_from_out @ np.array([[0, right, 0, right], [0, 0, bottom, bottom], [1, 1, 1, 1]])
-    height, width = plane.shape[:2]
-    low = np.floor(corners.min(axis=1)).clip(0, (width, height)).astype(int)
-    high = (np.ceil(corners.max(axis=1)) + 1).clip(0, (width, height)).astype(int)
+    across, down = (
+        _reach(row, size, length) for row, length in zip(plane_from_out.tolist(), plane.shape[1::-1], strict=True)
+    )
     step = max(_CACHE_LINE // plane.strides[1], 1)
-    plane[low[1] : high[1], low[0] : high[0] : step].max(initial=0)
+    plane[down[0] : down[1], across[0] : across[1] : step].max(initial=0)
+
+
+def _reach(row: Sequence[float], size: tuple[int, int], length: int) -> tuple[int, int]:
+    """First and last pixel, and one, on a side of `length` px that a row of the matrix makes of a square of `size`."""
+    ends = [row[2] + x + y for x in (0.0, row[0] * (size[0] - 1)) for y in (0.0, row[1] * (size[1] - 1))]
+    return min(max(math.floor(min(ends)), 0), length), min(max(math.ceil(max(ends)) + 1, 0), length)

@@ -116,9 +116,10 @@ class ToPicture:
 def _turn(frame: VideoFrame) -> Turn:
     """The turn given by the frame's display matrix.
 
-    A frame whose side data was read stays in memory until Python's garbage collector runs: a tiny copy is.
+    A frame whose side data was read stays in memory until Python's garbage collector runs: that of a tiny copy is.
+    On one thread: others would be started for it and waited for.
     """
-    tiny = frame.reformat(width=16, height=16, interpolation=Interpolation.POINT)
+    tiny = frame.reformat(width=16, height=16, interpolation=Interpolation.POINT, threads=1)
     try:
         data = cast(Any, tiny.side_data)[SideDataType.DISPLAYMATRIX]  # PyAV's stub has other types
     except KeyError:

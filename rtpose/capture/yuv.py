@@ -82,11 +82,10 @@ class YuvPicture:
 
         Colour is interpolated between the centres of the pixels that share a value; `rgb` repeats the value instead.
         """
-        full_range = self._frame.format.name.startswith("yuvj") or self._frame.color_range == _FULL_RANGE
-        luma_from_crop = self._decoded_from_shown @ np.vstack([picture_from_crop, (0, 0, 1)])
-        across, down = _CHROMA_STEPS[self._frame.format.name]
-        chroma_from_luma = np.array([[1 / across, 0, (1 / across - 1) / 2], [0, 1 / down, (1 / down - 1) / 2]])
-        chroma_from_crop = chroma_from_luma @ np.vstack([luma_from_crop, (0, 0, 1)])
+        name = self._frame.format.name
+        full_range = name.startswith("yuvj") or self._frame.color_range == _FULL_RANGE
+        luma_from_crop = _after(self._decoded_from_shown, picture_from_crop)
+        chroma_from_crop = _after(_chroma_from_luma(name), luma_from_crop)
         black = (0 if full_range else 16, 128, 128)
         matrices = luma_from_crop, chroma_from_crop, chroma_from_crop
         planes = [
@@ -96,6 +95,21 @@ class YuvPicture:
         cv2.transform(cv2.merge(planes), rgb_from_yuv(self._frame.colorspace, full_range=full_range), dst=out)
 
 
+def _after(second: NDArray[np.float64], first: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2, 3): two maps (2, 3) of the plane, one after the other."""
+    both: NDArray[np.float64] = second[:, :2] @ first
+    both[:, 2] += second[:, 2]
+    return both
+
+
+@cache
+def _chroma_from_luma(name: str) -> NDArray[np.float64]:
+    """(2, 3): pixels of the brightness -> of the colour planes, by format."""
+    across, down = _CHROMA_STEPS[name]
+    return np.array([[1 / across, 0, (1 / across - 1) / 2], [0, 1 / down, (1 / down - 1) / 2]])
+
+
+@cache
 def _decoded_from_shown(width: int, height: int, turn: Turn) -> NDArray[np.float64]:
     """(2, 3): pixels as shown -> pixels of the decoded frame of width x height."""
     transpose, flip_x, flip_y = turn

@@ -35,9 +35,10 @@ class OneEuroFilter:
             self._points, self._velocity = points, np.zeros_like(points)
             return points
         self._points = np.where(np.isfinite(self._points), self._points, points)
-        velocity = np.nan_to_num((points - self._points) / np.float32(dt_s))
+        velocity = (points - self._points) / np.float32(dt_s)
+        velocity = np.where(np.isfinite(velocity), velocity, np.float32(0))
         self._velocity = self._velocity + _share(self._speed_cutoff_hz, dt_s) * (velocity - self._velocity)
-        speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True)
+        speed = np.sqrt((self._velocity**2).sum(-1, keepdims=True))
         share = _share(self._min_cutoff_hz + self._beta_per_m * speed, dt_s)
         self._points = (self._points + share * (points - self._points)).astype(np.float32)
         return self._points

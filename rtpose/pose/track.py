@@ -138,14 +138,15 @@ def _distance(track: _Track, keypoints: Float32, box: Float32, gap_s: float) -> 
     drift = track.velocity * DRIFT_S * (1 - math.exp(-gap_s / DRIFT_S))
     apart = keypoints[:, :2] - track.keypoints[:, :2]
     size_px = max(_size(box), track.size_px, 1.0)
-    shifts = [apart - drift, apart]
-    nearest = min(float(np.linalg.norm(shift, axis=1).mean()) for shift in shifts)
-    middle = min(float(np.linalg.norm(shift.mean(0))) for shift in shifts)
+    shifts = np.stack([apart - drift, apart])
+    nearest = float(np.hypot(shifts[..., 0], shifts[..., 1]).mean(1).min())
+    middle = min(math.hypot(x, y) for x, y in shifts.mean(1).tolist())
     return min(nearest, 2 * middle + 0.1 * size_px) / size_px
 
 
 def _size(box: Float32) -> float:
-    return float(max(box[2] - box[0], box[3] - box[1]))
+    left, top, right, bottom = box.tolist()
+    return float(max(right - left, bottom - top))
 
 
 def _overlaps(a: Float32, b: Float32) -> bool:

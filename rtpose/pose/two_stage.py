@@ -31,25 +31,29 @@ class TwoStageEstimator:
         self._lookahead = lookahead
 
     def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
-        """See `rtpose.types.Estimator`: the detector, which remembers where people are, and the tracker."""
+        """See `rtpose.types.Estimator`: the detector, which remembers where people are; who is who can wait, but not
+        where others look ahead."""
         with stage("detect"):
             seen = self._detector.detect(frame)
-        with stage("track"):
-            moment = Moment(seen, self._track(seen, frame.pts_s), camera, frame.pts_s)
-        if self._lookahead is not None:
-            self._lookahead.announce(moment)
+        if self._lookahead is None:
+            return lambda: self._lift(self._track(seen, camera, frame.pts_s))
+        moment = self._track(seen, camera, frame.pts_s)
+        self._lookahead.announce(moment)
         return partial(self._lift, moment)
 
     def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
         """See `rtpose.types.Estimator`."""
         return self.begin(frame, camera)()
 
-    def _track(self, seen: list[Person2D], t_s: float) -> list[int]:
+    @stage("track")
+    def _track(self, seen: list[Person2D], camera: Camera, t_s: float) -> Moment:
         if not seen:
-            return self._tracker.update(_NO_JOINTS, _NO_BOXES, t_s)  # counts as missed by everybody
-        keypoints = h36m17_from(self._detector.skeleton, np.stack([person.keypoints for person in seen]))
-        boxes = np.stack([person.bbox for person in seen])
-        return self._tracker.update(keypoints, boxes, t_s, [person.appearance for person in seen])
+            ids = self._tracker.update(_NO_JOINTS, _NO_BOXES, t_s)  # counts as missed by everybody
+        else:
+            keypoints = h36m17_from(self._detector.skeleton, np.stack([person.keypoints for person in seen]))
+            boxes = np.stack([person.bbox for person in seen])
+            ids = self._tracker.update(keypoints, boxes, t_s, [person.appearance for person in seen])
+        return Moment(seen, ids, camera, t_s)
 
     def _lift(self, moment: Moment) -> list[Person3D]:
         people, track_ids = moment.people, moment.track_ids

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,9 +20,9 @@ PAINT = (128, 128, 128)
 """Points of just this colour were painted over and do not count."""
 LEAST_VISIBLE = 0.3
 """A part with a corner of a lower score is not looked at."""
-_CORNERS = BLAZEPOSE33.indices(
+_CORNERS = list(BLAZEPOSE33.indices(
     "left_shoulder", "right_shoulder", "left_hip", "right_hip", "left_knee", "right_knee"
-)  # fmt: skip
+))  # fmt: skip
 _COUNT = np.array([LIGHT_BINS, COLOUR_BINS, COLOUR_BINS])
 _FIRST = np.array([0, LIGHT_BINS, LIGHT_BINS + COLOUR_BINS])
 
@@ -39,6 +41,13 @@ def _trunk_and_thighs() -> tuple[Float32, int]:
 
 
 _WEIGHTS, _IN_TRUNK = _trunk_and_thighs()
+_FIRST_OF_POINT = _FIRST + np.where(np.arange(len(_WEIGHTS)) < _IN_TRUNK, 0, BINS)[:, None]
+_SHARE_OF_RGB = np.array([
+    [1 / 765, 1 / (2 * COLOUR_RANGE), 0.5 / (2 * COLOUR_RANGE)],
+    [1 / 765, -1 / (2 * COLOUR_RANGE), 0.5 / (2 * COLOUR_RANGE)],
+    [1 / 765, 0, -1 / (2 * COLOUR_RANGE)],
+], np.float32)  # fmt: skip
+_MIDDLE = np.array([0, 0.5, 0.5], np.float32)
 
 
 def appearance_of(crop: Image, joints: Float32, scores: Float32) -> Float32:
@@ -47,24 +56,26 @@ def appearance_of(crop: Image, joints: Float32, scores: Float32) -> Float32:
 
     crop: (H, W, 3) RGB. joints: (33, 2) px of the crop. scores: (33,). NaN for a part that is not in sight.
     """
-    points = (_WEIGHTS @ joints[list(_CORNERS)]).astype(np.intp)
-    inside: NDArray[np.bool_] = np.all((points >= 0) & (points < (crop.shape[1], crop.shape[0])), axis=1)
-    inside[inside] = (crop[points[inside, 1], points[inside, 0]] != PAINT).any(axis=1)
-    visible = scores[list(_CORNERS)] >= LEAST_VISIBLE
-    out = np.full((2, BINS), np.nan, np.float32)
+    points = (_WEIGHTS @ joints[_CORNERS]).astype(np.intp)
+    nearest = np.minimum(np.maximum(points, 0), (crop.shape[1] - 1, crop.shape[0] - 1))
+    pixels = crop[nearest[:, 1], nearest[:, 0]]
+    counts = (points == nearest).all(1) & (pixels != PAINT).any(1)
+    visible = (scores[_CORNERS] >= LEAST_VISIBLE).tolist()
+    out = _histograms(pixels, counts)
     for row, part, corners in ((0, slice(None, _IN_TRUNK), slice(0, 4)), (1, slice(_IN_TRUNK, None), slice(2, 6))):
-        rows = points[part][inside[part]]
-        if visible[corners].all() and 2 * len(rows) >= len(inside[part]):
-            out[row] = _histogram(crop[rows[:, 1], rows[:, 0]])
+        number = np.count_nonzero(counts[part])
+        if all(visible[corners]) and 2 * number >= len(counts[part]):
+            out[row] /= number
+        else:
+            out[row] = np.nan
     return out
 
 
 def unlikeness(a: Float32, b: Float32) -> float:
     """0 for the same colours, 1 for none in common: Bhattacharyya's distance, the mean of the parts that both show.
     NaN if there is none. a, b: (2, BINS) of `appearance_of`."""
-    each = np.sqrt(np.maximum(1 - np.sqrt(a * b).sum(1) / 3, 0))
-    known = np.isfinite(each)
-    return float(each[known].mean()) if known.any() else float("nan")
+    shared = [value for value in np.sqrt(a * b).sum(1).tolist() if math.isfinite(value)]
+    return sum(math.sqrt(max(1 - value / 3, 0.0)) for value in shared) / len(shared) if shared else math.nan
 
 
 def blended(before: Float32 | None, look: Float32 | None, share: float) -> Float32 | None:
@@ -75,21 +86,13 @@ def blended(before: Float32 | None, look: Float32 | None, share: float) -> Float
     return np.where(np.isnan(before), look, np.where(np.isnan(look), before, before + share * (look - before)))
 
 
-def _histogram(pixels: NDArray[np.uint8]) -> Float32:
-    """(BINS,) of (N, 3) RGB. Each pixel counts for the two bins that it lies between, so that light which changes a
-    little changes little."""
-    red, green, blue = pixels.astype(np.float32).T
-    share = np.stack(
-        [
-            (red + green + blue) / 765,
-            (red - green) / (2 * COLOUR_RANGE) + 0.5,
-            ((red + green) / 2 - blue) / (2 * COLOUR_RANGE) + 0.5,
-        ],
-        1,
-    )
-    place = share.clip(0, 1) * (_COUNT - 1)
+def _histograms(pixels: NDArray[np.uint8], counts: NDArray[np.bool_]) -> Float32:
+    """(2, BINS): sums over the trunk's and the thighs' pixels (N, 3) RGB that count (N,). Each counts for the two bins
+    that it lies between, so that light which changes a little changes little."""
+    share = pixels.astype(np.float32) @ _SHARE_OF_RGB + _MIDDLE
+    place = np.minimum(np.maximum(share, 0), 1) * (_COUNT - 1)
     low = np.minimum(place.astype(np.intp), _COUNT - 2)
-    rest = (place - low).ravel()
-    at = (low + _FIRST).ravel()
-    counts = np.bincount(at, 1 - rest, BINS) + np.bincount(at + 1, rest, BINS)
-    return (counts / len(pixels)).astype(np.float32)
+    upper = (place - low) * counts[:, None]
+    at = (low + _FIRST_OF_POINT).ravel()
+    sums = np.bincount(at, (counts[:, None] - upper).ravel(), 2 * BINS) + np.bincount(at + 1, upper.ravel(), 2 * BINS)
+    return sums.astype(np.float32).reshape(2, BINS)

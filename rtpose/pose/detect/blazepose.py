@@ -115,15 +115,18 @@ class BlazePose:
         network: str | None = None,
         options: LoadOptions = DEFAULT_OPTIONS,
         pool: NetworkPool | None = None,
+        measure_spread: bool = False,
     ) -> None:
         """Loads both networks, downloading what is missing.
 
         persons: most people to follow, at least 1. network: the landmark network, one of `LANDMARK_FILES`; None: full.
         options: of both networks, apart from `outputs`. pool: shares them with others; None: a pool of its own.
+        measure_spread: whether all evidence has `spread_px`, not only where a person's direction depends on it.
         Errors: `ConfigError` for an unknown network, `ModelError` if a network file cannot be fetched or read.
         """
         pool = pool or NetworkPool()
         self._persons = persons
+        self._measure_spread = measure_spread
         self._finder = PersonFinder(options=options, pool=pool)
         self._landmarks = pool.load(
             downloads.ensure(network_files("blazepose", network)[1]), replace(options, outputs=LANDMARK_OUTPUTS)
@@ -348,12 +351,15 @@ class BlazePose:
             larger = self._landmarks_in(picture, replace(roi, side=SECOND_LOOK * roi.side), bodies)
             one = replace(larger, looked_at=roi) if larger and larger.person.score >= KEEP_PRESENCE else one
         if one is not None and one.person.score < SURE_PRESENCE and (new or roi.is_upside_down):
-            one = surer(one, self._landmarks_in(picture, roi.turned_around(), bodies))
+            one = surer(one, self._landmarks_in(picture, roi.turned_around(), bodies, in_doubt=True))
         return one
 
     @stage("landmarks")
-    def _landmarks_in(self, picture: Picture, roi: Roi, bodies: Sequence[Float32] = ()) -> SeenPerson | None:
-        """The person in the square, None if there is nobody. bodies: of others, to be painted over."""
+    def _landmarks_in(
+        self, picture: Picture, roi: Roi, bodies: Sequence[Float32] = (), in_doubt: bool = False
+    ) -> SeenPerson | None:
+        """The person in the square, None if there is nobody. bodies: of others, to be painted over. in_doubt: the
+        spread of heatmaps will be asked for, as where the network is not sure."""
         picture_from_crop = roi.picture_from_crop(CROP_SIZE)
         cut_out(picture, picture_from_crop, self._crop_pixels, border=cv2.BORDER_REPLICATE)
         for joints in bodies:
@@ -371,9 +377,11 @@ class BlazePose:
         in_crop = heatmaps.refine(raw[:, :2] / np.float32(CROP_SIZE), heatmap) * CROP_SIZE
         points = (in_crop @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]).astype(np.float32)
         joints = points[:JOINTS]
-        evidence = _evidence(raw, world.reshape(-1, 3), heatmap, roi)
+        in_doubt |= presence < SURE_PRESENCE or self._measure_spread
+        evidence = _evidence(raw, world.reshape(-1, 3), heatmap if in_doubt else None, roi)
         scores = capped_outside(np.minimum(evidence.visibility, evidence.presence), joints, picture_size(picture))
-        keypoints = np.column_stack([joints, scores])
+        keypoints = np.empty((JOINTS, 3), np.float32)
+        keypoints[:, :2], keypoints[:, 2] = joints, scores
         appearance = appearance_of(self._crop_pixels, in_crop[:JOINTS], scores)
         return SeenPerson(
             Person2D(
@@ -384,17 +392,21 @@ class BlazePose:
         )
 
 
-def _evidence(raw: Float32, world: Float32, heatmap: Float32, roi: Roi) -> Evidence:
-    """From the network's outputs about a square: raw (39, 5), world (39, 3), heatmap (64, 64, 39)."""
+def _evidence(raw: Float32, world: Float32, heatmap: Float32 | None, roi: Roi) -> Evidence:
+    """From the network's outputs about a square: raw (39, 5), world (39, 3), heatmap (64, 64, 39), None if
+    nobody asks for its spread."""
     picture_per_crop = np.float32(roi.side / CROP_SIZE)
-    spread_cells = heatmaps.peak_spread(heatmap)[:JOINTS]
+    spread_px = None
+    if heatmap is not None:
+        spread_px = heatmaps.peak_spread(heatmap)[:JOINTS] * (picture_per_crop * np.float32(CROP_SIZE / heatmaps.SIZE))
     c, s = math.cos(roi.angle_rad), math.sin(roi.angle_rad)
     picture_from_square = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
+    sure = ssd.sigmoid(np.ascontiguousarray(raw[:JOINTS, 3:].T))
     return Evidence(
         image_z_px=raw[:JOINTS, 2] * picture_per_crop,
         world_m=world[:JOINTS] @ picture_from_square.T,
-        visibility=ssd.sigmoid(raw[:JOINTS, 3]),
-        presence=ssd.sigmoid(raw[:JOINTS, 4]),
-        spread_px=spread_cells * (picture_per_crop * np.float32(CROP_SIZE / heatmaps.SIZE)),
+        visibility=sure[0],
+        presence=sure[1],
+        spread_px=spread_px,
         angle_rad=roi.angle_rad,
     )

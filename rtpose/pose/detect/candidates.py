@@ -102,7 +102,8 @@ def surer(one: SeenPerson, turned: SeenPerson | None) -> SeenPerson:
 
 
 def _spread_px(one: SeenPerson) -> float:
-    return 0.0 if one.person.evidence is None else float(np.mean(one.person.evidence.spread_px))
+    evidence = one.person.evidence
+    return 0.0 if evidence is None or evidence.spread_px is None else float(np.mean(evidence.spread_px))
 
 
 def piece_of(one: SeenPerson, other: SeenPerson) -> bool:

@@ -28,8 +28,10 @@ def should_search(tracked: int, persons: int, *, lost: bool, since_s: float) -> 
 
 def capped_outside(scores: Float32, joints: Float32, size: tuple[int, int]) -> Float32:
     """Scores (J,) of joints (J, 2) px, low for those outside the picture of `size` (width, height)."""
-    outside = ((joints < 0) | (joints >= size)).any(axis=1)
-    return np.where(outside, np.minimum(scores, np.float32(MAX_OUTSIDE_SCORE)), scores)
+    outside = (joints < 0) | (joints >= size)
+    if not outside.any():
+        return scores
+    return np.where(outside.any(axis=1), np.minimum(scores, np.float32(MAX_OUTSIDE_SCORE)), scores)
 
 
 def box_around(joints: Float32) -> Float32:

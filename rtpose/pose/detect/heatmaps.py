@@ -14,6 +14,7 @@ _REACH = np.arange(-REACH, REACH + 1)
 MIN_REFINE_CONFIDENCE = 0.5
 MIN_SPREAD_CONFIDENCE = 0.1
 """Cells of less confidence do not count as spread: thousands of them would outweigh the few that matter."""
+_MIN_SPREAD_LOGIT = np.float32(np.log(MIN_SPREAD_CONFIDENCE / (1 - MIN_SPREAD_CONFIDENCE)))
 UNKNOWN_SPREAD = SIZE / 6**0.5
 """Cells: that of a heatmap which is equally sure of every cell."""
 
@@ -24,17 +25,16 @@ def refine(points: Float32, heatmap: Float32) -> Float32:
     points: (K, 2) in 0..1 of the crop. heatmap: (SIZE, SIZE, K) logits. Returns (K, 2).
     """
     count = len(points)
-    centre = (points * SIZE).astype(np.intp)
-    cells = centre[:, :, None] + _REACH  # (K, x and y, 7)
-    nearest = cells.clip(0, SIZE - 1)
+    cells = (points * SIZE).astype(np.intp)[:, :, None] + _REACH  # (K, x and y, 7)
+    nearest = np.minimum(np.maximum(cells, 0), SIZE - 1)
     inside = cells == nearest
     cell = SIZE * nearest[:, 1, :, None] + nearest[:, 0, None, :]  # (K, 7 rows, 7 columns)
     confidence = ssd.sigmoid(heatmap.ravel().take(count * cell + np.arange(count)[:, None, None]))
-    confidence *= inside[:, 1, :, None] & inside[:, 0, None, :]
-    weight = confidence.sum(axis=(1, 2))
-    sure = confidence.max(axis=(1, 2)) >= MIN_REFINE_CONFIDENCE
-    sure &= inside[:, :, REACH].all(axis=1)  # the point itself
-    mass = (np.stack([confidence.sum(axis=1), confidence.sum(axis=2)], axis=1) * cells).sum(axis=2)
+    if not inside.all():
+        confidence *= inside[:, 1, :, None] & inside[:, 0, None, :]
+    weight = confidence.sum((1, 2))
+    sure = (confidence.reshape(count, -1).max(1) >= MIN_REFINE_CONFIDENCE) & inside[:, :, REACH].all(1)  # the point
+    mass = (np.stack([confidence.sum(1), confidence.sum(2)], 1) * cells).sum(2)
     refined = points.copy()
     refined[sure] = mass[sure] / weight[sure, None] / SIZE
     return refined
@@ -48,9 +48,11 @@ def peak_spread(heatmap: Float32) -> Float32:
     """
     count = heatmap.shape[2]
     logits = heatmap.ravel()
-    sure = np.flatnonzero(logits > np.float32(np.log(MIN_SPREAD_CONFIDENCE / (1 - MIN_SPREAD_CONFIDENCE))))
-    cell, point = np.divmod(sure, count)
-    y, x = np.divmod(cell, SIZE)
+    sure = np.flatnonzero(logits > _MIN_SPREAD_LOGIT)
+    cell = sure // count  # quicker than np.divmod
+    point = sure - count * cell
+    y = cell // SIZE
+    x = cell - SIZE * y
     weight = ssd.sigmoid(logits[sure])
     total, sum_x, sum_y, sum_squares = (
         np.bincount(point, weight * values, count) for values in (1, x, y, x * x + y * y)

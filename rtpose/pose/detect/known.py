@@ -67,18 +67,19 @@ def remember(one: SeenPerson, t_s: float, alone: bool) -> Known:
     before, roi, look = one.of, one.next_roi, one.person.appearance
     if before is None:
         return Known(roi, t_s, one.person.bbox, look)
-    drift, dt_s = np.array(before.drift), t_s - before.t_s
+    (x, y), dt_s = before.drift, t_s - before.t_s
     if dt_s > 0:
-        now = np.array([roi.cx - before.roi.cx, roi.cy - before.roi.cy]) / dt_s
-        now *= min(1.0, MOST_DRIFT * roi.side / max(float(np.linalg.norm(now)), 1e-9))
-        drift += (1 - math.exp(-dt_s / DRIFT_SHARE_S)) * (now - drift)
+        now_x, now_y = (roi.cx - before.roi.cx) / dt_s, (roi.cy - before.roi.cy) / dt_s
+        slowed = min(1.0, MOST_DRIFT * roi.side / max(math.hypot(now_x, now_y), 1e-9))
+        share = 1 - math.exp(-dt_s / DRIFT_SHARE_S)
+        x, y = x + share * (slowed * now_x - x), y + share * (slowed * now_y - y)
     unlike, sure, known_look = _unlike(one, before), before.sure, before.look
     if unlike >= DOUBTFUL_LOOKS and sure is None:
         sure = before
     elif unlike < OWN_LOOKS or (sure and t_s - sure.t_s > DOUBT_S):
         known_look, sure = known_look if unlike < OWN_LOOKS else look, None
     learned = blended(known_look, look, COLOUR_SHARE) if (alone and sure is None) or known_look is None else known_look
-    return Known(roi, t_s, one.person.bbox, learned, (float(drift[0]), float(drift[1])), sure)
+    return Known(roi, t_s, one.person.bbox, learned, (x, y), sure)
 
 
 def doubtful(one: SeenPerson, who: Known) -> bool:
@@ -103,6 +104,8 @@ def alone(one: SeenPerson, seen: Sequence[SeenPerson]) -> bool:
 
 def whose(bodies: Sequence[SeenPerson], known: Sequence[Known], t_s: float) -> list[tuple[float, SeenPerson, Known]]:
     """Who among those known has which body, by colours and place; how badly it fits, the best first."""
+    if not bodies or not known:
+        return []
     cost = np.array([[_misfit(one, who, t_s) for who in known] for one in bodies]).reshape(len(bodies), len(known))
     pairs = [(float(cost[i, j]), bodies[i], known[j]) for i, j in enumerate(assign(cost, FORBIDDEN)) if j >= 0]
     return sorted(pairs, key=lambda pair: pair[0])

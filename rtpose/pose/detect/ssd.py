@@ -30,7 +30,7 @@ def anchor_centres() -> Float32:
 
 def sigmoid(logits: Float32) -> Float32:
     """Elementwise 1 / (1 + exp(-x)), finite for every finite x."""
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -SCORE_CLIP, SCORE_CLIP))), dtype=np.float32)
+    return np.asarray(1.0 / (1.0 + np.exp(-np.maximum(logits, -SCORE_CLIP))), dtype=np.float32)
 
 
 def decode(raw: Float32, logits: Float32, anchors: Float32, *, min_score: float) -> tuple[Float32, Float32]:

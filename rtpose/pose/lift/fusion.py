@@ -45,6 +45,8 @@ ERROR_PER_SCALE = 3.0
 """The network's scale is that of a gamma distribution of shape 3: the mean error is three times as large."""
 OWN_ERROR_M = 0.02
 """Scale of the error that a visible joint has at least."""
+_FEWER_OF_A_PART = np.where(np.arange(COUNT) < BODY, 1.0, 0.25)
+"""Face, feet and hands have many joints."""
 HIPS = [JOINTS.index("left_hip"), JOINTS.index("right_hip")]
 NEAREST_M = 0.3
 """No root is put nearer to the camera."""
@@ -81,6 +83,8 @@ class FusionLifter:
         if shapes != {"features": (FEATURES,), "last_pose": (COUNT, 3), "hidden": hidden} or len(hidden) != 2:
             raise ModelError(f"{file} is not a fusion lifter of this version: it has the inputs {shapes}")
         self._hidden_shape = hidden
+        # The same arrays for every run, see `OpenVinoBackend.run`.
+        self._given = {name: np.zeros((1, *shape), np.float32) for name, shape in shapes.items()}
         self._error_factor = float(self._network.metadata.get("error_factor", "1"))
         self.reset()
 
@@ -110,8 +114,7 @@ class FusionLifter:
         views = sight.views
         self._people = {i: p for i, p in self._people.items() if 0 < t_s - p.t_s <= MAX_GAP_S}
         last, hidden, dt_s = self._recall(track_ids, views, t_s)
-        given = {"features": sight.features(dt_s), "last_pose": last, "hidden": hidden}
-        each = [self._network.run({name: rows[i : i + 1] for name, rows in given.items()}) for i in range(count)]
+        each = [self._run(*of_one) for of_one in zip(sight.features(dt_s), last, hidden, strict=True)]
         out = {name: np.concatenate([of_one[name] for of_one in each]) for name in self._network.output_names}
 
         camera_poses = out["pose"] @ views.transpose(0, 2, 1)
@@ -120,15 +123,22 @@ class FusionLifter:
         factor = np.float32(MEASURED * self.height_m / TYPICAL_HEIGHT_M)
         roots = place(out["pose"] * factor, sight.plane, np.where(sight.known, sight.scores + np.float32(0.05), 0))
         scale_m = np.exp(out["log_error"]) * np.float32(self._error_factor) * factor
-        down = out["down"] / np.maximum(np.linalg.norm(out["down"], axis=-1, keepdims=True), 1e-6)
+        down = out["down"] / np.maximum(np.sqrt((out["down"] ** 2).sum(-1, keepdims=True)), np.float32(1e-6))
+        in_camera = views @ np.stack([roots, down], -1)
         return Lifted(
-            poses=(camera_poses * factor).astype(np.float32),
-            roots=np.einsum("pij,pj->pi", views, roots).astype(np.float32),
+            poses=camera_poses * factor,
+            roots=in_camera[..., 0],
             confidence=_confidence(scale_m, sight.scores),
             keypoints_2d=sight.keypoints,
-            down=np.einsum("pij,pj->pi", views, down).astype(np.float32),
+            down=in_camera[..., 1],
             error_m=_errors(scale_m),
         )
+
+    def _run(self, features: Float32, last_pose: Float32, hidden: Float32) -> dict[str, Float32]:
+        """The network for one person."""
+        given = self._given
+        given["features"][0], given["last_pose"][0], given["hidden"][0] = features, last_pose, hidden
+        return self._network.run(given)
 
     def _recall(self, track_ids: Sequence[int], views: Float32, t_s: float) -> tuple[Float32, Float32, Float32]:
         """Last poses in the axes of `views`, states, and seconds since then; all zero for new people."""
@@ -186,11 +196,12 @@ def place(poses: Float32, plane: Float32, weights: Float32) -> Float32:
 
     poses: (P, 28, 3) metres relative to the root; plane: (P, 28, 2) on the plane at z = 1; weights: (P, 28).
     """
-    w = weights.astype(np.float64)[..., None]
-    w[:, BODY:] *= 0.25  # face, feet and hands have many joints
-    w /= w.sum(1, keepdims=True)
+    w = (weights * _FEWER_OF_A_PART)[:, None]
+    w /= w.sum(-1, keepdims=True)
     flat = poses[..., :2] - plane * poses[..., 2:]  # of the right root (X, Y, Z) it is plane Z - (X, Y)
-    mean_seen, mean_flat = (w * plane).sum(1), (w * flat).sum(1)
-    seen, extent = ((w * (v - m[:, None]) ** 2).sum((1, 2)) for v, m in ((plane, mean_seen), (flat, mean_flat)))
-    z = np.maximum(np.sqrt(extent / np.maximum(seen, 1e-9)), NEAREST_M)[:, None]
-    return np.concatenate([mean_seen * z - mean_flat, z], -1).astype(np.float32)
+    both = np.concatenate([plane, flat], -1)
+    mean = w @ both
+    variance = w @ (both - mean) ** 2
+    seen, extent = variance[..., :2].sum(-1), variance[..., 2:].sum(-1)
+    z = np.maximum(np.sqrt(extent / np.maximum(seen, 1e-9)), NEAREST_M)
+    return np.concatenate([mean[:, 0, :2] * z - mean[:, 0, 2:], z], -1).astype(np.float32)

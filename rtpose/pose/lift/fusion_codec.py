@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from rtpose.errors import ConfigError
-from rtpose.geometry import camera_from_virtual
 from rtpose.skeleton import (
     BLAZEPOSE33,
     COCO17,
@@ -34,6 +33,8 @@ JOINTS = (*H36M17.joints, *EXTRA_JOINTS)
 """Names of `rtpose28`, in order: those of h36m17 first."""
 COUNT, BODY = len(JOINTS), len(H36M17.joints)
 ROOT, THORAX = JOINTS.index("root"), JOINTS.index("thorax")
+_NEXT, _AFTER = [1, 2, 0], [2, 0, 1]
+"""The axes after each."""
 TYPICAL_HEIGHT_M = 1.7
 """Poses and the network's own 3D are brought to this standing height for the network."""
 PLAIN = 4 * COUNT + 2
@@ -82,16 +83,21 @@ def least(recipe: Float32, values: Float32) -> Float32:
 
 def upright_views(rays: Float32) -> Float32:
     """The virtual cameras. rays: (P, 28, 3) directions, camera axes. Returns (P, 3, 3): camera = this @ virtual."""
-    level = camera_from_virtual(rays[:, ROOT])
-    up = ((rays[:, THORAX] / np.maximum(rays[:, THORAX, 2:], 1e-3))[:, None] @ level)[:, 0]
-    up = up[:, :2] / np.maximum(up[:, 2:], 1e-3)
-    length = np.linalg.norm(up, axis=-1)
-    up = np.where(length[:, None] > 1e-6, up / np.maximum(length, 1e-6)[:, None], np.array([0.0, -1.0]))
-    # The virtual y axis (down) points against `up`.
-    x, y = -up[:, 1], up[:, 0]
-    zero, one = np.zeros_like(x), np.ones_like(x)
-    roll = np.stack([x, -y, zero, y, x, zero, zero, zero, one], -1).reshape(-1, 3, 3)
-    return np.asarray(level @ roll, dtype=np.float32)
+    root, thorax = rays[:, ROOT].astype(np.float64), rays[:, THORAX]
+    forward = root / np.sqrt((root * root).sum(-1, keepdims=True))
+    up, length = _across(thorax, forward)
+    if length.min(initial=1.0) < 1e-6:  # no torso: the picture's own
+        level, level_length = _across(np.array([[0.0, -1.0, 0.0]]), forward)
+        up, length = np.where(length < 1e-6, level, up), np.where(length < 1e-6, level_length, length)
+    down = -up / length
+    right = down[:, _NEXT] * forward[:, _AFTER] - down[:, _AFTER] * forward[:, _NEXT]  # np.cross, but quick
+    return np.stack([right, down, forward], -1).astype(np.float32)
+
+
+def _across(rays: Any, forward: Any) -> tuple[Any, Any]:
+    """The part of rays (P, 3) at right angles to `forward` (P, 3), and how long it is (P, 1)."""
+    part = rays - (rays * forward).sum(-1, keepdims=True) * forward
+    return part, np.sqrt((part * part).sum(-1, keepdims=True))
 
 
 def features(points: Any, known: Any, scores: Any, dt_s: Any, own: Any, visible: Any, own_known: Any) -> Any:

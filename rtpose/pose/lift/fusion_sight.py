@@ -40,11 +40,12 @@ class Sight:
         recipe = recipe_from(skeleton)
         detected = np.stack([person.keypoints for person in people]).astype(np.float32)
         keypoints = np.concatenate([recipe @ detected[..., :2], least(recipe, detected[..., 2])[..., None]], -1)
-        keypoints[:, recipe.sum(1) == 0, :2] = np.nan
+        keypoints[:, ~recipe.any(1), :2] = np.nan
         known = np.isfinite(keypoints[..., :2]).all(-1) & (keypoints[..., 2] > 0)
-        rays = rays_from_pixels(
-            np.where(known[..., None], keypoints[..., :2], keypoints[:, ROOT : ROOT + 1, :2]), camera
-        )
+        pixels = keypoints[..., :2]
+        if not known.all():
+            pixels = np.where(known[..., None], pixels, pixels[:, ROOT : ROOT + 1])
+        rays = rays_from_pixels(pixels, camera)
         views = upright_views(rays)
         seen = rays @ views
         plane = seen[..., :2] / np.maximum(seen[..., 2:], np.float32(1e-3))
@@ -72,6 +73,11 @@ class Sight:
         return np.asarray(numbers, np.float32)
 
     def _add(self, row: int, evidence: Evidence, recipe: Float32) -> None:
-        self.own[row] = (recipe @ np.nan_to_num(evidence.world_m)) @ self.views[row]
-        self.visible[row] = least(recipe, np.nan_to_num(evidence.visibility))
+        self.own[row] = (recipe @ _known(evidence.world_m)) @ self.views[row]
+        self.visible[row] = least(recipe, _known(evidence.visibility))
         self.own_known[row] = 1
+
+
+def _known(values: Float32) -> Float32:
+    """The same with 0 for NaN."""
+    return np.where(np.isnan(values), np.float32(0), values)

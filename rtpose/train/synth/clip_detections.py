@@ -28,7 +28,7 @@ _LEAST = 2.0**-24
 def open_detectors(networks: Sequence[str]) -> dict[str, BlazePose]:
     """A detector for each of the landmark networks, by the network's name. Errors: those of `BlazePose`."""
     options, pool = LoadOptions(threads=1), NetworkPool()
-    return {network: BlazePose(network=network, options=options, pool=pool) for network in networks}
+    return {name: BlazePose(network=name, options=options, pool=pool, measure_spread=True) for name in networks}
 
 
 def detect_clip(detector: BlazePose, clip: RenderedClip) -> dict[str, NDArray[Any]]:
@@ -59,6 +59,7 @@ def detection_arrays(people: Sequence[Person2D | None]) -> dict[str, NDArray[Any
 def _values(person: Person2D) -> Mapping[str, Float32 | float]:
     evidence = person.evidence
     assert evidence is not None, "BlazePose always has evidence"
+    assert evidence.spread_px is not None, "these detectors measure it"
     return {
         "points": person.keypoints[:, :2],
         "image_z": evidence.image_z_px,

@@ -360,7 +360,7 @@ def test_evidence_is_in_the_pictures_pixels_and_camera_axes(world: World, roll_d
     """However the person and so the square are turned."""
     body = Body(128, 128, radius=40.0, visibility_logit=2.0, presence_logit=1.0, roll_rad=np.radians(roll_deg))
     world.bodies = [body]
-    (person,) = BlazePose().detect(frame(world))
+    (person,) = BlazePose(measure_spread=True).detect(frame(world))
     evidence = person.evidence
     assert evidence is not None
     names = ("image_z_px", "world_m", "visibility", "presence", "spread_px")
@@ -376,6 +376,14 @@ def test_evidence_is_in_the_pictures_pixels_and_camera_axes(world: World, roll_d
     np.testing.assert_allclose(evidence.presence, 1 / (1 + np.exp(-1.0)), rtol=1e-5)
     np.testing.assert_allclose(evidence.spread_px, heatmaps.UNKNOWN_SPREAD * side / 64, rtol=1e-3)
     np.testing.assert_allclose(person.keypoints[:, 2], np.minimum(evidence.visibility, evidence.presence))
+
+
+@pytest.mark.parametrize(("presence", "measured"), [(1.0, False), (0.99, True)])
+def test_spread_is_measured_where_the_network_is_not_sure(world: World, presence: float, measured: bool) -> None:
+    world.bodies = [Body(128, 128, presence=presence)]
+    (person,) = BlazePose().detect(frame(world))
+    assert person.evidence is not None
+    assert (person.evidence.spread_px is not None) == measured
 
 
 def test_another_network_with_the_same_names_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -421,7 +429,7 @@ def clip(name: str, limit: int | None = None) -> Iterator[Frame]:
 
 @pytest.fixture(scope="module")
 def real() -> BlazePose:
-    return BlazePose(options=LoadOptions(threads=2))
+    return BlazePose(options=LoadOptions(threads=2), measure_spread=True)
 
 
 @pytest.fixture
@@ -477,6 +485,7 @@ def test_the_real_networks_3d_stands_as_the_person_does(real: BlazePose, turns: 
     hips = [BLAZEPOSE33.index_of[name] for name in ("left_hip", "right_hip")]
     assert np.linalg.norm(solid[hips].mean(0)) < 0.05
     assert 0.5 < np.linalg.norm(solid[BLAZEPOSE33.index_of["nose"]]) < 0.9
+    assert person.evidence.spread_px is not None
     assert np.median(person.evidence.spread_px) < 0.05 * np.ptp(flat[:, 1])
 
 
