@@ -27,6 +27,7 @@ from rtpose.pose.lift.fusion_codec import (
     THORAX,
     TYPICAL_HEIGHT_M,
 )
+from rtpose.pose.lift.fusion_knees import with_straighter_knees
 from rtpose.pose.lift.fusion_sight import Sight
 from rtpose.skeleton import Skeleton
 from rtpose.types import Camera, Float32, Lifted, Person2D
@@ -122,7 +123,7 @@ class FusionLifter:
         scale_m = np.exp(out["log_error"]) * np.float32(self._error_factor) * factor
         down = out["down"] / np.maximum(np.linalg.norm(out["down"], axis=-1, keepdims=True), 1e-6)
         return Lifted(
-            poses=(camera_poses * factor).astype(np.float32),
+            poses=with_straighter_knees(camera_poses * factor),
             roots=np.einsum("pij,pj->pi", views, roots).astype(np.float32),
             confidence=_confidence(scale_m, sight.scores),
             keypoints_2d=sight.keypoints,
