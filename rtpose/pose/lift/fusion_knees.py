@@ -18,8 +18,8 @@ UPRIGHT = 0.5
 TRUSTED_RAD = np.radians(30.0)
 """Knees that are bent more stay."""
 SHARE = 1 / 3
-"""Of what is missing to `TRUSTED_RAD`, by which a knee is straightened: as much as makes no knee of the footage worse on
-average. Chosen on cameras 1 and 3."""
+"""Of what is missing to `TRUSTED_RAD`, by which a knee is straightened: the most that makes the knees of the footage no
+worse on average. Chosen on cameras 1 and 3."""
 _HIPS, _KNEES, _FEET = (
     [JOINTS.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("hip", "knee", "foot")
 )
