@@ -27,6 +27,7 @@ from rtpose.pose.lift.fusion_codec import (
     THORAX,
     TYPICAL_HEIGHT_M,
 )
+from rtpose.pose.lift.fusion_knees import with_straighter_knees
 from rtpose.pose.lift.fusion_sight import Sight
 from rtpose.skeleton import Skeleton
 from rtpose.types import Camera, Float32, Lifted, Person2D
@@ -47,6 +48,9 @@ OWN_ERROR_M = 0.02
 """Scale of the error that a visible joint has at least."""
 _FEWER_OF_A_PART = np.where(np.arange(COUNT) < BODY, 1.0, 0.25)
 """Face, feet and hands have many joints."""
+SHARE_OF_SCALE, SIZE_ERROR = 0.85, 0.10
+"""Confidence takes the network's scales by this share, and adds this share of a joint's distance from the root, because
+nobody's size is known. Chosen on real and rendered people together (docs/fusion.md)."""
 HIPS = [JOINTS.index("left_hip"), JOINTS.index("right_hip")]
 NEAREST_M = 0.3
 """No root is put nearer to the camera."""
@@ -126,9 +130,9 @@ class FusionLifter:
         down = out["down"] / np.maximum(np.sqrt((out["down"] ** 2).sum(-1, keepdims=True)), np.float32(1e-6))
         in_camera = views @ np.stack([roots, down], -1)
         return Lifted(
-            poses=camera_poses * factor,
+            poses=with_straighter_knees(camera_poses * factor),
             roots=in_camera[..., 0],
-            confidence=_confidence(scale_m, sight.scores),
+            confidence=_confidence(scale_m, sight.scores, out["pose"] * factor),
             keypoints_2d=sight.keypoints,
             down=in_camera[..., 1],
             error_m=_errors(scale_m),
@@ -169,15 +173,19 @@ def _errors(scale_m: Float32) -> Float32:
     return errors
 
 
-def _confidence(scale_m: Float32, scores: Float32) -> Float32:
-    """(P, 28) from the errors' scales in metres, relative to the root, and the detector's scores.
+def _confidence(scale_m: Float32, scores: Float32, poses: Float32) -> Float32:
+    """(P, 28) from the errors' scales in metres, relative to the root, the detector's scores, and poses (P, 28, 3),
+    metres, any axes.
 
     Nobody can say how far a hand is from hips that a desk hides, but it is well known how far it is from the shoulders.
     All joints share the error of a hidden root, so what a visible joint errs beyond the thorax is its own.
     """
+    scale_m = SHARE_OF_SCALE * scale_m
     own = np.sqrt(np.maximum(scale_m**2 - scale_m[:, THORAX : THORAX + 1] ** 2, 0) + OWN_ERROR_M**2)
-    hidden = scores[:, HIPS].min(1, keepdims=True) < SEEN
-    confidence = closeness(np.where(hidden & (scores >= SEEN), np.minimum(own, scale_m), scale_m))
+    of_thorax = (scores[:, HIPS].min(1, keepdims=True) < SEEN) & (scores >= SEEN)
+    centres = np.where(of_thorax[..., None], poses[:, THORAX : THORAX + 1], poses[:, ROOT : ROOT + 1])
+    size_m = SIZE_ERROR / ERROR_PER_SCALE * np.linalg.norm(poses - centres, axis=-1)
+    confidence = closeness(np.hypot(np.where(of_thorax, np.minimum(own, scale_m), scale_m), size_m))
     confidence[:, ROOT] = confidence[:, HIPS].min(1)  # its own error is 0 by definition
     return confidence
 

@@ -9,7 +9,7 @@ from rtpose.errors import ConfigError, ModelError
 from rtpose.geometry import camera_from_fov, pixels_from_camera, standing_height
 from rtpose.networks.options import LoadOptions
 from rtpose.networks.weights import FOLDER
-from rtpose.pose.lift.fusion import MEASURED, FusionLifter, closeness, place
+from rtpose.pose.lift.fusion import MEASURED, FusionLifter, _confidence, closeness, place
 from rtpose.pose.lift.fusion_codec import BODY, COUNT, JOINTS, ROOT
 from rtpose.skeleton import BLAZEPOSE33, COCO17, H36M17_FROM_BLAZEPOSE33, RTPOSE28
 from rtpose.types import Camera, Evidence, Person2D
@@ -73,7 +73,8 @@ def test_somebody_standing_is_put_where_they_stand(lifter: FusionLifter) -> None
     assert np.linalg.norm(lifted.down[0]) == pytest.approx(1, abs=1e-4)
     assert ((lifted.confidence > 0) & (lifted.confidence < 1)).all()
     wrist, shoulder = JOINTS.index("left_wrist"), JOINTS.index("left_shoulder")
-    assert lifted.confidence[0, wrist] < lifted.confidence[0, shoulder]
+    assert lifted.error_m is not None
+    assert lifted.error_m[0, wrist] > lifted.error_m[0, shoulder]
 
 
 @pytest.mark.parametrize("quarter", [1, 2, 3])
@@ -218,3 +219,15 @@ def test_confidence_falls_with_the_expected_error() -> None:
     assert (np.diff(values) < 0).all()
     assert values[0] == pytest.approx(1, abs=1e-6)
     assert values[-1] < 0.001
+
+
+def test_confidence_falls_with_the_distance_from_the_root() -> None:
+    """Nobody's size is known: of two joints that are seen equally well the farther one is less sure."""
+    scale_m = np.full((1, COUNT), 0.03, np.float32)
+    poses = np.zeros((1, COUNT, 3), np.float32)
+    near, far = JOINTS.index("left_knee"), JOINTS.index("left_foot")
+    poses[0, near, 1], poses[0, far, 1] = 0.4, 0.9
+    confidence = _confidence(scale_m, np.ones((1, COUNT), np.float32), poses)[0]
+    # 1 - exp(-x) (1 + x + x^2 / 2) of x = 0.1 / hypot(0.85 * 0.03, 0.1 * distance / 3).
+    assert confidence[near] == pytest.approx(0.675, abs=0.002)
+    assert confidence[far] == pytest.approx(0.466, abs=0.002)
