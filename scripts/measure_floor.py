@@ -33,6 +33,7 @@ from rtpose.pose.body.bodies import Bodies
 from rtpose.pose.body.evidence import scaled
 from rtpose.pose.body.floor import SOLE_M
 from rtpose.pose.body.gravity import angles_from_gravity
+from rtpose.pose.body.world import World
 from rtpose.pose.lift.fusion import MEASURED
 from rtpose.session import Session
 from rtpose.skeleton import H36M17, RTPOSE28
@@ -137,9 +138,12 @@ class Follower:
         return follow(people, self.camera, self.truth, self.footage.valid)
 
 
-def stand(seen: Seen, corrections: CorrectionSettings) -> tuple[Bodies, dict[int, list[Person3D]], dict[int, Array]]:
-    """Bodies on their floor; by frame id the people, and the `world_from_camera` of frames that have one."""
-    bodies = Bodies(corrections)
+def stand(
+    seen: Seen, corrections: CorrectionSettings, *, known: bool = False
+) -> tuple[Bodies, dict[int, list[Person3D]], dict[int, Array]]:
+    """Bodies on their floor; by frame id the people, and the `world_from_camera` of frames that have one. known: people
+    are as tall as the lifter made them."""
+    bodies = Bodies(corrections, world=World(height_is_given=known))
     people: dict[int, list[Person3D]] = {}
     worlds: dict[int, Array] = {}
     for frame_id, t_s, camera, persons in seen:
@@ -176,7 +180,7 @@ def measure_camera(footage: FootageSet, camera: TruthCamera, seen: Seen, *, know
         columns = np.array([[0 if t in found else -1] for t in range(len(footage.world))])
     true_pitch, true_roll = angles_from_gravity(-follower.up)
     errors = []
-    _, people, worlds = stand(seen, CorrectionSettings())
+    _, people, worlds = stand(seen, CorrectionSettings(), known=known)
     for world in worlds.values():
         errors.append(angle_deg(world[1, :3], follower.up))
     known_s = next((t for i, t, _, _ in seen if i in worlds), math.nan)
@@ -189,7 +193,7 @@ def measure_camera(footage: FootageSet, camera: TruthCamera, seen: Seen, *, know
     if footage.arms_only:
         return
     count_contacts(footage, camera, people, columns)
-    _, raw_people, _ = stand(seen, CorrectionSettings(sizes=False, lean=False))
+    _, raw_people, _ = stand(seen, CorrectionSettings(sizes=False, lean=False), known=known)
     for person in range(footage.people):
         axes: list[Array] = []
         raw_axes: list[Array] = []

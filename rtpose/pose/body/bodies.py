@@ -102,7 +102,7 @@ class Bodies:
         ]  # fmt: skip
         self._world.observe(persons, contacts, t_s)
         if self._corrections.lean:
-            persons = self._lean.remove_lean(persons, self._world.gravity, t_s)
+            persons = self._lean.remove_lean(persons, self._world.gravity, t_s, self._world.early_rad)
         fitted = self._fit(persons, contacts, camera, t_s) if persons else []
         return fitted, self._world.world_from_camera
 
@@ -195,13 +195,13 @@ class Bodies:
         self, row: int, track_id: int, body: _Body, contacts: NDArray[np.float32], dt_s: float, given: Evidence3D
     ) -> None:
         """Move a person to where the floor is under them."""
-        gravity, floor_m = self._world.gravity, self._world.floor_m
-        if gravity is None or floor_m is None or not self._world.size_is_settled(track_id):
+        ground = self._world.ground
+        if ground is None or not self._world.size_is_settled(track_id):
             return
         root = given.roots[row].copy()
-        body.ground.update(given.joints[row], root, contacts, gravity, floor_m, min(dt_s, MAX_GAP_S))
-        given.roots[row] = moved_on_sight(root, body.ground.factor, gravity, floor_m)
-        given.rays[row] = rays_from(given.rays[row], root, given.roots[row], gravity, floor_m)
+        body.ground.update(given.joints[row], root, contacts, ground, min(dt_s, MAX_GAP_S))
+        given.roots[row] = moved_on_sight(root, body.ground.factor, ground.gravity, ground.floor_m)
+        given.rays[row] = rays_from(given.rays[row], root, given.roots[row], ground.gravity, ground.floor_m)
 
     def _remember(self, row: int, rotations: Float64, dt_s: float, given: Evidence3D) -> None:
         given.last[row] = rotations

@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.bones import CONTACT_JOINTS
+from rtpose.pose.body.balance import stands_on_a_leg
 from rtpose.skeleton import RTPOSE28
+from rtpose.types import Person3D
 
 Float64 = NDArray[np.float64]
 
@@ -37,6 +39,8 @@ LOW_M, HIGH_M = 0.10, 0.05
 """The same for the height above the person's lowest foot."""
 FLOOR_M, FLOOR_SPREAD_M = 0.14, 0.05
 """The same for the height above the floor, once it is known."""
+PRESUMED_M = 0.06
+"""At first sight, feet stand that are no higher than this above the lowest."""
 OBSERVED_S = 0.06
 """Frames closer than this see the same thing twice: each counts for its share of it."""
 CHANGES_S = 0.15
@@ -60,6 +64,19 @@ class _Feet:
     """From the camera, slowly moving."""
     seen: deque[tuple[float, Float64]] = field(default_factory=deque)
     """Times and (4, 3) directions of the last frames."""
+
+
+def presumed(person: Person3D, down: NDArray[np.floating] | None) -> NDArray[np.float64]:
+    """(4,) 1 for the heels and toes that are as low as any and to be seen, else 0: at first sight, somebody with a
+    straight leg is taken to stand on them. down: as of `ContactEstimator.update`."""
+    joints = np.asarray(person.pose_3d, np.float64)
+    below = _down_of(joints) if down is None else np.asarray(down, np.float64)
+    seen = np.nan_to_num(person.keypoints_2d[list(CONTACTS), 2]) >= SEEN
+    if below is None or not seen.any():
+        return np.zeros(4)
+    depth = np.where(seen, joints[list(CONTACTS)] @ below, np.nan)
+    low = (np.nanmax(depth) - depth < PRESUMED_M * _leg_m(joints) / LEG_M).astype(np.float64)
+    return low if stands_on_a_leg(joints, low) else np.zeros(4)
 
 
 class ContactEstimator:

@@ -43,7 +43,7 @@ DEPTH_SPREAD = 0.05
 """Of a contact point's distance, as a share."""
 POINT_SPREAD_M = 0.03
 GRAVITY_SPREAD = math.radians(2.0)
-"""Of gravity as learned from postures."""
+"""Of gravity as learned from postures for long."""
 HEIGHT_SPREAD = 0.10
 """Of people's heights, as a share."""
 UNKNOWN_SPREAD, GIVEN_SPREAD = 0.5, 0.02
@@ -126,9 +126,12 @@ class FloorPlane:
             else:
                 del self._places[track_id]
 
-    def fit(self, gravity: Float64, *, fixed: bool, settled: Mapping[int, float] | None = None) -> Plane | None:
-        """The plane that fits best. gravity: as learned from postures; fixed: it is certain. settled: track id -> size
-        of those whose size does not change any more, so that the others' gives way.
+    def fit(
+        self, gravity: Float64, *, fixed: bool, early_rad: float = 0.0, settled: Mapping[int, float] | None = None
+    ) -> Plane | None:
+        """The plane that fits best. gravity: as learned from postures; fixed: it is certain. early_rad: its expected
+        error beyond that of a long look. settled: track id -> size of those whose size does not change any more, so
+        that the others' gives way.
 
         Damped by what is known beforehand, solved by a few reweighted Gauss-Newton steps. None: too few points.
         """
@@ -146,7 +149,7 @@ class FloorPlane:
         unknowns = np.zeros(3 + len(ids))
         unknowns[-1] = self._camera_height_m or float(np.median(points @ gravity))
         spread = np.full(len(unknowns), self._size_spread)
-        spread[:2] = 1e-6 if fixed else GRAVITY_SPREAD
+        spread[:2] = 1e-6 if fixed else math.hypot(GRAVITY_SPREAD, early_rad)
         spread[-1] = 10.0 if self._camera_height_m is None else 1e-3
         for n, track_id in enumerate(ids):
             if settled and track_id in settled:

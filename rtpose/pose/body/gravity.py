@@ -30,9 +30,13 @@ MOST_SAMPLES = 400
 FORGET_S = 60.0
 """Samples fade with this time constant, counted while people are seen: a camera may be moved."""
 LEAST_S = 0.5
-"""Gravity is known once people were seen for so long."""
+"""Gravity is known once people were seen for so long, or well enough."""
+FIRST_S = 0.2
+"""A first look at somebody counts as so long: what is wrong with a posture holds on for about that time."""
 ASIDE_RAD, ALONG_RAD = math.radians(3.0), math.radians(5.0)
 """Errors of a second of somebody who stands: of the lean to the side, and along the line of sight."""
+LONG_RAD = math.sqrt(2) * ALONG_RAD
+"""So well gravity is known from anybody who is seen for long, as far as this estimate can tell."""
 MOST_ASIDE, MOST_ALONG = 8.0, 1.0
 """As how many such seconds any time counts, at most: what remains is common to all of it."""
 MOST_OTHERS = 0.1
@@ -77,13 +81,19 @@ class GravityEstimate:
         self._samples: deque[_Sample] = deque(maxlen=MOST_SAMPLES)
         self._open: dict[tuple[int, bool], _Sample] = {}
         """Track id and whether they stand -> the sample that is being added to."""
+        self._met: set[int] = set()
         self._since_s = 0.0
         self._mean: Float64 | None = None
 
     @property
     def direction(self) -> Float64 | None:
         """(3,) unit vector, camera axes. None: people were not seen for long enough."""
-        return self._mean if self.seen_s >= LEAST_S else None
+        return self._mean if self.seen_s >= LEAST_S or not self.is_assumed else None
+
+    @property
+    def early_rad(self) -> float:
+        """Expected error beyond that of a long look."""
+        return math.sqrt(max(self.spread_rad**2 - LONG_RAD**2, 0.0))
 
     @property
     def is_assumed(self) -> bool:
@@ -100,7 +110,8 @@ class GravityEstimate:
                 continue
             voted = True
             direction, weight, stands = vote
-            weight *= max(dt_s, 1e-3)
+            weight *= max(dt_s, 1e-3) if person.track_id in self._met else FIRST_S
+            self._met.add(person.track_id)
             new = _Sample(self.seen_s, np.zeros(3), np.zeros(3), 0.0, stands)
             sample = self._open.setdefault((person.track_id, stands), new)
             sample.direction = sample.direction + weight * direction

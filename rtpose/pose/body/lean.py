@@ -24,6 +24,8 @@ MAX_GAP_S = 0.5
 """Someone who was not seen for longer starts anew."""
 UPRIGHT = 0.5
 """Whoever stands so straight is to be upright; of others less of the lean is taken away."""
+LIFTED_RAD = math.radians(3)
+"""Error of the lifter's lean of somebody upright."""
 MOST_RAD = math.radians(25)
 SPREAD_M = 0.05
 """Of joints whose lifter does not say how large their error is."""
@@ -41,25 +43,30 @@ class LeanRemover:
         """Forget everybody: another source, or a jump in time."""
         self._people = {}
 
-    def turn(self, person: Person3D, gravity: NDArray[np.floating] | None, t_s: float) -> Float64:
+    def turn(
+        self, person: Person3D, gravity: NDArray[np.floating] | None, t_s: float, early_rad: float = 0.0
+    ) -> Float64:
         """(3, 3) rotation, camera axes, about the root, that takes the person's remaining lean away: the identity for
-        somebody who sits, bends or leans on one leg, and where gravity is not known."""
+        somebody who sits, bends or leans on one leg, and where gravity is not known. Less of it while gravity is not
+        known better than the lifter's posture; early_rad: see `World.early_rad`."""
         self._people = {i: p for i, p in self._people.items() if 0 <= t_s - p[0] <= MAX_GAP_S}
         wanted = np.zeros(3)
         if gravity is not None:
             wanted = lean_of(person, np.asarray(gravity, np.float64)) * min(1.0, uprightness(person.pose_3d) / UPRIGHT)
+            wanted *= LIFTED_RAD**2 / (LIFTED_RAD**2 + early_rad**2)
         last_s, turn = self._people.get(person.track_id, (t_s, np.zeros(3)))
         turn = turn + (1 - math.exp(-(t_s - last_s) / SMOOTH_S)) * (wanted - turn)
         self._people[person.track_id] = (t_s, turn)
         return rotation_about(_allowed(turn, person))
 
     def remove_lean(
-        self, persons: Sequence[Person3D], gravity: NDArray[np.floating] | None, t_s: float
+        self, persons: Sequence[Person3D], gravity: NDArray[np.floating] | None, t_s: float, early_rad: float = 0.0
     ) -> list[Person3D]:
-        """The same people, turned. gravity: (3,) unit vector, camera axes; None leaves them as they are."""
+        """The same people, turned. gravity: (3,) unit vector, camera axes; None leaves them as they are. early_rad: see
+        `turn`."""
         turned = []
         for person in persons:
-            turn = self.turn(person, gravity, t_s).astype(np.float32)
+            turn = self.turn(person, gravity, t_s, early_rad).astype(np.float32)
             turned.append(replace(person, pose_3d=person.pose_3d @ turn.T))
         return turned
 

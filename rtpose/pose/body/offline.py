@@ -17,7 +17,7 @@ from rtpose.config import CorrectionSettings
 from rtpose.pose.body.contacts import ContactEstimator
 from rtpose.pose.body.evidence import FAR_M, evidence_of, expected_errors, scaled
 from rtpose.pose.body.fit import Evidence3D, Fitted
-from rtpose.pose.body.grounding import factor_of, moved_on_sight, rays_from
+from rtpose.pose.body.grounding import Ground, factor_of, moved_on_sight, rays_from
 from rtpose.pose.body.lean import LeanRemover
 from rtpose.pose.body.lengths import lengths_of_recording
 from rtpose.pose.body.motion import fit_motion
@@ -62,7 +62,9 @@ def fit_clip(
     contacts = _contacts(frames, world)
     if corrections.lean:
         lean = LeanRemover()
-        frames = [replace(f, persons=lean.remove_lean(f.persons, world.gravity, f.t_s)) for f in frames]
+        frames = [
+            replace(f, persons=lean.remove_lean(f.persons, world.gravity, f.t_s, world.early_rad)) for f in frames
+        ]
     rows: dict[int, list[tuple[int, int]]] = {}
     for t, frame in enumerate(frames):
         for column, person in enumerate(frame.persons):
@@ -78,7 +80,7 @@ def fit_clip(
             fitted = _fit_part(
                 [frames[t] for t, _ in of_part], [scaled(frames[t].persons[column], scale) for t, column in of_part],
                 lengths, np.stack([contacts[t][column] for t, column in of_part]), corrections, planted=planted,
-                ground=(world.gravity, world.floor_m) if world.floor_under(track_id) is not None else None,
+                ground=world.ground if world.floor_under(track_id) is not None else None,
             )  # fmt: skip
             for (t, column), person in zip(of_part, fitted, strict=True):
                 out[t][column] = person
@@ -117,15 +119,15 @@ def _parts(frames: Sequence[ClipFrame], places: Sequence[tuple[int, int]]) -> li
 
 def _fit_part(
     frames: Sequence[ClipFrame], persons: Sequence[Person3D], lengths: Float64, contacts: NDArray[np.float32],
-    corrections: CorrectionSettings, *, planted: bool, ground: tuple[Float64 | None, float | None] | None,
+    corrections: CorrectionSettings, *, planted: bool, ground: Ground | None,
 ) -> list[Person3D]:  # fmt: skip
-    """ground: gravity and how far below the camera the floor is; None: not known, or not where this person stands."""
+    """ground: None: not known where this person stands."""
     times = np.array([frame.t_s for frame in frames])
     windows = []
     for part in (slice(w.start, w.stop) for w in _windows(len(persons))):
         given = evidence_of(persons[part], frames[0].camera, rays=corrections.rays)
         if ground is not None and corrections.sizes:
-            _ground(given, contacts[part], times[part], *ground)
+            _ground(given, contacts[part], times[part], ground)
         windows.append(_fit_window(persons[part], given, lengths, times[part], corrections))
     kept = [
         slice(own.start - w.start, own.stop - w.start)
@@ -152,21 +154,17 @@ def _windows(count: int, margin: int = MARGIN) -> list[range]:
     return [range(max(start - margin, 0), min(start + WINDOW + margin, count)) for start in range(0, count, WINDOW)]
 
 
-def _ground(
-    given: Evidence3D, contacts: NDArray[np.float32], times: Float64, gravity: Float64 | None, floor_m: float | None
-) -> None:
+def _ground(given: Evidence3D, contacts: NDArray[np.float32], times: Float64, ground: Ground) -> None:
     """Move the person to where the floor is under them, in every frame."""
-    if gravity is None or floor_m is None:
-        return
     roots = given.roots.copy()
-    factors = np.array([factor_of(given.joints[i], roots[i], contacts[i], gravity, floor_m) for i in range(len(roots))])
+    factors = np.array([factor_of(given.joints[i], roots[i], contacts[i], ground) for i in range(len(roots))])
     stands = np.isfinite(factors)
     if not stands.any():
         return
     every = _smoothed(np.interp(times, times[stands], factors[stands])[:, None], times, GROUND_S)[:, 0]
     for i, factor in enumerate(every):
-        given.roots[i] = moved_on_sight(roots[i], float(factor), gravity, floor_m)
-        given.rays[i] = rays_from(given.rays[i], roots[i], given.roots[i], gravity, floor_m)
+        given.roots[i] = moved_on_sight(roots[i], float(factor), ground.gravity, ground.floor_m)
+        given.rays[i] = rays_from(given.rays[i], roots[i], given.roots[i], ground.gravity, ground.floor_m)
 
 
 def _fit_window(

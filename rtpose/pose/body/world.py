@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from rtpose.errors import ConfigError
 from rtpose.geometry import standing_height
 from rtpose.pose.body.balance import angle_deg, unit_or_none
-from rtpose.pose.body.floor import FloorPlane
+from rtpose.pose.body.contacts import presumed
+from rtpose.pose.body.floor import HEIGHT_SPREAD, FloorPlane
 from rtpose.pose.body.gravity import GravityEstimate, with_given
+from rtpose.pose.body.grounding import Ground
 from rtpose.pose.body.level import LevelWatch
 from rtpose.skeleton import H36M17
 from rtpose.types import Person3D
@@ -87,6 +89,7 @@ class World:
         self._wanted_sizes: dict[int, float] = {}
         self._known_s: dict[int, float] = {}
         """For how long each person has had a size."""
+        self._met: set[int] = set()
         self._target: tuple[Float64, float | None] | None = None
         self._last_s: float | None = None
         self._next_fit_s = 0.0
@@ -103,9 +106,22 @@ class World:
         return None if self._gravity is None else self._gravity.copy()
 
     @property
+    def early_rad(self) -> float:
+        """Expected error of gravity beyond that of a long look; 0 where it is certain."""
+        return 0.0 if self._fixed else self._estimate.early_rad
+
+    @property
     def floor_m(self) -> float | None:
         """How far below the camera the floor is, along gravity, metres. None: not known yet."""
         return None if self._gravity is None else self._floor_m
+
+    @property
+    def ground(self) -> Ground | None:
+        """Both, and how well they and people's heights are known. None: not known yet."""
+        if self._gravity is None or self._floor_m is None:
+            return None
+        spread_rad = 0.0 if self._fixed else self._estimate.spread_rad
+        return Ground(self._gravity, self._floor_m, spread_rad, 0.0 if self._height_is_given else HEIGHT_SPREAD)
 
     @property
     def floor_is_seen(self) -> bool:
@@ -180,14 +196,21 @@ class World:
         if not persons:
             return
         self._seen_s += dt_s
+        new = {person.track_id for person in persons} - self._met
+        self._met |= new
         people, feet = list(persons), list(contacts)
+        for n, person in enumerate(people):
+            if person.track_id in new:
+                feet[n] = presumed(person, person.down if self._gravity is None else self._gravity)
         gravity = self._gravity_now(people, feet, dt_s)
         if gravity is None:
             return
         self._plane.add(people, feet, self._gravity if self._gravity is not None else gravity, dt_s)
-        if self._target is None or self._seen_s >= self._next_fit_s:
+        if new or self._target is None or self._seen_s >= self._next_fit_s:
             self._next_fit_s = self._seen_s + FIT_S
             self._fit(gravity, people)
+        # Nobody has seen them yet: they are as large as they look to be beside the others from the first frame on.
+        self._sizes |= {i: size for i, size in self._wanted_sizes.items() if i in new}
         self._move(dt_s)
 
     def _gravity_now(self, people: list[Person3D], feet: list[NDArray[np.floating]], dt_s: float) -> Float64 | None:
@@ -200,7 +223,7 @@ class World:
 
     def _fit(self, gravity: Float64, people: list[Person3D]) -> None:
         settled = {i: size for i, size in self._sizes.items() if self.size_is_settled(i)}
-        plane = self._plane.fit(gravity, fixed=self._fixed, settled=settled)
+        plane = self._plane.fit(gravity, fixed=self._fixed, early_rad=self.early_rad, settled=settled)
         if plane is not None:
             self._floor_is_seen = True
             self._wanted_sizes = plane.sizes

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from rtpose.pose.body.contacts import PRIOR, ContactEstimator
+from rtpose.pose.body.contacts import PRIOR, ContactEstimator, presumed
 from rtpose.skeleton import RTPOSE28
+from rtpose.types import Person3D
 
 DOWN = np.array([0, 1, 0])
 AT = RTPOSE28.index_of
@@ -109,3 +110,16 @@ def test_people_are_remembered_apart() -> None:
         slides = contacts.update(1, standing() + np.array([0.05 * frame, 0, 0]), sure(), DOWN, t_s)
     assert (stands > 0.8).all()
     assert (slides < 0.3).all()
+
+
+def test_at_first_sight_the_low_foot_stands_and_a_raised_one_does_not() -> None:
+    someone = Person3D(
+        track_id=0, bbox=np.zeros(4, np.float32), keypoints_2d=np.full((28, 3), 0.9, np.float32),
+        pose_3d=standing(0.1).astype(np.float32), root_3d=np.zeros(3, np.float32),
+        confidence=np.full(28, 0.9, np.float32),
+    )  # fmt: skip
+    assert presumed(someone, DOWN).tolist() == presumed(someone, None).tolist() == [0, 0, 1, 1]
+    someone.keypoints_2d[list(RTPOSE28.indices("right_heel", "right_toe")), 2] = 0.1
+    assert presumed(someone, DOWN).tolist() == [1, 1, 0, 0]  # the other one is hidden
+    someone.keypoints_2d[:, 2] = 0.1
+    assert presumed(someone, DOWN).tolist() == [0, 0, 0, 0]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from standing_people import camera_over_floor, person
 
 from rtpose.pose.body.balance import angle_deg, body_axis
@@ -36,6 +37,13 @@ def test_a_lean_towards_the_camera_goes() -> None:
     for degrees in (-8, 8):
         assert lean_deg(leaning(degrees)) > 7
         assert lean_deg(settled(leaning(degrees), LeanRemover())) < 2
+
+
+def test_less_of_it_goes_while_gravity_is_known_no_better() -> None:
+    someone, remover = leaning(8), LeanRemover()
+    for frame in range(100):
+        (turned,) = remover.remove_lean([someone], GRAVITY, frame / 30, np.radians(6))
+    assert lean_deg(turned) == pytest.approx(8 - 8 * 3**2 / (3**2 + 6**2), abs=0.3)
 
 
 def test_the_picture_does_not_change_by_more_than_the_spread() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standing_people import STANDS, camera_over_floor, person
 
+from rtpose.bones import CONTACT_JOINTS
 from rtpose.errors import ConfigError
 from rtpose.pose.body.balance import angle_deg
 from rtpose.pose.body.gravity import angles_from_gravity, gravity_from_angles
@@ -64,6 +65,23 @@ def lifted_with_a_lean(someone: Person3D, degrees: float) -> Person3D:
     axis = np.cross(someone.down, someone.root_3d)
     turn = rotation_about(np.radians(degrees) * axis / np.linalg.norm(axis))
     return replace(someone, pose_3d=(someone.pose_3d @ turn.T).astype(np.float32), down=turn @ someone.down)
+
+
+def test_a_first_look_is_enough_where_people_stand() -> None:
+    """No foot was seen to stand still yet: the lowest are taken to."""
+    camera = camera_over_floor(25, 10, 2.0)
+    world = World()
+    world.observe([person(camera, (-0.8, -4), 1.1, 0), person(camera, (0.8, -3), 0.9, 1)], [np.full(4, 0.2)] * 2, 0.0)
+    assert angle_deg(known(world)[0], gravity_from_angles(25, 10)) < 4
+    assert world.floor_m == pytest.approx(2.0, abs=0.1)
+    assert world.scale_of(1) / world.scale_of(0) == pytest.approx(1.1 / 0.9, rel=0.08)
+
+
+def test_a_first_look_at_somebody_who_sits_says_nothing() -> None:
+    world, someone = World(), person(camera_over_floor(25, 10, 2.0), (0, -3))
+    someone.keypoints_2d[list(RTPOSE28.indices("left_hip", "right_hip")), 2] = 0
+    world.observe([someone], [np.zeros(4)], 0.0)
+    assert world.gravity is None
 
 
 def test_people_on_both_sides_show_gravity_better_than_the_lifter_does() -> None:
@@ -162,8 +180,10 @@ def test_it_moves_slowly_once_settled() -> None:
 def test_the_floor_is_assumed_where_nobodys_feet_are_seen() -> None:
     world = World()
     camera = camera_over_floor(0, 0, 1.5)
+    someone = person(camera, (0, -2))
+    someone.keypoints_2d[list(RTPOSE28.indices(*CONTACT_JOINTS)), 2] = 0.1
     for number in range(60):
-        world.observe([person(camera, (0, -2))], [np.zeros(4)], number / 10)
+        world.observe([someone], [np.zeros(4)], number / 10)
     assert world.gravity is not None
     assert not world.floor_is_seen
     assert world.floor_m == pytest.approx(1.5, abs=0.12)
