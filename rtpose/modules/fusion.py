@@ -46,8 +46,12 @@ class FrameNet(nn.Module):
         """(N, features) -> joints (N, 28, 3) in metres of somebody 1.70 m tall, relative to the root; log of their
         error's scale in metres (N, 28); trunk (N, width); gravity (N, 3), not normalised."""
         trunk = self.leave(self.blocks(self.enter(x)))
-        pose = (self.pose(trunk) + self.direct(x)).reshape(*x.shape[:-1], COUNT, 3)
-        return pose - pose[..., :1, :], self.error(trunk), trunk, torch.tanh(self.gravity(trunk))
+        # Each product that runs for itself costs more than these few numbers.
+        heads = (self.pose, self.error, self.gravity)
+        said = nn.functional.linear(trunk, torch.cat([h.weight for h in heads]), torch.cat([h.bias for h in heads]))
+        pose, error, gravity = said.split([3 * COUNT, COUNT, 3], -1)
+        pose = (pose + self.direct(x)).reshape(*x.shape[:-1], COUNT, 3)
+        return pose - pose[..., :1, :], error, trunk, torch.tanh(gravity)
 
 
 class FusionNet(nn.Module):
@@ -98,7 +102,8 @@ class FusionNet(nn.Module):
         old = (dt > 0).to(pose.dtype)
         hidden = hidden * old
         change = (last - pose).flatten(1) * old
-        hidden = self.cell(torch.cat([glance, change * 5, dt * 10, torch.exp(-dt / 0.05), old], -1), hidden)
+        pace = torch.cat([dt * 10, torch.exp(-dt / 0.05), old], -1)
+        hidden = self.cell(torch.cat([glance, change * 5, pace], -1), hidden)
         said = self.say(torch.cat([hidden, glance], -1))
         correction, drift, gate, error, down = said.split([3 * COUNT, 3 * COUNT, COUNT, COUNT, 3], -1)
         now = pose + 0.1 * correction.reshape(pose.shape)
