@@ -97,7 +97,7 @@ def _seen(clip: Path, first: int, persons: int) -> tuple[Frame, list[Person3D], 
             people = estimator(frame)
             if people and frame.frame_id >= first:
                 return frame, people, estimator.world_from_camera
-    raise SystemExit(f"rtpose sees nobody in {clip} from frame {first} on")
+    raise SystemExit(f"rtpose finds no person in {clip} from frame {first} on")
 
 
 def _peer(clip: Path, at: int) -> tuple[Array, Array] | None:
@@ -220,7 +220,7 @@ def main() -> None:
     moments = []
     for name in given.clips:
         moment = moment_of(name)
-        print(name, "" if moment.before is not None else "(mediapipe: nobody, or somebody else)")
+        print(name, "" if moment.before is not None else "(mediapipe: no person, or another one)")
         moments.append(moment)
     draw_page(moments, given.out, pictures=given.pictures)
     print(given.out)

@@ -255,7 +255,7 @@ def print_second_pass(watched: Watched, sets: list[FootageSet]) -> None:
             feet = "{:.0f} / {:.0f}".format(*(1e3 * values.mean(1))) if values.size else "-"
             figures = " | ".join(f"{value:.1f}" for value in (e.p_mpjpe, e.n_mpjpe, e.mpjpe, e.acceleration))
             print(f"| {footage.name} | {name} | {figures} | {feet} |")
-    print(f"\nSecond pass: {np.median(spent):.1f} ms of processor time a person and frame, beside the live fit.")
+    print(f"\nSecond pass: {np.median(spent):.1f} ms of CPU time per person and frame, on top of the live fit.")
 
 
 def contact_speeds(mine: Motion, other: Motion) -> Array:
