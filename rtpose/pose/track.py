@@ -28,7 +28,7 @@ LOOKS_ALIKE = 0.35
 """Least unlikeness (`rtpose.pose.detect.appearance`) at which somebody who returns is taken for another person …"""
 LOOKS_OTHER = 0.6
 """… and at which even somebody at the expected place is."""
-COLOUR_WEIGHT = 1.0
+COLOUR_WEIGHT = 2.0
 """What colours count for beside the place, which counts 0 to 1."""
 DRIFT_S = 0.4
 """Time constant after which somebody out of sight is expected to have stopped."""

@@ -10,7 +10,7 @@ sizes, mediapipe's model complexities 0 to 2.
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ from rtpose.errors import ModelError
 from rtpose.networks import downloads
 from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 from rtpose.networks.pool import NetworkPool
-from rtpose.pose.detect import heatmaps, network_files, ssd
+from rtpose.pose.detect import heatmaps, network_files
 from rtpose.pose.detect.appearance import appearance_of
 from rtpose.pose.detect.candidates import (
     MAX_SIDE_IN_TILE,
@@ -30,11 +30,13 @@ from rtpose.pose.detect.candidates import (
     Place,
     SeenPerson,
     agrees,
+    is_upright,
     piece_of,
     returned,
     same_hips,
     same_person,
     surer,
+    toppled,
     touches,
     upright,
 )
@@ -47,13 +49,13 @@ from rtpose.pose.detect.following import (
     should_search,
 )
 from rtpose.pose.detect.known import (
-    COVERED,
     alone,
-    covers,
+    apart,
     doubtful,
     expected,
     fits_better,
     in_front,
+    is_no_other,
     is_somebody_else,
     is_whole_of,
     jumped,
@@ -61,6 +63,7 @@ from rtpose.pose.detect.known import (
     may_be_drawn,
     missing,
     mixes,
+    places,
     remember,
     whose,
 )
@@ -71,7 +74,7 @@ from rtpose.pose.detect.roi import Roi, cut_out
 from rtpose.pose.detect.search import TilePlan, paint_over
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
 from rtpose.stages import stage
-from rtpose.types import Evidence, Float32, Frame, Image, Person2D, Picture, picture_size
+from rtpose.types import Float32, Frame, Image, Person2D, Picture, picture_size
 
 LANDMARK_FILES = {
     "full": "pose_landmark_full.tflite", "lite": "pose_landmark_lite.tflite", "heavy": "pose_landmark_heavy.tflite",
@@ -92,7 +95,11 @@ SURE_PRESENCE = 0.9995
 KEEP_PRESENCE = 0.95
 """A tracked person of lower presence is kept only if the person detector is sure of them too."""
 TILES_A_SEARCH = 3
-"""Parts of the picture that a search looks at beside the whole; the first one of a source looks at all."""
+"""Parts of the picture that a search looks at beside the whole …"""
+FULL_SEARCHES = 2
+"""… and so many pictures of a source are searched in all parts, for now and then somebody small is missed in one."""
+BEHIND_REACH = 1.2
+"""Around everybody seen, a part of the picture so much larger than their square is searched for who is behind them."""
 LOST_S = 3.0
 """So long somebody is looked for where they were lost."""
 HIDDEN_S = 1.0
@@ -145,6 +152,7 @@ class BlazePose:
         self._known: list[Known] = []
         self._lost: list[Known] = []
         self._searched_s = -np.inf
+        self._pictures = 0
         self._now_s = 0.0
         self._size: tuple[int, int] | None = None
 
@@ -161,32 +169,28 @@ class BlazePose:
         if 0 in frame.size:
             return []
         now_s = self._now_s = frame.pts_s
+        self._pictures += 1
         self._lost = [who for who in self._lost if 0 <= now_s - who.t_s < LOST_S]
         everybody = [*self._known, *self._lost]
         seen = self._followed(frame.picture, now_s, everybody)
         doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
-        since_s = now_s - self._searched_s
+        full = self._pictures <= FULL_SEARCHES
+        since_s = np.inf if full else now_s - self._searched_s
         lost = len(seen) < len(self._known)
         fresh = any(0 <= now_s - who.t_s < SEARCH_INTERVAL_S for who in self._lost)
         self._lost = missing(everybody, seen)
         seen = self._behind(frame.picture, now_s, seen)
         if doubted or should_search(len(seen), self._persons, lost=lost or fresh, since_s=since_s):
             regular = not 0 <= since_s < SEARCH_INTERVAL_S
-            if regular or not seen:
-                tiles = (
-                    self._tiles.all_of_them()
-                    if since_s == np.inf
-                    else self._tiles.some(TILES_A_SEARCH if regular else 1)
-                )
-            else:
-                tiles = self._tiles.some(0)
+            count = TILES_A_SEARCH if regular else 1 if not seen else 0
+            tiles = self._tiles.all_of_them() if full else self._tiles.some(count)
             if regular:
                 self._searched_s = frame.pts_s
-            seen = self._search(frame.picture, now_s, seen, tiles)
+            seen = self._search(frame.picture, now_s, seen, tiles, behind=regular)
         seen = self._recognised(seen, now_s)
         self._lost = missing(everybody, seen)
-        self._known = [remember(one, now_s, alone(one, seen)) for one in seen]
-        people = [replace(one.person, appearance=who.look) for one, who in zip(seen, self._known, strict=True)]
+        self._known = [remember(one, now_s, alone(one, seen), apart(one, seen)) for one in seen]
+        people = [one.person for one in seen]
         return sorted(people, key=lambda person: -person.score)
 
     def _followed(self, picture: Picture, t_s: float, everybody: Sequence[Known]) -> list[SeenPerson]:
@@ -227,7 +231,8 @@ class BlazePose:
         """`seen`, and those who were lost and are to be seen where they walked, with the others painted over."""
         for who in self._lost:
             if seen and len(seen) < self._persons:
-                one = self._anew(picture, who, expected(who, t_s), seen)
+                looked = (self._anew(picture, like, square, seen) for like, square in places(who, t_s))
+                one = next((one for one in looked if one), None)
                 seen = seen if one is None else [*seen, replace(one, of=who)]
         return seen
 
@@ -240,7 +245,8 @@ class BlazePose:
         near = in_front(one.next_roi, seen)
         if is_somebody_else(one, who, known_of(near)):
             return None
-        return None if any(same_person(one, other) or mixes(one, other) for other in seen) else one
+        same = any(same_person(one, other) or mixes(one, other) or toppled(one, other) for other in seen)
+        return None if same else one
 
     def _recognised(self, seen: list[SeenPerson], t_s: float) -> list[SeenPerson]:
         """`seen`, with those who were lost where they stand now."""
@@ -267,8 +273,9 @@ class BlazePose:
             one = self._person_in(picture, place.roi, place.bodies, new=True)
             if one is None or one.person.score < place.min_presence or not one.next_roi.is_usable(width, height):
                 continue
-            odd = any(piece_of(one, other) or mixes(one, other) or covers(one, other) >= COVERED for other in seen)
-            if odd or (place.strict and not agrees(one)):
+            if any(is_no_other(one, other) for other in seen) or (place.strict and not agrees(one)):
+                continue
+            if place.upright and one.person.score < KEEP_PRESENCE and not is_upright(one):
                 continue
             if most is None and self._replaces_somebody(one, seen):
                 continue
@@ -287,15 +294,17 @@ class BlazePose:
         return not seen and len(hidden) >= self._persons and bool(in_front(expected(hidden[0], self._now_s), [one]))
 
     def _search(
-        self, picture: Picture, t_s: float, seen: list[SeenPerson], tiles: Iterable[tuple[Roi, bool]]
+        self, picture: Picture, t_s: float, seen: list[SeenPerson], tiles: Iterable[tuple[Roi, bool]], behind: bool
     ) -> list[SeenPerson]:
         """Those of `seen` that the person detector confirms, and new people while there is room.
 
-        tiles: parts of the picture to look at as well, and whether to hide those who were seen."""
+        tiles: parts of the picture to look at as well, and whether to hide those who were seen. behind: look behind
+        everybody, too."""
         found = self._find_people(picture, [])
         sure = [place.roi for place in found if place.min_presence < SURE_PRESENCE]
         seen = [one for one in seen if one.person.score >= KEEP_PRESENCE or self._confirmed(picture, one, sure)]
-        seen = self._look(picture, found, seen)
+        # Two people side by side, seen from steeply above, pass for one who lies: look for each of them first.
+        seen = self._look(picture, [replace(place, upright=True) for place in found], seen)
         # The person detector misses small people beside a big one: hide those seen and look again.
         known = 0
         while known < len(seen) < self._persons:
@@ -306,11 +315,12 @@ class BlazePose:
                 if len(seen) >= self._persons:
                     break
                 seen = self._look_in_part(picture, upright(expected(lost, t_s), LOST_REACH), hide, seen)
-        for tile, hide in tiles:
+        around = [(upright(one.next_roi, BEHIND_REACH), True) for one in seen] if behind else []
+        for tile, hide in itertools.chain(around, tiles):
             if len(seen) >= self._persons:
                 break
             seen = self._look_in_part(picture, tile, hide, seen)
-        return seen
+        return self._look(picture, found, seen)
 
     def _confirmed(self, picture: Picture, one: SeenPerson, sure: list[Roi]) -> bool:
         """Whether the person detector is sure of somebody, in the whole picture (`sure`) or in the part around them."""
@@ -378,7 +388,8 @@ class BlazePose:
         points = (in_crop @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]).astype(np.float32)
         joints = points[:JOINTS]
         in_doubt |= presence < SURE_PRESENCE or self._measure_spread
-        evidence = _evidence(raw, world.reshape(-1, 3), heatmap if in_doubt else None, roi)
+        shown = heatmap if in_doubt else None
+        evidence = heatmaps.evidence_of(raw, world.reshape(-1, 3), shown, roi, CROP_SIZE)
         scores = capped_outside(np.minimum(evidence.visibility, evidence.presence), joints, picture_size(picture))
         keypoints = np.empty((JOINTS, 3), np.float32)
         keypoints[:, :2], keypoints[:, 2] = joints, scores
@@ -390,23 +401,3 @@ class BlazePose:
             Roi.around(points[CENTRE_POINT], points[SCALE_POINT], ROI_MARGIN),
             roi,
         )
-
-
-def _evidence(raw: Float32, world: Float32, heatmap: Float32 | None, roi: Roi) -> Evidence:
-    """From the network's outputs about a square: raw (39, 5), world (39, 3), heatmap (64, 64, 39), None if
-    nobody asks for its spread."""
-    picture_per_crop = np.float32(roi.side / CROP_SIZE)
-    spread_px = None
-    if heatmap is not None:
-        spread_px = heatmaps.peak_spread(heatmap)[:JOINTS] * (picture_per_crop * np.float32(CROP_SIZE / heatmaps.SIZE))
-    c, s = math.cos(roi.angle_rad), math.sin(roi.angle_rad)
-    picture_from_square = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
-    sure = ssd.sigmoid(np.ascontiguousarray(raw[:JOINTS, 3:].T))
-    return Evidence(
-        image_z_px=raw[:JOINTS, 2] * picture_per_crop,
-        world_m=world[:JOINTS] @ picture_from_square.T,
-        visibility=sure[0],
-        presence=sure[1],
-        spread_px=spread_px,
-        angle_rad=roi.angle_rad,
-    )

@@ -52,6 +52,8 @@ class Known:
     """px/s of the square's middle."""
     sure: Known | None = None
     """What was known before their colours became doubtful; None: they are not."""
+    clear: Known | None = None
+    """What was known before others were in the way; None: nobody is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +77,8 @@ class Place:
     strict: bool = False
     """Whether the landmark network must agree about the square, and see the body: of places found in tiles, of which
     there are so many that some look like people by chance."""
+    upright: bool = False
+    """Whether somebody who lies there must be sure."""
     bodies: Sequence[Float32] = ()
     """Joints (33, 2) px of people who are to be painted over, because the person was found behind them."""
 
@@ -116,6 +120,12 @@ def piece_of(one: SeenPerson, other: SeenPerson) -> bool:
     return looks[0] is None or looks[1] is None or not unlikeness(looks[0], looks[1]) >= OTHER_LOOKS
 
 
+def toppled(one: SeenPerson, other: SeenPerson) -> bool:
+    """Whether somebody upside down lies over somebody who is not: it is the same body, the wrong way up."""
+    turned = math.cos(one.next_roi.angle_rad - other.next_roi.angle_rad) < 0
+    return turned and one.next_roi.is_upside_down and overlap(one.person.bbox, other.person.bbox)
+
+
 def same_hips(a: Roi, b: Roi) -> bool:
     """Whether two squares are around hips that cannot be two people's."""
     near = math.hypot(a.cx - b.cx, a.cy - b.cy) < SAME_HIPS_DISTANCE * max(a.side, b.side)
@@ -126,15 +136,20 @@ def agrees(one: SeenPerson) -> bool:
     """Whether the landmark network puts the person where the person detector did, and sees the body."""
     asked, given = one.looked_at, one.next_roi
     moved = math.hypot(asked.cx - given.cx, asked.cy - given.cy)
-    wide, high = np.ptp(one.person.keypoints[:, :2], axis=0).tolist()
     evidence = one.person.evidence
     return (
         moved < MAX_DISAGREEMENT * asked.side
         and min(asked.side, given.side) > LEAST_SIZE_AGREEMENT * max(asked.side, given.side)
         and evidence is not None
         and float(np.median(evidence.visibility[BODY])) >= LEAST_VISIBLE
-        and high >= LEAST_UPRIGHT * wide
+        and is_upright(one)
     )
+
+
+def is_upright(one: SeenPerson) -> bool:
+    """Whether somebody is not much wider than high."""
+    wide, high = np.ptp(one.person.keypoints[:, :2], axis=0).tolist()
+    return bool(high >= LEAST_UPRIGHT * wide)
 
 
 def returned(lost: Roi, seen: Roi) -> bool:

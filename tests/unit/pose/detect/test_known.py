@@ -2,17 +2,20 @@ import numpy as np
 import pytest
 
 from rtpose.pose.detect.appearance import BINS, COLOUR_BINS, LIGHT_BINS, unlikeness
-from rtpose.pose.detect.candidates import Known, SeenPerson
+from rtpose.pose.detect.candidates import Known, SeenPerson, toppled
 from rtpose.pose.detect.known import (
     DOUBT_S,
     alone,
+    apart,
     covers,
     doubtful,
     expected,
     fits_better,
+    is_no_other,
     is_somebody_else,
     jumped,
     mixes,
+    places,
     remember,
     whose,
 )
@@ -58,9 +61,31 @@ def test_who_is_out_of_sight_walks_on_and_stops() -> None:
 def test_a_walk_is_learned_and_a_jump_to_another_body_is_no_walk() -> None:
     who = known(100)
     for number in range(1, 30):
-        who = remember(body(100 + 4 * number, of=who), number / 30, alone=True)
+        who = remember(body(100 + 4 * number, of=who), number / 30, alone=True, clear=True)
     assert who.drift[0] == pytest.approx(120, rel=0.15)
-    assert abs(remember(body(500, of=who), 1.0, alone=True).drift[0]) < 260
+    assert abs(remember(body(500, of=who), 1.0, alone=True, clear=True).drift[0]) < 260
+
+
+def test_who_is_being_hidden_is_expected_where_they_walked_before() -> None:
+    look = dressed(2)
+    who = known(100, look)
+    for number in range(1, 30):  # 120 px/s
+        who = remember(body(100 + 4 * number, look, of=who), number / 30, alone=True, clear=True)
+    assert who.clear is None
+    assert [square.cx for _, square in places(who, 1.0)] == [pytest.approx(220, abs=2)]
+    # The last sights are drawn back onto a larger body.
+    for number in range(30, 33):
+        who = remember(body(200, look, of=who, size=1.2), number / 30, alone=False, clear=False)
+    (before, first), (last, second) = places(who, 1.4)
+    assert before.t_s == pytest.approx(29 / 30)
+    assert last is who
+    assert (first.cx, first.side) == (pytest.approx(259, abs=3), 250)
+    assert second.cx < 220
+    assert second.side == 300
+    assert len(places(who, 3.0)) == 1
+    # Their own colours with nobody in the way, and all is clear again; other colours do not make it so.
+    assert remember(body(216, look, of=who), 1.1, alone=False, clear=True).clear is None
+    assert remember(body(216, dressed(8), of=who), 1.1, alone=False, clear=True).clear is not None
 
 
 def test_in_one_place_colours_say_whose_a_body_is() -> None:
@@ -79,7 +104,7 @@ def test_nobody_near_lends_colours() -> None:
     assert alone(red, [red])
     assert not alone(red, [red, blue])
     who = known(100, dressed(2))
-    look = remember(body(100, 0.5 * (dressed(2) + dressed(3)), of=who), 0.1, alone=False).look
+    look = remember(body(100, 0.5 * (dressed(2) + dressed(3)), of=who), 0.1, alone=False, clear=True).look
     assert look is not None
     assert unlikeness(look, dressed(2)) == pytest.approx(0, abs=1e-3)
 
@@ -109,6 +134,25 @@ def test_joints_in_common_and_joints_on_another_body() -> None:
     assert covers(mixed, other) == 4
 
 
+def test_apart_are_those_whose_joints_do_not_touch() -> None:
+    one, near, far = body(100), body(108), body(200)
+    assert apart(one, [one, far])
+    assert not apart(one, [one, near])
+
+
+def test_somebody_new_over_somebody_known_is_them_upside_down() -> None:
+    known_one, look = body(100), dressed(2)
+    points = known_one.person.keypoints.copy()
+    points[:, 1] = 360 - points[:, 1]  # feet where the head is
+    roi = known_one.next_roi.turned_around()
+    upside_down = SeenPerson(Person2D(points, known_one.person.bbox, 1.0, appearance=look), roi, roi)
+    assert toppled(upside_down, known_one)
+    assert is_no_other(upside_down, known_one)
+    assert not toppled(upside_down, body(300))
+    assert not toppled(known_one, upside_down)
+    assert not is_no_other(body(150, look), known_one)
+
+
 def test_doubtful_colours_are_not_learned_until_they_last() -> None:
     who = known(100, dressed(2))
     assert doubtful(body(100, dressed(8)), who)
@@ -116,12 +160,12 @@ def test_doubtful_colours_are_not_learned_until_they_last() -> None:
     t_s = 0.0
     while t_s < DOUBT_S - 0.2:
         t_s += 0.1
-        who = remember(body(100, dressed(8), of=who), t_s, alone=True)
+        who = remember(body(100, dressed(8), of=who), t_s, alone=True, clear=True)
         assert who.sure is not None
         assert doubtful(body(100, dressed(8)), who)
     for _ in range(4):
         t_s += 0.1
-        who = remember(body(100, dressed(8), of=who), t_s, alone=True)
+        who = remember(body(100, dressed(8), of=who), t_s, alone=True, clear=True)
     assert who.sure is None
     assert not doubtful(body(100, dressed(8)), who)
 
