@@ -102,7 +102,8 @@ def train_seeds(
     `rtpose.train.lifters.loop.train`.
 
     A seed gives the first weights. Two trainings with the same seeds and batch size see the same frames, cameras and
-    turns in the same order: they are paired. `log.csv` has a column for each seed's error.
+    turns in the same order: they are paired. The first seed draws them, for all.
+    `log.csv` has a column for each seed's error.
     """
     methods = []
     for seed in seeds:
@@ -130,8 +131,8 @@ def train_seeds(
     every = max(1, len(validation) // VALIDATION_POSES)
     for step in range(start + 1, settings.steps + 1):
         set_learning_rates(method.optimisers.values(), step, settings)
-        draw = torch.Generator().manual_seed(step_seed(0, step))
-        torch.manual_seed(step_seed(0, step))
+        draw = torch.Generator().manual_seed(step_seed(seeds[0], step))
+        torch.manual_seed(step_seed(seeds[0], step))
         with speed.step():
             terms = method.step(step, draw)
             average_weights(averaged, generator, settings.ema_decay, step)

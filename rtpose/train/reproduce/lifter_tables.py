@@ -21,13 +21,15 @@ from rtpose.train.data.settings import EXACT
 from rtpose.train.distributed import start_fabric
 from rtpose.train.lifters.catalogue import METHODS
 from rtpose.train.lifters.evaluate import Evaluation, compared_pose, evaluate_depth, flip_averaging, protocol
-from rtpose.train.lifters.loop import train
+from rtpose.train.lifters.loop import TrainedLifter, train
 from rtpose.train.lifters.seeds import train_seeds
 from rtpose.train.reproduce.results import Cell, TrainingProgress, file_name
 from rtpose.train.reproduce.tables import HUMAN36M, TABLES, table_named
 
 LENGTH = {"width": 256, "steps": 3000, "validate_every": 250}
 """Settings of all rows: some minutes each on one core of a laptop."""
+SEEDS_AT_ONCE = 10
+"""Seeds trained in one process. More are trained group after group: a table of ten can grow to one of twenty."""
 LENGTH_BUILT_IN = {"width": 128, "steps": 1000, "validate_every": 100}
 """The same for the built-in small packs, which are for trying things out."""
 
@@ -98,26 +100,29 @@ def reproduce_lifter_table(
         if trained_on not in by_kind:
             continue
         wanted = seeds if row.decisive or not any(other.decisive for other in table.rows) else seeds[:1]
-        settings = msgspec.structs.replace(shared, **row.changes, seed=wanted[0])
+        settings = msgspec.structs.replace(shared, **row.changes)
         data, judge = training(trained_on, row.joints), validation(trained_on, row.joints)
         tested, given = test(row.test_joints), InputKind.parse(row.test_input)
-        run_name = file_name(row.run or row.label)
-        if len(wanted) == 1:
-            run = folder / f"{run_name}-seed{wanted[0]}"
-            lifters = [
-                train(
-                    kind.method, settings, data, judge, run,
-                    resume=run.exists(), fabric=fabric, report=partial(report, row.label),
-                )
-            ]  # fmt: skip
-        else:
-            run = folder / f"{run_name}-seeds{wanted[0]}to{wanted[-1]}"
-            lifters = train_seeds(
-                kind.method, settings, wanted, data, judge, run,
-                resume=run.exists(), report=partial(report, f"{row.label}, {len(wanted)} seeds"),
-            )  # fmt: skip
+        trainings: list[tuple[int, Path, TrainedLifter]] = []
+        for group in (wanted[i : i + SEEDS_AT_ONCE] for i in range(0, len(wanted), SEEDS_AT_ONCE)):
+            name_of_group = f"seed{group[0]}" if len(group) == 1 else f"seeds{group[0]}to{group[-1]}"
+            run = folder / f"{file_name(row.run or row.label)}-{name_of_group}"
+            of_group = msgspec.structs.replace(settings, seed=group[0])
+            if len(group) == 1:
+                lifters = [
+                    train(
+                        kind.method, of_group, data, judge, run,
+                        resume=run.exists(), fabric=fabric, report=partial(report, row.label),
+                    )
+                ]  # fmt: skip
+            else:
+                lifters = train_seeds(
+                    kind.method, of_group, group, data, judge, run,
+                    resume=run.exists(), report=partial(report, f"{row.label}, seeds {group[0]} to {group[-1]}"),
+                )  # fmt: skip
+            trainings += [(seed, run, lifter) for seed, lifter in zip(group, lifters, strict=True)]
         codec = DepthCodec(settings.distance)
-        for seed, trained in zip(wanted, lifters, strict=True):
+        for seed, run, trained in trainings:
             key = (run, seed, row.test_joints, row.test_input)
             if key not in results:
                 results[key] = evaluate_depth(trained.lifter, tested, codec, kind=given)

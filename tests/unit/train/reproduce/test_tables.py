@@ -16,7 +16,7 @@ from rtpose.train.data.pack_evaluation import PackEvaluationSet
 from rtpose.train.data.pack_training import PackTrainingSet
 from rtpose.train.data.readers.human36m import ACTIONS
 from rtpose.train.data.sets import EvaluationSet, TrainingSet
-from rtpose.train.reproduce import page
+from rtpose.train.reproduce import lifter_tables, page
 from rtpose.train.reproduce.lifter_tables import reproduce_lifter_table, shared_settings
 from rtpose.train.reproduce.page import write_page
 from rtpose.train.reproduce.results import compared, difference, table_note, table_rows
@@ -227,3 +227,26 @@ def test_the_difference_of_paired_seeds_has_students_interval() -> None:
     assert mean == -2
     assert (low, high) == (pytest.approx(-2 - 4.303 / 3**0.5, abs=1e-3), pytest.approx(-2 + 4.303 / 3**0.5, abs=1e-3))
     assert difference(cells(50), cells(49)) == (-1, -1, -1)
+
+
+@pytest.mark.slow
+def test_more_seeds_are_trained_beside_those_that_are_there(
+    motions: FewMotions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table of two seeds becomes one of three: the first two are taken as they are."""
+    monkeypatch.setattr(lifter_tables, "SEEDS_AT_ONCE", 2)
+    few = reproduce_lifter_table("consistency-noise", [motions], tmp_path, seeds=range(2), overrides=TINY)
+    steps: list[int] = []
+    more = reproduce_lifter_table(
+        "consistency-noise",
+        [motions],
+        tmp_path,
+        seeds=range(3),
+        overrides=TINY,
+        report=lambda _, p: steps.append(p.step),
+    )
+    assert [c.seed for c in more] == [0, 1, 2, 0, 1, 2]
+    assert steps == [1, 2, 1, 2]  # the third seed of both rows
+    assert [c.value for c in more if c.seed < 2] == [c.value for c in few]
+    assert len({c.value for c in more}) == 6
+    assert {c.folder.name[-6:] for c in more if c.seed == 2} == {"-seed2"}
