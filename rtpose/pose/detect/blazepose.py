@@ -10,7 +10,6 @@ sizes, mediapipe's model complexities 0 to 2.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -21,7 +20,7 @@ from rtpose.errors import ModelError
 from rtpose.networks import downloads
 from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 from rtpose.networks.pool import NetworkPool
-from rtpose.pose.detect import heatmaps, network_files, ssd
+from rtpose.pose.detect import heatmaps, network_files
 from rtpose.pose.detect.appearance import appearance_of
 from rtpose.pose.detect.candidates import (
     MAX_SIDE_IN_TILE,
@@ -38,6 +37,7 @@ from rtpose.pose.detect.candidates import (
     touches,
     upright,
 )
+from rtpose.pose.detect.evidence import evidence_of
 from rtpose.pose.detect.following import (
     SEARCH_INTERVAL_S,
     box_around,
@@ -71,7 +71,7 @@ from rtpose.pose.detect.roi import Roi, cut_out
 from rtpose.pose.detect.search import TilePlan, paint_over
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
 from rtpose.stages import stage
-from rtpose.types import Evidence, Float32, Frame, Image, Person2D, Picture, picture_size
+from rtpose.types import Float32, Frame, Image, Person2D, Picture, picture_size
 
 LANDMARK_FILES = {
     "full": "pose_landmark_full.tflite", "lite": "pose_landmark_lite.tflite", "heavy": "pose_landmark_heavy.tflite",
@@ -378,7 +378,7 @@ class BlazePose:
         points = (in_crop @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]).astype(np.float32)
         joints = points[:JOINTS]
         in_doubt |= presence < SURE_PRESENCE or self._measure_spread
-        evidence = _evidence(raw, world.reshape(-1, 3), heatmap if in_doubt else None, roi)
+        evidence = evidence_of(raw, world.reshape(-1, 3), heatmap if in_doubt else None, roi, CROP_SIZE)
         scores = capped_outside(np.minimum(evidence.visibility, evidence.presence), joints, picture_size(picture))
         keypoints = np.empty((JOINTS, 3), np.float32)
         keypoints[:, :2], keypoints[:, 2] = joints, scores
@@ -390,23 +390,3 @@ class BlazePose:
             Roi.around(points[CENTRE_POINT], points[SCALE_POINT], ROI_MARGIN),
             roi,
         )
-
-
-def _evidence(raw: Float32, world: Float32, heatmap: Float32 | None, roi: Roi) -> Evidence:
-    """From the network's outputs about a square: raw (39, 5), world (39, 3), heatmap (64, 64, 39), None if
-    nobody asks for its spread."""
-    picture_per_crop = np.float32(roi.side / CROP_SIZE)
-    spread_px = None
-    if heatmap is not None:
-        spread_px = heatmaps.peak_spread(heatmap)[:JOINTS] * (picture_per_crop * np.float32(CROP_SIZE / heatmaps.SIZE))
-    c, s = math.cos(roi.angle_rad), math.sin(roi.angle_rad)
-    picture_from_square = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
-    sure = ssd.sigmoid(np.ascontiguousarray(raw[:JOINTS, 3:].T))
-    return Evidence(
-        image_z_px=raw[:JOINTS, 2] * picture_per_crop,
-        world_m=world[:JOINTS] @ picture_from_square.T,
-        visibility=sure[0],
-        presence=sure[1],
-        spread_px=spread_px,
-        angle_rad=roi.angle_rad,
-    )
