@@ -21,6 +21,8 @@ class _Turn(Protocol):
 
     def end(self) -> None: ...
 
+    def give_way(self) -> None: ...
+
 
 _mine = threading.local()
 """`turn`: of this thread, where it takes turns with another."""
@@ -59,6 +61,9 @@ class _First:
         self._busy.release()
         self._idle.set()
 
+    def give_way(self) -> None:
+        """There is nobody to give way to."""
+
 
 class _Second:
     def __init__(self, busy: threading.Lock, idle: threading.Event) -> None:
@@ -73,6 +78,11 @@ class _Second:
         if self._has:
             self._busy.release()
 
+    def give_way(self) -> None:
+        if self._has and not self._idle.is_set():
+            self.end()
+            self.begin()
+
 
 @contextmanager
 def _taking(turn: _Turn) -> Iterator[None]:
@@ -83,6 +93,14 @@ def _taking(turn: _Turn) -> Iterator[None]:
     finally:
         del _mine.turn
         turn.end()
+
+
+def give_way() -> None:
+    """Between two parts of a longer work: if the thread that goes first waits for its turn, it has it now. Does nothing
+    in threads that take no turns."""
+    turn: _Turn | None = getattr(_mine, "turn", None)
+    if turn is not None:
+        turn.give_way()
 
 
 @contextmanager

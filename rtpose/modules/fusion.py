@@ -49,7 +49,7 @@ class FrameNet(nn.Module):
         # Each product that runs for itself costs more than these few numbers.
         heads = (self.pose, self.error, self.gravity)
         said = nn.functional.linear(trunk, torch.cat([h.weight for h in heads]), torch.cat([h.bias for h in heads]))
-        pose, error, gravity = said.split([3 * COUNT, COUNT, 3], -1)
+        pose, error, gravity = torch.split(said, [3 * COUNT, COUNT, 3], -1)
         pose = (pose + self.direct(x)).reshape(*x.shape[:-1], COUNT, 3)
         return pose - pose[..., :1, :], error, trunk, torch.tanh(gravity)
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from rtpose import turns
-from rtpose.turns import Turns, others_turn
+from rtpose.turns import Turns, give_way, others_turn
 
 
 class Second(threading.Thread):
@@ -65,6 +65,40 @@ def test_a_first_that_never_waits_holds_nobody_up() -> None:
         second.join(5)
     with shared.second():
         pass
+
+
+@pytest.mark.usefixtures("patient")
+def test_the_second_gives_way_between_its_parts() -> None:
+    shared, order = Turns(), list[str]()
+    begun, waits = threading.Event(), threading.Event()
+
+    def second() -> None:
+        with shared.second():
+            begun.set()
+            assert waits.wait(5)
+            while shared._idle.is_set():  # until the first waits
+                time.sleep(0.001)
+            order.append("a part")
+            give_way()
+            order.append("the next part")
+
+    thread = threading.Thread(target=second, daemon=True)
+    thread.start()
+    assert begun.wait(5)
+    waits.set()
+    with shared.first():
+        order.append("the first")
+    thread.join(5)
+    assert order == ["a part", "the first", "the next part"]
+
+
+def test_whoever_need_not_give_way_goes_on() -> None:
+    give_way()
+    shared = Turns()
+    with shared.first():
+        give_way()
+    with shared.second():
+        give_way()
 
 
 @pytest.mark.usefixtures("patient")

@@ -21,6 +21,7 @@ from rtpose.pose.body.lengths import LATE_RATE, SETTLED_S, LengthEstimator
 from rtpose.pose.body.planted import PlantedFeet
 from rtpose.pose.body.start import rotations_from_joints
 from rtpose.pose.body.world import World
+from rtpose.turns import give_way
 from rtpose.types import BodyPose, Camera, Person3D
 
 MAX_GAP_S = 0.5
@@ -100,9 +101,12 @@ class Bodies:
             )
             for person in persons
         ]  # fmt: skip
+        give_way()
         self._world.observe(persons, contacts, t_s)
+        give_way()
         if self._corrections.lean:
             persons = self._lean.remove_lean(persons, self._world.gravity, t_s, self._world.early_rad)
+        give_way()
         fitted = self._fit(persons, contacts, camera, t_s) if persons else []
         return fitted, self._world.world_from_camera
 
@@ -116,6 +120,7 @@ class Bodies:
         ]
         sized = [scaled(person, scale) for person, scale in zip(persons, scales, strict=True)]
         given = evidence_of(sized, camera, rays=self._corrections.rays)
+        give_way()
         count = len(persons)
         start, lengths = np.empty((count, len(BONES), 3, 3)), np.empty((count, len(BONES)))
         roots, steps = given.roots.copy(), STEPS
@@ -138,8 +143,11 @@ class Bodies:
                 given.rays[row], given.ray_weights[row] = body.rays.update(
                     given.rays[row], given.ray_weights[row], given.joints[row] + given.roots[row], dt_s
                 )
+        give_way()
         found = fit(start, roots, lengths, given, steps)
+        give_way()
         shown = self._hold(bodies, found, lengths, contacts, gaps_s) if self._planted else found
+        give_way()
         for row, body in enumerate(bodies):
             body.rotations = found.rotations[row]
         return _people_of(persons, shown, lengths, contacts)

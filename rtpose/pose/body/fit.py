@@ -13,6 +13,7 @@ import numpy as np
 from rtpose.bones import BONE_PARENTS, CONTACT_JOINTS, JOINT_BONES, JOINT_PLACES, Float64, bone_offsets
 from rtpose.pose.body import limits
 from rtpose.skeleton import RTPOSE28
+from rtpose.turns import give_way
 
 BONES, JOINTS = len(BONE_PARENTS), len(JOINT_BONES)
 TURNS = 3 * BONES
@@ -126,6 +127,7 @@ def fit(rotations: Float64, roots: Float64, lengths: Float64, given: Evidence3D,
     for _ in range(steps):
         bases, turned, joints = forward(rotations, offsets, places)
         matrix, gradient, jacobian = normal_equations(rotations, roots, bases, turned, joints, given)
+        give_way()
         step = np.asarray(-np.linalg.solve(matrix, gradient[..., None])[..., 0], np.float64)
         rotations = turned_by(rotations, step[:, :TURNS])
         roots = roots + step[:, TURNS:]

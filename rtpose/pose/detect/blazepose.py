@@ -10,7 +10,6 @@ sizes, mediapipe's model complexities 0 to 2.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -40,6 +39,7 @@ from rtpose.pose.detect.candidates import (
     touches,
     upright,
 )
+from rtpose.pose.detect.evidence import JOINTS, landmark_evidence
 from rtpose.pose.detect.following import (
     SEARCH_INTERVAL_S,
     box_around,
@@ -83,7 +83,6 @@ LANDMARK_FILES = {
 LANDMARK_OUTPUTS = ("Identity", "Identity_1", "Identity_3", "Identity_4")
 """The outputs that are used: what the others alone need is not computed."""
 CROP_SIZE = 256
-JOINTS = len(BLAZEPOSE33.joints)
 POINTS = JOINTS + 6
 """Of the landmark network: the joints, two for the next square, and four that are not used."""
 CENTRE_POINT, SCALE_POINT = JOINTS, JOINTS + 1
@@ -298,8 +297,7 @@ class BlazePose:
     ) -> list[SeenPerson]:
         """Those of `seen` that the person detector confirms, and new people while there is room.
 
-        tiles: parts of the picture to look at as well, and whether to hide those who were seen. behind: look behind
-        everybody, too."""
+        tiles: other parts to look at, and whether to hide those who were seen. behind: look behind everybody, too."""
         found = self._find_people(picture, [])
         sure = [place.roi for place in found if place.min_presence < SURE_PRESENCE]
         seen = [one for one in seen if one.person.score >= KEEP_PRESENCE or self._confirmed(picture, one, sure)]
@@ -316,7 +314,7 @@ class BlazePose:
                     break
                 seen = self._look_in_part(picture, upright(expected(lost, t_s), LOST_REACH), hide, seen)
         around = [(upright(one.next_roi, BEHIND_REACH), True) for one in seen] if behind else []
-        for tile, hide in itertools.chain(around, tiles):
+        for tile, hide in [*around, *tiles]:
             if len(seen) >= self._persons:
                 break
             seen = self._look_in_part(picture, tile, hide, seen)
@@ -388,8 +386,7 @@ class BlazePose:
         points = (in_crop @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]).astype(np.float32)
         joints = points[:JOINTS]
         in_doubt |= presence < SURE_PRESENCE or self._measure_spread
-        shown = heatmap if in_doubt else None
-        evidence = heatmaps.evidence_of(raw, world.reshape(-1, 3), shown, roi, CROP_SIZE)
+        evidence = landmark_evidence(raw, world.reshape(-1, 3), heatmap if in_doubt else None, roi, CROP_SIZE)
         scores = capped_outside(np.minimum(evidence.visibility, evidence.presence), joints, picture_size(picture))
         keypoints = np.empty((JOINTS, 3), np.float32)
         keypoints[:, :2], keypoints[:, 2] = joints, scores

@@ -1,18 +1,13 @@
-"""Reading BlazePose's heatmaps, SIZE x SIZE cells of the crop with a logit for each point, and the evidence."""
+"""Reading BlazePose's heatmaps, SIZE x SIZE cells of the crop with a logit for each point."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
 from rtpose.pose.detect import ssd
-from rtpose.pose.detect.roi import Roi
-from rtpose.skeleton import BLAZEPOSE33
-from rtpose.types import Evidence, Float32
+from rtpose.types import Float32
 
 SIZE = 64
-_JOINTS = len(BLAZEPOSE33.joints)
 REACH = 3
 """Cells around a point, in each direction, that refine its place."""
 _REACH = np.arange(-REACH, REACH + 1)
@@ -67,23 +62,3 @@ def peak_spread(heatmap: Float32) -> Float32:
     mean_x, mean_y, mean_squares = (values[known] / total[known] for values in (sum_x, sum_y, sum_squares))
     result[known] = np.sqrt(np.maximum(mean_squares - mean_x**2 - mean_y**2, 0))
     return result
-
-
-def evidence_of(raw: Float32, world: Float32, heatmap: Float32 | None, roi: Roi, crop_px: int) -> Evidence:
-    """From the network's outputs about a square: raw (39, 5), world (39, 3), heatmap (SIZE, SIZE, 39), None if nobody
-    asks for its spread. crop_px: side of the crop."""
-    picture_per_crop = np.float32(roi.side / crop_px)
-    spread_px = None
-    if heatmap is not None:
-        spread_px = peak_spread(heatmap)[:_JOINTS] * (picture_per_crop * np.float32(crop_px / SIZE))
-    c, s = math.cos(roi.angle_rad), math.sin(roi.angle_rad)
-    picture_from_square = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
-    sure = ssd.sigmoid(np.ascontiguousarray(raw[:_JOINTS, 3:].T))
-    return Evidence(
-        image_z_px=raw[:_JOINTS, 2] * picture_per_crop,
-        world_m=world[:_JOINTS] @ picture_from_square.T,
-        visibility=sure[0],
-        presence=sure[1],
-        spread_px=spread_px,
-        angle_rad=roi.angle_rad,
-    )
