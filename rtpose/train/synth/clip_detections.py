@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from rtpose.networks.options import LoadOptions
 from rtpose.networks.pool import NetworkPool
-from rtpose.pose.detect.blazepose import JOINTS, LANDMARK_FILES, BlazePose
+from rtpose.pose.detect.blazepose import LANDMARK_FILES, BlazePose
+from rtpose.pose.detect.evidence import JOINTS
 from rtpose.train.synth.clips import RenderedClip
 from rtpose.types import Float32, Frame, Person2D
 
