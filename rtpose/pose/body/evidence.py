@@ -94,11 +94,10 @@ def expected_errors(person: Person3D) -> Float64:
 
 
 def with_lengths(joints: Float64, lengths: Float64) -> Float64:
-    """(..., 28, 3) the same joints with limbs of these lengths, each bone in its direction. joints: (..., 28, 3) metres;
-    lengths: (..., B) metres.
+    """(..., 28, 3) the same joints with limbs of these lengths, each bone in its direction.
 
-    A lifter that sees a single frame and knows nothing of its errors makes limbs too long or too short. Knees and elbows
-    would bend or stretch to make up for it.
+    A lifter that sees a single frame and knows nothing of its errors makes limbs too long or too short. Knees and
+    elbows would bend or stretch to make up for it. joints: (..., 28, 3) metres; lengths: (..., B) metres.
     """
     out = joints.copy()
     for upper, lower, top, middle, end, *tips in _LIMBS:

@@ -28,9 +28,9 @@ DEFINITION, DEFINITION_DEVIATION = (np.array(values) for values in zip(*(
     (-0.19, 0.05), (0.07, 0.05), (0.07, 0.05), (-0.26, 0.05), (-0.26, 0.05),
     (0.00, 0.05), (0.01, 0.05), (0.10, 0.05), (-0.35, 0.10), (-0.06, 0.05), (-0.11, 0.05), (-0.44, 0.05),
 ), strict=True))  # fmt: skip
-"""By how much the logarithms of a lifter's lengths deviate from those of the body model, because its joints are others',
-and by how much more or less. Medians over what the lifter `fusion` makes of people in real clips, but for the hand
-(docs/body.md)."""
+"""By how much the logarithms of a lifter's lengths deviate from those of the body model, because its joints are
+others', and by how much more or less. Medians over what the lifter `fusion` makes of people in real clips, but for the
+hand (docs/body.md)."""
 COMMON = 0.1
 """How much of the errors of a bone's ends, which are relative to the root, its length has."""
 MEMORY_S = 1.5

@@ -156,6 +156,18 @@ def test_bones_do_not_jump_whatever_the_world_says(monkeypatch: pytest.MonkeyPat
     assert steps[20].max() > 0  # it goes there, all the same
 
 
+def test_nobody_leaps_away_because_their_size_becomes_known(monkeypatch: pytest.MonkeyPatch):
+    """Far away, a small change of size is a long way."""
+    bodies, said = Bodies(planted=False), {"size": 1.0}
+    monkeypatch.setattr(bodies.world, "scale_of", lambda track_id: said["size"])
+    person, depths = standing_person(squatting(0.0), ankles_at=(0, 0.8, 9.0)), []
+    for t in range(60):
+        said["size"] = 1.0 if t < 20 else 1.2
+        depths.append(bodies.fit([person], CAMERA, t / 60)[0][0].root_3d[2])
+    steps = np.diff(depths[20:])
+    assert 0.010 < steps.max() < 0.016
+
+
 def test_every_correction_can_be_switched_off():
     people = squats(15)
     usual = run(Bodies(), people)[-1]
