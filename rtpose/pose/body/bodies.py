@@ -13,7 +13,7 @@ from rtpose.bones import BONES, Float64, bone_offsets, wxyz_from_rotations
 from rtpose.config import CorrectionSettings
 from rtpose.pose.body import limits
 from rtpose.pose.body.contacts import ContactEstimator
-from rtpose.pose.body.evidence import SteadyRays, evidence_of, expected_errors, scaled
+from rtpose.pose.body.evidence import SteadyRays, evidence_of, expected_errors, scaled, with_lengths
 from rtpose.pose.body.fit import FEET, TURNS, Evidence3D, Fitted, fit, forward, places_of, turned_by
 from rtpose.pose.body.grounding import Grounding, moved_on_sight, rays_from
 from rtpose.pose.body.lean import LeanRemover
@@ -39,6 +39,11 @@ NEAR_SIZE = 0.005
 """So near to what the world says a size is reached."""
 SLIDE_M_S = 0.06
 """How fast a foot that stands slides at most because its person's size, and so the distance, becomes better known."""
+GROW_M_S = 0.8
+"""The same of somebody none of whose feet is held: 13 mm in a frame of 60 a second, however far away they are."""
+LOST_M = 0.12
+"""A pose whose joints are farther than that from the lifter's, root mean square, is no start: somebody has been turned
+around, and single steps would take long to follow."""
 SMOOTHNESS = 0.05
 """Weight of the last pose: higher is smoother and later."""
 
@@ -59,6 +64,8 @@ class _Body:
     ground: Grounding = field(default_factory=Grounding)
     rotations: Float64 | None = None
     """(B, 3, 3) relative, of the last frame, before feet were held; None: there is none."""
+    joints: Float64 | None = None
+    """(28, 3) metres, relative to the root, of these."""
 
 
 class Bodies:
@@ -127,9 +134,13 @@ class Bodies:
         for row, (person, body, dt_s) in enumerate(zip(persons, bodies, gaps_s, strict=True)):
             joints = np.asarray(person.pose_3d, np.float64)
             lengths[row] = scales[row] * body.lengths.update(joints, expected_errors(person), min(dt_s, MAX_GAP_S))
+            if person.error_m is None:
+                given.joints[row] = with_lengths(given.joints[row], lengths[row])
             if body.rotations is None or dt_s > MAX_GAP_S:
                 body.rays.reset()
                 body.feet.reset()
+                start[row], steps = rotations_from_joints(joints[None])[0], FIRST_STEPS
+            elif _is_lost(body, row, given):
                 start[row], steps = rotations_from_joints(joints[None])[0], FIRST_STEPS
             else:
                 start[row], steps = body.rotations, max(steps, STEPS if dt_s <= SOON_S else LATE_STEPS)
@@ -149,7 +160,7 @@ class Bodies:
         shown = self._hold(bodies, found, lengths, contacts, gaps_s) if self._planted else found
         give_way()
         for row, body in enumerate(bodies):
-            body.rotations = found.rotations[row]
+            body.rotations, body.joints = found.rotations[row], found.joints[row]
         return _people_of(persons, shown, lengths, contacts)
 
     def _hold(
@@ -191,8 +202,7 @@ class Bodies:
         body.seen_s += min(dt_s, MAX_GAP_S)
         body.is_sized = body.is_sized or (body.seen_s > SETTLED_S and abs(off) < NEAR_SIZE)
         most = LATE_RATE * dt_s if body.is_sized else MOST_SIZE_STEP
-        if body.feet.holds:
-            most = min(most, SLIDE_M_S * dt_s / max(distance_m, 0.1))
+        most = min(most, (SLIDE_M_S if body.feet.holds else GROW_M_S) * dt_s / max(distance_m, 0.1))
         growth = math.exp(min(max(off, -most), most))
         if growth != 1.0:
             body.feet.grow(growth)
@@ -215,6 +225,15 @@ class Bodies:
         given.last[row] = rotations
         if self._corrections.last_pose:
             given.last_weights[row] = SMOOTHNESS / (limits.SPEED * max(dt_s, 1e-3)) ** 2
+
+
+def _is_lost(body: _Body, row: int, given: Evidence3D) -> bool:
+    """Whether the last pose is none to start from."""
+    if body.joints is None:
+        return False
+    weights = given.joint_weights[row]
+    apart = ((body.joints - given.joints[row]) ** 2).sum(-1)
+    return float(weights @ apart) > LOST_M**2 * float(weights.sum())
 
 
 def _people_of(

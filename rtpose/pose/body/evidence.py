@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from rtpose.bones import BONES, Float64
+from rtpose.bones import BONE_INDEX, BONES, Float64
 from rtpose.pose.body.fit import Evidence3D
 from rtpose.skeleton import RTPOSE28
 from rtpose.types import LEAST_CONFIDENCE, Camera, Person3D
@@ -25,11 +26,31 @@ FAR_M = 0.10
 """A joint that is farther off its ray is another's: left and right are exchanged, or people are."""
 TRUST_S = 0.1
 """How long it takes until a joint that was another's counts again, and the other way round."""
+LEGS_IN_DEPTH = 0.2
+"""By which share legs count along the line of sight, beside across it."""
+MOST_STRETCH = 2.0
+"""By how much a limb of a lifter that does not say its errors is stretched to its length, at most."""
 ACROSS_M, DEPTH_M = 0.02, 0.05
 """Standard deviations of the lifter's root, across the line of sight and along it."""
 _DERIVED = RTPOSE28.indices("spine", "neck_base")
 """Half-way points of others: they tell nothing new."""
+_LEGS = RTPOSE28.indices(
+    *(f"{side}_{joint}" for side in ("left", "right") for joint in ("knee", "foot", "heel", "toe"))
+)
 _DERIVED_2D = RTPOSE28.indices("root", "thorax", "head", "spine", "neck_base")
+
+
+# Of both arms and both legs: upper and lower bone, joints from top to bottom, and what goes along with the last.
+_LIMBS = tuple(
+    (
+        [BONE_INDEX[f"{side}Upper{limb}"] for side in ("left", "right")],
+        [BONE_INDEX[f"{side}Lower{limb}"] for side in ("left", "right")],
+        *(RTPOSE28.indices(*(f"{side}_{joint}" for side in ("left", "right"))) for joint in joints),
+    )
+    for limb, joints in (
+        ("Arm", ("shoulder", "elbow", "wrist", "index", "pinky")), ("Leg", ("hip", "knee", "foot", "heel", "toe")),
+    )
+)  # fmt: skip
 
 
 class SteadyRays:
@@ -72,6 +93,25 @@ def expected_errors(person: Person3D) -> Float64:
     return errors
 
 
+def with_lengths(joints: Float64, lengths: Float64) -> Float64:
+    """(..., 28, 3) the same joints with limbs of these lengths, each bone in its direction.
+
+    A lifter that sees a single frame and knows nothing of its errors makes limbs too long or too short. Knees and
+    elbows would bend or stretch to make up for it. joints: (..., 28, 3) metres; lengths: (..., B) metres.
+    """
+    out = joints.copy()
+    for upper, lower, top, middle, end, *tips in _LIMBS:
+        moved = np.zeros_like(joints[..., top, :])
+        for bone, above, below in ((upper, top, middle), (lower, middle, end)):
+            limb = joints[..., below, :] - joints[..., above, :]
+            apart = np.maximum(np.linalg.norm(limb, axis=-1), 1e-6)
+            moved = moved + (np.clip(lengths[..., bone] / apart, 1 / MOST_STRETCH, MOST_STRETCH) - 1)[..., None] * limb
+            out[..., below, :] += moved
+        for tip in tips:
+            out[..., tip, :] += moved
+    return out
+
+
 def scaled(person: Person3D, scale: float) -> Person3D:
     """The same person, as many times larger and farther away."""
     if scale == 1.0:
@@ -101,8 +141,13 @@ def evidence_of(persons: Sequence[Person3D], camera: Camera, *, rays: bool) -> E
     ray_weights[:, _DERIVED_2D] = 0.0
     sight = roots / np.maximum(np.linalg.norm(roots, axis=-1, keepdims=True), 1e-6)
     along = sight[:, :, None] * sight[:, None, :]
+    joints = np.where(known[..., None], poses, 0.0)
+    loose = np.zeros_like(joints)
+    legs = joints[:, _LEGS] + np.nan_to_num(roots)[:, None]
+    distances = np.maximum(np.linalg.norm(legs, axis=-1, keepdims=True), 1e-6)
+    loose[:, _LEGS] = math.sqrt(1 - LEGS_IN_DEPTH) * legs / distances
     return Evidence3D(
-        joints=np.where(known[..., None], poses, 0.0), joint_weights=weights,
+        joints=joints, joint_weights=weights, loose=loose,
         rays=np.where(np.asarray(seen)[..., None], directions, 0.0), ray_weights=ray_weights,
         roots=roots, root_weights=(np.eye(3) - along) / ACROSS_M**2 + along / DEPTH_M**2,
         last=np.tile(np.eye(3), (count, len(BONES), 1, 1)), last_weights=np.zeros((count, len(BONES))),

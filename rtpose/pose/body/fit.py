@@ -65,6 +65,8 @@ class Evidence3D:
     """(N, 28, 3) metres relative to the root: the lifter's."""
     joint_weights: Float64
     """(N, 28)."""
+    loose: Float64
+    """(N, 28, 3) a direction, along which the lifter's joint counts less by this vector's length, squared."""
     rays: Float64
     """(N, 28, 2) x/z and y/z of the joints in the picture."""
     ray_weights: Float64
@@ -180,12 +182,13 @@ def evidence_terms(
     jacobian = _cross_columns(frames, lever).reshape(count, 3 * JOINTS, TURNS)
 
     relative = joints - given.joints
-    weights = given.joint_weights / (1 + given.joint_weights * (relative**2).sum(-1) / ROBUST**2)
+    along = (relative * given.loose).sum(-1)
+    off = (relative**2).sum(-1) - along**2
+    weights = given.joint_weights / (1 + given.joint_weights * off / ROBUST**2)
     in_camera = joints + roots[:, None]
     placed, pull = _ray_terms(in_camera, given)
-    diagonal = np.arange(3)
-    whole = placed.copy()
-    whole[..., diagonal, diagonal] += weights[..., None]
+    firm = _EYE - given.loose[..., :, None] * given.loose[..., None, :]
+    whole = placed + weights[..., None, None] * firm
 
     weighted = (whole @ jacobian.reshape(count, JOINTS, 3, TURNS)).reshape(count, 3 * JOINTS, TURNS)
     transposed = np.swapaxes(jacobian, -1, -2)
@@ -195,7 +198,7 @@ def evidence_terms(
     matrix[:, :TURNS, TURNS:] = across
     matrix[:, TURNS:, :TURNS] = np.swapaxes(across, -1, -2)
     matrix[:, TURNS:, TURNS:] = placed.sum(1) + given.root_weights
-    force = weights[..., None] * relative + pull
+    force = weights[..., None] * (relative - along[..., None] * given.loose) + pull
     gradient[:, :TURNS] = (transposed @ force.reshape(count, -1, 1))[..., 0]
     gradient[:, TURNS:] = pull.sum(1) + (given.root_weights @ (roots - given.roots)[..., None])[..., 0]
     return matrix, gradient, jacobian

@@ -24,11 +24,16 @@ SHAPES_FILE = Path(__file__).parent / "shapes.npz"
 
 SIZE_DEVIATION = 0.3
 """Prior standard deviation of the logarithm of the size: almost anything."""
-DEFINITION_DEVIATION = 0.2
-"""By how much a lifter's lengths may deviate from those of the body model, because its joints are others'."""
+DEFINITION, DEFINITION_DEVIATION = (np.array(values) for values in zip(*(
+    (-0.19, 0.05), (0.07, 0.05), (0.07, 0.05), (-0.26, 0.05), (-0.26, 0.05),
+    (0.00, 0.05), (0.01, 0.05), (0.10, 0.05), (-0.35, 0.10), (-0.06, 0.05), (-0.11, 0.05), (-0.44, 0.05),
+), strict=True))  # fmt: skip
+"""By how much the logarithms of a lifter's lengths deviate from those of the body model, because its joints are
+others', and by how much more or less. Medians over what the lifter `fusion` makes of people in real clips, but for the
+hand (docs/body.md)."""
 COMMON = 0.1
 """How much of the errors of a bone's ends, which are relative to the root, its length has."""
-MEMORY_S = 0.3
+MEMORY_S = 1.5
 """Errors of joints hold on for about so long: that much time counts as one independent measurement."""
 FIRST = 0.1
 """The same for the first frame: people come into the picture by halves."""
@@ -68,7 +73,7 @@ def _prior() -> tuple[Float64, Float64]:
     with np.load(SHAPES_FILE, allow_pickle=False) as file:
         mean, components, rest = file["mean"], file["components"], file["rest"]
     covariance = components.T @ components + np.diag(rest**2 + DEFINITION_DEVIATION**2)
-    return mean, covariance
+    return mean + DEFINITION, covariance
 
 
 def bone_lengths(free: Float64) -> Float64:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rtpose.bones import Float64, wxyz_from_rotations
 from rtpose.config import CorrectionSettings
 from rtpose.pose.body.contacts import ContactEstimator
-from rtpose.pose.body.evidence import FAR_M, evidence_of, expected_errors, scaled
+from rtpose.pose.body.evidence import FAR_M, evidence_of, expected_errors, scaled, with_lengths
 from rtpose.pose.body.fit import Evidence3D, Fitted
 from rtpose.pose.body.grounding import Ground, factor_of, moved_on_sight, rays_from
 from rtpose.pose.body.lean import LeanRemover
@@ -126,6 +126,8 @@ def _fit_part(
     windows = []
     for part in (slice(w.start, w.stop) for w in _windows(len(persons))):
         given = evidence_of(persons[part], frames[0].camera, rays=corrections.rays)
+        unsure = [i for i, person in enumerate(persons[part]) if person.error_m is None]
+        given.joints[unsure] = with_lengths(given.joints[unsure], np.tile(lengths, (len(unsure), 1)))
         if ground is not None and corrections.sizes:
             _ground(given, contacts[part], times[part], ground)
         windows.append(_fit_window(persons[part], given, lengths, times[part], corrections))

@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from moving_bodies import CAMERA, squatting, standing_person
+from moving_bodies import CAMERA, LENGTHS, squatting, standing_person
 
 from rtpose.bones import joints_of_bones, rotations_from_wxyz
 from rtpose.config import CorrectionSettings
 from rtpose.pose.body.bodies import Bodies
-from rtpose.pose.body.evidence import SteadyRays
+from rtpose.pose.body.evidence import SteadyRays, with_lengths
 from rtpose.pose.body.fit import FEET
 from rtpose.pose.body.offline import ClipFrame, fit_clip
+from rtpose.skeleton import RTPOSE28
 from rtpose.types import Person3D
 
 FPS = 30
@@ -34,6 +35,12 @@ def run(bodies: Bodies, people: list[Person3D]) -> list[Person3D]:
 
 def feet_of(people: list[Person3D]) -> np.ndarray:
     return np.stack([person.pose_3d[FEET] + person.root_3d for person in people])
+
+
+def elbow_deg(person: Person3D) -> float:
+    shoulder, elbow, wrist = person.pose_3d[list(RTPOSE28.indices("left_shoulder", "left_elbow", "left_wrist"))]
+    one, two = elbow - shoulder, wrist - elbow
+    return float(np.degrees(np.arccos(one @ two / np.linalg.norm(one) / np.linalg.norm(two))))
 
 
 def test_joints_are_those_of_the_bones():
@@ -95,6 +102,44 @@ def test_a_joint_that_is_somebody_elses_is_let_go_step_by_step():
     assert 0 < rays.update(seen, np.ones(28), joints, 1 / FPS)[1][0] < 0.5
 
 
+@pytest.mark.parametrize(("lost_m", "follows"), [(0.12, True), (np.inf, False)])
+def test_somebody_who_is_shown_turned_around_is_followed_at_once(
+    lost_m: float, follows: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """A lifter that sees single frames takes front for back from one frame to the next."""
+    monkeypatch.setattr("rtpose.pose.body.bodies.LOST_M", lost_m)
+    turned = squatting(0.4)
+    turned[0] = np.diag([-1.0, 1.0, -1.0]) @ turned[0]
+    people = [*squats(15), standing_person(turned)]
+    assert (np.linalg.norm(run(Bodies(), people)[-1].pose_3d - people[-1].pose_3d, axis=-1).mean() < 0.04) == follows
+
+
+def test_limbs_get_their_lengths_in_their_directions():
+    joints = joints_of_bones(squatting(0.4), LENGTHS)
+    shown = joints.copy()
+    wrist, elbow, knee, hip = RTPOSE28.indices("left_wrist", "left_elbow", "right_knee", "right_hip")
+    shown[list(RTPOSE28.indices("left_wrist", "left_index", "left_pinky"))] -= 0.3 * (joints[wrist] - joints[elbow])
+    below = RTPOSE28.indices("right_knee", "right_foot", "right_heel", "right_toe")
+    shown[list(below)] += 0.2 * (joints[knee] - joints[hip])
+    np.testing.assert_allclose(with_lengths(shown, LENGTHS), joints, atol=1e-9)
+    assert np.abs(shown - joints).max() > 0.05
+
+
+def test_only_people_whose_lifter_does_not_say_errors_are_stretched():
+    """A forearm that is shown too short bends the elbow of a lifter that says so, for it shows means."""
+    shown = [replace(p, pose_3d=p.pose_3d.copy()) for p in squats(1) * 40]
+    for person in shown:
+        wrist, elbow = RTPOSE28.indices("left_wrist", "left_elbow")
+        short = 0.3 * (person.pose_3d[wrist] - person.pose_3d[elbow])
+        person.pose_3d[list(RTPOSE28.indices("left_wrist", "left_index", "left_pinky"))] -= short
+    exact = elbow_deg(squats(1)[0])
+    free = Bodies(CorrectionSettings(rays=False))
+    plain = run(free, [replace(p, error_m=None) for p in shown])[-1]
+    means = run(Bodies(CorrectionSettings(rays=False)), shown)[-1]
+    off = [abs(elbow_deg(p) - exact) for p in (plain, means)]
+    assert off[0] < 5 < off[1]
+
+
 def test_bones_do_not_jump_whatever_the_world_says(monkeypatch: pytest.MonkeyPatch):
     """The world doubles the person's size while they are away, and halves it while they are seen."""
     bodies, said = Bodies(), {"size": 1.0}
@@ -109,6 +154,18 @@ def test_bones_do_not_jump_whatever_the_world_says(monkeypatch: pytest.MonkeyPat
     steps = np.diff(np.log(np.stack(lengths)), axis=0)
     assert np.abs(steps).max() < 0.01
     assert steps[20].max() > 0  # it goes there, all the same
+
+
+def test_nobody_leaps_away_because_their_size_becomes_known(monkeypatch: pytest.MonkeyPatch):
+    """Far away, a small change of size is a long way."""
+    bodies, said = Bodies(planted=False), {"size": 1.0}
+    monkeypatch.setattr(bodies.world, "scale_of", lambda track_id: said["size"])
+    person, depths = standing_person(squatting(0.0), ankles_at=(0, 0.8, 9.0)), []
+    for t in range(60):
+        said["size"] = 1.0 if t < 20 else 1.2
+        depths.append(bodies.fit([person], CAMERA, t / 60)[0][0].root_3d[2])
+    steps = np.diff(depths[20:])
+    assert 0.010 < steps.max() < 0.016
 
 
 def test_every_correction_can_be_switched_off():

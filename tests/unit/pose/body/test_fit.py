@@ -41,7 +41,8 @@ def test_the_gradient_is_that_of_the_cost(seed: int):
         joints = forward(turn_matrices(turns) @ rotations, offsets, places)[2]
         place = joints + roots + shift
         rays = place[..., :2] - given.rays * place[..., 2:]
-        relative = ((joints - given.joints) ** 2).sum(-1)
+        apart = joints - given.joints
+        relative = (apart**2).sum(-1) - (apart * given.loose).sum(-1) ** 2
         robust = solver.ROBUST**2
         root = (roots + shift - given.roots)[0]
         return 0.5 * float(
@@ -97,3 +98,12 @@ def test_without_hands_feet_and_face_they_stay_at_rest():
     assert np.isfinite(found.joints).all()
     angle = np.arccos(np.clip((np.trace(found.rotations[0, BONE_INDEX["leftHand"]]) - 1) / 2, -1, 1))
     assert angle < 0.2
+
+
+def test_legs_count_less_along_the_line_of_sight():
+    given = evidence_of([standing_person(squatting(0.4))], CAMERA, rays=False)
+    legs = list(RTPOSE28.indices("left_knee", "right_foot", "left_heel", "right_toe"))
+    sight = (given.joints + given.roots[:, None])[0, legs]
+    along = (given.loose[0, legs] * sight).sum(-1) / np.linalg.norm(sight, axis=-1)
+    np.testing.assert_allclose(1 - along**2, 0.2)
+    assert not given.loose[0, list(RTPOSE28.indices("left_hip", "left_elbow", "left_wrist"))].any()

@@ -72,3 +72,15 @@ def test_left_and_right_are_alike_and_unknown_joints_do_no_harm():
     for name in BONE_NAMES:
         if name.startswith("left"):
             assert lengths[BONE_INDEX[name]] == lengths[BONE_INDEX[name.replace("left", "right")]]
+
+
+def test_hidden_forearms_are_as_long_as_the_lifter_makes_them_of_others():
+    """The detector's forearms are longer, beside its thighs, than those between the joints of a body model (0.59)."""
+    estimator, joints = LengthEstimator(), motion(1, 0.0, 0)[0]
+    hidden = RTPOSE28.indices(
+        *(f"{side}_{joint}" for side in ("left", "right") for joint in ("wrist", "index", "pinky"))
+    )
+    joints[list(hidden)] = np.nan
+    for _ in range(30):
+        lengths = estimator.update(joints, np.full(28, 0.06), 1 / 30)
+    assert 0.63 < lengths[BONE_INDEX["leftLowerArm"]] / lengths[BONE_INDEX["leftUpperLeg"]] < 0.72
