@@ -39,7 +39,7 @@ from rtpose.pose.detect.candidates import (
     touches,
     upright,
 )
-from rtpose.pose.detect.evidence import JOINTS, landmark_evidence
+from rtpose.pose.detect.evidence import JOINTS, evidence_in_square
 from rtpose.pose.detect.following import (
     SEARCH_INTERVAL_S,
     box_around,
@@ -386,7 +386,7 @@ class BlazePose:
         points = (in_crop @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]).astype(np.float32)
         joints = points[:JOINTS]
         in_doubt |= presence < SURE_PRESENCE or self._measure_spread
-        evidence = landmark_evidence(raw, world.reshape(-1, 3), heatmap if in_doubt else None, roi, CROP_SIZE)
+        evidence = evidence_in_square(raw, world.reshape(-1, 3), heatmap if in_doubt else None, roi, CROP_SIZE)
         scores = capped_outside(np.minimum(evidence.visibility, evidence.presence), joints, picture_size(picture))
         keypoints = np.empty((JOINTS, 3), np.float32)
         keypoints[:, :2], keypoints[:, 2] = joints, scores

@@ -14,7 +14,7 @@ from rtpose.types import Evidence, Float32
 JOINTS = len(BLAZEPOSE33.joints)
 
 
-def landmark_evidence(raw: Float32, world: Float32, heatmap: Float32 | None, roi: Roi, crop_size: int) -> Evidence:
+def evidence_in_square(raw: Float32, world: Float32, heatmap: Float32 | None, roi: Roi, crop_size: int) -> Evidence:
     """From the network's outputs about a square that it saw as crop_size x crop_size px: raw (39, 5), world (39, 3),
     heatmap (64, 64, 39), None if nobody asks for its spread."""
     picture_per_crop = np.float32(roi.side / crop_size)
