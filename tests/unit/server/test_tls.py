@@ -59,7 +59,7 @@ def test_a_client_that_trusts_the_certificate_gets_page_and_socket(folder: Path,
 def test_silent_connections_before_the_handshake_are_few_and_end(
     folder: Path, make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "REQUEST_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(limits, "REQUEST_TIMEOUT_S", 5.0)
     server = make_server(tls=tls.tls_context())
     socks = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(300)]
     trusting = ssl.create_default_context(cafile=folder / tls.CERTIFICATE)
@@ -70,12 +70,12 @@ def test_silent_connections_before_the_handshake_are_few_and_end(
         # One that does the handshake late has no new time for its request.
         late = socket.create_connection(("127.0.0.1", server.port), timeout=20)
         start_s = time.monotonic()
-        time.sleep(1.5)
+        time.sleep(3)
         with trusting.wrap_socket(late, server_hostname="127.0.0.1") as wrapped:
             with suppress(OSError):
                 assert wrapped.recv(1) == b""
-            assert 2.5 < time.monotonic() - start_s < 4.4
-        deadline_s = time.monotonic() + 20
+            assert 4.5 < time.monotonic() - start_s < 7.8  # 8 with a new time
+        deadline_s = time.monotonic() + 30
         while server._door.strangers:
             assert time.monotonic() < deadline_s, "silent ones stay"
             time.sleep(0.05)
