@@ -3,8 +3,8 @@
     python scripts/measure_floor.py FOOTAGE [--clip squats.mp4 ...] [--roll 26] [--people FOLDER]
 
 FOOTAGE: a folder as `rtpose eval --footage` takes it, with world axes z up. --clip: further clips, one person, without
-ground truth; each is also run rotated by `--roll` degrees. --people: a folder that stores the estimator's results, so
-that a second run only fits bodies.
+truth; each is seen a second time, turned by `--roll` degrees. --people: a folder that keeps what the estimator saw, so
+that a second run only makes bodies.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from rtpose.types import Camera, Frame, FrameSource, Person3D
 
 Array = NDArray[Any]
 Seen = list[tuple[int, float, Camera, list[Person3D]]]
-"""frame_id, seconds, camera, people from the lifter, for each frame."""
+"""frame_id, seconds, camera, people as the lifter made them, for each frame."""
 
 TRUTH_JOINTS = list(H36M17.indices(*JOINTS))
 FEET = list(RTPOSE28.indices(*CONTACT_JOINTS))
@@ -50,13 +50,13 @@ ANKLES, SHOULDERS = (
     list(RTPOSE28.indices("left_shoulder", "right_shoulder")),
 )
 UPRIGHT_DEG = 5.0
-"""A person whose shoulders are within this angle above the ankles stands upright, by the ground truth."""
+"""Somebody whose shoulders are within that angle above the ankles stands upright, by the truth."""
 UPRIGHT = 0.6
-"""The same by the estimate, where there is no ground truth."""
+"""The same by the estimate, where there is no truth."""
 
 
 class Turned(Frames):
-    """A source whose pictures are rotated about their middle, as seen by a camera turned clockwise."""
+    """A source whose pictures are turned about their middle, as a camera that is turned clockwise sees them."""
 
     def __init__(self, source: FrameSource, roll_deg: float) -> None:
         super().__init__(source)
@@ -68,19 +68,19 @@ class Turned(Frames):
         if frame is None:
             return None
         width, height = frame.size
-        # Shrunk, so that nothing leaves the picture; the scene turns against the camera: OpenCV's positive angle.
+        # Shrunk, so that nothing leaves the picture; what is seen turns against the camera: OpenCV's positive angle.
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), self._roll_deg, 0.7)
         return replace(frame, picture=cv2.warpAffine(frame.image, turn, (width, height)))
 
 
 VERTICAL = {"desk_a": (0.2989, -0.0196, 0.9541)}
-"""Up in world axes, for sets whose z axis is not vertical, from `measure_vertical.py`."""
+"""Up in world axes, of sets whose z axis is not vertical: by `measure_vertical.py`."""
 KEPT: list[Path] = []
 """The folder of `--people`, if it is given."""
 
 
 def see(name: str, clip: Path, settings: RunSettings, roll_deg: float = 0.0) -> Seen:
-    """The estimator's result for each frame, without bodies. name: of the file that stores it."""
+    """What the estimator says of each frame; no bodies. name: of the file that keeps it."""
     file = KEPT[0] / f"{name}.pkl" if KEPT else None
     if file is not None and file.exists():
         kept: Seen = pickle.loads(file.read_bytes())
@@ -110,7 +110,7 @@ def true_heights(footage: FootageSet) -> list[float]:
 
 
 def with_own_heights(seen: Seen, columns: Array, heights: list[float]) -> Seen:
-    """People as if each height had been given, although the lifter was given their mean. columns: see `Follower`."""
+    """People as if each height had been given, where the lifter was told their mean. columns: see `Follower`."""
     sized = []
     for frame_id, t_s, camera, persons in seen:
         people = list(persons)
@@ -123,7 +123,7 @@ def with_own_heights(seen: Seen, columns: Array, heights: list[float]) -> Seen:
 
 
 class Follower:
-    """One camera's people and the ground truth."""
+    """One camera's people beside the truth."""
 
     def __init__(self, footage: FootageSet, camera: TruthCamera) -> None:
         self.footage, self.camera = footage, camera
@@ -160,7 +160,7 @@ def in_world(world: Array, points: Array) -> Array:
 
 
 def lean_deg(axes: list[Array]) -> str:
-    """Lean of the mean axis from ankles to shoulders in world axes, and the median over frames."""
+    """Of the mean of axes from ankles to shoulders in world axes, and the median over frames."""
     if not axes:
         return "-"
     up = np.array([0, 1.0, 0])
@@ -170,7 +170,7 @@ def lean_deg(axes: list[Array]) -> str:
 
 
 def measure_camera(footage: FootageSet, camera: TruthCamera, seen: Seen, *, known: bool) -> None:
-    """A row for gravity, and one for each person. known: each person's own height is given."""
+    """A row for gravity, and one for each person. known: everybody is given their own height."""
     follower = Follower(footage, camera)
     columns = follower.columns(seen)
     if known and not footage.arms_only:
@@ -230,7 +230,7 @@ def measure_camera(footage: FootageSet, camera: TruthCamera, seen: Seen, *, know
 PEOPLE: list[str] = []
 """Rows of the second table."""
 FEET_RIGHT: dict[str, Array] = {}
-"""Set -> (2, 2) feet that do or do not stand by the ground truth, found to stand or not."""
+"""Set -> (2, 2) feet that stand and do not, by the truth, found to stand or not."""
 
 
 def true_contacts(footage: FootageSet, person: int) -> Array:
@@ -268,7 +268,7 @@ def count_contacts(footage: FootageSet, camera: TruthCamera, people: dict[int, l
 
 
 def world_axes(up: Array) -> Array:
-    """(3, 3) any axes with y along `up`."""
+    """(3, 3) some axes with y along `up`."""
     right = np.cross(up, [0, 0, 1.0])
     right /= np.linalg.norm(right)
     return np.array([right, up, np.cross(right, up)])
@@ -321,7 +321,7 @@ def known_settings(footage: FootageSet, camera: TruthCamera, file: Path) -> RunS
 
 
 def measure_clips(clips: list[Path], roll_deg: float) -> None:
-    """Clips without ground truth: the lean of people who stand upright, and whether the camera's rotation is found."""
+    """Clips without truth: the lean of who stands upright, and whether a turned camera is found to be turned."""
     print("\n| clip | pitch, roll found | lifter's lean | body's lean | upright frames |\n|---|---|---|---|---|")
     for clip in clips:
         for turned in (0.0, roll_deg):
