@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+import rtpose
 from rtpose.api import Frames
 from rtpose.bones import CONTACT_JOINTS
 from rtpose.capture import open_source
@@ -33,7 +34,7 @@ from rtpose.pose.body.bodies import Bodies
 from rtpose.pose.body.evidence import scaled
 from rtpose.pose.body.floor import SOLE_M
 from rtpose.pose.body.gravity import angles_from_gravity
-from rtpose.pose.body.world import World
+from rtpose.pose.body.world import World, world_from_gravity
 from rtpose.pose.lift.fusion import MEASURED
 from rtpose.session import Session
 from rtpose.skeleton import H36M17, RTPOSE28
@@ -75,6 +76,11 @@ class Turned(Frames):
 
 VERTICAL = {"desk_a": (0.2989, -0.0196, 0.9541)}
 """Up in world axes, of sets whose z axis is not vertical: by `measure_vertical.py`."""
+STATED_M = {"p2s_two": {1: 1.4}}
+"""Heights of people that a set's readme states: those of bodies whose limbs are not as long as their height says."""
+SAMPLE = Path(rtpose.__file__).parent / "assets" / "sample.mp4"
+SAMPLE_UP = (0.0, -0.9991, -0.0428)
+"""Up in the axes of the built-in clip's camera (`make_sample.py`)."""
 KEPT: list[Path] = []
 """The folder of `--people`, if it is given."""
 
@@ -97,9 +103,13 @@ def see(name: str, clip: Path, settings: RunSettings, roll_deg: float = 0.0) -> 
 
 
 def true_heights(footage: FootageSet) -> list[float]:
-    """Standing height of each person, from the median lengths of their limbs."""
+    """Standing height of each person: as stated, or from the median lengths of their limbs."""
     heights = []
+    stated_m = STATED_M.get(footage.name, {})
     for person in range(footage.people):
+        if person in stated_m:
+            heights.append(stated_m[person])
+            continue
         joints = np.zeros((len(footage.world), len(H36M17.joints), 3), np.float32)
         joints[:, TRUTH_JOINTS] = np.nan_to_num(footage.world[:, person])
         trust = np.zeros(joints.shape[:2], np.float32)
@@ -169,6 +179,14 @@ def lean_deg(axes: list[Array]) -> str:
     return f"{angle_deg(mean / np.linalg.norm(mean), up):.1f} / {np.median(each):.1f}"
 
 
+def apart_deg(axes: list[Array], others: list[Array]) -> str:
+    """Between the means of axes."""
+    if not axes:
+        return "-"
+    one, other = np.mean(axes, axis=0), np.mean(others, axis=0)
+    return f"{angle_deg(one / np.linalg.norm(one), other / np.linalg.norm(other)):.1f}"
+
+
 def measure_camera(footage: FootageSet, camera: TruthCamera, seen: Seen, *, known: bool) -> None:
     """A row for gravity, and one for each person. known: everybody is given their own height."""
     follower = Follower(footage, camera)
@@ -214,14 +232,15 @@ def measure_camera(footage: FootageSet, camera: TruthCamera, seen: Seen, *, know
             if angle_deg(true_axis / np.linalg.norm(true_axis), follower.up) < UPRIGHT_DEG:
                 for pose, leans in ((one.pose_3d, axes), (raw.pose_3d, raw_axes)):
                     leans.append(world[:3, :3] @ (pose[SHOULDERS].mean(0) - pose[ANKLES].mean(0)))
-                true_axes.append(world_axes(follower.up) @ true_axis)
+                true_axes.append(world_from_gravity(-follower.up, 0.0)[:3, :3] @ true_axis)
             for who, levels in ((one, soles), (raw, raw_soles)):
                 heights = in_world(world, who.pose_3d[FEET] + who.root_3d)[:, 1] - SOLE_M
                 levels.append(float(heights.min()))
         if not distances:
             continue
         PEOPLE.append(
-            f"| {name}, {person} | {lean_deg(true_axes)} | {lean_deg(raw_axes)} | {lean_deg(axes)} | {len(axes)} "
+            f"| {name}, {person} | {lean_deg(true_axes)} | {lean_deg(raw_axes)} | {lean_deg(axes)} "
+            f"| {apart_deg(axes, true_axes)} | {len(axes)} "
             f"| {_cm(raw_soles)} | {_cm(soles)} | {100 * np.median(np.abs(distances)):.1f} "
             f"| {100 * np.median(distances):+.1f} |"
         )
@@ -267,13 +286,6 @@ def count_contacts(footage: FootageSet, camera: TruthCamera, people: dict[int, l
                     counts[int(truth[t, side] == 0), int(not stands[side])] += 1
 
 
-def world_axes(up: Array) -> Array:
-    """(3, 3) some axes with y along `up`."""
-    right = np.cross(up, [0, 0, 1.0])
-    right /= np.linalg.norm(right)
-    return np.array([right, up, np.cross(right, up)])
-
-
 def _cm(heights_m: list[float]) -> str:
     """The median of the last fifth: sizes and floor settle before."""
     settled = heights_m[-max(1, len(heights_m) // 5) :]
@@ -298,8 +310,9 @@ def measure_sets(folder: Path, *, known: bool) -> None:
                 name = f"{footage.name}_{camera.number}_{'known' if known else 'default'}"
                 measure_camera(footage, camera, see(name, camera.clip, settings), known=known)
     print(
-        "\n| person | true lean (mean axis / median) | lifter's | body's | upright frames | "
-        "lowest foot cm, each by itself | together | distance error % | signed |\n|---|---|---|---|---|---|---|---|---|"
+        "\n| person | true lean (mean axis / median) | lifter's | body's | off the truth | upright frames | "
+        "lowest foot cm, each by itself | together | distance error % | signed |"
+        "\n|---|---|---|---|---|---|---|---|---|---|"
     )
     print("\n".join(PEOPLE))
     print("\n| feet of | precision | recall | specificity |\n|---|---|---|---|")
@@ -322,7 +335,7 @@ def known_settings(footage: FootageSet, camera: TruthCamera, file: Path) -> RunS
 
 def measure_clips(clips: list[Path], roll_deg: float) -> None:
     """Clips without truth: the lean of who stands upright, and whether a turned camera is found to be turned."""
-    print("\n| clip | pitch, roll found | lifter's lean | body's lean | upright frames |\n|---|---|---|---|---|")
+    print("\n| clip | pitch, roll found | true lean | lifter's | body's | upright frames |\n|---|---|---|---|---|---|")
     for clip in clips:
         for turned in (0.0, roll_deg):
             seen = see(f"{clip.stem}_{turned:g}", clip, RunSettings(body="off"), turned)
@@ -330,17 +343,32 @@ def measure_clips(clips: list[Path], roll_deg: float) -> None:
             _, raw, _ = stand(seen, CorrectionSettings(lean=False))
             axes: list[Array] = []
             raw_axes: list[Array] = []
+            true_axes: list[Array] = []
+            truth = sample_axes() if clip.samefile(SAMPLE) and not turned else None
             lifted = {i: persons for i, _, _, persons in seen}
             for frame_id, world in worlds.items():
                 for number, one in enumerate(people[frame_id]):
                     if uprightness(lifted[frame_id][number].pose_3d) > UPRIGHT:
+                        if truth is not None:
+                            true_axes.append(truth[frame_id])
                         for pose, into in ((one.pose_3d, axes), (raw[frame_id][number].pose_3d, raw_axes)):
                             into.append(world[:3, :3] @ (pose[SHOULDERS].mean(0) - pose[ANKLES].mean(0)))
             found = "-"
             if worlds:
                 found = "{:.0f}, {:.0f}".format(*angles_from_gravity(-worlds[max(worlds)][1, :3]))
             label = f"{clip.stem}, turned by {turned:g}°" if turned else clip.stem
-            print(f"| {label} | {found} | {lean_deg(raw_axes)} | {lean_deg(axes)} | {len(axes)} |")
+            leans = " | ".join(lean_deg(each) for each in (true_axes, raw_axes, axes))
+            print(f"| {label} | {found} | {leans} | {len(axes)} |")
+
+
+def sample_axes() -> Array:
+    """(T, 3) from the ankles to the shoulders in the built-in clip, world axes."""
+    with np.load(SAMPLE.with_name("sample_truth.npz"), allow_pickle=False) as file:
+        joints = file["joints_3d"]
+    shoulders = joints[:, list(H36M17.indices("left_shoulder", "right_shoulder"))].mean(1)
+    ankles = joints[:, list(H36M17.indices("left_foot", "right_foot"))].mean(1)
+    axes: Array = (shoulders - ankles) @ world_from_gravity(-np.array(SAMPLE_UP), 0.0)[:3, :3].T
+    return axes
 
 
 def main() -> None:

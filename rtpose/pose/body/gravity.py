@@ -92,8 +92,8 @@ class GravityEstimate:
 
     @property
     def early_rad(self) -> float:
-        """Expected error beyond that of a long look."""
-        return math.sqrt(max(self.spread_rad**2 - LONG_RAD**2, 0.0))
+        """Expected error beyond that of a long look. 0 of an assumption: the camera is taken to be level, no less."""
+        return 0.0 if self.is_assumed else math.sqrt(max(self.spread_rad**2 - LONG_RAD**2, 0.0))
 
     @property
     def is_assumed(self) -> bool:

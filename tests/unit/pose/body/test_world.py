@@ -77,6 +77,20 @@ def test_a_first_look_is_enough_where_people_stand() -> None:
     assert world.scale_of(1) / world.scale_of(0) == pytest.approx(1.1 / 0.9, rel=0.08)
 
 
+def test_a_look_is_early_until_people_were_seen_for_long() -> None:
+    someone = person(camera_over_floor(25, 10, 2.0), (0, -3))
+    world = World()
+    world.observe([someone], [STANDS], 0.0)
+    early_deg = np.degrees(world.early_rad)
+    assert 2 < early_deg < 8
+    watch(world, [[someone]], seconds=3)
+    assert world.early_rad == 0
+    seated, hidden = World(), replace(someone, keypoints_2d=someone.keypoints_2d * [1, 1, 0])
+    watch(seated, [[hidden]], seconds=3)
+    assert seated.gravity is not None
+    assert seated.early_rad == 0  # assumed to be level, and lean is removed by that
+
+
 def test_a_first_look_at_somebody_who_sits_says_nothing() -> None:
     world, someone = World(), person(camera_over_floor(25, 10, 2.0), (0, -3))
     someone.keypoints_2d[list(RTPOSE28.indices("left_hip", "right_hip")), 2] = 0
