@@ -50,7 +50,6 @@ from rtpose.pose.detect.following import (
 )
 from rtpose.pose.detect.known import (
     alone,
-    apart,
     doubtful,
     expected,
     fits_better,
@@ -60,10 +59,10 @@ from rtpose.pose.detect.known import (
     is_whole_of,
     jumped,
     known_of,
+    look_of,
     may_be_drawn,
     missing,
     mixes,
-    places,
     remember,
     whose,
 )
@@ -94,11 +93,7 @@ SURE_PRESENCE = 0.9995
 KEEP_PRESENCE = 0.95
 """A tracked person of lower presence is kept only if the person detector is sure of them too."""
 TILES_A_SEARCH = 3
-"""Parts of the picture that a search looks at beside the whole …"""
-FULL_SEARCHES = 2
-"""… and so many pictures of a source are searched in all parts, for now and then somebody small is missed in one."""
-BEHIND_REACH = 1.2
-"""Around everybody seen, a part of the picture so much larger than their square is searched for who is behind them."""
+"""Parts of the picture that a search looks at beside the whole; the first one of a source looks at all."""
 LOST_S = 3.0
 """So long somebody is looked for where they were lost."""
 HIDDEN_S = 1.0
@@ -151,7 +146,6 @@ class BlazePose:
         self._known: list[Known] = []
         self._lost: list[Known] = []
         self._searched_s = -np.inf
-        self._pictures = 0
         self._now_s = 0.0
         self._size: tuple[int, int] | None = None
 
@@ -168,28 +162,33 @@ class BlazePose:
         if 0 in frame.size:
             return []
         now_s = self._now_s = frame.pts_s
-        self._pictures += 1
         self._lost = [who for who in self._lost if 0 <= now_s - who.t_s < LOST_S]
         everybody = [*self._known, *self._lost]
         seen = self._followed(frame.picture, now_s, everybody)
         doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
-        full = self._pictures <= FULL_SEARCHES
-        since_s = np.inf if full else now_s - self._searched_s
+        since_s = now_s - self._searched_s
         lost = len(seen) < len(self._known)
         fresh = any(0 <= now_s - who.t_s < SEARCH_INTERVAL_S for who in self._lost)
         self._lost = missing(everybody, seen)
         seen = self._behind(frame.picture, now_s, seen)
         if doubted or should_search(len(seen), self._persons, lost=lost or fresh, since_s=since_s):
             regular = not 0 <= since_s < SEARCH_INTERVAL_S
-            count = TILES_A_SEARCH if regular else 1 if not seen else 0
-            tiles = self._tiles.all_of_them() if full else self._tiles.some(count)
+            if regular or not seen:
+                tiles = (
+                    self._tiles.all_of_them()
+                    if since_s == np.inf
+                    else self._tiles.some(TILES_A_SEARCH if regular else 1)
+                )
+            else:
+                tiles = self._tiles.some(0)
             if regular:
                 self._searched_s = frame.pts_s
-            seen = self._search(frame.picture, now_s, seen, tiles, behind=regular)
+            seen = self._search(frame.picture, now_s, seen, tiles)
         seen = self._recognised(seen, now_s)
         self._lost = missing(everybody, seen)
-        self._known = [remember(one, now_s, alone(one, seen), apart(one, seen)) for one in seen]
-        people = [one.person for one in seen]
+        self._known = [remember(one, now_s, alone(one, seen)) for one in seen]
+        looks = [look_of(one, who) for one, who in zip(seen, self._known, strict=True)]
+        people = [replace(one.person, appearance=look) for one, look in zip(seen, looks, strict=True)]
         return sorted(people, key=lambda person: -person.score)
 
     def _followed(self, picture: Picture, t_s: float, everybody: Sequence[Known]) -> list[SeenPerson]:
@@ -230,8 +229,7 @@ class BlazePose:
         """`seen`, and those who were lost and are to be seen where they walked, with the others painted over."""
         for who in self._lost:
             if seen and len(seen) < self._persons:
-                looked = (self._anew(picture, like, square, seen) for like, square in places(who, t_s))
-                one = next((one for one in looked if one), None)
+                one = self._anew(picture, who, expected(who, t_s), seen)
                 seen = seen if one is None else [*seen, replace(one, of=who)]
         return seen
 
@@ -293,11 +291,11 @@ class BlazePose:
         return not seen and len(hidden) >= self._persons and bool(in_front(expected(hidden[0], self._now_s), [one]))
 
     def _search(
-        self, picture: Picture, t_s: float, seen: list[SeenPerson], tiles: Iterable[tuple[Roi, bool]], behind: bool
+        self, picture: Picture, t_s: float, seen: list[SeenPerson], tiles: Iterable[tuple[Roi, bool]]
     ) -> list[SeenPerson]:
         """Those of `seen` that the person detector confirms, and new people while there is room.
 
-        tiles: other parts to look at, and whether to hide those who were seen. behind: look behind everybody, too."""
+        tiles: parts of the picture to look at as well, and whether to hide those who were seen."""
         found = self._find_people(picture, [])
         sure = [place.roi for place in found if place.min_presence < SURE_PRESENCE]
         seen = [one for one in seen if one.person.score >= KEEP_PRESENCE or self._confirmed(picture, one, sure)]
@@ -313,8 +311,7 @@ class BlazePose:
                 if len(seen) >= self._persons:
                     break
                 seen = self._look_in_part(picture, upright(expected(lost, t_s), LOST_REACH), hide, seen)
-        around = [(upright(one.next_roi, BEHIND_REACH), True) for one in seen] if behind else []
-        for tile, hide in [*around, *tiles]:
+        for tile, hide in tiles:
             if len(seen) >= self._persons:
                 break
             seen = self._look_in_part(picture, tile, hide, seen)

@@ -52,8 +52,6 @@ class Known:
     """px/s of the square's middle."""
     sure: Known | None = None
     """What was known before their colours became doubtful; None: they are not."""
-    clear: Known | None = None
-    """What was known before others were in the way; None: nobody is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,13 +14,10 @@ from rtpose.pose.detect.candidates import Known, SeenPerson, piece_of, toppled, 
 from rtpose.pose.detect.roi import Roi
 from rtpose.pose.detect.search import on_body
 from rtpose.skeleton import BLAZEPOSE33
+from rtpose.types import Float32
 
 DRIFT_S = 0.8
 """Time constant after which somebody out of sight is expected to have stopped."""
-CLEAR_DRIFT_S = 2.0
-"""The same for a walk that was seen while nobody was in the way, which is believed …"""
-CLEAR_S = 1.5
-"""… for so long."""
 DRIFT_SHARE_S = 0.4
 """Time constant of the mean of their velocity."""
 MOST_DRIFT = 1.0
@@ -60,25 +57,14 @@ _SIDES = [place ^ 1 for place in range(len(_LIMBS))]
 FORBIDDEN = 1e6
 
 
-def expected(who: Known, t_s: float, stops_s: float = DRIFT_S) -> Roi:
+def expected(who: Known, t_s: float) -> Roi:
     """Their square at a later time: they walk on, and stop."""
-    reach = stops_s * (1 - math.exp(-max(t_s - who.t_s, 0.0) / stops_s))
+    reach = DRIFT_S * (1 - math.exp(-max(t_s - who.t_s, 0.0) / DRIFT_S))
     return Roi(who.roi.cx + reach * who.drift[0], who.roi.cy + reach * who.drift[1], who.roi.side, who.roi.angle_rad)
 
 
-def places(who: Known, t_s: float) -> list[tuple[Known, Roi]]:
-    """Where somebody lost may be, and what they were like when that was known: where they walked before others were in
-    the way, for the last sights of somebody who is being hidden are often half of somebody else; and where they were
-    seen last."""
-    last = (who, expected(who, t_s))
-    if who.clear is None or t_s - who.clear.t_s > CLEAR_S:
-        return [last]
-    return [(who.clear, expected(who.clear, t_s, CLEAR_DRIFT_S)), last]
-
-
-def remember(one: SeenPerson, t_s: float, alone: bool, clear: bool) -> Known:
-    """What is known of somebody after this frame. alone: nobody is near who could lend them colours. clear: no joints
-    lie on another body."""
+def remember(one: SeenPerson, t_s: float, alone: bool) -> Known:
+    """What is known of somebody after this frame. alone: nobody is near who could lend them colours."""
     before, roi, look = one.of, one.next_roi, one.person.appearance
     if before is None:
         return Known(roi, t_s, one.person.bbox, look)
@@ -94,8 +80,13 @@ def remember(one: SeenPerson, t_s: float, alone: bool, clear: bool) -> Known:
     elif unlike < OWN_LOOKS or (sure and t_s - sure.t_s > DOUBT_S):
         known_look, sure = known_look if unlike < OWN_LOOKS else look, None
     learned = blended(known_look, look, COLOUR_SHARE) if (alone and sure is None) or known_look is None else known_look
-    before_that = None if clear and unlike < OWN_LOOKS else before.clear or before
-    return Known(roi, t_s, one.person.bbox, learned, (x, y), sure, before_that)
+    return Known(roi, t_s, one.person.bbox, learned, (x, y), sure)
+
+
+def look_of(one: SeenPerson, who: Known) -> Float32 | None:
+    """What a body looks like, for the tracker: what is known of `who` while these are their colours, for those of one
+    frame are noisy; else the frame's, for it may be somebody else. who: as known after this frame."""
+    return one.person.appearance if doubtful(one, who) else who.look
 
 
 def doubtful(one: SeenPerson, who: Known) -> bool:
@@ -155,11 +146,6 @@ def mixes(one: SeenPerson, other: SeenPerson) -> bool:
 def covers(one: SeenPerson, other: SeenPerson) -> int:
     """How many of 12 joints of `one` lie on the other's body, where they may have been drawn to."""
     return int(on_body(one.person.keypoints[_LIMBS, :2], other.person.keypoints[:, :2]).sum())
-
-
-def apart(one: SeenPerson, seen: Sequence[SeenPerson]) -> bool:
-    """Whether none of their joints lies on another body, and none of another's on theirs."""
-    return not any(other is not one and (covers(one, other) or covers(other, one)) for other in seen)
 
 
 def is_no_other(one: SeenPerson, other: SeenPerson) -> bool:

@@ -6,7 +6,6 @@ from rtpose.pose.detect.candidates import Known, SeenPerson, toppled
 from rtpose.pose.detect.known import (
     DOUBT_S,
     alone,
-    apart,
     covers,
     doubtful,
     expected,
@@ -14,8 +13,8 @@ from rtpose.pose.detect.known import (
     is_no_other,
     is_somebody_else,
     jumped,
+    look_of,
     mixes,
-    places,
     remember,
     whose,
 )
@@ -61,31 +60,9 @@ def test_who_is_out_of_sight_walks_on_and_stops() -> None:
 def test_a_walk_is_learned_and_a_jump_to_another_body_is_no_walk() -> None:
     who = known(100)
     for number in range(1, 30):
-        who = remember(body(100 + 4 * number, of=who), number / 30, alone=True, clear=True)
+        who = remember(body(100 + 4 * number, of=who), number / 30, alone=True)
     assert who.drift[0] == pytest.approx(120, rel=0.15)
-    assert abs(remember(body(500, of=who), 1.0, alone=True, clear=True).drift[0]) < 260
-
-
-def test_who_is_being_hidden_is_expected_where_they_walked_before() -> None:
-    look = dressed(2)
-    who = known(100, look)
-    for number in range(1, 30):  # 120 px/s
-        who = remember(body(100 + 4 * number, look, of=who), number / 30, alone=True, clear=True)
-    assert who.clear is None
-    assert [square.cx for _, square in places(who, 1.0)] == [pytest.approx(220, abs=2)]
-    # The last sights are drawn back onto a larger body.
-    for number in range(30, 33):
-        who = remember(body(200, look, of=who, size=1.2), number / 30, alone=False, clear=False)
-    (before, first), (last, second) = places(who, 1.4)
-    assert before.t_s == pytest.approx(29 / 30)
-    assert last is who
-    assert (first.cx, first.side) == (pytest.approx(259, abs=3), 250)
-    assert second.cx < 220
-    assert second.side == 300
-    assert len(places(who, 3.0)) == 1
-    # Their own colours with nobody in the way, and all is clear again; other colours do not make it so.
-    assert remember(body(216, look, of=who), 1.1, alone=False, clear=True).clear is None
-    assert remember(body(216, dressed(8), of=who), 1.1, alone=False, clear=True).clear is not None
+    assert abs(remember(body(500, of=who), 1.0, alone=True).drift[0]) < 260
 
 
 def test_in_one_place_colours_say_whose_a_body_is() -> None:
@@ -104,7 +81,7 @@ def test_nobody_near_lends_colours() -> None:
     assert alone(red, [red])
     assert not alone(red, [red, blue])
     who = known(100, dressed(2))
-    look = remember(body(100, 0.5 * (dressed(2) + dressed(3)), of=who), 0.1, alone=False, clear=True).look
+    look = remember(body(100, 0.5 * (dressed(2) + dressed(3)), of=who), 0.1, alone=False).look
     assert look is not None
     assert unlikeness(look, dressed(2)) == pytest.approx(0, abs=1e-3)
 
@@ -134,12 +111,6 @@ def test_joints_in_common_and_joints_on_another_body() -> None:
     assert covers(mixed, other) == 4
 
 
-def test_apart_are_those_whose_joints_do_not_touch() -> None:
-    one, near, far = body(100), body(108), body(200)
-    assert apart(one, [one, far])
-    assert not apart(one, [one, near])
-
-
 def test_somebody_new_over_somebody_known_is_them_upside_down() -> None:
     known_one, look = body(100), dressed(2)
     points = known_one.person.keypoints.copy()
@@ -160,14 +131,22 @@ def test_doubtful_colours_are_not_learned_until_they_last() -> None:
     t_s = 0.0
     while t_s < DOUBT_S - 0.2:
         t_s += 0.1
-        who = remember(body(100, dressed(8), of=who), t_s, alone=True, clear=True)
+        who = remember(body(100, dressed(8), of=who), t_s, alone=True)
         assert who.sure is not None
         assert doubtful(body(100, dressed(8)), who)
     for _ in range(4):
         t_s += 0.1
-        who = remember(body(100, dressed(8), of=who), t_s, alone=True, clear=True)
+        who = remember(body(100, dressed(8), of=who), t_s, alone=True)
     assert who.sure is None
     assert not doubtful(body(100, dressed(8)), who)
+
+
+def test_the_tracker_gets_what_is_known_or_else_what_is_seen() -> None:
+    who = known(100, dressed(2))
+    nearly = 0.9 * dressed(2) + 0.1 * dressed(3)
+    assert look_of(body(100, nearly), who) is who.look
+    other = dressed(8)
+    assert look_of(body(100, other), who) is other
 
 
 def test_who_has_the_colours_fits_better() -> None:
