@@ -294,4 +294,4 @@ def test_a_screenshot_can_be_saved_and_no_motion_without_bodies(
     page.click("[popovertarget=menu]")
     keep(page, "menu-desktop")
     page.click("#menu [data-action=motion]")
-    wait_for(page, "document.querySelector('#toast').innerText.includes('nobody here has a body')")
+    wait_for(page, "document.querySelector('#toast').innerText.includes('no person here has a body')")

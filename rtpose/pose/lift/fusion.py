@@ -48,7 +48,7 @@ OWN_ERROR_M = 0.02
 """Scale of the error that a visible joint has at least."""
 _FEWER_OF_A_PART = np.where(np.arange(COUNT) < BODY, 1.0, 0.25)
 """Face, feet and hands have many joints."""
-SHARE_OF_SCALE, SIZE_ERROR = 0.85, 0.10
+SHARE_OF_SCALE, SIZE_ERROR = 0.88, 0.10
 """Confidence takes the network's scales by this share, and adds this share of a joint's distance from the root, because
 nobody's size is known. Chosen on real and rendered people together (docs/fusion.md)."""
 HIPS = [JOINTS.index("left_hip"), JOINTS.index("right_hip")]

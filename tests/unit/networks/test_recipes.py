@@ -36,7 +36,7 @@ def test_a_recipe_of_the_user(tmp_path: Path) -> None:
         ('network = "svmac"', "missing required field"),
         ('network = "svmac"\nbackend = "abacus"\nprecision = "int8"\n[limits]\n', "abacus"),
         ('network = "svmac"\nbackend = "openvino"\nprecision = "int8"\nshape = 1\n[limits]\n', "shape"),
-        ("network = ", "no recipe"),
+        ("network = ", "is not a recipe"),
     ],
 )
 def test_a_wrong_recipe_is_reported(tmp_path: Path, text: str, said: str) -> None:
