@@ -151,6 +151,15 @@ def test_real_clips(name: str, media_poses: Path) -> None:
 
 
 @pytest.mark.slow
+def test_four_of_the_five_people_in_a_street(media: Path, tmp_path: Path) -> None:
+    """One is near and cut off by the picture, three are small."""
+    run = rtpose("video", media / "mmpose_demo.mp4", "--persons", "5", "--out", "poses.npz", "--quiet", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    recording = Recording(tmp_path / "poses.npz")
+    assert (np.isfinite(recording.arrays["root_3d"]).all(2).sum(1) >= 4).all()
+
+
+@pytest.mark.slow
 def test_empty_room_and_then_somebody(media_poses: Path) -> None:
     recording = names_and_rows(media_poses / "poses" / "intel.npz")
     assert len(recording) == INTEL_STOP - INTEL_START

@@ -20,6 +20,8 @@ TILE_SHARES = (0.6, 0.36, 0.25)
 """Sides of the tiles, of the picture's longer side."""
 TILE_STEP = 0.6
 """From one tile to the next, of a tile's side: whoever is smaller than the rest is whole in one of them."""
+FIRST_TILE_STEP = 0.4
+"""The same in the first pictures, which are searched in all parts: twice the tiles, but only once."""
 LEAST_TILE_PX = 180
 """Smaller tiles would show the detector no more than larger ones."""
 
@@ -69,12 +71,13 @@ def on_body(points: Float32, joints: Float32) -> NDArray[np.bool_]:
     return near
 
 
-def search_tiles(width: int, height: int) -> list[Roi]:
-    """Squares that cover a picture of width x height px at each scale, the largest first."""
+def search_tiles(width: int, height: int, step: float = TILE_STEP) -> list[Roi]:
+    """Squares that cover a picture of width x height px at each scale, the largest first. step: from one to the next,
+    of a square's side."""
     longer = max(width, height)
     sides = [longer * share for share in TILE_SHARES if longer * share >= LEAST_TILE_PX]
     return [
-        Roi(cx, cy, side) for side in sides for cy in _centres(height, side) for cx in _centres(width, side)
+        Roi(cx, cy, side) for side in sides for cy in _centres(height, side, step) for cx in _centres(width, side, step)
     ]  # fmt: skip
 
 
@@ -83,11 +86,12 @@ class TilePlan:
 
     def __init__(self, width: int, height: int) -> None:
         self._tiles = search_tiles(width, height)
+        self._first_tiles = search_tiles(width, height, FIRST_TILE_STEP)
         self._rest = self._endless()
 
     def all_of_them(self) -> Iterator[tuple[Roi, bool]]:
-        """Each tile twice: its square, and whether to hide those who are known."""
-        return itertools.chain((tile, hide) for hide in (False, True) for tile in self._tiles)
+        """Tiles close together, each twice: its square, and whether to hide those who are known."""
+        return _shown_and_hidden(self._first_tiles)
 
     def some(self, count: int) -> Iterator[tuple[Roi, bool]]:
         """The next `count`, or none where the picture is too small for tiles."""
@@ -95,12 +99,16 @@ class TilePlan:
 
     def _endless(self) -> Iterator[tuple[Roi, bool]]:
         while self._tiles:
-            yield from self.all_of_them()
+            yield from _shown_and_hidden(self._tiles)
 
 
-def _centres(length: float, side: float) -> list[float]:
+def _shown_and_hidden(tiles: list[Roi]) -> Iterator[tuple[Roi, bool]]:
+    return ((tile, hide) for hide in (False, True) for tile in tiles)
+
+
+def _centres(length: float, side: float, step: float) -> list[float]:
     if side >= length:
         return [length / 2]
-    count = math.ceil((length - side) / (side * TILE_STEP)) + 1
+    count = math.ceil((length - side) / (side * step)) + 1
     centres: list[float] = np.linspace(side / 2, length - side / 2, count).tolist()
     return centres

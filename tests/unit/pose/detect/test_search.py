@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rtpose.pose.detect.search import LEAST_TILE_PX, TilePlan, on_body, search_tiles
+from rtpose.pose.detect.search import FIRST_TILE_STEP, LEAST_TILE_PX, TilePlan, on_body, search_tiles
 from rtpose.skeleton import BLAZEPOSE33
 
 
@@ -25,11 +25,20 @@ def test_small_pictures_have_no_tiles() -> None:
 
 
 def test_a_plan_comes_to_every_tile_with_people_shown_and_hidden() -> None:
-    plan = TilePlan(1280, 720)
-    once = list(plan.all_of_them())
-    taken = [step for _ in range(len(once)) for step in plan.some(3)]
-    assert set(taken) == set(once)
-    assert len(set(once)) == len(once) == 2 * len(search_tiles(1280, 720))
+    plan, tiles = TilePlan(1280, 720), search_tiles(1280, 720)
+    both = {(tile, hide) for tile in tiles for hide in (False, True)}
+    taken = [step for _ in range(2 * len(tiles)) for step in plan.some(3)]
+    assert set(taken) == both
+    assert taken[: len(both)] == taken[len(both) : 2 * len(both)]
+
+
+def test_the_first_pictures_are_searched_in_tiles_closer_together() -> None:
+    first = list(TilePlan(1280, 720).all_of_them())
+    assert len(set(first)) == len(first)
+    assert {tile for tile, _ in first} == set(search_tiles(1280, 720, FIRST_TILE_STEP))
+    for side in {tile.side for tile, _ in first}:
+        columns = sorted({tile.cx for tile, _ in first if tile.side == side})
+        assert (np.diff(columns) <= FIRST_TILE_STEP * side + 1e-6).all()
 
 
 def test_which_points_lie_on_a_body() -> None:
