@@ -74,7 +74,7 @@ class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
         """Parts of a video so far."""
         self._fragments: list[bytes] = []
         """Of the message being received."""
-        self._received = bytearray(limits.RECEIVE_BYTES)
+        self._received = memoryview(bytearray(limits.RECEIVE_BYTES))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -191,8 +191,9 @@ class ClientConnection(ServerConnection, asyncio.BufferedProtocol):
                 async with asyncio.timeout(left_s):
                     await self.wait_closed()
 
-    def get_buffer(self, sizehint: int) -> bytearray:
+    def get_buffer(self, sizehint: int) -> memoryview:
         # asyncio's own buffer maps and unmaps 256 KiB for each acknowledgement, which takes longer than reading it.
+        # A view, because asyncio's TLS reads each record into a slice of this, and a slice of a bytearray is a copy.
         return self._received
 
     def buffer_updated(self, nbytes: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import ssl
 import time
@@ -17,8 +16,8 @@ from clips import Picture
 from command import running, wait_until
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from recording import Recording
+from secure_socket import first_message
 from viewer import Viewer, looking_at
-from websockets.sync.client import connect
 
 from rtpose import metrics
 from rtpose.assets import SampleTruth
@@ -174,8 +173,7 @@ def test_a_phones_way_over_https(open_page: OpenPage, tmp_path: Path) -> None:
         own = Path(command.wait_for(r"certificate: (.+\.pem)")[1])
         trusting = ssl.create_default_context(cafile=own)
         address = url.replace("https:", "wss:").replace("/?", "/socket?")
-        with connect(address, ssl=trusting, close_timeout=2) as socket:
-            assert json.loads(socket.recv(30))["takes_camera"] is True
-            page = open_page(url)
-            page.click("#camera-toggle")
-            until(page, "body.camera === 'on' && body.state === 'live' && body.persons === '1'")
+        assert first_message(address, trusting)["takes_camera"] is True
+        page = open_page(url)
+        page.click("#camera-toggle")
+        until(page, "body.camera === 'on' && body.state === 'live' && body.persons === '1'")

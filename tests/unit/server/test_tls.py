@@ -1,6 +1,5 @@
 """https: rtpose's own certificate, what clients make of it, and certificates of other people's."""
 
-import json
 import os
 import socket
 import ssl
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from websockets.sync.client import connect
+from secure_socket import first_message
 
 from rtpose.errors import ConfigError, MissingExtraError, OutputError
 from rtpose.server import limits, tls
@@ -44,15 +43,40 @@ def test_a_client_that_trusts_the_certificate_gets_page_and_socket(folder: Path,
     for name in ("127.0.0.1", "localhost"):
         with urllib.request.urlopen(f"https://{name}:{server.port}/", context=trusting, timeout=20) as response:
             assert len(response.read()) == int(response.headers["Content-Length"]) > 0
-        with connect(f"wss://{name}:{server.port}/socket", ssl=trusting, open_timeout=60, close_timeout=2) as ws:
-            assert json.loads(ws.recv(20))["type"] == "hello"
+        assert first_message(f"wss://{name}:{server.port}/socket", trusting)["type"] == "hello"
     # Nobody else vouches for it, and nothing is said without TLS.
     with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
         urllib.request.urlopen(server.url, context=ssl.create_default_context(), timeout=20)
     with pytest.raises((OSError, urllib.error.URLError)):
         urllib.request.urlopen(server.url.replace("https", "http"), timeout=20)
-    with connect(f"wss://127.0.0.1:{server.port}/socket", ssl=trusting, open_timeout=60, close_timeout=2) as ws:
-        assert json.loads(ws.recv(20))["type"] == "hello", "it goes on serving"
+    assert first_message(f"wss://127.0.0.1:{server.port}/socket", trusting)["type"] == "hello", "it goes on serving"
+
+
+def test_records_that_arrive_together_are_all_read(folder: Path, make_server: MakeServer) -> None:
+    server = make_server(tls=tls.tls_context())
+    trusting = ssl.create_default_context(cafile=folder / tls.CERTIFICATE)
+    received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trusting.wrap_bio(received, sent, server_hostname="localhost")
+    padding = "".join(f"X-{k}: {'-' * 100}\r\n" for k in range(30))
+    request = f"GET / HTTP/1.1\r\nHost: localhost:{server.port}\r\n{padding}\r\n".encode()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as sock:
+
+        def exchange(step: Callable[[], object]) -> object:
+            while True:
+                with suppress(ssl.SSLWantReadError):
+                    result = step()
+                    sock.sendall(sent.read())
+                    return result
+                sock.sendall(sent.read())
+                answer = sock.recv(65536)
+                assert answer, "disconnected"
+                received.write(answer)
+
+        exchange(client.do_handshake)
+        time.sleep(0.2)  # the handshake ends on the server's side, too
+        for start in range(0, len(request), 200):
+            client.write(request[start : start + 200])  # a record each, which wait in `sent`
+        assert exchange(lambda: client.read(15)) == b"HTTP/1.1 200 OK"
 
 
 @pytest.mark.slow
