@@ -65,8 +65,8 @@ def detector_precision(settings: RunSettings) -> str:
 
 
 def _detector_options(settings: RunSettings, precision: str) -> LoadOptions:
-    """On two cores, a small landmark network runs on one thread if there is one person. Decoder, lifter and body keep the
-    other core busy for as long; a network on two threads would wait for the one that they delay."""
+    """On two cores, a small landmark network of one person runs on one thread. Decoder, lifter and body keep the other
+    core busy for as long; a network on two threads would wait for the one that they delay."""
     small = settings.detector == "blazepose" and settings.network in (None, "full", "lite") and settings.persons == 1
     threads = 1 if small and usable_cores() <= 2 else None
     return LoadOptions(precision=precision, threads=settings.threads or threads)
