@@ -204,5 +204,5 @@ def _early(trained: TrainedLifter, settings: TrainSettings) -> str:
         return ""
     return (
         f"; stopped early at step {trained.last_step} of {settings.steps}: the last {settings.patience} validations "
-        f"were no better than step {trained.step} (patience=0 never stops early)"
+        f"were no better than step {trained.steps[-1]} (patience=0 never stops early)"
     )

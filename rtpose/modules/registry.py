@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,18 +12,20 @@ from torch import Tensor, nn
 from rtpose.errors import ModelError
 from rtpose.modules.cascaded import Cascaded
 from rtpose.modules.consistency import ConsistencyGenerator
+from rtpose.modules.ensemble import Ensemble
 from rtpose.modules.flip import FlipAveraged, FlipAveragedPicture
 from rtpose.modules.svmac import DepthLifter, SvmacGenerator
 
 
-def _svmac(*, flip_averaging: bool = False, **arguments: Any) -> nn.Module:
-    lifter = DepthLifter(SvmacGenerator(**arguments))
-    return FlipAveraged(lifter) if flip_averaging else lifter
+def _lifter(
+    one: Callable[..., nn.Module], *, flip_averaging: bool = False, networks: int = 1, **arguments: Any
+) -> nn.Module:
+    lifters = [FlipAveraged(one(**arguments)) if flip_averaging else one(**arguments) for _ in range(networks)]
+    return Ensemble(lifters) if networks > 1 else lifters[0]
 
 
-def _martinez(*, flip_averaging: bool = False, **arguments: Any) -> nn.Module:
-    lifter = ConsistencyGenerator(**arguments)
-    return FlipAveraged(lifter) if flip_averaging else lifter
+def _svmac(**arguments: Any) -> nn.Module:
+    return DepthLifter(SvmacGenerator(**arguments))
 
 
 def _cascaded(*, flip_averaging: bool = False, **arguments: Any) -> nn.Module:
@@ -31,8 +34,8 @@ def _cascaded(*, flip_averaging: bool = False, **arguments: Any) -> nn.Module:
 
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
-    "svmac": _svmac,
-    "martinez": _martinez,
+    "svmac": partial(_lifter, _svmac),
+    "martinez": partial(_lifter, ConsistencyGenerator),
     "cascaded": _cascaded,
 }
 

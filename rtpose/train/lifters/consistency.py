@@ -55,6 +55,7 @@ class Consistency:
             "joint_count": JOINT_COUNT,
             "width": self.settings.width,
             "flip_averaging": self.settings.flip_averaging,
+            "networks": self.settings.networks,
         }
 
     def lifter_of(self, generator: nn.Module) -> nn.Module:

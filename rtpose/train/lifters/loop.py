@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 
 from rtpose.errors import ConfigError
+from rtpose.modules.ensemble import Ensemble
 from rtpose.train.data.sets import EvaluationSet, TrainingSet
 from rtpose.train.distributed import share_batches, start_fabric
 from rtpose.train.lifters.evaluate import evaluate_depth
@@ -45,10 +48,10 @@ class TrainedLifter:
 
     lifter: nn.Module
     """points (N, 2 J) -> depth (N, J), with the best weights on the validation subjects. On the CPU."""
-    step: int
-    """Step of these weights."""
+    steps: tuple[int, ...]
+    """Step of the weights of each network."""
     last_step: int
-    """Last step of the training."""
+    """Last step of the training; of the last network's."""
     stopped_early: bool
     """`patience` ran out before the last step."""
     seconds: float
@@ -72,6 +75,9 @@ def train(
 ) -> TrainedLifter:
     """Train a method until `settings.steps`, or until `settings.patience` runs out; keep the best weights.
 
+    Several networks (`settings.networks`) are trained one after the other, in folders of their own: `folder`/network1,
+    …. The trained lifter is their mean.
+
     Each step has a seed of its own, made from `settings.seed` and the step's number: a run that was killed and resumed
     ends with the same weights as an uninterrupted one.
 
@@ -80,6 +86,42 @@ def train(
     cannot share a batch evenly.
     """
     fabric = fabric or start_fabric()
+    if settings.networks == 1:
+        return _train_network(method_of, settings, training, validation, folder, resume, fabric, report)
+    trained = []
+    for i in range(settings.networks):
+        one = msgspec.structs.replace(settings, networks=1, seed=settings.seed + i)
+        own = folder / f"network{i + 1}"
+
+        def report_all(progress: LifterProgress, before: int = i * settings.steps) -> None:
+            steps = settings.networks * settings.steps
+            report(dataclasses.replace(progress, step=before + progress.step, steps=steps))
+
+        trained.append(
+            _train_network(method_of, one, training, validation, own, resume and own.exists(), fabric, report_all)
+        )
+    return TrainedLifter(
+        lifter=Ensemble([one.lifter for one in trained]).eval(),
+        steps=tuple(one.steps[0] for one in trained),
+        last_step=trained[-1].last_step,
+        stopped_early=trained[-1].stopped_early,
+        seconds=sum(one.seconds for one in trained),
+        poses_per_second=trained[-1].poses_per_second,
+        not_matrix_share=trained[-1].not_matrix_share,
+    )
+
+
+def _train_network(
+    method_of: Callable[[Any, TrainingSet], Method],
+    settings: TrainSettings,
+    training: TrainingSet,
+    validation: EvaluationSet,
+    folder: Path,
+    resume: bool,
+    fabric: Fabric,
+    report: Callable[[LifterProgress], None],
+) -> TrainedLifter:
+    """See `train`."""
     if settings.batch_size % fabric.world_size:
         raise ConfigError(
             f"batch_size={settings.batch_size} cannot be shared by {fabric.world_size} processes: choose a multiple of "
@@ -152,7 +194,7 @@ def train(
     lifter = method.lifter_of(averaged).eval().cpu()
     return TrainedLifter(
         lifter=lifter,
-        step=best_state["step"],
+        steps=(best_state["step"],),
         last_step=step,
         stopped_early=_out_of_patience(step, best_step, settings),
         seconds=speed.seconds,

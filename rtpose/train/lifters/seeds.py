@@ -12,6 +12,7 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
+from rtpose.errors import ConfigError
 from rtpose.train.data.sets import EvaluationSet, TrainingSet
 from rtpose.train.lifters.evaluate import evaluate_depth
 from rtpose.train.lifters.loop import VALIDATION_POSES, LifterProgress, TrainedLifter, set_learning_rates
@@ -103,8 +104,10 @@ def train_seeds(
 
     A seed sets the initial weights. Two trainings with the same seeds and batch size see the same frames, cameras and
     rotations in the same order: they are paired. The first seed draws these for all.
-    `log.csv` has a column for each seed's error.
+    `log.csv` has a column for each seed's error. Errors: `ConfigError` if `settings.networks` is not 1.
     """
+    if settings.networks != 1:
+        raise ConfigError(f"several seeds are compared one by one: networks={settings.networks} must be 1")
     methods = []
     for seed in seeds:
         torch.manual_seed(seed)
@@ -156,7 +159,7 @@ def train_seeds(
         lifter = method.lifter_of(copy.deepcopy(single)).eval()
         trained.append(
             TrainedLifter(
-                lifter, best["step"][i], settings.steps, False, speed.seconds / len(seeds),
+                lifter, (best["step"][i],), settings.steps, False, speed.seconds / len(seeds),
                 speed.poses_per_second(), speed.not_matrix_share,
             )
         )  # fmt: skip

@@ -34,6 +34,8 @@ class TrainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     patience: Annotated[int, msgspec.Meta(ge=0)] = 10
     """Stop after this many validations in a row without a better error. 0: never stop early."""
     seed: int = 0
+    networks: Count = 1
+    """Train this many networks one after the other, with the seeds `seed`, `seed` + 1, …: the lifter is their mean."""
     cameras: CameraSettings = CameraSettings()
     noise: NoiseSettings = NoiseSettings()
 

@@ -49,7 +49,7 @@ def export_trained(
         },
         "command": f"rtpose train {method.name}, with the settings below",
         "settings": msgspec.to_builtins(method.settings),
-        "step": trained.step,
+        "step": list(trained.steps) if len(trained.steps) > 1 else trained.steps[0],
         "training_seconds": round(trained.seconds),
         "metrics": {
             "on": "the validation subjects",

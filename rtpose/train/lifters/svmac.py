@@ -93,6 +93,7 @@ class Svmac:
             "joint_count": JOINT_COUNT,
             "width": self.settings.width,
             "flip_averaging": self.settings.flip_averaging,
+            "networks": self.settings.networks,
         }
 
     def lifter_of(self, generator: nn.Module) -> nn.Module:

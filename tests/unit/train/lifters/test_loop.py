@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import torch
 
 from rtpose.assets import small_val_pack
 from rtpose.errors import ConfigError, InputError, OutputError
+from rtpose.modules.files import load_module
 from rtpose.networks.options import LoadOptions
 from rtpose.pose.lift.lifter import NetworkLifter
 from rtpose.train.data.motion_pack import MotionPack, load_motion_pack
@@ -63,7 +65,7 @@ def test_a_killed_run_resumes_to_the_same_weights(name: str, pack: MotionPack, t
     with pytest.raises(KilledError):
         run(name, pack, tmp_path / "killed", report=kill)
     resumed = run(name, pack, tmp_path / "killed", resume=True)
-    assert resumed.step == straight.step
+    assert resumed.steps == straight.steps
     for part, value in straight.lifter.state_dict().items():
         assert torch.equal(value, resumed.lifter.state_dict()[part]), part
     logs = [(tmp_path / folder / "log.csv").read_text().splitlines() for folder in ("straight", "killed")]
@@ -123,15 +125,15 @@ def test_it_stops_when_patience_runs_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trained, seen = stopped
-    assert (trained.step, trained.last_step, trained.stopped_early) == (4, 10, True)
+    assert (trained.steps, trained.last_step, trained.stopped_early) == ((4,), 10, True)
     assert [(p.step, p.stopped_early) for p in seen] == [(step, step == 10) for step in range(1, 11)]
     again = run("svmac", pack, tmp_path / "straight", resume=True, report=seen.append, **IMPATIENT)
     assert len(seen) == 10  # no step is left to do
-    assert (again.step, again.last_step, again.stopped_early) == (4, 10, True)
+    assert (again.steps, again.last_step, again.stopped_early) == ((4,), 10, True)
 
     scripted(monkeypatch, 50, *[51] * 9)
     endless = run("svmac", pack, tmp_path / "endless", **{**IMPATIENT, "patience": 0})
-    assert (endless.step, endless.last_step, endless.stopped_early) == (2, 20, False)
+    assert (endless.steps, endless.last_step, endless.stopped_early) == ((2,), 20, False)
     scripted(monkeypatch, *[50] * 10)
     whole = run("svmac", pack, tmp_path / "whole", **{**IMPATIENT, "patience": 9})
     assert (whole.last_step, whole.stopped_early) == (20, False)  # the last step is no early one
@@ -162,7 +164,7 @@ def test_a_resumed_run_stops_where_an_uninterrupted_one_does(
         shutil.copy(tmp_path / "of step 2", folder / "last.pt")
     scripted(monkeypatch, *scores)
     resumed = run("svmac", pack, folder, resume=True, **IMPATIENT)
-    assert (resumed.step, resumed.last_step, resumed.stopped_early) == (4, 10, True)
+    assert (resumed.steps, resumed.last_step, resumed.stopped_early) == ((4,), 10, True)
     for part, value in stopped[0].lifter.state_dict().items():
         assert torch.equal(value, resumed.lifter.state_dict()[part]), part
 
@@ -307,3 +309,34 @@ def test_the_exported_network_knows_itself_and_runs(name: str, pack: MotionPack,
     assert lifter.facts["settings"]["width"] == 16
     assert lifter.facts["training_data"]["train_subjects"] == pack.subjects
     assert "NSF EIA-0196217" in lifter.facts["training_data"]["acknowledgement"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_several_networks_are_the_mean_of_trainings_with_their_seeds(
+    name: str, pack: MotionPack, tmp_path: Path
+) -> None:
+    def kill(progress: LifterProgress) -> None:
+        if progress.step == TINY["steps"] + 3:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        run(name, pack, tmp_path / "both", networks=2, seed=5, report=kill)
+    seen: list[LifterProgress] = []
+    both = run(name, pack, tmp_path / "both", networks=2, seed=5, resume=True, report=seen.append)
+    assert {p.steps for p in seen} == {2 * TINY["steps"]}
+    assert seen[-1].step == 2 * TINY["steps"]
+    each = [run(name, pack, tmp_path / str(seed), seed=seed) for seed in (5, 6)]
+    points = torch.randn(4, 34, generator=torch.Generator().manual_seed(0))
+    depths = [one.lifter(points) for one in each]
+    assert not torch.allclose(*depths)
+    torch.testing.assert_close(both.lifter(points), sum(depths) / 2)
+    assert both.steps == (*each[0].steps, *each[1].steps)
+
+    data, validation = PackTrainingSet(pack), PackEvaluationSet(pack)
+    settings = tiny(name, networks=2, seed=5)
+    file = export_trained(METHODS[name].method(settings, data), both, data, validation, tmp_path / "both")
+    for written in (file, file.with_suffix(".safetensors")):
+        np.testing.assert_allclose(
+            load_module(written).module(points).numpy(), both.lifter(points).detach().numpy(), atol=2e-3
+        )
+    assert json.loads(load_module(file).metadata["step"]) == list(both.steps)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from rtpose.assets import small_val_pack
+from rtpose.errors import ConfigError
 from rtpose.modules.svmac import SvmacGenerator
 from rtpose.train.data.motion_pack import MotionPack, load_motion_pack
 from rtpose.train.data.pack_evaluation import PackEvaluationSet
@@ -68,3 +69,10 @@ def test_a_resumed_training_of_seeds_ends_the_same(name: str, pack: MotionPack, 
         assert torch.equal(copy.deepcopy(a.lifter)(points), b.lifter(points))
     assert not torch.equal(straight[0].lifter(points), straight[1].lifter(points))
     assert (tmp_path / "killed" / "log.csv").read_text().count("\n") == 3
+
+
+def test_several_seeds_of_several_networks_are_refused(pack: MotionPack, tmp_path: Path) -> None:
+    kind = METHODS["svmac"]
+    data = PackTrainingSet(pack), PackEvaluationSet(pack)
+    with pytest.raises(ConfigError, match="networks=2"):
+        train_seeds(kind.method, kind.settings(width=8, networks=2), (0, 1), *data, tmp_path / "run")
