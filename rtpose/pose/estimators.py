@@ -1,4 +1,4 @@
-"""Settings -> estimators that are ready to run."""
+"""Opens the estimators that the settings describe."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from rtpose.types import Estimator, Tracker
 
 @dataclass(frozen=True, slots=True)
 class Estimators:
-    """One estimator for each source of a run. They share their networks and nothing else."""
+    """One estimator for each source of a run. They share only their networks."""
 
     each: list[Estimator]
     smooth_joints: bool
-    """Whether their joints need no smoother: those of a lifter with a memory are smooth by themselves."""
+    """Whether the joints need no smoother, because the lifter has a memory."""
 
 
 def open_estimators(
@@ -40,11 +40,11 @@ def open_estimators(
     live: bool = False,
     on_notice: Callable[[str], None] = lambda line: None,
 ) -> Estimators:
-    """The estimators that `settings` describe; network files that are missing are downloaded.
+    """Open the estimators that `settings` describe, and download missing network files.
 
     live: whether frames come from a camera, which decides what `network=auto` means. height_m: everybody's standing
-    height, which goes before that of the settings. None in both: cascaded keeps the size that the network gives, a
-    lifter takes `DEFAULT_HEIGHT_M`. on_notice: gets a line for each choice that was made and each warning.
+    height; overrides the settings. If both are None, cascaded keeps the network's size and a lifter uses
+    `DEFAULT_HEIGHT_M`. on_notice: called with a line for each automatic choice and each warning.
     Errors: `ConfigError`, `ModelError`, `MissingExtraError`.
     """
     height_m = settings.height_m if height_m is None else height_m
@@ -58,15 +58,15 @@ def open_estimators(
 
 
 def detector_precision(settings: RunSettings) -> str:
-    """The detector always runs on openvino, with engines of its own."""
+    """Of the detector, which always runs on openvino and has its own engines."""
     if settings.backend == "auto":
         return "auto"
     return settings.precision if settings.backend == "openvino" else "fp32"
 
 
 def _detector_options(settings: RunSettings, precision: str) -> LoadOptions:
-    """On two cores a landmark network that takes no longer than all the rest for its person runs on one: the decoder,
-    the lifter and the body keep the other busy, and a network on two threads waits for the one that they hold up."""
+    """On two cores, a small landmark network of one person runs on one thread. Decoder, lifter and body keep the other
+    core busy for as long; a network on two threads would wait for the one that they delay."""
     small = settings.detector == "blazepose" and settings.network in (None, "full", "lite") and settings.persons == 1
     threads = 1 if small and usable_cores() <= 2 else None
     return LoadOptions(precision=precision, threads=settings.threads or threads)
@@ -75,7 +75,7 @@ def _detector_options(settings: RunSettings, precision: str) -> LoadOptions:
 def _with_network(
     settings: RunSettings, live: bool, pool: NetworkPool, on_notice: Callable[[str], None]
 ) -> RunSettings:
-    """The settings with the landmark network that `auto` stands for on this machine."""
+    """The settings with `network=auto` replaced by the landmark network for this machine."""
     if settings.network != "auto" or settings.estimator != "two-stage":
         return settings
     if settings.detector != "blazepose":
@@ -100,7 +100,7 @@ def _two_stage(
     from rtpose.pose.two_stage import TwoStageEstimator
 
     backend, precision, reason = _runtime(settings, lifter_file(settings.lifter))
-    # A few people's joints are too little work for two threads: the second costs more than it saves.
+    # The joints of a few people are too little work for a second thread: it costs more than it saves.
     options = LoadOptions(backend, precision, settings.device, settings.threads or 1)
     height_m = DEFAULT_HEIGHT_M if height_m is None else height_m
     lifter = open_lifter(settings.lifter, height_m=height_m, options=options, pool=pool)
@@ -145,7 +145,7 @@ def _cascaded(
 
 
 def _runtime(settings: RunSettings, network: Path) -> tuple[str, str, str | None]:
-    """Backend and precision of the lifter or of cascaded, and why they were chosen."""
+    """Backend and precision of the lifter or of cascaded, and the reason for the choice."""
     if settings.backend == "auto":
         chosen = choose_backend(network)
         return chosen.backend, chosen.precision, f"backend auto: {chosen.reason}"
@@ -156,7 +156,7 @@ def _runtime(settings: RunSettings, network: Path) -> tuple[str, str, str | None
 
 
 def _announced_precision(settings: RunSettings, reason: str | None, on_notice: Callable[[str], None]) -> str:
-    """The detector's. Passes on why it and that of the other network (`reason`) were chosen."""
+    """The detector's precision. Reports why it and the other network's (`reason`) were chosen."""
     reasons = [] if reason is None else [reason]
     precision = detector_precision(settings)
     if precision != "fp32":

@@ -49,6 +49,15 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
+def web_packages() -> Path:
+    """The page's packages from npm, which building the page has installed."""
+    folder = Path(__file__).parents[2] / "web" / "node_modules"
+    if not (folder / "@pixiv" / "three-vrm").is_dir():
+        missing("the page's packages are not installed: cd web && npm ci")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def open3d_and_display() -> None:
     """Open3D is installed, and a virtual display can be made."""
     if find_spec("open3d") is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +26,15 @@ from rtpose.server.server import PoseServer
 from rtpose.skeleton import RTPOSE28
 
 pytestmark = pytest.mark.browser
+
+VALIDATE = """
+async text => {
+  const file = Uint8Array.from(atob(text), c => c.charCodeAt(0));
+  const { issues } = await exports.validateBytes(file, { ignoredIssues: ["UNSUPPORTED_EXTENSION"] });
+  return JSON.stringify(issues.messages);
+}
+"""
+"""Khronos's validator, which does not know VRM's extension."""
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +138,25 @@ def test_the_live_motion_of_one_person_names_the_humanoid(open_page: OpenPage, u
     joints = np.einsum("jab,jb->ja", moved[:, :3, :3], places) + moved[:, :3, 3]
     expected = (person.pose_3d + person.root_3d) @ world[:3, :3].T + world[:3, 3]
     np.testing.assert_allclose(joints[still], expected[still], atol=1e-3)
+
+
+def test_the_gltf_validator_accepts_what_the_page_and_convert_write(
+    open_page: OpenPage, url: str, web_packages: Path, tmp_path: Path
+) -> None:
+    export_recording(dance(), tmp_path / "two.glb")
+    export_recording(dance(), tmp_path / "one.glb", person=IDS[0])
+    with (tmp_path / "dance.npz").open("wb") as file:
+        write_npz(file, dance())
+    page = open_page(url)
+    wait_for_people(page)
+    page.wait_for_timeout(500)
+    saved_motion(page, tmp_path / "live.glb")
+    page.set_input_files("#file", tmp_path / "dance.npz")
+    wait_for(page, "body.state === 'recording'")
+    saved_motion(page, tmp_path / "page.glb")
+    validator = open_page("about:blank")
+    validator.evaluate("window.exports = {}")
+    validator.add_script_tag(path=web_packages / "gltf-validator" / "gltf_validator.dart.js")
+    for name in ("two", "one", "live", "page"):
+        found = validator.evaluate(VALIDATE, base64.b64encode((tmp_path / f"{name}.glb").read_bytes()).decode())
+        assert json.loads(found) == [], name

@@ -1,14 +1,13 @@
-"""The normalisation of `cascaded`: one class, shared by training and running. numpy and OpenCV.
+"""The normalisation of `cascaded`, shared by training and inference. It needs numpy and OpenCV.
 
-A person is cut out as a square. The network answers with 2.5D joints in voxels (x and y in the heatmap, z in depth
-channels, relative to the root) and with a pose in metres, relative to the root, in the axes of the crop's view: those
-of a camera at the same place that looks at the middle of the square and is turned about its axis as the square is.
-The paper keeps the real camera's axes. But what a person looks like depends on the direction from which they are seen,
-and a crop does not show where in the picture it was. In the crop's own axes the result depends on the crop alone, and
-turning the crop turns the result.
+A square around the person is cropped. The network outputs 2.5D joints in voxels (x and y in the heatmap, z in depth
+channels, relative to the root), and a pose in metres relative to the root, in the axes of the crop's view: those of a
+camera at the same position that looks at the centre of the square and is rolled like the square. The paper uses the
+real camera's axes. But a person's appearance depends on the viewing direction, and a crop does not show where in the
+picture it was. In the crop's own axes, the result depends on the crop alone, and turning the crop turns the result.
 
-The pose has the person's true size as far as a crop shows it (Eq. 9 is in millimetres). Given a height, `decode_pose`
-scales the pose to it, as the lifters do.
+The pose has the person's true size, as far as a crop shows it (Eq. 9 is in millimetres). If a height is given,
+`decode_pose` scales the pose to it, as the lifters do.
 """
 
 from __future__ import annotations
@@ -26,25 +25,25 @@ from rtpose.pose.detect.roi import Roi, cut_out
 from rtpose.types import Camera, Float32, Image, Picture
 
 ROOT = 0
-"""The root joint's place in h36m17, the first."""
+"""Index of the root joint in h36m17."""
 NEAREST_M = 0.05
-"""No joint is put nearer to the camera than this."""
+"""Joints are at least this far from the camera."""
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _STD = np.array([0.229, 0.224, 0.225], np.float32)
-"""ImageNet's, because the trunk's weights may come from there."""
+"""ImageNet's, because the trunk may have been trained on it first."""
 
 
 @dataclass(frozen=True)
 class CropCodec:
-    """The network's sizes: the paper's by default."""
+    """The network's sizes; the defaults are the paper's."""
 
     input_px: int = 256
     heatmap_px: int = 64
     depth_channels: int = 64
     depth_range_m: float = 2.0
-    """Depth that the channels span, half of it in front of the root. Not in the paper; 2 m is its baseline's."""
+    """Depth that the channels span, half of it in front of the root. Not in the paper; its baseline uses 2 m."""
     margin: float = 1.25
-    """How much wider the square is than the longer side of the person's box."""
+    """The square's side divided by the longer side of the person's box."""
 
     def roi(self, box_px: Float32) -> Roi:
         """The square around a person's box (4,) x0, y0, x1, y1."""
@@ -52,7 +51,7 @@ class CropCodec:
         return Roi((x0 + x1) / 2, (y0 + y1) / 2, self.margin * max(x1 - x0, y1 - y0, 1.0))
 
     def crop(self, picture: Picture, roi: Roi) -> Image:
-        """The square of a picture as (S, S, 3) uint8; black where it reaches beyond the picture."""
+        """The square of a picture as (S, S, 3) uint8; black outside the picture."""
         out = np.empty((self.input_px, self.input_px, 3), np.uint8)
         cut_out(picture, roi.picture_from_crop(self.input_px), out, border=cv2.BORDER_CONSTANT)
         return out
@@ -66,7 +65,7 @@ class CropCodec:
         """(J, 2) picture pixels -> (J, 2) heatmap pixels."""
         forward = cv2.invertAffineTransform(roi.picture_from_crop(self.input_px))
         crop = joints_px @ forward[:, :2].T + forward[:, 2]
-        # A heatmap pixel covers several of the crop's; both count from the middle of their first pixel.
+        # A heatmap pixel covers several pixels of the crop. Both have their origin at the centre of the first pixel.
         joints: Float32 = ((crop + 0.5) * (self.heatmap_px / self.input_px) - 0.5).astype(np.float32)
         return joints
 
@@ -83,7 +82,7 @@ class CropCodec:
         return pose
 
     def encode_depth(self, depth_m: Float32) -> Float32:
-        """Depth relative to the root, metres -> depth channels, counted from the middle of the first; not cut to the
+        """Depth relative to the root, metres -> depth channels, with 0 at the centre of the first. Not clipped to the
         range."""
         channels: Float32 = (depth_m / self.depth_range_m + 0.5) * np.float32(self.depth_channels) - np.float32(0.5)
         return channels
@@ -99,10 +98,10 @@ class CropCodec:
         return turned
 
     def place(self, pose_m: Float32, joints_px: Float32, weights: Float32, camera: Camera) -> Float32:
-        """(3,) metres, camera space: the root's place at which the pose (J, 3) projects best onto joints_px (J, 2).
+        """(3,) metres, camera space: the root's position at which the pose (J, 3) projects best onto joints_px (J, 2).
 
-        This assumes that the pose has the person's true size: then the focal length gives the distance. Each joint
-        gives two linear equations in the root's place (x_root - u z_root = u z - x), weighted by `weights` (J,).
+        This assumes that the pose has the person's true size, so that the focal length gives the distance. Each joint
+        gives two linear equations in the root's position (x_root - u z_root = u z - x), weighted by `weights` (J,).
         """
         rays = rays_from_pixels(joints_px, camera).astype(np.float64)
         rows, right = [], []
@@ -114,13 +113,13 @@ class CropCodec:
         trust = np.sqrt(np.tile(np.maximum(weights, 1e-3), 2))[:, None]
         root = np.linalg.lstsq(np.concatenate(rows) * trust, np.concatenate(right) * trust[:, 0], rcond=None)[0]
         nearest = NEAREST_M - float(pose_m[:, 2].min())
-        if root[2] < nearest:  # joints that all coincide say nothing about the distance
+        if root[2] < nearest:  # joints that all coincide do not determine the distance
             root = np.array([*(rays[ROOT, :2] * nearest), nearest])
         placed: Float32 = root.astype(np.float32)
         return placed
 
     def facts(self) -> dict[str, object]:
-        """What a network file's metadata says about it."""
+        """The codec as a network file's metadata describes it."""
         return {"codec": "crop", **asdict(self), "mean": _MEAN.tolist(), "std": _STD.tolist()}
 
 

@@ -1,7 +1,7 @@
-"""`cascaded`: from each person's square of the picture straight to 3D.
+"""`cascaded`: from a square of the picture around each person straight to 3D.
 
-The person detector says where people are. Each person's next square comes from their last pose, so the detector does
-not run while everybody is tracked, as in `rtpose.pose.detect.blazepose`.
+The person detector finds people. Each person's next square comes from their last pose, so the detector does not run
+while everybody is tracked, as in `rtpose.pose.detect.blazepose`.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from rtpose.stages import stage
 from rtpose.types import Camera, Float32, Frame, Person3D, Picture, Tracker
 
 MIN_CONFIDENCE = 0.2
-"""With a lower mean over the joints there is no person."""
+"""If the mean over the joints is lower, the square has no person."""
 KEEP_CONFIDENCE = 0.5
-"""A tracked person with a lower mean is kept only if the person detector is sure of them."""
+"""A tracked person with a lower mean is kept only if the person detector finds them, too."""
 OUTPUTS = ("joints", "pose", "confidence")
 
 
@@ -49,10 +49,10 @@ class CropPose:
 
 
 class CascadedNetwork:
-    """A trained `cascaded` at work: squares of a picture in, poses in camera space out."""
+    """Runs a trained `cascaded`: squares of a picture in, poses in camera space out."""
 
     def __init__(self, file: Path, *, options: LoadOptions = DEFAULT_OPTIONS, pool: NetworkPool | None = None) -> None:
-        """pool: shares the network with others; None: a pool of its own.
+        """pool: to share the network with others; None makes a new one.
 
         Errors: `ModelError` for a file that is missing, damaged, of another kind or of an unknown version.
         """
@@ -70,7 +70,7 @@ class CascadedNetwork:
 
     @property
     def knows_presence(self) -> bool:
-        """Whether its confidence means anything: the variant without joint heatmaps is always sure."""
+        """Whether its confidence means anything: in the variant without joint heatmaps it is always high."""
         architecture = self.facts.get("architecture")
         return not (isinstance(architecture, dict) and architecture.get("variant") == "baseline")
 
@@ -79,8 +79,8 @@ class CascadedNetwork:
     ) -> list[CropPose]:
         """The people in the squares, in one batch.
 
-        height_m: their standing height, to which poses are scaled; None keeps the network's own size. The root stands
-        where a pose of that size projects best onto the 2D joints.
+        height_m: their standing height, to which poses are scaled; None keeps the network's own size. The root is
+        placed where a pose of that size projects best onto the 2D joints.
         """
         if not rois:
             return []
@@ -102,8 +102,8 @@ class CascadedNetwork:
 
 
 def only_rendered(facts: Mapping[str, Any]) -> bool:
-    """Whether a network file says that all its training pictures were rendered, including those of the training that it
-    continued."""
+    """Whether all training pictures were rendered, according to the file's facts, including those of the run
+    that it continued."""
     data = facts.get("training_data")
     if not isinstance(data, dict):
         return False
@@ -135,8 +135,8 @@ class CascadedEstimator:
         height_m: float | None = None,
         finder_name: str = "blazepose",
     ) -> None:
-        """persons: most people to follow. height_m: everybody's standing height; None: as tall as the network says.
-        finder_name: the name of the finder's detector, for the files' `meta`.
+        """persons: the largest number of people to follow. height_m: everybody's standing height; None keeps the
+        network's sizes. finder_name: the name of the finder's detector, for the files' `meta`.
 
         Errors: `ConfigError` for an impossible height.
         """
@@ -160,7 +160,7 @@ class CascadedEstimator:
         self._size: tuple[int, int] | None = None
 
     def begin(self, frame: Frame, camera: Camera) -> Callable[[], list[Person3D]]:
-        """See `rtpose.types.Estimator`: the poses, from which the next squares come. The tracker is left for later."""
+        """See `rtpose.types.Estimator`. Computes the poses, which give the next squares; ids are assigned later."""
         return partial(self._track, self._look(frame, camera), frame.pts_s)
 
     def estimate(self, frame: Frame, camera: Camera) -> list[Person3D]:
@@ -168,10 +168,10 @@ class CascadedEstimator:
         return self.begin(frame, camera)()
 
     def _look(self, frame: Frame, camera: Camera) -> list[Person3D]:
-        """The people of a frame, without ids. Everybody's square goes through the network in one batch.
+        """The people of a frame, without ids. All squares go through the network in one batch.
 
-        The person detector looks for people who were lost or doubted in the frame before, and for new ones while there
-        is room. Scores of joints outside the picture are at most 0.1.
+        The person detector looks for people who were lost or doubted in the previous frame, and for new ones while
+        fewer than `persons` are tracked. Scores of joints outside the picture are at most 0.1.
         """
         if frame.size != self._size:
             self._look_anew()
@@ -209,7 +209,7 @@ class CascadedEstimator:
         return seen
 
     def _track(self, seen: list[Person3D], t_s: float) -> list[Person3D]:
-        """The same people with their ids, and all joints of rtpose28: NaN for those that the network does not give."""
+        """The same people with their ids and all joints of rtpose28; NaN for those that the network lacks."""
         if not seen:
             return []
         ids = self._tracker.update(
@@ -234,14 +234,14 @@ class CascadedEstimator:
         return doubted or should_search(len(self._people), self._persons, lost=self._lost, since_s=since_s)
 
     def _search(self, picture: Picture) -> list[Roi]:
-        """Squares of the tracked people and of new ones; of doubted people only if they are found again."""
+        """Squares of the tracked people and of new ones. Doubted people are kept only if they are found again."""
         found = self._found(picture, [person.bbox for person in self._people if not person.doubted])
         kept = [
             person.roi
             for person in self._people
             if not person.doubted or any(same_square(person.roi, roi) for roi in found)
         ]
-        # The person detector misses small people beside a big one: hide those found and look again.
+        # The person detector misses small people next to a big one: hide those found and look again.
         while found and len(kept) < self._persons:
             before = len(kept)
             for roi in found:
@@ -252,7 +252,7 @@ class CascadedEstimator:
         return kept
 
     def _found(self, picture: Picture, hidden: list[Float32]) -> list[Roi]:
-        """The people that the person detector is sure of, best first: no second network confirms the others.
+        """The people that the person detector is sure of, best first. No second network could confirm the others.
 
         The squares are upright, as in training.
         """

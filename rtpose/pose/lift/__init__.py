@@ -1,4 +1,4 @@
-"""Lifters: 2D joints and evidence of everyone in a frame -> metric 3D people in camera space."""
+"""Lifters: from the 2D joints and evidence of all people in a frame to metric 3D people in camera space."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def open_lifter(
     options: LoadOptions = DEFAULT_OPTIONS,
     pool: NetworkPool | None = None,
 ) -> Lifter:
-    """A lifter that is ready to run: a shipped one by its name, or the file of one that was trained.
+    """Open a shipped lifter by its name, or a trained one by its file.
 
-    height_m: everybody's standing height. options: backend, precision, device and threads. pool: shares the network
-    with others; None: a pool of its own.
-    Errors: `ConfigError` for an unknown name or an impossible height; `ModelError` for a file that is damaged, of
-    another skeleton or of an unknown version.
+    height_m: everybody's standing height. options: backend, precision, device and threads. pool: to share the network
+    with others; None makes a new one.
+    Errors: `ConfigError` for an unknown name or an impossible height; `ModelError` for a file that is damaged, has
+    another skeleton or has an unknown version.
     """
     from rtpose.networks.pool import NetworkPool
     from rtpose.pose.lift.fusion import FusionLifter, one_by_one
@@ -33,7 +33,7 @@ def open_lifter(
 
     pool = pool or NetworkPool()
     file = lifter_file(name_or_path)
-    # The inputs tell the two kinds apart; the pool does not load the network again.
+    # The two kinds differ in their inputs. The pool loads each network only once.
     if "features" in pool.load(file, one_by_one(options)).input_shapes:
         return FusionLifter(file, height_m=height_m, options=options, pool=pool)
     return NetworkLifter(name_or_path, height_m=height_m, options=options, pool=pool)

@@ -1,7 +1,7 @@
 """Runs the lifter `fusion`: 2D joints and the detector's evidence in, metric people in camera space out.
 
-It remembers the last pose of each person and the network's state, so a detector that exchanges left and right for some
-frames is not followed.
+It keeps each person's last pose and the network's state. So the result stays right when a detector swaps left and right
+for a few frames.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ from rtpose.types import Camera, Float32, Lifted, Person2D
 
 FILE = FOLDER / "fusion.onnx"
 MAX_GAP_S = 0.5
-"""Someone who was not seen for longer is a new person."""
+"""After a longer gap, somebody counts as a new person."""
 CLOSE_M = 0.1
-"""What confidence means by close."""
+"""Confidence is the probability of an error below this."""
 MEASURED = 0.955
 """`standing_height` of a person's joints, as a share of their real height: 0.945 on the rendered bodies, 0.97 on a
-measured one. The network's people are 1.70 m tall by that measure."""
+measured one. By this measure, the network's people are 1.70 m tall."""
 SEEN = 0.5
-"""A joint with at least this score is in plain sight."""
+"""A joint with at least this score counts as visible."""
 ERROR_PER_SCALE = 3.0
-"""The network's scale is that of a gamma distribution of shape 3: the mean error is three times as large."""
+"""The network predicts the scale of a gamma distribution of shape 3, whose mean is three times the scale."""
 OWN_ERROR_M = 0.02
-"""Scale of the error that a visible joint has at least."""
+"""Smallest scale of a visible joint's own error."""
 _FEWER_OF_A_PART = np.where(np.arange(COUNT) < BODY, 1.0, 0.25)
-"""Face, feet and hands have many joints."""
+"""Face, feet and hands have many joints, so each of these counts less."""
 SHARE_OF_SCALE, SIZE_ERROR = 0.88, 0.10
-"""Confidence takes the network's scales by this share, and adds this share of a joint's distance from the root, because
-nobody's size is known. Chosen on real and rendered people together (docs/fusion.md)."""
+"""Confidence multiplies the network's scales by the first and adds the second times a joint's distance from the root,
+because nobody's true size is known. Chosen on real and rendered people together (docs/fusion.md)."""
 HIPS = [JOINTS.index("left_hip"), JOINTS.index("right_hip")]
 NEAREST_M = 0.3
-"""No root is put nearer to the camera."""
+"""Roots are at least this far from the camera."""
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class _Person:
 
 
 class FusionLifter:
-    """One network, memory by track id. Not for use from several threads at once."""
+    """One network, with a memory for each track id. Not thread-safe."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class FusionLifter:
         options: LoadOptions = DEFAULT_OPTIONS,
         pool: NetworkPool | None = None,
     ) -> None:
-        """height_m: the standing height of the people. pool: shares the network with others; None: a pool of its own.
+        """height_m: everybody's standing height. pool: to share the network with others; None makes a new one.
 
         Errors: `ConfigError` for an impossible height; `ModelError` for a file that is damaged or another network.
         """
@@ -87,28 +87,28 @@ class FusionLifter:
         if shapes != {"features": (FEATURES,), "last_pose": (COUNT, 3), "hidden": hidden} or len(hidden) != 2:
             raise ModelError(f"{file} is not a fusion lifter of this version: it has the inputs {shapes}")
         self._hidden_shape = hidden
-        # The same arrays for every run, see `OpenVinoBackend.run`.
+        # Reused for every run, see `OpenVinoBackend.run`.
         self._given = {name: np.zeros((1, *shape), np.float32) for name, shape in shapes.items()}
         self._error_factor = float(self._network.metadata.get("error_factor", "1"))
         self.reset()
 
     def reset(self) -> None:
-        """Forget everybody: another source, or a jump in time."""
+        """Forget everybody, for a new source or after a jump in time."""
         self._people: dict[int, _Person] = {}
 
     @property
     def remembers(self) -> bool:
-        """It smooths over time by itself."""
+        """True: it smooths over time itself."""
         return True
 
     def lift_people(
         self, people: Sequence[Person2D], skeleton: Skeleton, camera: Camera, track_ids: Sequence[int], t_s: float
     ) -> Lifted:
         """See `rtpose.types.Lifter`. Joints are those of rtpose28. Confidence is the probability that a joint lies
-        within `CLOSE_M` of the truth, relative to the root; of somebody whose hips are hidden, relative to the thorax.
+        within `CLOSE_M` of the truth, relative to the root, or to the thorax if the hips are hidden.
 
-        Hips and shoulders have to be there; other joints may be missing: NaN, or a score of 0.
-        Errors: `ConfigError` for a skeleton without a rule.
+        Hips and shoulders must be known; other joints may be missing (NaN, or a score of 0).
+        Errors: `ConfigError` for a skeleton that rtpose28 cannot be derived from.
         """
         count = len(people)
         if count == 0:
@@ -139,13 +139,13 @@ class FusionLifter:
         )
 
     def _run(self, features: Float32, last_pose: Float32, hidden: Float32) -> dict[str, Float32]:
-        """The network for one person."""
+        """Run the network for one person."""
         given = self._given
         given["features"][0], given["last_pose"][0], given["hidden"][0] = features, last_pose, hidden
         return self._network.run(given)
 
     def _recall(self, track_ids: Sequence[int], views: Float32, t_s: float) -> tuple[Float32, Float32, Float32]:
-        """Last poses in the axes of `views`, states, and seconds since then; all zero for new people."""
+        """Last poses in the axes of `views`, network states, and seconds since then; all zero for new people."""
         count = len(track_ids)
         last = np.zeros((count, COUNT, 3), np.float32)
         hidden = np.zeros((count, *self._hidden_shape), np.float32)
@@ -161,24 +161,25 @@ class FusionLifter:
 
 
 def one_by_one(options: LoadOptions) -> LoadOptions:
-    """The same for one person at a time: so much less is done anew for each run that even four people are no slower
-    than together."""
+    """The same options for one person per run. Fixed shapes save so much work per run that even four people are no
+    slower than in one batch."""
     return replace(options, rows=1)
 
 
 def _errors(scale_m: Float32) -> Float32:
-    """(P, 28) metres: the mean errors that the scales stand for; the root is where it is by definition."""
+    """(P, 28) metres: the mean errors for these scales; the root's is 0 by definition."""
     errors = (ERROR_PER_SCALE * scale_m).astype(np.float32)
     errors[:, ROOT] = 0
     return errors
 
 
 def _confidence(scale_m: Float32, scores: Float32, poses: Float32) -> Float32:
-    """(P, 28) from the errors' scales in metres, relative to the root, the detector's scores, and poses (P, 28, 3),
-    metres, any axes.
+    """(P, 28). scale_m: (P, 28) scales of the errors relative to the root; scores: (P, 28) of the detector;
+    poses: (P, 28, 3) metres, any axes.
 
-    Nobody can say how far a hand is from hips that a desk hides, but it is well known how far it is from the shoulders.
-    All joints share the error of a hidden root, so what a visible joint errs beyond the thorax is its own.
+    If a desk hides the hips, the position of a hand relative to them is uncertain, but relative to the shoulders it is
+    well known. The error of a hidden root is part of every joint's error, the thorax's too: only what exceeds the
+    thorax's error is a visible joint's own.
     """
     scale_m = SHARE_OF_SCALE * scale_m
     own = np.sqrt(np.maximum(scale_m**2 - scale_m[:, THORAX : THORAX + 1] ** 2, 0) + OWN_ERROR_M**2)
@@ -197,16 +198,16 @@ def closeness(scale_m: Float32) -> Float32:
 
 
 def place(poses: Float32, plane: Float32, weights: Float32) -> Float32:
-    """Roots (P, 3) from which the poses are seen where they were and as large: of the joints' places the weighted mean.
+    """Roots (P, 3) at which the poses have the position and the size that the detector saw.
 
-    The depth is the size of the pose over its size in the picture. Least squares would be the same for joints that
-    match; those whose sides a detector exchanged would draw the root to the camera.
+    The position is the weighted mean over the joints; the depth is the pose's size divided by its size in the picture.
+    Least squares gives the same for joints that match, but with swapped sides it pulls the root towards the camera.
 
     poses: (P, 28, 3) metres relative to the root; plane: (P, 28, 2) on the plane at z = 1; weights: (P, 28).
     """
     w = (weights * _FEWER_OF_A_PART)[:, None]
     w /= w.sum(-1, keepdims=True)
-    flat = poses[..., :2] - plane * poses[..., 2:]  # of the right root (X, Y, Z) it is plane Z - (X, Y)
+    flat = poses[..., :2] - plane * poses[..., 2:]  # for the true root (X, Y, Z) this is plane * Z - (X, Y)
     both = np.concatenate([plane, flat], -1)
     mean = w @ both
     variance = w @ (both - mean) ** 2

@@ -1,9 +1,9 @@
-"""How the numbers of the lifter `fusion` are written and read: its joints, the virtual camera, the network's features.
+"""Input and output of the lifter `fusion`: its joints, the virtual camera, the network's features.
 
-One place for training (torch) and running (numpy): `features` uses only what arrays and tensors have in common.
+Shared by training (torch) and inference (numpy): `features` uses only what arrays and tensors have in common.
 
-The virtual camera stands where the real one stands, looks at the person's root, and is rolled until the torso is
-upright in its picture. So a picture that is turned by any angle gives the network the same numbers.
+The virtual camera has the position of the real one, looks at the person's root, and is rolled so that the torso is
+upright in its picture. So the network's input does not change when the picture is turned.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ EXTRA_JOINTS = (
     "left_index", "left_pinky", "right_index", "right_pinky",
 )  # fmt: skip
 JOINTS = (*H36M17.joints, *EXTRA_JOINTS)
-"""Names of `rtpose28`, in order: those of h36m17 first."""
+"""The joints of `rtpose28` in order; those of h36m17 come first."""
 COUNT, BODY = len(JOINTS), len(H36M17.joints)
 ROOT, THORAX = JOINTS.index("root"), JOINTS.index("thorax")
 _NEXT, _AFTER = [1, 2, 0], [2, 0, 1]
-"""The axes after each."""
+"""For each axis the next one, and the one after that."""
 TYPICAL_HEIGHT_M = 1.7
-"""Poses and the network's own 3D are brought to this standing height for the network."""
+"""Everybody's standing height in the network's training, and so in the poses that it takes and returns."""
 PLAIN = 4 * COUNT + 2
-"""Numbers that describe the 2D joints of a frame; those of the evidence follow."""
+"""Number of features of the 2D joints in a frame; those of the evidence follow."""
 FEATURES = PLAIN + 4 * COUNT + 2
-"""Numbers that the network is given of one frame: see `features`."""
+"""Number of features of a frame, see `features`."""
 
 TWINS = [JOINTS.index(twin_name(joint)) for joint in JOINTS]
-"""(28,) each joint's twin on the other side."""
+"""(28,) index of each joint's twin on the other side."""
 
 _OTHER_NAMES = {"left_toe": "left_foot_index", "right_toe": "right_foot_index"}
 
@@ -69,14 +69,14 @@ _FROM = {
 
 
 def recipe_from(skeleton: Skeleton) -> Float32:
-    """(28, J): how rtpose28 is made of a detector's joints. Errors: `ConfigError` for a skeleton without a rule."""
+    """(28, J): rtpose28 = this @ the detector's joints. Errors: `ConfigError` for a skeleton without such a matrix."""
     if skeleton.name not in _FROM:
         raise ConfigError(f"no rule derives rtpose28 from {skeleton.name}: known are {', '.join(sorted(_FROM))}")
     return _FROM[skeleton.name]
 
 
 def least(recipe: Float32, values: Float32) -> Float32:
-    """(..., J) -> (..., 28): a derived joint is worth as much as the least of those it is made of; 0 where missing."""
+    """(..., J) -> (..., 28): for a derived joint the lowest value of the joints it is made of; 0 where missing."""
     lowest = np.where(recipe > 0, values[..., None, :], np.float32(np.inf)).min(-1)
     return np.where(np.isfinite(lowest), lowest, 0).astype(np.float32)
 
@@ -86,16 +86,16 @@ def upright_views(rays: Float32) -> Float32:
     root, thorax = rays[:, ROOT].astype(np.float64), rays[:, THORAX]
     forward = root / np.sqrt((root * root).sum(-1, keepdims=True))
     up, length = _across(thorax, forward)
-    if length.min(initial=1.0) < 1e-6:  # no torso: the picture's own
+    if length.min(initial=1.0) < 1e-6:  # no torso to be seen: use the picture's up
         level, level_length = _across(np.array([[0.0, -1.0, 0.0]]), forward)
         up, length = np.where(length < 1e-6, level, up), np.where(length < 1e-6, level_length, length)
     down = -up / length
-    right = down[:, _NEXT] * forward[:, _AFTER] - down[:, _AFTER] * forward[:, _NEXT]  # np.cross, but quick
+    right = down[:, _NEXT] * forward[:, _AFTER] - down[:, _AFTER] * forward[:, _NEXT]  # np.cross is slower
     return np.stack([right, down, forward], -1).astype(np.float32)
 
 
 def _across(rays: Any, forward: Any) -> tuple[Any, Any]:
-    """The part of rays (P, 3) at right angles to `forward` (P, 3), and how long it is (P, 1)."""
+    """The component of rays (P, 3) perpendicular to `forward` (P, 3), and its length (P, 1)."""
     part = rays - (rays * forward).sum(-1, keepdims=True) * forward
     return part, np.sqrt((part * part).sum(-1, keepdims=True))
 
@@ -103,9 +103,9 @@ def _across(rays: Any, forward: Any) -> tuple[Any, Any]:
 def features(points: Any, known: Any, scores: Any, dt_s: Any, own: Any, visible: Any, own_known: Any) -> Any:
     """The network's input (N, FEATURES).
 
-    points: (N, 28, 2) on the plane at z = 1 of the virtual camera; known: (N, 28) 1 where there is one, else 0.
-    scores: (N, 28) 0..1. dt_s: (N,) seconds since the person's last frame, 0 for none. own: (N, 28, 3) the detector's
-    own 3D, metres, virtual axes; visible: (N, 28) 0..1; own_known: (N,) 1 where there are these two, else 0.
+    points: (N, 28, 2) on the plane at z = 1 of the virtual camera; known: (N, 28) 1 for a known joint, else 0.
+    scores: (N, 28) 0..1. dt_s: (N,) seconds since the person's last frame, 0 for a new person. own: (N, 28, 3) the
+    detector's own 3D, metres, virtual axes; visible: (N, 28) 0..1; own_known: (N,) 1 for people with these two, else 0.
     """
     xp = sys.modules[type(points).__module__.split(".")[0]]
     offset = points - points[:, ROOT : ROOT + 1]
@@ -128,7 +128,7 @@ def mirrored_features() -> tuple[list[int], list[float]]:
     """The features of a mirrored picture are `sign * features[index]`: (FEATURES,) index and sign."""
     index: list[int] = []
     sign: list[float] = []
-    # How many numbers belong to each joint, in the order of `features`; "alone": numbers of the whole person.
+    # In the order of `features`: how many numbers each joint has, and how many of the whole person follow ("alone").
     for size, alone in ((2, 0), (1, 0), (1, 2), (3, 0), (1, 2)):
         first = len(index)
         for twin in TWINS:

@@ -1,8 +1,8 @@
-"""Knees of people who stand are straighter than `fusion` makes them: it learned from motions whose people keep theirs
-bent.
+"""Straightens the knees of standing people: `fusion` learned from motions of people who bend theirs, and bends them too
+much.
 
-Of the 26 people of `cmu17_train.npz`, the median one has the more bent knee at 21 degrees in the straightest 2 % of
-their frames. Real people stand at 5 to 12.
+Even in the straightest 2 % of a person's frames in `cmu17_train.npz`, the more bent knee is at 21 degrees (median of 26
+people). Real people stand at 5 to 12.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from rtpose.pose.lift.fusion_codec import JOINTS
 from rtpose.types import Float32
 
 UPRIGHT = 0.5
-"""Of whoever stands so straight knees are corrected, of others less: a leg in the air is bent."""
+"""From this uprightness on, knees are corrected fully, below it in proportion: a raised leg is bent."""
 TRUSTED_RAD = np.radians(30.0)
-"""Knees that are bent more stay."""
+"""Knees that are bent more are not changed."""
 SHARE = 1 / 3
-"""Of what is missing to `TRUSTED_RAD`, by which a knee is straightened: the most that makes the knees of the footage no
-worse on average. Chosen on cameras 1 and 3."""
+"""A knee is straightened by this share of the difference to `TRUSTED_RAD`: the largest that makes knees in the footage
+no worse on average. Chosen on cameras 1 and 3."""
 _HIPS, _KNEES, _FEET = (
     [JOINTS.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("hip", "knee", "foot")
 )
@@ -27,7 +27,7 @@ _ENDS = [[JOINTS.index(f"{side}_{joint}") for joint in ("foot", "heel", "toe")] 
 
 
 def with_straighter_knees(poses: Float32) -> Float32:
-    """(P, 28, 3) metres -> the same with the knees of upright people straightened a little: thighs and shins keep their
+    """(P, 28, 3) metres -> the same poses, with straighter knees for upright people. Thighs and shins keep their
     lengths, and ankles their directions from the hips."""
     out = poses.astype(np.float32)
     thigh, shin = out[:, _KNEES] - out[:, _HIPS], out[:, _FEET] - out[:, _KNEES]
@@ -42,7 +42,7 @@ def with_straighter_knees(poses: Float32) -> Float32:
     aside = thigh - (thigh * along).sum(-1, keepdims=True) * along
     aside /= np.maximum(np.linalg.norm(aside, axis=-1, keepdims=True), 1e-9)
     farther = np.sqrt(long**2 + short**2 + 2 * long * short * np.cos(straighter))
-    # Of the triangle of thigh, shin and `farther`: how far along and off the line from hip to ankle the knee is.
+    # The triangle of thigh, shin and `farther`: where the knee is along the line from hip to ankle, and how far off it.
     on_line = (long**2 + farther**2 - short**2) / np.maximum(2 * farther, 1e-9)
     off_line = np.sqrt(np.maximum(long**2 - on_line**2, 0))
     moved = on_line[..., None] * along + off_line[..., None] * aside - thigh

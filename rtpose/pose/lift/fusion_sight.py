@@ -1,4 +1,4 @@
-"""What a detector said of people, as `fusion` takes it: in the axes of each person's upright virtual camera."""
+"""A detector's result as the input of `fusion`: in the axes of each person's upright virtual camera."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rtpose.types import Camera, Evidence, Float32, Person2D
 
 @dataclass(slots=True)
 class Sight:
-    """P people of a frame; 28 joints, those of rtpose28."""
+    """P people of a frame with the 28 joints of rtpose28."""
 
     keypoints: Float32
     """(P, 28, 3) x px, y px, score; NaN where the detector has no such joint."""
@@ -27,16 +27,16 @@ class Sight:
     known: NDArray[np.bool_]
     """(P, 28)."""
     own: Float32
-    """(P, 28, 3) the detector's own 3D, metres, virtual axes; 0 without."""
+    """(P, 28, 3) the detector's own 3D, metres, virtual axes; 0 without evidence."""
     visible: Float32
-    """(P, 28) 0..1."""
+    """(P, 28) 0..1, from the evidence; 0 without."""
     own_known: Float32
     """(P,) 1 with evidence, else 0."""
 
     @classmethod
     def of(cls, people: Sequence[Person2D], skeleton: Skeleton, camera: Camera) -> Sight:
-        """people: at least one, with joints in the detector's `skeleton`. Errors: `ConfigError` for a skeleton without
-        a rule."""
+        """people: at least one, with joints in the detector's `skeleton`. Errors: `ConfigError` for a skeleton that
+        rtpose28 cannot be derived from."""
         recipe = recipe_from(skeleton)
         detected = np.stack([person.keypoints for person in people]).astype(np.float32)
         keypoints = np.concatenate([recipe @ detected[..., :2], least(recipe, detected[..., 2])[..., None]], -1)
@@ -61,11 +61,11 @@ class Sight:
 
     @property
     def scores(self) -> Float32:
-        """(P, 28) 0..1, of the joints in the picture."""
+        """(P, 28) 0..1, of the 2D joints."""
         return self.keypoints[..., 2]
 
     def features(self, dt_s: Float32) -> Float32:
-        """The network's input (P, FEATURES). dt_s: (P,) seconds since each person's last frame, 0 for none."""
+        """The network's input (P, FEATURES). dt_s: (P,) seconds since each person's last frame, 0 for new people."""
         scores = np.where(self.known, self.scores, 0)
         numbers = features(
             self.plane, self.known.astype(np.float32), scores, dt_s, self.own, self.visible, self.own_known
@@ -79,5 +79,5 @@ class Sight:
 
 
 def _known(values: Float32) -> Float32:
-    """The same with 0 for NaN."""
+    """NaN replaced by 0."""
     return np.where(np.isnan(values), np.float32(0), values)

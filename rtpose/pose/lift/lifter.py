@@ -18,7 +18,7 @@ from rtpose.skeleton import H36M17, Skeleton, h36m17_from
 from rtpose.types import Camera, Float32, Lifted, Person2D
 
 NEAREST_M = 0.05
-"""No joint is put nearer to the camera than this."""
+"""Joints are at least this far from the camera."""
 
 
 class NetworkLifter:
@@ -32,12 +32,11 @@ class NetworkLifter:
         options: LoadOptions = DEFAULT_OPTIONS,
         pool: NetworkPool | None = None,
     ) -> None:
-        """lifter: the name of a shipped one, or the path of an .onnx file (of a .safetensors file
-        for the backend "torch"). height_m: the person's standing height.
-        pool: shares the network with others; None: a pool of its own.
+        """lifter: the name of a shipped one, or the path of an .onnx file (for the backend "torch" of a .safetensors
+        file). height_m: the person's standing height. pool: to share the network with others; None makes a new one.
 
-        Errors: `ConfigError` for an unknown name or an impossible height; `ModelError` for a file that is
-        damaged, of another skeleton or of an unknown version.
+        Errors: `ConfigError` for an unknown name or an impossible height; `ModelError` for a file that is damaged, has
+        another skeleton or has an unknown version.
         """
         self.height_m = checked_height(height_m)
         self.file = lifter_file(lifter)
@@ -53,11 +52,11 @@ class NetworkLifter:
 
     @property
     def remembers(self) -> bool:
-        """It sees single frames."""
+        """False: it lifts each frame by itself."""
         return False
 
     def reset(self) -> None:
-        """See `rtpose.types.Lifter`: there is nothing to forget."""
+        """See `rtpose.types.Lifter`. There is no memory to clear."""
 
     def lift(self, keypoints_2d: Float32, camera: Camera) -> tuple[Float32, Float32, Float32]:
         """keypoints_2d (P, 17, 3) x px, y px, score -> poses (P, 17, 3), roots (P, 3) in metres, confidence (P, 17).
@@ -77,13 +76,13 @@ class NetworkLifter:
         unit = self._codec.decode(network_input, depth)
         metres_per_unit = self._metres_per(standing_height(unit, scores))
 
-        # One unit at the codec's distance covers `1 / distance` of the plane after scaling by `scale`: that gives the
+        # After scaling by `scale`, one unit at the codec's distance covers `1 / distance` of the plane. This gives the
         # ratio of the person's true distance to the codec's.
         distance_m = scale * self._codec.distance * metres_per_unit
         z = np.maximum(depth * metres_per_unit[:, None] + distance_m[:, None], np.float32(NEAREST_M))
         placed = np.concatenate([plane * z[..., None], z[..., None]], axis=-1)
-        # At the true distance the perspective differs, so the bones become a little longer or shorter: scaling
-        # everything, distance included, keeps every joint on its ray.
+        # At the true distance the perspective differs, so the bones become a little longer or shorter. Scaling
+        # everything, including the distance, keeps each joint on its ray.
         placed *= self._metres_per(standing_height(placed, scores))[:, None, None]
 
         roots = placed[:, ROOT]
@@ -101,11 +100,11 @@ class NetworkLifter:
         return Lifted(poses, roots, confidence, keypoints)
 
     def depth(self, network_input: Float32) -> Float32:
-        """The network alone: normalised points (N, 34) -> depth (N, 17) in mean joint distances."""
+        """Only the network: normalised points (N, 34) -> depth (N, 17) in units of the mean joint distance."""
         return self._backend.run({"points": network_input.astype(np.float32)})["depth"]
 
     def _metres_per(self, height: Float32) -> Float32:
-        """Factor (P,) to the person's real height; joints that all coincide have no height."""
+        """(P,) the factor from `height` to the person's real height. If all joints coincide, `height` is 0."""
         return (self.height_m / np.maximum(height, 1e-6)).astype(np.float32)
 
     def describe(self) -> dict[str, object]:

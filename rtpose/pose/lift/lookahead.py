@@ -1,7 +1,7 @@
-"""A lifter that also knows the frames that follow.
+"""A lifter that also uses the frames that follow.
 
-It lifts them backwards in time, too, and takes the mean of both directions. They err differently: each lags behind what
-the other has seen already.
+It also lifts backwards in time, and takes the mean of both directions. Their errors differ: each direction lags behind
+movements that the other has already seen.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from rtpose.skeleton import RTPOSE28, Skeleton
 from rtpose.types import Camera, Float32, Lifted, Lifter, Person2D
 
 KEPT_SHARE = 0.5
-"""Of the lookahead. A pass backwards starts at the newest frame, without a memory: the frames that it meets first only
-build one up."""
+"""The share of the lookahead for which a backward pass is used. The pass starts at the newest frame with an empty
+memory, which its first frames only fill."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """A frame's people in 2D, who they are, and when."""
+    """The 2D people of a frame, their ids, the camera and the time."""
 
     people: Sequence[Person2D]
     track_ids: Sequence[int]
@@ -33,9 +33,9 @@ class Moment:
 
 @dataclass(slots=True)
 class Lookahead:
-    """Two lifters of one kind: one follows time, the other goes against it.
+    """Two lifters of one kind: one runs forwards in time, the other backwards.
 
-    `announce` may be called in another thread than `lift`; each is called once a frame, in the order of the frames.
+    `announce` and `lift` may be called in different threads. Each is called once per frame, in the order of the frames.
     """
 
     forwards: Lifter
@@ -44,16 +44,16 @@ class Lookahead:
     lookahead_s: float
     _upcoming: deque[Moment] = field(default_factory=deque)
     _from_behind: dict[Moment, Lifted] = field(default_factory=dict)
-    """People lifted backwards."""
+    """Results of the last backward pass."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def announce(self, moment: Moment) -> None:
-        """A frame that will be lifted later."""
+        """Add a frame that will be lifted later."""
         with self._lock:
             self._upcoming.append(moment)
 
     def lift(self, moment: Moment) -> Lifted:
-        """The people of a moment, as `Lifter.lift_people` gives them; the moments announced after it are used."""
+        """Lift the people of a moment as `Lifter.lift_people` does, also using the moments announced after it."""
         with self._lock:
             if moment in self._upcoming:
                 while self._upcoming[0] is not moment:
@@ -68,7 +68,7 @@ class Lookahead:
         return forward if backward is None else mean_of(forward, backward)
 
     def reset(self) -> None:
-        """Another source, or a jump in time."""
+        """Forget everything, for a new source or after a jump in time."""
         with self._lock:
             self._upcoming.clear()
         self._from_behind.clear()
@@ -92,9 +92,9 @@ class Lookahead:
 
 
 def mean_of(a: Lifted, b: Lifted) -> Lifted:
-    """The mean of two estimates of the same people from the same 2D joints. Somebody whose left and right are exchanged
-    in `b` stays as in `a`: the pass backwards may have begun while the detector took one for the other."""
-    twins = RTPOSE28.twins[: a.poses.shape[1]]  # h36m17 is its first part
+    """The mean of two estimates of the same people from the same 2D joints. Somebody whose left and right are swapped
+    in `b` stays as in `a`: the backward pass may have started while the detector had them swapped."""
+    twins = RTPOSE28.twins[: a.poses.shape[1]]  # the joints of h36m17 come first
     apart = np.linalg.norm(a.poses - b.poses, axis=-1).mean(-1)
     mirrored = np.linalg.norm(a.poses - b.poses[:, twins], axis=-1).mean(-1)
     exchanged = mirrored < apart
