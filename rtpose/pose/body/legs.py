@@ -59,4 +59,5 @@ class Legs:
 def _at_most(turns: Float64) -> Float64:
     """(N, 57, 1) the turns of all bones of a body made smaller alike, so that none is larger than `MOST_RAD`."""
     largest = np.sqrt((turns.reshape(len(turns), -1, 3) ** 2).sum(-1).max(-1))
-    return turns * np.minimum(1.0, MOST_RAD / np.maximum(largest, 1e-9))[:, None, None]
+    out: Float64 = turns * np.minimum(1.0, MOST_RAD / np.maximum(largest, 1e-9))[:, None, None]
+    return out
