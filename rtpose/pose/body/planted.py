@@ -93,7 +93,7 @@ class PlantedFeet:
         moved = self._moved_root(before, place - free, compliance)
         points = np.vstack([root, feet])
         if self._last is not None:
-            # The root drags nothing along that would otherwise be still: neither itself nor a foot in the air.
+            # The root does not jump for the sake of a held foot, nor drag a foot in the air along.
             most = np.where(self._held | self._held[OTHER], 1e3, max(SWING_M_S * dt_s, LEAST_M))
             most = np.append(max(DRAG_M_S * dt_s, LEAST_M), most)
             change = moved - self._offset
