@@ -9,16 +9,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.bones import BONES, Float64, bone_offsets, wxyz_from_rotations
+from rtpose.bones import BONES, Float64, wxyz_from_rotations
 from rtpose.config import CorrectionSettings
 from rtpose.pose.body import limits
 from rtpose.pose.body.contacts import ContactEstimator
 from rtpose.pose.body.evidence import SteadyRays, evidence_of, expected_errors, scaled, with_lengths
-from rtpose.pose.body.fit import FEET, TURNS, Evidence3D, Fitted, fit, forward, places_of, turned_by
+from rtpose.pose.body.fit import Evidence3D, Fitted, fit
 from rtpose.pose.body.grounding import Grounding, moved_on_sight, rays_from
 from rtpose.pose.body.lean import LeanRemover
+from rtpose.pose.body.legs import Legs
 from rtpose.pose.body.lengths import LATE_RATE, SETTLED_S, LengthEstimator
-from rtpose.pose.body.planted import PlantedFeet
+from rtpose.pose.body.planted import LEGS_HOLD_M, PlantedFeet
 from rtpose.pose.body.start import rotations_from_joints
 from rtpose.pose.body.world import World
 from rtpose.turns import give_way
@@ -168,21 +169,13 @@ class Bodies:
         gaps_s: Sequence[float],
     ) -> Fitted:  # fmt: skip
         """What was fitted, with feet in contact where they stand."""
-        reach = np.linalg.solve(found.stiffness, np.swapaxes(found.feet, -1, -2))
-        compliance = found.feet @ reach
-        feet = found.joints[:, FEET] + found.roots[:, None]
-        roots, turns, bent = np.empty_like(found.roots), np.zeros((len(bodies), TURNS)), False
+        legs = Legs(found, lengths, LEGS_HOLD_M)
+        roots, wanted, used = np.empty_like(found.roots), np.empty_like(legs.feet), np.zeros(legs.feet.shape[:2], bool)
         for row, (body, dt_s) in enumerate(zip(bodies, gaps_s, strict=True)):
-            roots[row], force = body.feet.update(contacts[row], feet[row], found.roots[row], compliance[row], dt_s)
-            if force is not None:
-                turns[row], bent = reach[row] @ force, True
-        if not bent:
-            return replace(found, roots=roots)
-        rotations = turned_by(found.rotations, turns)
-        return replace(
-            found, rotations=rotations, roots=roots,
-            joints=forward(rotations, bone_offsets(lengths), places_of(lengths))[2],
-        )  # fmt: skip
+            roots[row], wanted[row], used[row] = body.feet.update(
+                contacts[row], legs.feet[row], found.roots[row], legs.compliance[row], dt_s
+            )
+        return legs.taken(roots, wanted, used)
 
     def _recall(self, persons: Sequence[Person3D], t_s: float) -> tuple[list[_Body], list[float]]:
         """What is remembered of everybody, and the seconds since each was seen, 0 of new people."""

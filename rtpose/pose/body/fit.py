@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtpose.bones import BONE_PARENTS, CONTACT_JOINTS, JOINT_BONES, JOINT_PLACES, Float64, bone_offsets
 from rtpose.pose.body import limits
@@ -22,12 +23,14 @@ ROBUST = 3.0
 """Beyond so many expected errors a joint counts less and less."""
 
 
-def _levels() -> list[tuple[np.ndarray, np.ndarray]]:
-    depth: list[int] = []
-    for parent in BONE_PARENTS.tolist():
-        depth.append(depth[parent] + 1 if parent >= 0 else 0)
-    found = [np.flatnonzero(np.equal(depth, level)) for level in range(1, max(depth) + 1)]
-    return [(bones, BONE_PARENTS[bones].astype(np.intp)) for bones in found]
+def _above() -> list[NDArray[np.intp]]:
+    """Each bone's parent, then the parent's parent, then the one four above; (B + 1,), the last: none."""
+    parents = np.append(np.where(BONE_PARENTS < 0, BONES, BONE_PARENTS), BONES).astype(np.intp)
+    found = []
+    while (parents < BONES).any():
+        found.append(parents)
+        parents = parents[parents]
+    return found
 
 
 def _below() -> Float64:
@@ -39,7 +42,7 @@ def _below() -> Float64:
     return below
 
 
-_LEVELS = _levels()
+_ABOVE = _above()
 FEET = list(RTPOSE28.indices(*CONTACT_JOINTS))
 _BELOW = _below()
 """(28, B) 1 where the bone carries the joint."""
@@ -54,6 +57,7 @@ _HINGES = tuple(
         (limits.BACKWARDS, limits.BACKWARDS_WEIGHT, True),
     )
 )
+_CARRIERS = JOINT_BONES.astype(np.intp)
 _PARENTS = np.maximum(BONE_PARENTS, 0).astype(np.intp)
 
 
@@ -105,13 +109,14 @@ def forward(rotations: Float64, offsets: Float64, places: Float64) -> tuple[Floa
     """Bases (N, B, 3), rotations to camera axes (N, B, 3, 3) and joints (N, 28, 3), relative to the root.
 
     offsets: (N, B, 3) as of `bone_offsets`; places: (N, 28, 3) metres in the frames of the joints' bones."""
-    frames = np.zeros((*rotations.shape[:2], 4, 4))
-    frames[..., :3, :3], frames[..., :3, 3], frames[..., 3, 3] = rotations, offsets, 1
-    for bones, parents in _LEVELS:
-        frames[:, bones] = frames[:, parents] @ frames[:, bones]
-    bases, turned = frames[..., :3, 3], frames[..., :3, :3]
-    joints = bases[:, JOINT_BONES] + (turned[:, JOINT_BONES] @ places[..., None])[..., 0]
-    return bases, turned, joints
+    frames = np.zeros((len(rotations), BONES + 1, 4, 4))
+    frames[:, :BONES, :3, :3], frames[:, :BONES, :3, 3] = rotations, offsets
+    frames[:, BONES, :3, :3], frames[..., 3, 3] = _EYE, 1
+    for above in _ABOVE:  # in the frame of one bone above, two, four, eight
+        frames = frames[:, above] @ frames
+    own = frames[:, _CARRIERS]
+    joints = own[..., :3, 3] + (own[..., :3, :3] @ places[..., None])[..., 0]
+    return frames[:, :BONES, :3, 3], frames[:, :BONES, :3, :3], joints
 
 
 def places_of(lengths: Float64) -> Float64:
@@ -176,10 +181,7 @@ def evidence_terms(
     of all bones, each in its parent's axes, and for the root's place; and how joints move by the turns, (N, 84, 57).
     The rest: see `forward`."""
     count = len(roots)
-    frames = turned[:, _PARENTS].copy()
-    frames[:, 0] = np.eye(3)
-    lever = (joints[:, :, None] - bases[:, None]) * _BELOW[..., None]  # (N, 28, B, 3)
-    jacobian = _cross_columns(frames, lever).reshape(count, 3 * JOINTS, TURNS)
+    jacobian = _jacobian(turned, bases, joints, _BELOW)
 
     relative = joints - given.joints
     along = (relative * given.loose).sum(-1)
@@ -204,10 +206,23 @@ def evidence_terms(
     return matrix, gradient, jacobian
 
 
+def feet_jacobian(turned: Float64, bases: Float64, joints: Float64) -> Float64:
+    """(N, 12, 57): how heels and toes move by the turns. The rest: see `forward`."""
+    return _jacobian(turned, bases, joints[:, FEET], _BELOW[FEET])
+
+
+def _jacobian(turned: Float64, bases: Float64, joints: Float64, below: Float64) -> Float64:
+    """(N, 3 J, 57): how joints (N, J, 3) move by the turns. below: (J, B), of `_BELOW`."""
+    frames = turned[:, _PARENTS].copy()
+    frames[:, 0] = np.eye(3)
+    lever = (joints[:, :, None] - bases[:, None]) * below[..., None]  # (N, J, B, 3)
+    return _cross_columns(frames, lever).reshape(len(joints), -1, TURNS)
+
+
 def _cross_columns(frames: Float64, lever: Float64) -> Float64:
-    """(N, 28, 3, B, 3): how joints move by turns about the axes of `frames` (N, B, 3, 3). lever: (N, 28, B, 3)."""
+    """(N, J, 3, B, 3): how joints move by turns about the axes of `frames` (N, B, 3, 3). lever: (N, J, B, 3)."""
     x, y, z = (frames[:, None, :, k, :] for k in range(3))  # (N, 1, B, 3): component k of each axis
-    a, b, c = (lever[..., k, None] for k in range(3))  # (N, 28, B, 1)
+    a, b, c = (lever[..., k, None] for k in range(3))  # (N, J, B, 1)
     return np.stack([y * c - z * b, z * a - x * c, x * b - y * a], axis=2)
 
 

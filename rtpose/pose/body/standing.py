@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.bones import Float64, bone_offsets
-from rtpose.pose.body.fit import FEET, Fitted, forward, places_of, turned_by
+from rtpose.bones import Float64
+from rtpose.pose.body.fit import FEET, Fitted
+from rtpose.pose.body.legs import Legs
 from rtpose.pose.body.motion import Accelerations, conjugate_gradients
 from rtpose.pose.body.planted import HELD_M, MOST_BENT_M, at_most
 
@@ -39,13 +38,8 @@ def hold_feet(found: Fitted, lengths: Float64, contacts: NDArray[np.floating], t
     bent = np.where(firm[..., None] > 0, at_most(places - feet - offset[:, None], MOST_BENT_M), 0.0)
     for foot, part in stands:
         _blend(bent[:, foot], firm[:, foot] > 0, part, times)
-    reach = np.linalg.solve(found.stiffness, np.swapaxes(found.feet, -1, -2))
-    slack = np.where(bent.any(-1), HELD_M**2, 1e6).repeat(3, axis=-1)  # a foot that does not stand resists nothing
-    firmness = found.feet @ reach + slack[..., None] * np.eye(slack.shape[-1])
-    forces = np.linalg.solve(firmness, bent.reshape(len(bent), -1, 1))
-    rotations = turned_by(found.rotations, (reach @ forces)[..., 0])
-    joints = forward(rotations, bone_offsets(lengths), places_of(lengths))[2]
-    return replace(found, rotations=rotations, roots=found.roots + offset, joints=joints)
+    legs = Legs(found, lengths, HELD_M)
+    return legs.taken(found.roots + offset, feet + offset[:, None] + bent, np.asarray(bent.any(-1)))
 
 
 def _contacts(contacts: NDArray[np.floating], times: Float64) -> list[tuple[int, slice]]:
