@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.pose.body.balance import balance_axis, stands_on_a_leg, trunk_axis, unit_or_none, uprightness
+from rtpose.pose.body.balance import balance_axis, stands_on_a_leg, sureness, trunk_axis, unit_or_none, uprightness
 from rtpose.skeleton import RTPOSE28
 from rtpose.types import Person3D
 
@@ -41,7 +42,7 @@ MOST_ASIDE, MOST_ALONG = 8.0, 1.0
 """As how many such seconds any time counts, at most: what remains is common to all of it."""
 MOST_OTHERS = 0.1
 """As how many all those count who do not stand: somebody who sits leans for as long."""
-UPRIGHT_WEIGHT, BENT_WEIGHT = 0.5, 0.04
+UPRIGHT_WEIGHT, BENT_WEIGHT = 1.0, 0.04
 """Trust in the lifter's own estimate of somebody upright and of somebody who is not, where 1 is that in the balance of
 somebody who stands: the lifter takes the axis of a man who leans on one leg for gravity and is 11 to 14 degrees off,
 his balance is 1 to 4."""
@@ -81,7 +82,6 @@ class GravityEstimate:
         self._samples: deque[_Sample] = deque(maxlen=MOST_SAMPLES)
         self._open: dict[tuple[int, bool], _Sample] = {}
         """Track id and whether they stand -> the sample that is being added to."""
-        self._met: set[int] = set()
         self._since_s = 0.0
         self._mean: Float64 | None = None
 
@@ -100,8 +100,11 @@ class GravityEstimate:
         """Whether the posture of the people seen says so little that the camera is taken to be level."""
         return self.spread_rad > ASSUMED_RAD
 
-    def add(self, persons: list[Person3D], contacts: list[NDArray[np.floating]], dt_s: float) -> None:
-        """What the people of a frame say. contacts: (4,) of each. dt_s: since the frame before, seconds."""
+    def add(
+        self, persons: list[Person3D], contacts: list[NDArray[np.floating]], dt_s: float, new: Set[int] = frozenset()
+    ) -> None:
+        """What the people of a frame say. contacts: (4,) of each. dt_s: since the frame before, seconds. new: track ids
+        of those who are seen for the first time."""
         dt_s = min(dt_s, SAMPLE_S)
         voted = False
         for person, feet in zip(persons, contacts, strict=True):
@@ -110,10 +113,9 @@ class GravityEstimate:
                 continue
             voted = True
             direction, weight, stands = vote
-            weight *= max(dt_s, 1e-3) if person.track_id in self._met else FIRST_S
-            self._met.add(person.track_id)
-            new = _Sample(self.seen_s, np.zeros(3), np.zeros(3), 0.0, stands)
-            sample = self._open.setdefault((person.track_id, stands), new)
+            weight *= FIRST_S if person.track_id in new else max(dt_s, 1e-3)
+            first = _Sample(self.seen_s, np.zeros(3), np.zeros(3), 0.0, stands)
+            sample = self._open.setdefault((person.track_id, stands), first)
             sample.direction = sample.direction + weight * direction
             sample.sight = sample.sight + weight * sight
             sample.weight += weight
@@ -174,6 +176,7 @@ def direction_of(person: Person3D, contacts: NDArray[np.floating]) -> tuple[Floa
             trust = HIDDEN_LEGS_WEIGHT if hips_seen else HIDDEN_HIPS_WEIGHT
         total, weight = total + trust * down, weight + trust
     length = math.sqrt(total @ total)
+    weight *= sureness(person)
     return (total / length, weight, stands) if length > 1e-6 else None
 
 
