@@ -247,7 +247,11 @@ def measure_camera(footage: FootageSet, camera: TruthCamera, seen: Seen, *, know
                 ):  # fmt: skip
                     leans.append(there[:3, :3] @ (who.pose_3d[SHOULDERS].mean(0) - who.pose_3d[ANKLES].mean(0)))
                 true_axes.append(world_from_gravity(-follower.up, 0.0)[:3, :3] @ true_axis)
-            for who, there, levels in ((one, world, soles), (raw, world, raw_soles), (second, world_again, soles_again)):
+            for who, there, levels in (
+                (one, world, soles),
+                (raw, world, raw_soles),
+                (second, world_again, soles_again),
+            ):
                 heights = in_world(there, who.pose_3d[FEET] + who.root_3d)[:, 1] - SOLE_M
                 levels.append(float(heights.min()))
         if not distances:
@@ -324,8 +328,8 @@ def measure_sets(folder: Path, *, known: bool) -> None:
                 name = f"{footage.name}_{camera.number}_{'known' if known else 'default'}"
                 measure_camera(footage, camera, see(name, camera.clip, settings), known=known)
     print(
-        "\n| person | true lean (mean axis / median) | lifter's | body's | second pass | off the truth | upright frames | "
-        "lowest foot cm, each by itself | together | second pass | distance error % | signed |"
+        "\n| person | true lean (mean axis / median) | lifter's | body's | second pass | off the truth "
+        "| upright frames | lowest foot cm, each by itself | together | second pass | distance error % | signed |"
         "\n|---|---|---|---|---|---|---|---|---|---|---|---|"
     )
     print("\n".join(PEOPLE))

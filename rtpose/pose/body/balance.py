@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from rtpose.bones import CONTACT_JOINTS
 from rtpose.skeleton import RTPOSE28
-from rtpose.types import Person3D
 
 Float64 = NDArray[np.float64]
 
@@ -51,8 +50,6 @@ LEAST_MASS = 0.9
 """Share of the body's mass that has to be known for its centre to be."""
 STRAIGHT_LEG = 0.85
 """A leg is straight when hip and ankle are at least this share of its length apart."""
-SURE_M = 0.08
-"""Mean expected error of the joints up to which a posture counts in full."""
 
 
 def centre_of_mass(joints: NDArray[np.floating]) -> Float64:
@@ -101,18 +98,6 @@ def stands_on_a_leg(joints: NDArray[np.floating], contacts: NDArray[np.floating]
     straight = leg_m > STRAIGHT_LEG * (thigh_m + shin_m)
     stands = np.asarray(contacts).reshape(2, 2).max(1) > 0.5
     return bool((straight & stands).any())
-
-
-def sureness(person: Person3D) -> float:
-    """0..1: how much a posture counts, by the lifter's own expected errors. 1 for a lifter that does not say them.
-
-    Somebody far away, half hidden or at the border of the picture leans by 10 to 15 degrees for seconds, and the lifter
-    knows: it expects twice the error.
-    """
-    if person.error_m is None:
-        return 1.0
-    error_m = float(np.mean(person.error_m))
-    return min(1.0, (SURE_M / error_m) ** 2) if error_m > 0 else 1.0
 
 
 def uprightness(joints: NDArray[np.floating]) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpose.bones import CONTACT_JOINTS
-from rtpose.pose.body.balance import stands_on_a_leg, sureness, unit_or_none
+from rtpose.pose.body.balance import stands_on_a_leg, unit_or_none
 from rtpose.skeleton import RTPOSE28
 from rtpose.types import Person3D
 
@@ -102,7 +102,7 @@ class FloorPlane:
             stands = (np.asarray(probabilities) > STANDS) & np.isfinite(points).all(-1)
             if not stands.any():
                 continue
-            trust = sureness(person) * (1.0 if stands_on_a_leg(person.pose_3d, probabilities) else BENT_TRUST)
+            trust = 1.0 if stands_on_a_leg(person.pose_3d, probabilities) else BENT_TRUST
             places = self._places.setdefault(person.track_id, {})
             for point in points[stands]:
                 self._points += 1

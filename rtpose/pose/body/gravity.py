@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtpose.pose.body.balance import balance_axis, stands_on_a_leg, sureness, trunk_axis, unit_or_none, uprightness
+from rtpose.pose.body.balance import balance_axis, stands_on_a_leg, trunk_axis, unit_or_none, uprightness
 from rtpose.skeleton import RTPOSE28
 from rtpose.types import Person3D
 
@@ -44,8 +44,8 @@ MOST_OTHERS = 0.1
 """As how many all those count who do not stand: somebody who sits leans for as long."""
 UPRIGHT_WEIGHT, BENT_WEIGHT = 1.0, 0.04
 """Trust in the lifter's own estimate of somebody upright and of somebody who is not, where 1 is that in the balance of
-somebody who stands: the lifter takes the axis of a man who leans on one leg for gravity and is 11 to 14 degrees off,
-his balance is 1 to 4."""
+somebody who stands. Sideways it is off by 2 to 3 degrees for somebody upright, balance by 3 to 5; but the lifter takes
+the axis of a man who leans on one leg for gravity and is 11 to 14 degrees off, his balance is 1 to 4."""
 HIDDEN_LEGS_WEIGHT, HIDDEN_HIPS_WEIGHT = 0.005, 0.0005
 """The same of somebody whose legs or hips are hidden: who sits leans."""
 LEVEL_ROLL_RAD, LEVEL_PITCH_RAD = math.radians(10.0), math.radians(25.0)
@@ -56,6 +56,8 @@ LEVEL = np.array([0.0, 1.0, 0.0])
 """Gravity in the axes of a level camera."""
 SEEN = 0.5
 """A joint with at least this score is in plain sight."""
+SURE_M = 0.08
+"""Mean expected error of the joints up to which a posture counts in full."""
 
 
 @dataclass(slots=True)
@@ -178,6 +180,17 @@ def direction_of(person: Person3D, contacts: NDArray[np.floating]) -> tuple[Floa
     length = math.sqrt(total @ total)
     weight *= sureness(person)
     return (total / length, weight, stands) if length > 1e-6 else None
+
+
+def sureness(person: Person3D) -> float:
+    """0..1: how much a posture counts, by the errors that the lifter expects. 1 if it does not say.
+
+    Somebody far away, half hidden or at the border of the picture leans by 10 to 15 degrees for seconds, and the lifter
+    expects twice the usual error.
+    """
+    if person.error_m is None:
+        return 1.0
+    return min(1.0, (SURE_M / max(float(np.mean(person.error_m)), 1e-6)) ** 2)
 
 
 def with_given(learned: Float64 | None, pitch_deg: float | None, roll_deg: float | None) -> Float64 | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rtpose.errors import ConfigError
 from rtpose.geometry import standing_height
-from rtpose.pose.body.balance import angle_deg, sureness, unit_or_none
+from rtpose.pose.body.balance import angle_deg, unit_or_none
 from rtpose.pose.body.contacts import presumed
 from rtpose.pose.body.floor import HEIGHT_SPREAD, FloorPlane
 from rtpose.pose.body.gravity import GravityEstimate, with_given
@@ -88,7 +88,7 @@ class World:
         self._sizes: dict[int, float] = {}
         self._wanted_sizes: dict[int, float] = {}
         self._known_s: dict[int, float] = {}
-        """For how long each person was seen that has a size; who is seen badly, for less."""
+        """For how long each person was seen since they have a size."""
         self._met: set[int] = set()
         self._target: tuple[Float64, float | None] | None = None
         self._last_s: float | None = None
@@ -261,10 +261,10 @@ class World:
                 step = share * (depth_m - self._floor_m)
                 limit = abs(step) if free else SINK_M_S * dt_s
                 self._floor_m += float(np.clip(step, -limit, limit))
-        looks_s = {person.track_id: dt_s * sureness(person) for person in people}
+        seen = {person.track_id for person in people}
         for track_id, size in self._wanted_sizes.items():
             before, known_s = self._sizes.get(track_id, 1.0), self._known_s.get(track_id, 0.0)
-            self._known_s[track_id] = known_s + looks_s.get(track_id, 0.0)
+            self._known_s[track_id] = known_s + (dt_s if track_id in seen else 0.0)
             limit = dt_s * (SETTLING_SIZE_PER_S if known_s < SIZE_S else SIZE_PER_S)
             part = share * math.log(size / before)
             self._sizes[track_id] = before * math.exp(float(np.clip(part, -limit, limit)))

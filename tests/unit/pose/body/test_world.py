@@ -124,18 +124,6 @@ def test_a_look_the_lifter_is_unsure_of_counts_less() -> None:
     assert off_deg[1] < 1.5
 
 
-def test_a_size_is_free_for_two_seconds_of_sure_looks() -> None:
-    camera = camera_over_floor(20, 0, 2.0)
-    for error_m, settled in ((0.08, True), (0.16, False)):
-        world = World()
-        someone = replace(person(camera, (0, -3)), error_m=np.full(28, error_m, np.float32))
-        watch(world, [[someone]], seconds=3)
-        assert world.size_is_settled(0) == settled
-        for number in range(60):
-            world.observe([someone], [STANDS], 3 + number / 10)
-        assert world.size_is_settled(0)  # a quarter of each second counts, or all of it
-
-
 def test_a_size_does_not_settle_while_its_person_is_away() -> None:
     camera, world = camera_over_floor(20, 0, 2.0), World()
     both = [person(camera, (-0.8, -3), track_id=0), person(camera, (0.8, -3), track_id=1)]
