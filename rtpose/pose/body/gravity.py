@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,10 +42,10 @@ MOST_ASIDE, MOST_ALONG = 8.0, 1.0
 """As how many such seconds any time counts, at most: what remains is common to all of it."""
 MOST_OTHERS = 0.1
 """As how many all those count who do not stand: somebody who sits leans for as long."""
-UPRIGHT_WEIGHT, BENT_WEIGHT = 0.5, 0.04
+UPRIGHT_WEIGHT, BENT_WEIGHT = 1.0, 0.04
 """Trust in the lifter's own estimate of somebody upright and of somebody who is not, where 1 is that in the balance of
-somebody who stands: the lifter takes the axis of a man who leans on one leg for gravity and is 11 to 14 degrees off,
-his balance is 1 to 4."""
+somebody who stands. Sideways it is off by 2 to 3 degrees for somebody upright, balance by 3 to 5; but the lifter takes
+the axis of a man who leans on one leg for gravity and is 11 to 14 degrees off, his balance is 1 to 4."""
 HIDDEN_LEGS_WEIGHT, HIDDEN_HIPS_WEIGHT = 0.005, 0.0005
 """The same of somebody whose legs or hips are hidden: who sits leans."""
 LEVEL_ROLL_RAD, LEVEL_PITCH_RAD = math.radians(10.0), math.radians(25.0)
@@ -55,6 +56,8 @@ LEVEL = np.array([0.0, 1.0, 0.0])
 """Gravity in the axes of a level camera."""
 SEEN = 0.5
 """A joint with at least this score is in plain sight."""
+SURE_M = 0.08
+"""Mean expected error of the joints up to which a posture counts in full."""
 
 
 @dataclass(slots=True)
@@ -81,7 +84,6 @@ class GravityEstimate:
         self._samples: deque[_Sample] = deque(maxlen=MOST_SAMPLES)
         self._open: dict[tuple[int, bool], _Sample] = {}
         """Track id and whether they stand -> the sample that is being added to."""
-        self._met: set[int] = set()
         self._since_s = 0.0
         self._mean: Float64 | None = None
 
@@ -100,8 +102,11 @@ class GravityEstimate:
         """Whether the posture of the people seen says so little that the camera is taken to be level."""
         return self.spread_rad > ASSUMED_RAD
 
-    def add(self, persons: list[Person3D], contacts: list[NDArray[np.floating]], dt_s: float) -> None:
-        """What the people of a frame say. contacts: (4,) of each. dt_s: since the frame before, seconds."""
+    def add(
+        self, persons: list[Person3D], contacts: list[NDArray[np.floating]], dt_s: float, new: Set[int] = frozenset()
+    ) -> None:
+        """What the people of a frame say. contacts: (4,) of each. dt_s: since the frame before, seconds. new: track ids
+        of those who are seen for the first time."""
         dt_s = min(dt_s, SAMPLE_S)
         voted = False
         for person, feet in zip(persons, contacts, strict=True):
@@ -110,10 +115,9 @@ class GravityEstimate:
                 continue
             voted = True
             direction, weight, stands = vote
-            weight *= max(dt_s, 1e-3) if person.track_id in self._met else FIRST_S
-            self._met.add(person.track_id)
-            new = _Sample(self.seen_s, np.zeros(3), np.zeros(3), 0.0, stands)
-            sample = self._open.setdefault((person.track_id, stands), new)
+            weight *= FIRST_S if person.track_id in new else max(dt_s, 1e-3)
+            first = _Sample(self.seen_s, np.zeros(3), np.zeros(3), 0.0, stands)
+            sample = self._open.setdefault((person.track_id, stands), first)
             sample.direction = sample.direction + weight * direction
             sample.sight = sample.sight + weight * sight
             sample.weight += weight
@@ -174,7 +178,19 @@ def direction_of(person: Person3D, contacts: NDArray[np.floating]) -> tuple[Floa
             trust = HIDDEN_LEGS_WEIGHT if hips_seen else HIDDEN_HIPS_WEIGHT
         total, weight = total + trust * down, weight + trust
     length = math.sqrt(total @ total)
+    weight *= sureness(person)
     return (total / length, weight, stands) if length > 1e-6 else None
+
+
+def sureness(person: Person3D) -> float:
+    """0..1: how much a posture counts, by the errors that the lifter expects. 1 if it does not say.
+
+    Somebody far away, half hidden or at the border of the picture leans by 10 to 15 degrees for seconds, and the lifter
+    expects twice the usual error.
+    """
+    if person.error_m is None:
+        return 1.0
+    return min(1.0, (SURE_M / max(float(np.mean(person.error_m)), 1e-6)) ** 2)
 
 
 def with_given(learned: Float64 | None, pitch_deg: float | None, roll_deg: float | None) -> Float64 | None:

@@ -36,7 +36,9 @@ ALLOWED = 0.5
 class LeanRemover:
     """The turn of each person, slowly moving. Not for use from several threads at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_once: bool = False) -> None:
+        """at_once: the lean of somebody new goes from their first frame on, where gravity is known from the start."""
+        self._at_once = at_once
         self._people: dict[int, tuple[float, Float64]] = {}
 
     def reset(self) -> None:
@@ -54,7 +56,7 @@ class LeanRemover:
         if gravity is not None:
             wanted = lean_of(person, np.asarray(gravity, np.float64)) * min(1.0, uprightness(person.pose_3d) / UPRIGHT)
             wanted *= LIFTED_RAD**2 / (LIFTED_RAD**2 + early_rad**2)
-        last_s, turn = self._people.get(person.track_id, (t_s, np.zeros(3)))
+        last_s, turn = self._people.get(person.track_id, (t_s, wanted if self._at_once else np.zeros(3)))
         turn = turn + (1 - math.exp(-(t_s - last_s) / SMOOTH_S)) * (wanted - turn)
         self._people[person.track_id] = (t_s, turn)
         return rotation_about(_allowed(turn, person))

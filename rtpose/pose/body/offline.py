@@ -61,7 +61,7 @@ def fit_clip(
     world = world or World()
     contacts = _contacts(frames, world)
     if corrections.lean:
-        lean = LeanRemover()
+        lean = LeanRemover(at_once=True)
         frames = [
             replace(f, persons=lean.remove_lean(f.persons, world.gravity, f.t_s, world.early_rad)) for f in frames
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,7 @@ class World:
         self._sizes: dict[int, float] = {}
         self._wanted_sizes: dict[int, float] = {}
         self._known_s: dict[int, float] = {}
-        """For how long each person has had a size."""
+        """For how long each person was seen since they have a size."""
         self._met: set[int] = set()
         self._target: tuple[Float64, float | None] | None = None
         self._last_s: float | None = None
@@ -202,7 +202,7 @@ class World:
         for n, person in enumerate(people):
             if person.track_id in new:
                 feet[n] = presumed(person, person.down if self._gravity is None else self._gravity)
-        gravity = self._gravity_now(people, feet, dt_s)
+        gravity = self._gravity_now(people, feet, dt_s, new)
         if gravity is None:
             return
         self._plane.add(people, feet, self._gravity if self._gravity is not None else gravity, dt_s)
@@ -211,14 +211,16 @@ class World:
             self._fit(gravity, people)
         # Nobody has seen them yet: they are as large as they look to be beside the others from the first frame on.
         self._sizes |= {i: size for i, size in self._wanted_sizes.items() if i in new}
-        self._move(dt_s)
+        self._move(people, dt_s)
 
-    def _gravity_now(self, people: list[Person3D], feet: list[NDArray[np.floating]], dt_s: float) -> Float64 | None:
+    def _gravity_now(
+        self, people: list[Person3D], feet: list[NDArray[np.floating]], dt_s: float, new: Set[int]
+    ) -> Float64 | None:
         """As given, or as learned from postures so far."""
         if self._watch is not None:
             self._watch.add(people, feet, dt_s)
             return self._watch.gravity
-        self._estimate.add(people, feet, dt_s)
+        self._estimate.add(people, feet, dt_s, new)
         return with_given(self._estimate.direction, self._pitch_deg, self._roll_deg)
 
     def _fit(self, gravity: Float64, people: list[Person3D]) -> None:
@@ -235,7 +237,7 @@ class World:
             depth_m = max(_standing_depth_m(person, gravity) for person in people)
         self._target = (gravity, depth_m)
 
-    def _move(self, dt_s: float) -> None:
+    def _move(self, people: list[Person3D], dt_s: float) -> None:
         """Towards the target: freely at first, then slowly."""
         if self._target is None:
             return
@@ -259,9 +261,10 @@ class World:
                 step = share * (depth_m - self._floor_m)
                 limit = abs(step) if free else SINK_M_S * dt_s
                 self._floor_m += float(np.clip(step, -limit, limit))
+        seen = {person.track_id for person in people}
         for track_id, size in self._wanted_sizes.items():
             before, known_s = self._sizes.get(track_id, 1.0), self._known_s.get(track_id, 0.0)
-            self._known_s[track_id] = known_s + dt_s
+            self._known_s[track_id] = known_s + (dt_s if track_id in seen else 0.0)
             limit = dt_s * (SETTLING_SIZE_PER_S if known_s < SIZE_S else SIZE_PER_S)
             part = share * math.log(size / before)
             self._sizes[track_id] = before * math.exp(float(np.clip(part, -limit, limit)))

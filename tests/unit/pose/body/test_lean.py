@@ -39,6 +39,12 @@ def test_a_lean_towards_the_camera_goes() -> None:
         assert lean_deg(settled(leaning(degrees), LeanRemover())) < 2
 
 
+def test_where_gravity_is_known_somebody_new_stands_upright_from_the_first_frame_on() -> None:
+    for at_once, most_deg in ((True, 2), (False, 9)):
+        (turned,) = LeanRemover(at_once=at_once).remove_lean([leaning(8)], GRAVITY, 0.0)
+        assert most_deg - 2 < lean_deg(turned) < most_deg
+
+
 def test_less_of_it_goes_while_gravity_is_known_no_better() -> None:
     someone, remover = leaning(8), LeanRemover()
     for frame in range(100):

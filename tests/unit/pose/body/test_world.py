@@ -109,6 +109,31 @@ def test_people_on_both_sides_show_gravity_better_than_the_lifter_does() -> None
     assert angle_deg(known(aside)[0], gravity) < 3.5
 
 
+def test_a_look_the_lifter_is_unsure_of_counts_less() -> None:
+    """Half hidden for 6 seconds, somebody leans by 8 degrees; then they stand upright in plain sight."""
+    camera, gravity = camera_over_floor(20, 0, 2.0), gravity_from_angles(20, 0)
+    stands = replace(person(camera, (0, -4)), error_m=np.full(28, 0.08, np.float32))
+    off_deg = []
+    for error_m in (0.08, 0.24):
+        leans = replace(lifted_with_a_lean(stands, 8), error_m=np.full(28, error_m, np.float32))
+        world = World()
+        for number in range(120):
+            world.observe([leans if number < 60 else stands], [STANDS], number / 10)
+        off_deg.append(angle_deg(known(world)[0], gravity))
+    assert off_deg[0] > 2.3
+    assert off_deg[1] < 1.5
+
+
+def test_a_size_does_not_settle_while_its_person_is_away() -> None:
+    camera, world = camera_over_floor(20, 0, 2.0), World()
+    both = [person(camera, (-0.8, -3), track_id=0), person(camera, (0.8, -3), track_id=1)]
+    watch(world, [both], seconds=1)
+    for number in range(30):
+        world.observe(both[:1], [STANDS], 1 + number / 10)
+    assert world.size_is_settled(0)
+    assert not world.size_is_settled(1)
+
+
 def test_somebody_who_sits_does_not_make_the_camera_crooked() -> None:
     world, camera = World(), camera_over_floor(0, 0, 1.2)
     sits = lifted_with_a_lean(person(camera, (0, -2)), 25)
