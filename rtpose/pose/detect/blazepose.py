@@ -10,6 +10,7 @@ sizes, mediapipe's model complexities 0 to 2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -49,11 +50,16 @@ from rtpose.pose.detect.following import (
     should_search,
 )
 from rtpose.pose.detect.known import (
+    CLEARLY_LOOKS,
+    DOUBTFUL_LOOKS,
+    OTHERS_LOOKS,
+    RECOGNISED_LOOKS,
     alone,
     doubtful,
     expected,
     fits_better,
     in_front,
+    in_reach,
     is_no_other,
     is_somebody_else,
     is_whole_of,
@@ -63,7 +69,10 @@ from rtpose.pose.detect.known import (
     may_be_drawn,
     missing,
     mixes,
+    near_wanted,
     remember,
+    slid,
+    unlikeness_of,
     whose,
 )
 from rtpose.pose.detect.person_finder import PERSON_FILE as PERSON_FILE
@@ -96,6 +105,10 @@ TILES_A_SEARCH = 3
 """Parts of the picture that a search looks at beside the whole; the first one of a source looks at all."""
 LOST_S = 3.0
 """So long somebody is looked for where they were lost."""
+STRANGERS = 3
+"""While it is not sure who is the one wanted person, so many others are followed as well."""
+WANTED_S = 10.0
+"""So long nobody in other clothes takes the place of the one person who was wanted: as long as the tracker remembers."""
 HIDDEN_S = 1.0
 """So long their place in a full house is kept from somebody in other clothes who stands there."""
 SECOND_LOOK = 1.2
@@ -146,6 +159,9 @@ class BlazePose:
         self._known: list[Known] = []
         self._lost: list[Known] = []
         self._searched_s = -np.inf
+        self._doubted_s = -np.inf
+        self._room = self._persons
+        self._before: Known | None = None
         self._now_s = 0.0
         self._size: tuple[int, int] | None = None
 
@@ -162,16 +178,29 @@ class BlazePose:
         if 0 in frame.size:
             return []
         now_s = self._now_s = frame.pts_s
-        self._lost = [who for who in self._lost if 0 <= now_s - who.t_s < LOST_S]
+        self._lost = [
+            who for who in self._lost if 0 <= now_s - who.t_s < (WANTED_S if self._wants(who) else LOST_S)
+        ]
         everybody = [*self._known, *self._lost]
+        self._room = self._persons + (STRANGERS if self._in_doubt(now_s) else 0)
+        if not self._in_doubt(now_s):
+            self._before = None
         seen = self._followed(frame.picture, now_s, everybody)
         doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
         since_s = now_s - self._searched_s
         lost = len(seen) < len(self._known)
-        fresh = any(0 <= now_s - who.t_s < SEARCH_INTERVAL_S for who in self._lost)
+        fresh = any(
+            0 <= now_s - who.t_s < (LOST_S if self._wants(who) else SEARCH_INTERVAL_S) for who in self._lost
+        )
         self._lost = missing(everybody, seen)
+        if any(self._wants(who) for who in self._lost) or any(
+            one.of and self._wants(one.of) and doubtful(one, one.of.sure or one.of) for one in seen
+        ):
+            if not self._in_doubt(now_s):
+                self._before = next((who for who in everybody if not who.stranger), None)
+            self._doubted_s, self._room = now_s, self._persons + STRANGERS
         seen = self._behind(frame.picture, now_s, seen)
-        if doubted or should_search(len(seen), self._persons, lost=lost or fresh, since_s=since_s):
+        if doubted or should_search(len(seen), self._room, lost=lost or fresh, since_s=since_s):
             regular = not 0 <= since_s < SEARCH_INTERVAL_S
             if regular or not seen:
                 tiles = (
@@ -186,10 +215,38 @@ class BlazePose:
             seen = self._search(frame.picture, now_s, seen, tiles)
         seen = self._recognised(seen, now_s)
         self._lost = missing(everybody, seen)
-        self._known = [remember(one, now_s, alone(one, seen)) for one in seen]
-        looks = [look_of(one, who) for one, who in zip(seen, self._known, strict=True)]
-        people = [replace(one.person, appearance=look) for one, look in zip(seen, looks, strict=True)]
+        self._known = self._remembered(seen, now_s)
+        shown = [(one, who) for one, who in zip(seen, self._known, strict=True) if not who.stranger]
+        people = [replace(one.person, appearance=look_of(one, who)) for one, who in shown]
+        if not 0 <= now_s - self._doubted_s < LOST_S:
+            self._known = near_wanted(self._known)
         return sorted(people, key=lambda person: -person.score)
+
+    def _wants(self, who: Known) -> bool:
+        return self._persons == 1 and not who.stranger
+
+    def _remembered(self, seen: list[SeenPerson], t_s: float) -> list[Known]:
+        """What is known of those who were seen."""
+        if self._persons > 1:
+            return [remember(one, t_s, alone(one, seen)) for one in seen]
+        known = [remember(one, t_s, alone(one, seen)) for one in seen]
+        wanted = any(not who.stranger for who in (*known_of(seen), *self._lost))
+        out = []
+        own = next((one for one in seen if one.of and not one.of.stranger), None)
+        real = self._before or (own and own.of)
+        fit = unlikeness_of(own, real) if own and real else math.inf
+        for one, who in zip(seen, known, strict=True):
+            stranger = wanted and (one.of is None or one.of.stranger)
+            wanted = True
+            beside = stranger and (who.beside or (fit < DOUBTFUL_LOOKS and fit < unlikeness_of(one, real) - OTHERS_LOOKS))
+            out.append(replace(who, stranger=stranger, beside=beside))
+        return out
+
+    def _in_doubt(self, t_s: float) -> bool:
+        return self._persons == 1 and 0 <= t_s - self._doubted_s < LOST_S
+
+    def _sought(self, t_s: float) -> list[Known]:
+        return [who for who in self._lost if not who.stranger and t_s - who.t_s < LOST_S]
 
     def _followed(self, picture: Picture, t_s: float, everybody: Sequence[Known]) -> list[SeenPerson]:
         """Those of the frame before who are still to be seen. everybody: they, and those who were lost."""
@@ -197,7 +254,10 @@ class BlazePose:
         looked = [self._person_in(picture, who.roi, ()) for who in self._known]
         bodies = [one for one in looked if one is not None and one.next_roi.is_usable(*size)]
         if len(everybody) < 2:
-            return self._taken_back(picture, t_s, [replace(one, of=everybody[0]) for one in bodies])
+            who = everybody[0] if everybody else None
+            return self._taken_back(
+                picture, t_s, [one if self._persons == 1 and slid(one, who, t_s) else replace(one, of=who) for one in bodies]
+            )
         seen: list[SeenPerson] = []
         for _, one, who in whose(bodies, everybody, t_s):
             near = in_front(one.next_roi, seen)
@@ -205,30 +265,30 @@ class BlazePose:
                 one = self._anew(picture, who, one.looked_at, seen) or one
             odd = bool(near) and (jumped(one, who) or is_somebody_else(one, who, known_of(near)))
             if not odd and not any(same_person(one, other) for other in seen):
-                seen.append(replace(one, of=who))
+                others = [other for other in everybody if other is not who and t_s - other.t_s < HIDDEN_S]
+                near_them = not self._in_doubt(t_s) or any(touches(other.box, upright(who.roi, 1)) for other in others)
+                gone = self._wants(who) and near_them and slid(one, who, t_s)
+                seen.append(one if gone else replace(one, of=who))
         return self._taken_back(picture, t_s, seen)
 
     def _taken_back(self, picture: Picture, t_s: float, seen: list[SeenPerson]) -> list[SeenPerson]:
         """`seen`; whose colours say that their square went over to somebody else are looked for where they walked."""
         for one in seen:
             who = one.of
-            if who is None or not doubtful(one, who):
+            if who is None or who.stranger or not doubtful(one, who):
                 continue
             real = who.sure or who
             strangers = [replace(other, of=None) if other is one else other for other in seen]
             found = self._anew(picture, real, expected(real, t_s), strangers)
-            if found is None and self._persons == 1:
-                new = self._look(picture, self._find_people(picture, [one.person.bbox]), [], most=2)
-                found = next((other for other in new if fits_better(other, one, real)), None)
             if found is not None and fits_better(found, one, real):
-                rest = [other for other in strangers if other.of or len(seen) < self._persons]
+                rest = [other for other in strangers if other.of or len(seen) < self._room]
                 return [*rest, replace(found, of=real)]
         return seen
 
     def _behind(self, picture: Picture, t_s: float, seen: list[SeenPerson]) -> list[SeenPerson]:
         """`seen`, and those who were lost and are to be seen where they walked, with the others painted over."""
-        for who in self._lost:
-            if seen and len(seen) < self._persons:
+        for who in self._sought(t_s):
+            if seen and len(seen) < self._room:
                 one = self._anew(picture, who, expected(who, t_s), seen)
                 seen = seen if one is None else [*seen, replace(one, of=who)]
         return seen
@@ -247,7 +307,10 @@ class BlazePose:
 
     def _recognised(self, seen: list[SeenPerson], t_s: float) -> list[SeenPerson]:
         """`seen`, with those who were lost where they stand now."""
-        owners = {id(one): who for _, one, who in whose([one for one in seen if one.of is None], self._lost, t_s)}
+        if self._persons == 1:
+            return self._wanted_among(seen, t_s)
+        lost = missing(self._lost, seen)
+        owners = {id(one): who for _, one, who in whose([one for one in seen if one.of is None], lost, t_s)}
         out = []
         for one in seen:
             who = owners.get(id(one))
@@ -256,14 +319,38 @@ class BlazePose:
             out.append(one)
         return out
 
+    def _wanted_among(self, seen: list[SeenPerson], t_s: float) -> list[SeenPerson]:
+        owner = next((one for one in seen if one.of and not one.of.stranger), None)
+        who = owner.of if owner else next((who for who in self._lost if not who.stranger), None)
+        if who is None or (owner and not self._in_doubt(t_s)):
+            return seen
+        real = self._before or who
+        free = [one for one in seen if one is not owner and not (one.of and one.of.beside) and in_reach(one, who, t_s)]
+        best = min(free, key=lambda one: unlikeness_of(one, real), default=None)
+        if best is None:
+            return seen
+        unlike = unlikeness_of(best, real)
+        if owner:
+            good = fits_better(best, owner, real)
+        else:
+            least = min((unlikeness_of(one, real) for one in seen if one is not best), default=math.inf)
+            good = (
+                unlike < RECOGNISED_LOOKS
+                or (best.of is not None and unlike < min(CLEARLY_LOOKS, least - OTHERS_LOOKS))
+                or (returned(expected(who, t_s), best.next_roi) and not unlikeness_of(best, real) >= DOUBTFUL_LOOKS)
+            )
+        if not good:
+            return seen
+        return [replace(one, of=who if one is best else None) if one in (best, owner) else one for one in seen]
+
     def _look(
-        self, picture: Picture, places: Iterable[Place], seen: list[SeenPerson], most: int | None = None
+        self, picture: Picture, places: Iterable[Place], seen: list[SeenPerson]
     ) -> list[SeenPerson]:
-        """`seen`, and new people in `places`, up to `most`, else `persons`, in all."""
+        """`seen`, and new people in `places` while there is room."""
         seen = list(seen)
         width, height = picture_size(picture)
         for place in places:
-            if len(seen) >= (most or self._persons):
+            if len(seen) >= self._room:
                 break
             if any(same_hips(place.roi, other.next_roi) for other in seen):
                 continue
@@ -274,7 +361,7 @@ class BlazePose:
                 continue
             if place.upright and one.person.score < KEEP_PRESENCE and not is_upright(one):
                 continue
-            if most is None and self._replaces_somebody(one, seen):
+            if self._persons > 1 and self._replaces_somebody(one, seen):
                 continue
             if not any(same_person(one, other) for other in seen):
                 whole = [other for other in seen if piece_of(other, one) and is_whole_of(one, other)]
@@ -303,16 +390,16 @@ class BlazePose:
         seen = self._look(picture, [replace(place, upright=True) for place in found], seen)
         # The person detector misses small people beside a big one: hide those seen and look again.
         known = 0
-        while known < len(seen) < self._persons:
+        while known < len(seen) < self._room:
             known = len(seen)
             seen = self._look(picture, self._find_people(picture, [one.person.bbox for one in seen]), seen)
-        for lost in self._lost:
+        for lost in self._sought(t_s):
             for hide in (False, True):
-                if len(seen) >= self._persons:
+                if len(seen) >= self._room:
                     break
                 seen = self._look_in_part(picture, upright(expected(lost, t_s), LOST_REACH), hide, seen)
         for tile, hide in tiles:
-            if len(seen) >= self._persons:
+            if len(seen) >= self._room:
                 break
             seen = self._look_in_part(picture, tile, hide, seen)
         return self._look(picture, found, seen)
@@ -346,7 +433,7 @@ class BlazePose:
         # A few more than `persons`: some may turn out to be nobody.
         return [
             Place(roi, MIN_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE)
-            for roi, score in found[: self._persons + 2]
+            for roi, score in found[: self._room + 2]
         ]
 
     def _person_in(self, picture: Picture, roi: Roi, bodies: Sequence[Float32], new: bool = False) -> SeenPerson | None:

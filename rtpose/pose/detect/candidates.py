@@ -52,6 +52,10 @@ class Known:
     """px/s of the square's middle."""
     sure: Known | None = None
     """What was known before their colours became doubtful; None: they are not."""
+    stranger: bool = False
+    """Whether they are followed only so that nobody takes them for the person who is wanted."""
+    beside: bool = False
+    """Whether they were seen beside the person who is wanted, so that they are surely somebody else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
