@@ -10,7 +10,7 @@ import numpy as np
 
 from rtpose.assignment import assign
 from rtpose.pose.detect.appearance import COLOUR_SHARE, blended, unlikeness
-from rtpose.pose.detect.candidates import LEAST_SIZE_AGREEMENT, Known, SeenPerson, piece_of, toppled, touches, upright
+from rtpose.pose.detect.candidates import Known, SeenPerson, piece_of, toppled, touches, upright
 from rtpose.pose.detect.roi import Roi
 from rtpose.pose.detect.search import on_body
 from rtpose.skeleton import BLAZEPOSE33
@@ -36,16 +36,8 @@ OWN_LOOKS = 0.3
 """Below it, it is."""
 DOUBTFUL_LOOKS = 0.35
 """From it on it may be somebody else, who is searched for …"""
-RECOGNISED_LOOKS = 0.3
-"""Below it somebody who was lost is recognised wherever they are."""
-CLEARLY_LOOKS = 0.45
-"""Below it, if nobody else is nearly as like them."""
-REACH, REACH_PER_S = 0.5, 1.5
 DOUBT_S = 3.0
 """… so long; then these are their colours: light changes, and people turn round."""
-SLID_LOOKS, SLID_DISTANCE = 0.5, 0.03
-"""If colours change so much from one frame to the next, and the box moves by so much of the square's side, the square
-has gone over to somebody else. Light changes the colours of people who stand still, too."""
 MOST_GROWTH = 1.35
 """From one frame to the next, of the longer side of somebody's box."""
 BODY_REACH = 0.5
@@ -75,7 +67,7 @@ def remember(one: SeenPerson, t_s: float, alone: bool) -> Known:
     """What is known of somebody after this frame. alone: nobody is near who could lend them colours."""
     before, roi, look = one.of, one.next_roi, one.person.appearance
     if before is None:
-        return Known(roi, t_s, one.person.bbox, look)
+        return Known(roi, t_s, one.person.bbox, look, since_s=t_s)
     (x, y), dt_s = before.drift, t_s - before.t_s
     if dt_s > 0:
         now_x, now_y = (roi.cx - before.roi.cx) / dt_s, (roi.cy - before.roi.cy) / dt_s
@@ -87,8 +79,13 @@ def remember(one: SeenPerson, t_s: float, alone: bool) -> Known:
         sure = before
     elif unlike < OWN_LOOKS or (sure and t_s - sure.t_s > DOUBT_S):
         known_look, sure = known_look if unlike < OWN_LOOKS else look, None
-    learned = blended(known_look, look, COLOUR_SHARE) if (alone and sure is None) or known_look is None else known_look
-    return Known(roi, t_s, one.person.bbox, learned, (x, y), sure, before.stranger, before.beside)
+    if before.stranger and dt_s > 0:
+        learned = blended(known_look, look, max(COLOUR_SHARE, dt_s / (t_s - before.since_s)))
+    elif known_look is None or (alone and sure is None):
+        learned = blended(known_look, look, COLOUR_SHARE)
+    else:
+        learned = known_look
+    return Known(roi, t_s, one.person.bbox, learned, (x, y), sure, before.stranger, before.since_s, before.beside)
 
 
 def look_of(one: SeenPerson, who: Known) -> Float32 | None:
@@ -100,31 +97,6 @@ def look_of(one: SeenPerson, who: Known) -> Float32 | None:
 def doubtful(one: SeenPerson, who: Known) -> bool:
     """Whether a body's colours are not theirs, as if their square had gone over to somebody else."""
     return _unlike(one, who) >= DOUBTFUL_LOOKS
-
-
-def slid(one: SeenPerson, who: Known, t_s: float) -> bool:
-    """Whether the square that followed somebody went over to somebody else."""
-    if not _unlike(one, who.sure or who) >= SLID_LOOKS:
-        return False
-    walk = np.array(who.drift * 2) * (t_s - who.t_s)
-    moved = (one.person.bbox - who.box - walk).reshape(2, 2)
-    return bool(np.hypot(*moved.T).mean() >= SLID_DISTANCE * one.next_roi.side)
-
-
-def unlikeness_of(one: SeenPerson, who: Known) -> float:
-    """Of a body and somebody, by what is known of the body's colours where it was seen before; infinite if it shows
-    none."""
-    seen_before = one.of is not None and one.of.stranger and one.of.look is not None
-    look = one.of.look if seen_before else one.person.appearance
-    unlike = math.nan if look is None or who.look is None else unlikeness(look, who.look)
-    return math.inf if math.isnan(unlike) else unlike
-
-
-def in_reach(one: SeenPerson, who: Known, t_s: float) -> bool:
-    """Whether somebody who was lost can have come here."""
-    apart = math.hypot(one.next_roi.cx - who.roi.cx, one.next_roi.cy - who.roi.cy)
-    small, large = sorted((one.next_roi.side, who.roi.side))
-    return small > LEAST_SIZE_AGREEMENT * large and apart < (REACH + REACH_PER_S * (t_s - who.t_s)) * who.roi.side
 
 
 def fits_better(new: SeenPerson, old: SeenPerson, who: Known) -> bool:
@@ -196,12 +168,6 @@ def missing(everybody: Sequence[Known], seen: Sequence[SeenPerson]) -> list[Know
     """Those of everybody who are not seen."""
     there = {id(one.of) for one in seen if one.of is not None}
     return [who for who in everybody if id(who) not in there and id(who.sure) not in there]
-
-
-def near_wanted(known: list[Known]) -> list[Known]:
-    """Those of them who are wanted, and the strangers who are near."""
-    wanted = [who for who in known if not who.stranger]
-    return [who for who in known if not who.stranger or any(touches(who.box, upright(own.roi, 1)) for own in wanted)]
 
 
 def known_of(seen: Sequence[SeenPerson]) -> list[Known]:
