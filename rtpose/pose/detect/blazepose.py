@@ -183,6 +183,8 @@ class BlazePose:
         if self._persons == 1:
             seen = without_pieces(seen)
             known = told_apart(seen, self._lost, self._doubt, now_s)
+            if self._searched_s == now_s:
+                self._doubt.settle(seen)
         else:
             known = [remember(one, now_s, alone(one, seen)) for one in seen]
         self._known = known if self._doubt.is_open(now_s) else near_wanted(known)

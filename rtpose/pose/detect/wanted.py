@@ -34,6 +34,8 @@ SLID_LOOKS, SLID_DISTANCE = 0.5, 0.03
 has moved to somebody else. Light that is switched on changes the colours of somebody who stays where they are."""
 SURELY_LOOKS = 0.3
 """Below this unlikeness, a body is the wanted person wherever it is."""
+OWN_LOOKS = 0.2
+"""Below it, and if they are alone, there is no doubt."""
 LIKELY_LOOKS, LIKELY_S = 0.45, 0.4
 """Below this one too, if it was followed for so long and nobody else is nearly as like them."""
 REACH, REACH_PER_S = 0.5, 1.5
@@ -65,6 +67,14 @@ class Doubt:
             self.last_s = t_s
         elif not self.is_open(t_s):
             self.before = None
+
+    def settle(self, seen: Sequence[SeenPerson]) -> None:
+        """To be called when nobody else was found: there is no doubt left if the one who is seen shows the wanted
+        person's colours, or none, by which nobody could be told apart."""
+        own = _owner(seen)
+        unlike = _mean_unlike(own, self.before) if own and self.before else 0.0
+        if own is not None and len(seen) == 1 and (unlike < OWN_LOOKS or math.isinf(unlike)):
+            self.last_s, self.before = -math.inf, None
 
 
 def slid(one: SeenPerson, who: Known, everybody: Sequence[Known], doubt: Doubt, t_s: float) -> bool:
