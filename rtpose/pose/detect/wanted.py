@@ -10,7 +10,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rtpose.pose.detect.appearance import unlikeness
-from rtpose.pose.detect.candidates import LEAST_SIZE_AGREEMENT, Known, SeenPerson, piece_of, returned, touches, upright
+from rtpose.pose.detect.candidates import (
+    LEAST_SIZE_AGREEMENT,
+    RETURN_DISTANCE,
+    Known,
+    SeenPerson,
+    piece_of,
+    returned,
+    touches,
+    upright,
+)
 from rtpose.pose.detect.known import (
     DOUBT_S,
     DOUBTFUL_LOOKS,
@@ -23,6 +32,7 @@ from rtpose.pose.detect.known import (
     missing,
     remember,
 )
+from rtpose.pose.detect.roi import Roi
 from rtpose.types import Float32
 
 STRANGERS = 3
@@ -102,7 +112,7 @@ def recognised(seen: list[SeenPerson], lost: Sequence[Known], doubt: Doubt, t_s:
         return seen
     before = doubt.before or who
     may_be = [one for one in seen if one is not own and not (one.of and one.of.beside)]
-    if len(seen) > 1 or shows_colours(seen[0], before):
+    if len(seen) > 1:
         may_be = [one for one in may_be if _in_reach(one, who, before, t_s)]
     best = min(may_be, key=lambda one: _mean_unlike(one, before), default=None)
     if best is None:
@@ -157,7 +167,9 @@ def _is_back(best: SeenPerson, who: Known, before: Known, others: Sequence[SeenP
         return at_their_place or not others
     if unlike < (DOUBTFUL_LOOKS if at_their_place else SURELY_LOOKS):
         return True
-    least = min((_mean_unlike(one, before) for one in others), default=math.inf)
+    if not others:
+        return unlike < LIKELY_LOOKS and _apart(best.next_roi, expected(who, t_s)) < RETURN_DISTANCE
+    least = min(_mean_unlike(one, before) for one in others)
     followed_s = t_s - best.of.since_s if best.of else 0.0
     return followed_s >= LIKELY_S and unlike < min(LIKELY_LOOKS, least - OTHERS_LOOKS)
 
@@ -165,11 +177,15 @@ def _is_back(best: SeenPerson, who: Known, before: Known, others: Sequence[SeenP
 def _in_reach(one: SeenPerson, who: Known, before: Known, t_s: float) -> bool:
     """Whether somebody who was lost can have come here, and is as big as they were a moment ago."""
     away_s = t_s - who.t_s
-    apart = math.hypot(one.next_roi.cx - who.roi.cx, one.next_roi.cy - who.roi.cy)
+    if _apart(one.next_roi, who.roi) > REACH + REACH_PER_S * away_s:
+        return False
     small, large = sorted((one.next_roi.side, before.roi.side))
-    return apart < (REACH + REACH_PER_S * away_s) * who.roi.side and (
-        away_s > SAME_SIZE_S or small > LEAST_SIZE_AGREEMENT * large
-    )
+    return away_s > SAME_SIZE_S or small > LEAST_SIZE_AGREEMENT * large
+
+
+def _apart(roi: Roi, from_roi: Roi) -> float:
+    """Distance of two squares, in sides of the second."""
+    return math.hypot(roi.cx - from_roi.cx, roi.cy - from_roi.cy) / from_roi.side
 
 
 def _mean_unlike(one: SeenPerson, who: Known) -> float:
