@@ -157,10 +157,10 @@ class BlazePose:
         doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
         since_s = now_s - self._searched_s
         lost = len(seen) < len(self._known)
-        self._lost = missing(everybody, seen)
+        fresh = any(0 <= now_s - who.t_s < (LOST_S if self._wants(who) else SEARCH_INTERVAL_S) for who in self._lost)
+        self._lost = self._missing(everybody, seen)
         if self._persons == 1:
             self._doubt.notice(everybody, seen, now_s)
-        fresh = any(0 <= now_s - who.t_s < (LOST_S if self._wants(who) else SEARCH_INTERVAL_S) for who in self._lost)
         seen = self._behind(frame.picture, now_s, seen)
         if doubted or should_search(len(seen), self._room, lost=lost or fresh, since_s=since_s):
             regular = not 0 <= since_s < SEARCH_INTERVAL_S
@@ -177,9 +177,9 @@ class BlazePose:
             seen = self._search(frame.picture, now_s, seen, tiles)
             if self._persons == 1:
                 self._doubt.notice(everybody, seen, now_s)
-            self._lost = missing(everybody, seen)
+                self._lost = self._missing(everybody, seen)
         seen = self._recognised(seen, now_s)
-        self._lost = missing(everybody, seen)
+        self._lost = self._missing(everybody, seen)
         if self._persons == 1:
             seen = without_pieces(seen)
             known = told_apart(seen, self._lost, self._doubt, now_s)
@@ -191,6 +191,13 @@ class BlazePose:
         shown = [(one, who) for one, who in zip(seen, known, strict=True) if not who.stranger]
         people = [replace(one.person, appearance=look_of(one, who)) for one, who in shown]
         return sorted(people, key=lambda person: -person.score)
+
+    def _missing(self, everybody: Sequence[Known], seen: Sequence[SeenPerson]) -> list[Known]:
+        """Those of everybody who are not seen. The one wanted person is one, whichever of their `Known` was seen."""
+        lost = missing(everybody, seen)
+        if self._persons == 1 and any(not who.stranger for who in known_of(seen)):
+            return [who for who in lost if who.stranger]
+        return lost
 
     @property
     def _room(self) -> int:
@@ -268,8 +275,7 @@ class BlazePose:
         """`seen`, with those who were lost where they stand now."""
         if self._persons == 1:
             return recognised(seen, self._lost, self._doubt, t_s)
-        lost = missing(self._lost, seen)
-        owners = {id(one): who for _, one, who in whose([one for one in seen if one.of is None], lost, t_s)}
+        owners = {id(one): who for _, one, who in whose([one for one in seen if one.of is None], self._lost, t_s)}
         out = []
         for one in seen:
             who = owners.get(id(one))

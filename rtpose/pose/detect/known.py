@@ -166,8 +166,7 @@ def may_be_drawn(one: SeenPerson, who: Known, other: SeenPerson) -> bool:
 
 def missing(everybody: Sequence[Known], seen: Sequence[SeenPerson]) -> list[Known]:
     """Those of everybody who are not seen."""
-    there = {id(one.of) for one in seen if one.of is not None}
-    return [who for who in everybody if id(who) not in there and id(who.sure) not in there]
+    return [who for who in everybody if all(one.of is not who for one in seen)]
 
 
 def known_of(seen: Sequence[SeenPerson]) -> list[Known]:
