@@ -51,7 +51,6 @@ LIKELY_LOOKS, LIKELY_S = 0.45, 0.4
 REACH, REACH_PER_S = 0.5, 1.5
 """How far the wanted person may be from where they were lost, in sides of their square, and how much more each
 second."""
-
 SAME_SIZE_S = 1.0
 """So long they are as big as they were."""
 
