@@ -1,7 +1,10 @@
 """Do ids hold when people cross? Renders scenes of 2 to 4 people who walk past each other, runs detector and tracker
 over them, and prints IDF1. Needs the extra `synth`.
 
-    python scripts/measure_ids.py --data ../shared/data --out runs/crossings
+    python scripts/measure_ids.py --data ../shared/data --out runs/crossings [--seeds N] [--one]
+
+With --one it follows each person of a scene in turn with `--persons 1`, and prints in which share of the pictures
+this person is shown, and in which somebody else is. For this, everybody else is painted over in the first picture.
 
 The body is `anny` (ANNY_CACHE_DIR: see make_sample.py), the motions are clips of the CMU Graphics Lab Motion Capture
 Database. Scenes that are already in the folder are not rendered again.
@@ -10,8 +13,8 @@ Database. Scenes that are already in the folder are not rendered again.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -25,7 +28,7 @@ from rtpose.footage.sets import JOINTS, TruthCamera
 from rtpose.geometry import camera_from_fov
 from rtpose.pose.detect import open_detector
 from rtpose.pose.track import PersonTracker
-from rtpose.skeleton import H36M17, h36m17_from
+from rtpose.skeleton import BLAZEPOSE33, H36M17, h36m17_from
 from rtpose.train.synth.body import BodyModel, Pose
 from rtpose.train.synth.clothing import SOLE_M, DressedPerson
 from rtpose.train.synth.motion import PACK_FPS, JointAnglePack
@@ -34,7 +37,7 @@ from rtpose.train.synth.sampling import random_outfit, random_phenotype
 from rtpose.train.synth.scene import room
 from rtpose.train.synth.surfaces import PlacedSurface
 from rtpose.train.synth.view import Light, PlacedCamera
-from rtpose.types import Image
+from rtpose.types import Frame, Image, Person2D
 
 SIZE = (640, 360)
 STEP = 2
@@ -75,19 +78,33 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with cmu_amc30_train.npz")
     parser.add_argument("--out", type=Path, required=True, help="folder for the rendered scenes")
     parser.add_argument("--seeds", type=int, default=1, help="scenes of each kind, with other people and clothes")
+    parser.add_argument("--one", action="store_true", help="follow each person in turn, with --persons 1")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     scores: dict[str, list[float]] = {name: [] for name in SCENES}
+    others: dict[str, list[float]] = {name: [] for name in SCENES}
     for seed in range(args.seeds):
         for name, walkers in SCENES.items():
             clip = args.out / f"{name}{seed}.mp4"
             if not clip.with_suffix(".npz").is_file():
                 render(clip, walkers, args.data / "cmu_amc30_train.npz", seed)
-            score, text = judged(clip)
-            scores[name].append(score)
-            print(f"{clip.stem}: {len(walkers)} people, {text}", flush=True)
+            if args.one:
+                for person in range(len(walkers)):
+                    own, other = shown_alone(clip, person)
+                    scores[name].append(own)
+                    others[name].append(other)
+                    print(f"{clip.stem}, person {person}: shown {own:.0%}, somebody else {other:.0%}", flush=True)
+            else:
+                score, text = judged(clip)
+                scores[name].append(score)
+                print(f"{clip.stem}: {len(walkers)} people, {text}", flush=True)
     for name, each in scores.items():
-        print(f"{name}: mean IDF1 {np.mean(each):.3f}, least {min(each):.3f}")
+        if args.one:
+            print(
+                f"{name}: shown {np.mean(each):.1%}, least {min(each):.0%}, somebody else {np.mean(others[name]):.1%}"
+            )
+        else:
+            print(f"{name}: mean IDF1 {np.mean(each):.3f}, least {min(each):.3f}")
 
 
 def render(clip: Path, walkers: tuple[Walker, ...], motions: Path, seed: int) -> None:
@@ -120,14 +137,10 @@ def render(clip: Path, walkers: tuple[Walker, ...], motions: Path, seed: int) ->
 
 def judged(clip: Path) -> tuple[float, str]:
     """IDF1, and it as text with the share found."""
-    with np.load(clip.with_suffix(".npz"), allow_pickle=False) as truth:
-        joints_m, in_sight, (fx, fy, cx, cy) = truth["joints_m"], truth["in_sight"], truth["camera"]
+    joints_m, in_sight, camera = _truth(clip)
     frames, count = joints_m.shape[:2]
-    people = _tracked(clip, frames, count)
-    camera = TruthCamera(
-        1, clip, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), np.zeros(5), np.stack([np.eye(3)] * count),
-        np.zeros((count, 3)), np.ones((frames, count), bool), np.zeros((0, 12, 3)), np.zeros((0, 12, 2)),
-    )  # fmt: skip
+    detector = open_detector("blazepose", persons=count)
+    people = _tracked(((frame, detector.detect(frame)) for frame in _frames(clip)), frames, count)
     columns = follow(people, camera, joints_m, np.ones(in_sight.shape, bool))
     counted = in_sight.sum(-1) >= LEAST_IN_SIGHT
     surplus = np.ones(people.ids.shape, bool)
@@ -139,24 +152,91 @@ def judged(clip: Path) -> tuple[float, str]:
     return score, f"IDF1 {score:.3f}, found {100 * found:.0f} %, {ids} ids"
 
 
-def _tracked(clip: Path, frames: int, count: int) -> People:
-    detector, tracker = open_detector("blazepose", persons=count), PersonTracker()
-    ids = np.full((frames, count), -1, np.int64)
-    pixels = np.full((frames, count, len(JOINTS), 2), np.nan)
+def shown_alone(clip: Path, person: int) -> tuple[float, float]:
+    """With `--persons 1`, which is to follow this one: the share of pictures with them in sight in which they are
+    shown, and the share of all pictures in which somebody else is. It begins with the first picture in which the
+    detector finds them and they do not overlap anybody; the others are painted over there."""
+    joints_m, in_sight, camera = _truth(clip)
+    pixels = camera.project(joints_m)  # (T, Q, 12, 2)
+    low, high = pixels.min(2), pixels.max(2)
+    apart = ((high[:, [person]] < low) | (low[:, [person]] > high)).any(-1).sum(1) == pixels.shape[1] - 1
+    apart &= in_sight[:, person].sum(-1) >= 2 * LEAST_IN_SIGHT
+    detector = open_detector("blazepose", persons=1)
+    detected: list[tuple[Frame, list[Person2D]]] = []
+    for frame in _frames(clip):
+        t = frame.frame_id
+        if detected:
+            detected.append((frame, detector.detect(frame)))
+        elif apart[t]:
+            detector.reset()
+            seen = detector.detect(replace(frame, picture=_without_others(frame.image, low[t], high[t], person)))
+            if seen and _is_at(seen[0], pixels[t, person]):
+                detected.append((frame, seen))
+    first = detected[0][0].frame_id
+    people = _tracked(detected, len(joints_m), 1)
+    columns = follow(people, camera, joints_m, np.ones(in_sight.shape, bool))[first:]
+    counted = in_sight[first:, person].sum(-1) >= LEAST_IN_SIGHT
+    other = np.delete(columns, person, 1).max(1) >= 0
+    return float((columns[counted, person] >= 0).mean()), float(other.mean())
+
+
+def _without_others(image: Image, low: NDArray[np.float64], high: NDArray[np.float64], person: int) -> Image:
+    """The picture with everybody's box (Q, 2) painted over, but for this person's."""
+    out = image.copy()
+    margin = 0.15 * (high - low).max(1, keepdims=True)
+    corners = np.concatenate([low - margin, high + margin], 1).astype(int).clip(0)
+    for x0, y0, x1, y1 in np.delete(corners, person, 0):
+        out[y0:y1, x0:x1] = 128
+    x0, y0, x1, y1 = corners[person]
+    out[y0:y1, x0:x1] = image[y0:y1, x0:x1]
+    return out
+
+
+def _is_at(seen: Person2D, pixels: NDArray[np.float64]) -> bool:
+    """Whether somebody has these joints (12, 2)."""
+    joints = _joints_px([seen])[0]
+    return bool(np.median(np.linalg.norm(joints - pixels, axis=1)) < 0.1 * np.ptp(pixels, axis=0).max())
+
+
+def _joints_px(seen: list[Person2D]) -> NDArray[np.float32]:
+    """(N, 12, 2)."""
+    return _keypoints(seen)[:, list(H36M17.indices(*JOINTS)), :2]
+
+
+def _keypoints(seen: list[Person2D]) -> NDArray[np.float32]:
+    if not seen:
+        return np.zeros((0, len(H36M17.joints), 3), np.float32)
+    return h36m17_from(BLAZEPOSE33, np.stack([person.keypoints for person in seen]))
+
+
+def _truth(clip: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_], TruthCamera]:
+    with np.load(clip.with_suffix(".npz"), allow_pickle=False) as truth:
+        joints_m, in_sight, (fx, fy, cx, cy) = truth["joints_m"], truth["in_sight"], truth["camera"]
+    frames, count = joints_m.shape[:2]
+    return joints_m, in_sight, TruthCamera(
+        1, clip, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), np.zeros(5), np.stack([np.eye(3)] * count),
+        np.zeros((count, 3)), np.ones((frames, count), bool), np.zeros((0, 12, 3)), np.zeros((0, 12, 2)),
+    )  # fmt: skip
+
+
+def _frames(clip: Path) -> Iterator[Frame]:
     source = open_source(str(clip))
     while not source.ended:
         frame = source.read()
-        if frame is None:
-            continue
-        seen = detector.detect(frame)
-        keypoints = np.zeros((0, len(H36M17.joints), 3), np.float32)
-        if seen:
-            keypoints = h36m17_from(detector.skeleton, np.stack([person.keypoints for person in seen]))
-        boxes = np.array([person.bbox for person in seen], np.float32).reshape(-1, 4)
-        numbers = tracker.update(keypoints, boxes, frame.pts_s, [person.appearance for person in seen])
-        ids[frame.frame_id, : len(seen)] = numbers
-        pixels[frame.frame_id, : len(seen)] = keypoints[:, list(H36M17.indices(*JOINTS)), :2]
+        if frame is not None:
+            yield frame
     source.close()
+
+
+def _tracked(detected: Iterable[tuple[Frame, list[Person2D]]], frames: int, count: int) -> People:
+    tracker = PersonTracker()
+    ids = np.full((frames, count), -1, np.int64)
+    pixels = np.full((frames, count, len(JOINTS), 2), np.nan)
+    for frame, seen in detected:
+        boxes = np.array([person.bbox for person in seen], np.float32).reshape(-1, 4)
+        numbers = tracker.update(_keypoints(seen), boxes, frame.pts_s, [person.appearance for person in seen])
+        ids[frame.frame_id, : len(seen)] = numbers
+        pixels[frame.frame_id, : len(seen)] = _joints_px(seen)
     return People(np.where(np.isnan(pixels).any(-1, keepdims=True), np.nan, np.zeros((1, 1, 1, 3))), pixels, ids)
 
 

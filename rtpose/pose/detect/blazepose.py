@@ -13,18 +13,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
-from rtpose.errors import ModelError
 from rtpose.networks import downloads
 from rtpose.networks.options import DEFAULT_OPTIONS, LoadOptions
 from rtpose.networks.pool import NetworkPool
-from rtpose.pose.detect import heatmaps, network_files
-from rtpose.pose.detect.appearance import appearance_of
+from rtpose.pose.detect import network_files
 from rtpose.pose.detect.candidates import (
+    KEEP_PRESENCE,
     MAX_SIDE_IN_TILE,
     MIN_PRESENCE,
+    SURE_PRESENCE,
     Known,
     Place,
     SeenPerson,
@@ -34,16 +33,12 @@ from rtpose.pose.detect.candidates import (
     returned,
     same_hips,
     same_person,
-    surer,
     toppled,
     touches,
     upright,
 )
-from rtpose.pose.detect.evidence import JOINTS, evidence_in_square
 from rtpose.pose.detect.following import (
     SEARCH_INTERVAL_S,
-    box_around,
-    capped_outside,
     same_place,
     same_square,
     should_search,
@@ -66,14 +61,25 @@ from rtpose.pose.detect.known import (
     remember,
     whose,
 )
+from rtpose.pose.detect.landmarks import LandmarkNetwork
 from rtpose.pose.detect.person_finder import PERSON_FILE as PERSON_FILE
 from rtpose.pose.detect.person_finder import PERSON_OUTPUTS as PERSON_OUTPUTS
-from rtpose.pose.detect.person_finder import ROI_MARGIN, SURE_DETECTION_SCORE, PersonFinder
-from rtpose.pose.detect.roi import Roi, cut_out
-from rtpose.pose.detect.search import TilePlan, paint_over
+from rtpose.pose.detect.person_finder import SURE_DETECTION_SCORE, PersonFinder
+from rtpose.pose.detect.roi import Roi
+from rtpose.pose.detect.search import TilePlan
+from rtpose.pose.detect.wanted import (
+    STRANGERS,
+    WANTED_S,
+    Doubt,
+    near_wanted,
+    recognised,
+    shows_colours,
+    slid,
+    told_apart,
+    without_pieces,
+)
 from rtpose.skeleton import BLAZEPOSE33, Skeleton
-from rtpose.stages import stage
-from rtpose.types import Float32, Frame, Image, Person2D, Picture, picture_size
+from rtpose.types import Float32, Frame, Person2D, Picture, picture_size
 
 LANDMARK_FILES = {
     "full": "pose_landmark_full.tflite", "lite": "pose_landmark_lite.tflite", "heavy": "pose_landmark_heavy.tflite",
@@ -81,29 +87,14 @@ LANDMARK_FILES = {
 """By size, the default first."""
 LANDMARK_OUTPUTS = ("Identity", "Identity_1", "Identity_3", "Identity_4")
 """The outputs that are used: what the others alone need is not computed."""
-CROP_SIZE = 256
-POINTS = JOINTS + 6
-"""Of the landmark network: the joints, two for the next square, and four that are not used."""
-CENTRE_POINT, SCALE_POINT = JOINTS, JOINTS + 1
-"""The landmark network's auxiliary points that give the next square."""
-
-SURE_PRESENCE = 0.9995
-"""A new person needs one of the two networks to be sure. Both take a table's foot for a person now and then, at 0.5 to
-0.6 and mostly below 0.99; mediapipe, which lacks this rule, then tracks furniture."""
-KEEP_PRESENCE = 0.95
-"""A tracked person of lower presence is kept only if the person detector is sure of them too."""
 TILES_A_SEARCH = 3
 """Parts of the picture that a search looks at beside the whole; the first one of a source looks at all."""
 LOST_S = 3.0
 """So long somebody is looked for where they were lost."""
 HIDDEN_S = 1.0
 """So long their place in a full house is kept from somebody in other clothes who stands there."""
-SECOND_LOOK = 1.2
-"""Where the landmark network is not sure of somebody, it gets a square so much larger."""
 LOST_REACH = 1.2
 """That part of the picture is so much larger than the person's square."""
-MAX_RAW = 1e4
-"""Landmarks are crop pixels, logits and metres: anything beyond is garbage."""
 
 
 class BlazePose:
@@ -127,14 +118,11 @@ class BlazePose:
         """
         pool = pool or NetworkPool()
         self._persons = persons
-        self._measure_spread = measure_spread
         self._finder = PersonFinder(options=options, pool=pool)
-        self._landmarks = pool.load(
+        landmarks = pool.load(
             downloads.ensure(network_files("blazepose", network)[1]), replace(options, outputs=LANDMARK_OUTPUTS)
         )
-        # Reused for every frame: allocating them costs about as much as filling them.
-        self._crop_pixels: Image = np.empty((CROP_SIZE, CROP_SIZE, 3), np.uint8)
-        self._crop_input: Float32 = np.empty((1, *self._crop_pixels.shape), np.float32)
+        self._landmarks = LandmarkNetwork(landmarks, measure_spread=measure_spread)
         self.reset()
 
     @property
@@ -146,6 +134,7 @@ class BlazePose:
         self._known: list[Known] = []
         self._lost: list[Known] = []
         self._searched_s = -np.inf
+        self._doubt = Doubt()
         self._now_s = 0.0
         self._size: tuple[int, int] | None = None
 
@@ -162,16 +151,18 @@ class BlazePose:
         if 0 in frame.size:
             return []
         now_s = self._now_s = frame.pts_s
-        self._lost = [who for who in self._lost if 0 <= now_s - who.t_s < LOST_S]
+        self._lost = [who for who in self._lost if 0 <= now_s - who.t_s < (WANTED_S if self._wants(who) else LOST_S)]
         everybody = [*self._known, *self._lost]
         seen = self._followed(frame.picture, now_s, everybody)
         doubted = any(one.person.score < KEEP_PRESENCE for one in seen)
         since_s = now_s - self._searched_s
         lost = len(seen) < len(self._known)
-        fresh = any(0 <= now_s - who.t_s < SEARCH_INTERVAL_S for who in self._lost)
-        self._lost = missing(everybody, seen)
+        fresh = any(0 <= now_s - who.t_s < (LOST_S if self._wants(who) else SEARCH_INTERVAL_S) for who in self._lost)
+        self._lost = self._missing(everybody, seen)
+        if self._persons == 1:
+            self._doubt.notice(everybody, seen, now_s)
         seen = self._behind(frame.picture, now_s, seen)
-        if doubted or should_search(len(seen), self._persons, lost=lost or fresh, since_s=since_s):
+        if doubted or should_search(len(seen), self._room, lost=lost or fresh, since_s=since_s):
             regular = not 0 <= since_s < SEARCH_INTERVAL_S
             if regular or not seen:
                 tiles = (
@@ -184,20 +175,50 @@ class BlazePose:
             if regular:
                 self._searched_s = frame.pts_s
             seen = self._search(frame.picture, now_s, seen, tiles)
+            if self._persons == 1:
+                self._doubt.notice(everybody, seen, now_s)
+                self._lost = self._missing(everybody, seen)
         seen = self._recognised(seen, now_s)
-        self._lost = missing(everybody, seen)
-        self._known = [remember(one, now_s, alone(one, seen)) for one in seen]
-        looks = [look_of(one, who) for one, who in zip(seen, self._known, strict=True)]
-        people = [replace(one.person, appearance=look) for one, look in zip(seen, looks, strict=True)]
+        self._lost = self._missing(everybody, seen)
+        if self._persons == 1:
+            seen = without_pieces(seen)
+            known = told_apart(seen, self._lost, self._doubt, now_s)
+            if self._searched_s == now_s:
+                self._doubt.settle(seen)
+        else:
+            known = [remember(one, now_s, alone(one, seen)) for one in seen]
+        self._known = known if self._doubt.is_open(now_s) else near_wanted(known)
+        shown = [(one, who) for one, who in zip(seen, known, strict=True) if not who.stranger]
+        people = [replace(one.person, appearance=look_of(one, who)) for one, who in shown]
         return sorted(people, key=lambda person: -person.score)
+
+    def _missing(self, everybody: Sequence[Known], seen: Sequence[SeenPerson]) -> list[Known]:
+        """Those of everybody who are not seen. The one wanted person is one, whichever of their `Known` was seen."""
+        lost = missing(everybody, seen)
+        if self._persons == 1 and any(not who.stranger for who in known_of(seen)):
+            return [who for who in lost if who.stranger]
+        return lost
+
+    @property
+    def _room(self) -> int:
+        """How many people may be followed now, strangers included."""
+        return self._persons + (STRANGERS if self._doubt.is_open(self._now_s) else 0)
+
+    def _wants(self, who: Known) -> bool:
+        """Whether they are the one person who is wanted."""
+        return self._persons == 1 and not who.stranger
+
+    def _sought(self) -> list[Known]:
+        """Those who were lost not long ago."""
+        return [who for who in self._lost if not who.stranger and self._now_s - who.t_s < LOST_S]
 
     def _followed(self, picture: Picture, t_s: float, everybody: Sequence[Known]) -> list[SeenPerson]:
         """Those of the frame before who are still to be seen. everybody: they, and those who were lost."""
         size = picture_size(picture)
-        looked = [self._person_in(picture, who.roi, ()) for who in self._known]
+        looked = [self._landmarks.person_in(picture, who.roi, ()) for who in self._known]
         bodies = [one for one in looked if one is not None and one.next_roi.is_usable(*size)]
         if len(everybody) < 2:
-            return self._taken_back(picture, t_s, [replace(one, of=everybody[0]) for one in bodies])
+            return self._taken_back(picture, t_s, [self._of(one, everybody[0], everybody) for one in bodies])
         seen: list[SeenPerson] = []
         for _, one, who in whose(bodies, everybody, t_s):
             near = in_front(one.next_roi, seen)
@@ -205,30 +226,33 @@ class BlazePose:
                 one = self._anew(picture, who, one.looked_at, seen) or one
             odd = bool(near) and (jumped(one, who) or is_somebody_else(one, who, known_of(near)))
             if not odd and not any(same_person(one, other) for other in seen):
-                seen.append(replace(one, of=who))
+                seen.append(self._of(one, who, everybody))
         return self._taken_back(picture, t_s, seen)
+
+    def _of(self, one: SeenPerson, who: Known, everybody: Sequence[Known]) -> SeenPerson:
+        """A body as theirs, unless their square has moved to somebody else."""
+        if self._persons == 1 and slid(one, who, everybody, self._doubt, self._now_s):
+            return one
+        return replace(one, of=who)
 
     def _taken_back(self, picture: Picture, t_s: float, seen: list[SeenPerson]) -> list[SeenPerson]:
         """`seen`; whose colours say that their square went over to somebody else are looked for where they walked."""
         for one in seen:
             who = one.of
-            if who is None or not doubtful(one, who):
+            if who is None or who.stranger or not doubtful(one, who):
                 continue
             real = who.sure or who
             strangers = [replace(other, of=None) if other is one else other for other in seen]
             found = self._anew(picture, real, expected(real, t_s), strangers)
-            if found is None and self._persons == 1:
-                new = self._look(picture, self._find_people(picture, [one.person.bbox]), [], most=2)
-                found = next((other for other in new if fits_better(other, one, real)), None)
             if found is not None and fits_better(found, one, real):
-                rest = [other for other in strangers if other.of or len(seen) < self._persons]
+                rest = [other for other in strangers if other.of or self._persons == 1 or len(seen) < self._persons]
                 return [*rest, replace(found, of=real)]
         return seen
 
     def _behind(self, picture: Picture, t_s: float, seen: list[SeenPerson]) -> list[SeenPerson]:
         """`seen`, and those who were lost and are to be seen where they walked, with the others painted over."""
-        for who in self._lost:
-            if seen and len(seen) < self._persons:
+        for who in self._sought():
+            if seen and len(seen) < self._room:
                 one = self._anew(picture, who, expected(who, t_s), seen)
                 seen = seen if one is None else [*seen, replace(one, of=who)]
         return seen
@@ -236,8 +260,10 @@ class BlazePose:
     def _anew(self, picture: Picture, who: Known, roi: Roi, seen: Sequence[SeenPerson]) -> SeenPerson | None:
         """Somebody known in a square in which those who were seen are painted over; None if it is not surely they."""
         bodies = [one.person.keypoints[:, :2] for one in seen if touches(one.person.bbox, upright(roi, 1))]
-        one = self._person_in(picture, roi, bodies)
+        one = self._landmarks.person_in(picture, roi, bodies)
         if one is None or one.person.score < KEEP_PRESENCE or not agrees(one) or jumped(one, who):
+            return None
+        if self._persons == 1 and not shows_colours(one, who):
             return None
         near = in_front(one.next_roi, seen)
         if is_somebody_else(one, who, known_of(near)):
@@ -247,6 +273,8 @@ class BlazePose:
 
     def _recognised(self, seen: list[SeenPerson], t_s: float) -> list[SeenPerson]:
         """`seen`, with those who were lost where they stand now."""
+        if self._persons == 1:
+            return recognised(seen, self._lost, self._doubt, t_s)
         owners = {id(one): who for _, one, who in whose([one for one in seen if one.of is None], self._lost, t_s)}
         out = []
         for one in seen:
@@ -256,25 +284,23 @@ class BlazePose:
             out.append(one)
         return out
 
-    def _look(
-        self, picture: Picture, places: Iterable[Place], seen: list[SeenPerson], most: int | None = None
-    ) -> list[SeenPerson]:
-        """`seen`, and new people in `places`, up to `most`, else `persons`, in all."""
+    def _look(self, picture: Picture, places: Iterable[Place], seen: list[SeenPerson]) -> list[SeenPerson]:
+        """`seen`, and new people in `places` while there is room."""
         seen = list(seen)
         width, height = picture_size(picture)
         for place in places:
-            if len(seen) >= (most or self._persons):
+            if len(seen) >= self._room:
                 break
             if any(same_hips(place.roi, other.next_roi) for other in seen):
                 continue
-            one = self._person_in(picture, place.roi, place.bodies, new=True)
+            one = self._landmarks.person_in(picture, place.roi, place.bodies, new=True)
             if one is None or one.person.score < place.min_presence or not one.next_roi.is_usable(width, height):
                 continue
             if any(is_no_other(one, other) for other in seen) or (place.strict and not agrees(one)):
                 continue
             if place.upright and one.person.score < KEEP_PRESENCE and not is_upright(one):
                 continue
-            if most is None and self._replaces_somebody(one, seen):
+            if self._persons > 1 and self._replaces_somebody(one, seen):
                 continue
             if not any(same_person(one, other) for other in seen):
                 whole = [other for other in seen if piece_of(other, one) and is_whole_of(one, other)]
@@ -303,16 +329,16 @@ class BlazePose:
         seen = self._look(picture, [replace(place, upright=True) for place in found], seen)
         # The person detector misses small people beside a big one: hide those seen and look again.
         known = 0
-        while known < len(seen) < self._persons:
+        while known < len(seen) < self._room:
             known = len(seen)
             seen = self._look(picture, self._find_people(picture, [one.person.bbox for one in seen]), seen)
-        for lost in self._lost:
+        for lost in self._sought():
             for hide in (False, True):
-                if len(seen) >= self._persons:
+                if len(seen) >= self._room:
                     break
                 seen = self._look_in_part(picture, upright(expected(lost, t_s), LOST_REACH), hide, seen)
         for tile, hide in tiles:
-            if len(seen) >= self._persons:
+            if len(seen) >= self._room:
                 break
             seen = self._look_in_part(picture, tile, hide, seen)
         return self._look(picture, found, seen)
@@ -346,52 +372,5 @@ class BlazePose:
         # A few more than `persons`: some may turn out to be nobody.
         return [
             Place(roi, MIN_PRESENCE if score >= SURE_DETECTION_SCORE else SURE_PRESENCE)
-            for roi, score in found[: self._persons + 2]
+            for roi, score in found[: self._room + 2]
         ]
-
-    def _person_in(self, picture: Picture, roi: Roi, bodies: Sequence[Float32], new: bool = False) -> SeenPerson | None:
-        """The person in the square or in a larger one; new people, and who is upside down, also the other way up."""
-        one = self._landmarks_in(picture, roi, bodies)
-        if one is None or one.person.score < KEEP_PRESENCE:
-            larger = self._landmarks_in(picture, replace(roi, side=SECOND_LOOK * roi.side), bodies)
-            one = replace(larger, looked_at=roi) if larger and larger.person.score >= KEEP_PRESENCE else one
-        if one is not None and one.person.score < SURE_PRESENCE and (new or roi.is_upside_down):
-            one = surer(one, self._landmarks_in(picture, roi.turned_around(), bodies, in_doubt=True))
-        return one
-
-    @stage("landmarks")
-    def _landmarks_in(
-        self, picture: Picture, roi: Roi, bodies: Sequence[Float32] = (), in_doubt: bool = False
-    ) -> SeenPerson | None:
-        """The person in the square, None if there is nobody. bodies: of others, to be painted over. in_doubt: the
-        spread of heatmaps will be asked for, as where the network is not sure."""
-        picture_from_crop = roi.picture_from_crop(CROP_SIZE)
-        cut_out(picture, picture_from_crop, self._crop_pixels, border=cv2.BORDER_REPLICATE)
-        for joints in bodies:
-            paint_over(self._crop_pixels, joints, picture_from_crop)
-        np.multiply(self._crop_pixels, np.float32(1 / 255), out=self._crop_input[0])
-        outputs = self._landmarks.run({"input_1": self._crop_input})
-        presence = float(outputs["Identity_1"][0, 0])
-        raw = outputs["Identity"].reshape(-1, 5)
-        world, heatmap = outputs["Identity_4"], outputs["Identity_3"][0]
-        if world.shape != (1, 3 * POINTS):
-            raise ModelError(f"the landmark network's output Identity_4 is {world.shape}, expected (1, {3 * POINTS})")
-        # Written so that NaN counts as nobody too.
-        if not (presence >= MIN_PRESENCE and np.abs(raw).max() < MAX_RAW and np.abs(world).max() < MAX_RAW):
-            return None
-        in_crop = heatmaps.refine(raw[:, :2] / np.float32(CROP_SIZE), heatmap) * CROP_SIZE
-        points = (in_crop @ picture_from_crop[:, :2].T + picture_from_crop[:, 2]).astype(np.float32)
-        joints = points[:JOINTS]
-        in_doubt |= presence < SURE_PRESENCE or self._measure_spread
-        evidence = evidence_in_square(raw, world.reshape(-1, 3), heatmap if in_doubt else None, roi, CROP_SIZE)
-        scores = capped_outside(np.minimum(evidence.visibility, evidence.presence), joints, picture_size(picture))
-        keypoints = np.empty((JOINTS, 3), np.float32)
-        keypoints[:, :2], keypoints[:, 2] = joints, scores
-        appearance = appearance_of(self._crop_pixels, in_crop[:JOINTS], scores)
-        return SeenPerson(
-            Person2D(
-                keypoints=keypoints, bbox=box_around(joints), score=presence, evidence=evidence, appearance=appearance
-            ),
-            Roi.around(points[CENTRE_POINT], points[SCALE_POINT], ROI_MARGIN),
-            roi,
-        )

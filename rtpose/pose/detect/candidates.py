@@ -16,6 +16,11 @@ from rtpose.types import Float32, Person2D
 
 MIN_PRESENCE = 0.5
 """With a lower presence there is nobody."""
+SURE_PRESENCE = 0.9995
+"""A new person needs one of the two networks to be sure. Both take a table's foot for a person now and then, at 0.5 to
+0.6 and mostly below 0.99; mediapipe, which lacks this rule, then tracks furniture."""
+KEEP_PRESENCE = 0.95
+"""A tracked person of lower presence is kept only if the person detector is sure of them too."""
 RETURN_DISTANCE = 0.3
 """In squares' sides: whoever is found nearer to the place of a lost person takes it."""
 MAX_SIDE_IN_TILE = 2.0
@@ -52,6 +57,12 @@ class Known:
     """px/s of the square's middle."""
     sure: Known | None = None
     """What was known before their colours became doubtful; None: they are not."""
+    stranger: bool = False
+    """Whether they are followed only to tell them from the person who is wanted (`rtpose.pose.detect.wanted`)."""
+    since_s: float = math.inf
+    """When they were seen first."""
+    beside: bool = False
+    """Whether they were seen beside that person, so that they are surely somebody else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

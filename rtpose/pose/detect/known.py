@@ -67,7 +67,7 @@ def remember(one: SeenPerson, t_s: float, alone: bool) -> Known:
     """What is known of somebody after this frame. alone: nobody is near who could lend them colours."""
     before, roi, look = one.of, one.next_roi, one.person.appearance
     if before is None:
-        return Known(roi, t_s, one.person.bbox, look)
+        return Known(roi, t_s, one.person.bbox, look, since_s=t_s)
     (x, y), dt_s = before.drift, t_s - before.t_s
     if dt_s > 0:
         now_x, now_y = (roi.cx - before.roi.cx) / dt_s, (roi.cy - before.roi.cy) / dt_s
@@ -79,8 +79,13 @@ def remember(one: SeenPerson, t_s: float, alone: bool) -> Known:
         sure = before
     elif unlike < OWN_LOOKS or (sure and t_s - sure.t_s > DOUBT_S):
         known_look, sure = known_look if unlike < OWN_LOOKS else look, None
-    learned = blended(known_look, look, COLOUR_SHARE) if (alone and sure is None) or known_look is None else known_look
-    return Known(roi, t_s, one.person.bbox, learned, (x, y), sure)
+    if before.stranger and dt_s > 0:
+        learned = blended(known_look, look, max(COLOUR_SHARE, dt_s / (t_s - before.since_s)))
+    elif known_look is None or (alone and sure is None):
+        learned = blended(known_look, look, COLOUR_SHARE)
+    else:
+        learned = known_look
+    return Known(roi, t_s, one.person.bbox, learned, (x, y), sure, before.stranger, before.since_s, before.beside)
 
 
 def look_of(one: SeenPerson, who: Known) -> Float32 | None:

@@ -14,7 +14,7 @@ from rtpose.errors import ConfigError, ModelError
 from rtpose.networks import downloads
 from rtpose.networks.options import LoadOptions
 from rtpose.networks.pool import NetworkPool
-from rtpose.pose.detect import blazepose, heatmaps, open_detector, person_finder, ssd
+from rtpose.pose.detect import blazepose, heatmaps, landmarks, open_detector, person_finder, ssd
 from rtpose.pose.detect.appearance import BINS
 from rtpose.pose.detect.blazepose import BlazePose
 from rtpose.skeleton import BLAZEPOSE33
@@ -139,7 +139,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(NetworkPool, "load", load)
     monkeypatch.setattr(downloads, "ensure", Path)
     # The colours of this world say where something is, not what it looks like.
-    monkeypatch.setattr(blazepose, "appearance_of", lambda *_: np.full((2, BINS), np.nan, np.float32))
+    monkeypatch.setattr(landmarks, "appearance_of", lambda *_: np.full((2, BINS), np.nan, np.float32))
     return world
 
 
@@ -283,28 +283,76 @@ def test_two_squares_on_one_person_become_one(world: World) -> None:
     assert len(detector.detect(frame(world, 1))) == 1
 
 
-def test_one_person_is_taken_back_from_who_walks_in_front(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    follow, passer = Body(120, 128), Body(250, 128, radius=60)
+@pytest.fixture
+def wardrobe(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
+    """Colours of bodies, by their id; the others' are the first."""
+    colours: dict[int, int] = {}
 
-    def colours(*_: object) -> np.ndarray:
+    def look(*_: object) -> np.ndarray:
         look = np.zeros((2, BINS), np.float32)
-        look[:, 0 if world.nearest is follow else 1] = 3
+        look[:, colours.get(id(world.nearest), 0)] = 3
         return look
 
-    monkeypatch.setattr(blazepose, "appearance_of", colours)
+    monkeypatch.setattr(landmarks, "appearance_of", look)
+    return colours
+
+
+def test_one_person_stays_the_one_when_somebody_walks_in_front(world: World, wardrobe: dict[int, int]) -> None:
+    follow, passer = Body(120, 128), Body(250, 128, radius=60)
+    wardrobe[id(passer)] = 1
     detector = BlazePose(persons=1)
     world.bodies = [follow]
     for i in range(5):
         detector.detect(frame(world, i))
-    seen = []
+    shown = []
     for i in range(5, 60):
         passer.x -= 5
         world.bodies = [passer] if abs(passer.x - follow.x) < 40 else [follow, passer]
-        (person,) = detector.detect(frame(world, i))
-        seen.append(centre_x(person))
-    assert abs(seen[0] - follow.x) < 5
-    assert max(abs(x - follow.x) for x in seen) > 20  # the passer, for some frames
-    assert all(abs(x - follow.x) < 5 for x in seen[-10:])
+        shown += [centre_x(person) - follow.x for person in detector.detect(frame(world, i))]
+    assert max(map(abs, shown)) < 5  # never the passer
+    assert len(shown) >= 55 - 2 * 40 / 5
+
+
+def test_one_person_who_leaves_is_not_replaced_while_they_are_remembered(
+    world: World, wardrobe: dict[int, int]
+) -> None:
+    follow, other = Body(60, 128, radius=40), Body(200, 128, radius=40)
+    wardrobe[id(other)] = 1
+    detector = BlazePose(persons=1)
+    world.bodies = [follow]
+    detector.detect(frame(world, 0, fps=5))
+    world.bodies = [other]
+    counts = [len(detector.detect(frame(world, i, fps=5))) for i in range(1, 60)]
+    assert counts == [0] * 49 + [1] * 10
+    detector.reset()
+    world.bodies = [follow]
+    detector.detect(frame(world, 60, fps=5))
+    world.bodies = [other]
+    assert detector.detect(frame(world, 65, fps=5)) == []
+    world.bodies = [other, follow]
+    (person,) = detector.detect(frame(world, 66, fps=5))
+    assert centre_x(person) == pytest.approx(60, abs=4)
+
+
+def test_strangers_are_followed_only_while_they_are_near_or_in_doubt(world: World, wardrobe: dict[int, int]) -> None:
+    follow, other = Body(60, 128, radius=40), Body(200, 128, radius=40)
+    wardrobe[id(other)] = 1
+    detector = BlazePose(persons=1)
+    world.bodies = [follow]
+    detector.detect(frame(world, 0))
+    world.bodies = [other]  # the person is hidden for a moment
+    assert detector.detect(frame(world, 1)) == []
+    world.bodies = [follow, other]
+    looks = []
+    for i in range(2, 130):
+        before = world.looks
+        assert len(detector.detect(frame(world, i))) == 1
+        looks.append(world.looks - before)
+    assert looks[10] == 2
+    assert looks[-10:] == [1] * 10
+    finds = world.finds
+    detector.detect(frame(world, 130))
+    assert world.finds == finds
 
 
 def test_surest_first(world: World) -> None:
