@@ -1,5 +1,5 @@
-"""Who is the one person that `--persons 1` follows. As long as that is in doubt, strangers are followed too, so that
-each of them can be told from the wanted person, who alone is given out."""
+"""Keeps `--persons 1` on its person. While it is in doubt who that is, strangers are followed too, to tell them apart
+from the wanted person. Only the wanted person is output."""
 
 from __future__ import annotations
 
@@ -36,39 +36,39 @@ from rtpose.pose.detect.roi import Roi
 from rtpose.types import Float32
 
 STRANGERS = 3
-"""So many are followed at most."""
-WANTED_S = 10.0
-"""So long nobody in other clothes takes the place of the wanted person: as long as the tracker remembers them."""
+"""The most strangers that are followed."""
+WANTED_S = 4.0
+"""For this long after the wanted person was lost, nobody in other clothes takes their place."""
 SLID_LOOKS, SLID_DISTANCE = 0.5, 0.03
-"""If colours become so unlike, and the box moves by so much of the square's side from one frame to the next, the square
-has moved to somebody else. Light that is switched on changes the colours of somebody who stays where they are."""
+"""If the colours' unlikeness and the movement of the box (in sides of the square) from one frame to the next both
+exceed these, the square has moved to somebody else. A light that is switched on changes only the colours."""
 SURELY_LOOKS = 0.3
-"""Below this unlikeness, a body is the wanted person wherever it is."""
+"""Below this unlikeness, a body within reach is the wanted person."""
 OWN_LOOKS = 0.2
-"""Below it, and if they are alone, there is no doubt."""
+"""Below this unlikeness, a person who is alone is the wanted person without doubt."""
 LIKELY_LOOKS, LIKELY_S = 0.45, 0.4
-"""Below this one too, if it was followed for so long and nobody else is nearly as like them."""
+"""Below this unlikeness too, if the body was followed for this long and everybody else is clearly less like them."""
 REACH, REACH_PER_S = 0.5, 1.5
 """How far the wanted person may be from where they were lost, in sides of their square, and how much more each
 second."""
 SAME_SIZE_S = 1.0
-"""So long they are as big as they were."""
+"""Within this time their size hardly changes."""
 
 
 @dataclass
 class Doubt:
-    """Whether it is in doubt who is the wanted person."""
+    """Whether it is in doubt who the wanted person is."""
 
     last_s: float = -math.inf
-    """When they were missing, or their colours were not theirs, for the last time."""
+    """When they were last missing, or had other colours."""
     before: Known | None = None
-    """What was known of them before."""
+    """What was known about them before that."""
 
     def is_open(self, t_s: float) -> bool:
         return 0 <= t_s - self.last_s < DOUBT_S
 
     def notice(self, everybody: Sequence[Known], seen: Sequence[SeenPerson], t_s: float) -> None:
-        """everybody: as known before this frame."""
+        """everybody: what was known before this frame."""
         who = next((who for who in everybody if not who.stranger), None)
         own = _owner(seen)
         if who is not None and (own is None or own.of is None or doubtful(own, own.of.sure or own.of)):
@@ -78,8 +78,8 @@ class Doubt:
             self.before = None
 
     def settle(self, seen: Sequence[SeenPerson]) -> None:
-        """To be called when nobody else was found: there is no doubt left if the one who is seen shows the wanted
-        person's colours, or none, by which nobody could be told apart."""
+        """Call this when a search found nobody else. It ends the doubt if the person in sight has the wanted person's
+        colours, or shows none that could tell anybody apart."""
         own = _owner(seen)
         unlike = _mean_unlike(own, self.before) if own and self.before else 0.0
         if own is not None and len(seen) == 1 and (unlike < OWN_LOOKS or math.isinf(unlike)):
@@ -87,8 +87,8 @@ class Doubt:
 
 
 def slid(one: SeenPerson, who: Known, everybody: Sequence[Known], doubt: Doubt, t_s: float) -> bool:
-    """Whether the square of the wanted person has moved to somebody else. Once strangers are followed, it can only
-    move to one of them who is near."""
+    """Whether the wanted person's square has moved to somebody else. While strangers are followed, it can only move to
+    a stranger nearby."""
     near = [other for other in everybody if other is not who and touches(other.box, upright(who.roi, 1))]
     if who.stranger or (doubt.is_open(t_s) and not near) or not _unlike(one, who.sure or who) >= SLID_LOOKS:
         return False
@@ -98,13 +98,13 @@ def slid(one: SeenPerson, who: Known, everybody: Sequence[Known], doubt: Doubt, 
 
 
 def shows_colours(one: SeenPerson, who: Known) -> bool:
-    """Whether a body can be compared with somebody."""
+    """Whether a body shows colours to compare with those of `who`."""
     return not math.isnan(_unlike(one, who))
 
 
 def recognised(seen: list[SeenPerson], lost: Sequence[Known], doubt: Doubt, t_s: float) -> list[SeenPerson]:
-    """`seen`, with the wanted person among them, if they were lost or somebody has their colours rather than who passes
-    for them."""
+    """`seen`, with the wanted person assigned to another body if they were lost, or if that body has their colours and
+    their present one does not."""
     own = _owner(seen)
     who = own.of if own else next((who for who in missing(lost, seen) if not who.stranger), None)
     if not seen or who is None or not doubt.is_open(t_s):
@@ -123,7 +123,7 @@ def recognised(seen: list[SeenPerson], lost: Sequence[Known], doubt: Doubt, t_s:
 
 
 def told_apart(seen: Sequence[SeenPerson], lost: Sequence[Known], doubt: Doubt, t_s: float) -> list[Known]:
-    """What is known of everybody after this frame; all but one are strangers."""
+    """What is known about everybody after this frame. All but one are strangers."""
     own = _owner(seen)
     before = doubt.before or (own.of if own else None)
     own_unlike = _mean_unlike(own, before) if own and before else math.inf
@@ -141,7 +141,7 @@ def told_apart(seen: Sequence[SeenPerson], lost: Sequence[Known], doubt: Doubt, 
 
 
 def without_pieces(seen: Sequence[SeenPerson]) -> list[SeenPerson]:
-    """`seen` without strangers who are but a piece of the wanted person's body."""
+    """`seen` without strangers that are only a part of the wanted person's body."""
     own = _owner(seen)
     if own is None:
         return list(seen)
@@ -149,18 +149,18 @@ def without_pieces(seen: Sequence[SeenPerson]) -> list[SeenPerson]:
 
 
 def near_wanted(known: Sequence[Known]) -> list[Known]:
-    """The wanted person, and the strangers who are near them."""
+    """The wanted person and the strangers near them."""
     wanted = [who for who in known if not who.stranger]
     return [who for who in known if not who.stranger or any(touches(who.box, upright(own.roi, 1)) for own in wanted)]
 
 
 def _owner(seen: Sequence[SeenPerson]) -> SeenPerson | None:
-    """The body that passes for the wanted person."""
+    """The body taken for the wanted person."""
     return next((one for one in seen if one.of and not one.of.stranger), None)
 
 
 def _is_back(best: SeenPerson, who: Known, before: Known, others: Sequence[SeenPerson], t_s: float) -> bool:
-    """Whether a body is the wanted person, who was lost."""
+    """Whether a body is the lost wanted person."""
     unlike, at_their_place = _mean_unlike(best, before), returned(expected(who, t_s), best.next_roi)
     if math.isinf(unlike):  # it shows no colours
         return at_their_place or not others
@@ -174,7 +174,7 @@ def _is_back(best: SeenPerson, who: Known, before: Known, others: Sequence[SeenP
 
 
 def _in_reach(one: SeenPerson, who: Known, before: Known, t_s: float) -> bool:
-    """Whether somebody who was lost can have come here, and is as big as they were a moment ago."""
+    """Whether the lost person can have got here, with about the size they had a moment ago."""
     away_s = t_s - who.t_s
     if _apart(one.next_roi, who.roi) > REACH + REACH_PER_S * away_s:
         return False
@@ -188,7 +188,7 @@ def _apart(roi: Roi, from_roi: Roi) -> float:
 
 
 def _mean_unlike(one: SeenPerson, who: Known) -> float:
-    """Unlikeness of a body to somebody; of a stranger by what was learned of them, for a single frame is noisy.
+    """Unlikeness of a body to `who`. For strangers, by the colours learned so far, because a single frame is noisy.
     Infinite if there is nothing to compare."""
     learned = one.of.look if one.of and one.of.stranger else None
     unlike = _unlike(one, who, learned)

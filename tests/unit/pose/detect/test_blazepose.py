@@ -323,7 +323,7 @@ def test_one_person_who_leaves_is_not_replaced_while_they_are_remembered(
     detector.detect(frame(world, 0, fps=5))
     world.bodies = [other]
     counts = [len(detector.detect(frame(world, i, fps=5))) for i in range(1, 60)]
-    assert counts == [0] * 49 + [1] * 10
+    assert counts == [0] * 19 + [1] * 40  # four seconds
     detector.reset()
     world.bodies = [follow]
     detector.detect(frame(world, 60, fps=5))
