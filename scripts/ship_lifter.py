@@ -33,7 +33,7 @@ LEARNED_FROM = {
 }
 INPUTS = {
     "gt": "exact 2D joints",
-    "detected": "detector-like 2D joints (hips, shoulders, jitter and outliers as in training)",
+    "detected": "detector-like 2D joints (a detector's hips and shoulders, jitter and outliers)",
     "detected-video": "the same noise, continuous over time, one body in each clip",
     "noise:10": "10 px noise on a detector's own joints, at Human3.6M's scale",
 }
@@ -44,6 +44,7 @@ def card(facts: dict[str, Any], figures: dict[str, dict[str, Any]], size: int) -
     data = facts["training_data"]
     steps = facts["step"] if isinstance(facts["step"], list) else [facts["step"]]
     networks = f"the mean of {len(steps)} networks, " if len(steps) > 1 else ""
+    listed = ", ".join(map(str, steps[:-1])) + f" and {steps[-1]}" if len(steps) > 1 else str(steps[0])
     rows = "\n".join(
         f"| {INPUTS[kind]} | {f['mpjpe_mm']:.1f} | {f['p_mpjpe_mm']:.1f} | {f['n_mpjpe_mm']:.1f} | "
         f"{f['pck_150']:.3f} | {f['auc']:.3f} | {f['accel_error_m_s2']:.1f} |"
@@ -60,7 +61,7 @@ def card(facts: dict[str, Any], figures: dict[str, dict[str, Any]], size: int) -
 - **File**: `{facts["name"]}.onnx`, {size / 1e6:.1f} MB, weights stored as fp16, computed in fp32; sha256 `{figures["gt"]["weights_sha256"]}`.
 - **Input and output**: {facts["input"]}; {facts["output"]}.
 - **Trained by**: `rtpose train {facts["name"]} --config configs/train/{facts["name"]}.yaml --data FOLDER` at revision `{facts["git_revision"]}`,
-  {networks}{facts["training_seconds"] / 60:.0f} minutes on one CPU core; the averaged weights of step {" and ".join(map(str, steps))} were best on the validation subjects
+  {networks}{facts["training_seconds"] / 60:.0f} minutes on one CPU core; the averaged weights of step {listed} were best on the validation subjects
   ({", ".join(data["validation_subjects"])}).
 - **Data**: `{data["train"]}`, {len(data["train_subjects"])} subjects of the CMU motion capture database, seen by random cameras. {data["acknowledgement"]}
 
