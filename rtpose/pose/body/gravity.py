@@ -57,7 +57,7 @@ LEVEL = np.array([0.0, 1.0, 0.0])
 SEEN = 0.5
 """A joint with at least this score is in plain sight."""
 SURE_M = 0.08
-"""Mean expected error of the joints up to which a posture counts in full."""
+"""A posture counts in full up to this mean expected error of the joints."""
 
 
 @dataclass(slots=True)
@@ -105,8 +105,8 @@ class GravityEstimate:
     def add(
         self, persons: list[Person3D], contacts: list[NDArray[np.floating]], dt_s: float, new: Set[int] = frozenset()
     ) -> None:
-        """What the people of a frame say. contacts: (4,) of each. dt_s: since the frame before, seconds. new: track ids
-        of those who are seen for the first time."""
+        """Add the people of a frame. contacts: (4,) for each. dt_s: seconds since the previous frame. new: track ids of
+        people seen for the first time."""
         dt_s = min(dt_s, SAMPLE_S)
         voted = False
         for person, feet in zip(persons, contacts, strict=True):
@@ -183,10 +183,10 @@ def direction_of(person: Person3D, contacts: NDArray[np.floating]) -> tuple[Floa
 
 
 def sureness(person: Person3D) -> float:
-    """0..1: how much a posture counts, by the errors that the lifter expects. 1 if it does not say.
+    """How much a posture counts, 0..1, by the errors that the lifter expects; 1 if the lifter does not estimate them.
 
-    Somebody far away, half hidden or at the border of the picture leans by 10 to 15 degrees for seconds, and the lifter
-    expects twice the usual error.
+    People far away, half hidden or at the border of the picture seem to lean by 10 to 15 degrees for seconds, and the
+    lifter then expects twice the usual error.
     """
     if person.error_m is None:
         return 1.0

@@ -37,7 +37,7 @@ class LeanRemover:
     """The turn of each person, slowly moving. Not for use from several threads at once."""
 
     def __init__(self, *, at_once: bool = False) -> None:
-        """at_once: the lean of somebody new goes from their first frame on, where gravity is known from the start."""
+        """at_once: remove the lean of new people in full from their first frame on. For use where gravity is known."""
         self._at_once = at_once
         self._people: dict[int, tuple[float, Float64]] = {}
 

@@ -1,7 +1,7 @@
-"""Feet that stand stay where they are: one person's places in camera space, and what root and legs do to keep them.
+"""Keeps the standing feet of one person in place, by moving the root and the legs.
 
-The fit knows nothing of it: what feet change is added to its result, so that no error of theirs lives on in the pose.
-The root moves first, for that changes no pose; legs do the rest.
+This happens after the fit, and the next fit does not start from it, so a foot that is held in the wrong place leaves no
+error in the pose. The root moves first, because that does not change the pose. The legs do the rest.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from rtpose.bones import Float64
 ENTER, LEAVE = 0.7, 0.5
 """Probabilities of contact at which a foot is held, and let go."""
 HELD_M, LEGS_HOLD_M = 0.003, 0.01
-"""Standard deviations of a held foot from its place: as the root moves, and the legs."""
+"""Standard deviations of a held foot from its place, when the root moves and when the legs do."""
 ROOT_M = 0.15
-"""Standard deviation of how far a held foot moves the root in a frame, beside that of the legs' evidence."""
+"""Standard deviation of how far held feet move the root in one frame."""
 OFFSET_S = 6.0
-"""A root that feet have moved comes back over about so long, and feet along with it."""
+"""Time constant with which the root, and the feet with it, return after held feet have moved it."""
 MOST_OFFSET_M = 1.0
-"""By how much it may be off: a place that is held wrongly does not lead it astray."""
+"""The most that held feet may move the root, in case a foot is held in the wrong place."""
 DRAG_M_S, SWING_M_S, LEAST_M = 0.3, 0.6, 0.003
-"""How much faster than without held feet the root, and a foot in the air along with it, go at most, and how much
-farther they may go from one frame to the next, at least."""
+"""Because of held feet, the root may move faster by the first, and a foot in the air by the second. The third is how
+much farther both may always move from one frame to the next."""
 MOST_BENT_M = 0.12
-"""By how much legs take a foot elsewhere, at most: the rest of a jump is one of the person."""
+"""The farthest that the legs move a foot. Beyond this, the whole person has moved."""
 DRIFT_M_S = 0.02
-"""How fast a held place moves towards the mean of where the foot would be …"""
+"""How fast a held place moves towards the mean place of the fitted foot …"""
 DRIFT_PER_S = 0.5
-"""… and by which share of the way a second besides."""
+"""… plus this share of the remaining distance a second."""
 MEAN_S = 4.0
-"""That mean is taken over about so long, at most."""
+"""The longest time that this mean is taken over."""
 RELEASE_S = 0.06
-"""A foot that is let go approaches where it would be over about so long …"""
+"""Time constant with which a released foot returns to where the fit has it …"""
 RELEASE_M_S = 0.6
-"""… and no faster."""
+"""… and its highest speed."""
 FREE_M = 0.001
-"""Closer than this it is free."""
+"""A released foot that is closer than this to the fitted one is free."""
 OTHER = [1, 0, 3, 2]
 """The other joint of the same foot."""
 
@@ -51,16 +51,16 @@ class PlantedFeet:
         self.reset()
 
     def reset(self) -> None:
-        """Nothing is held."""
+        """Release both feet and forget the person."""
         self._held: NDArray[np.bool_] = np.zeros(4, bool)
         self._place = np.zeros((4, 3))
         self._mean = np.zeros((4, 3))
         self._age_s = np.zeros(4)
         self._bent = np.zeros((4, 3))
-        """By how far legs took each foot from where they would have it."""
+        """How far the legs moved each foot."""
         self._offset = np.zeros(3)
         self._last: Float64 | None = None
-        """(5, 3) the fit's root and feet, of the last frame."""
+        """(5, 3): root and feet of the last frame, as fitted."""
 
     @property
     def holds(self) -> bool:
@@ -68,7 +68,7 @@ class PlantedFeet:
         return bool(self._held.any())
 
     def grow(self, factor: float) -> None:
-        """The person is `factor` times as large, and as far from the camera, as was thought."""
+        """Scale all that is remembered: the person turned out to be `factor` times as large and as far away."""
         for array in (self._place, self._mean, self._bent, self._offset):
             array *= factor
         if self._last is not None:
@@ -77,11 +77,11 @@ class PlantedFeet:
     def update(
         self, contacts: NDArray[np.floating], feet: Float64, root: Float64, compliance: Float64, dt_s: float
     ) -> tuple[Float64, Float64, NDArray[np.bool_]]:
-        """Where the root goes, (3,), and where legs take the feet, (4, 3), metres, camera space; and which they do take
-        there, (4,): the others are free.
+        """The new root, (3,), the new places of heels and toes, (4, 3), metres, camera space, and which of these places
+        the legs have to reach, (4,); the others are free.
 
         contacts: (4,) probabilities. feet, root: (4, 3) and (3,) metres, camera space, as fitted. compliance: (12, 12)
-        m^2, how a force on the feet moves them by the legs alone.
+        m^2, how far a force on the feet moves them with the root fixed.
         """
         before = self._offset * math.exp(-dt_s / OFFSET_S)
         free = feet + before
@@ -93,18 +93,18 @@ class PlantedFeet:
         moved = self._moved_root(before, place - free, compliance)
         points = np.vstack([root, feet])
         if self._last is not None:
-            # The root does not jump for the sake of a held foot, nor drag a foot in the air along.
+            # A held foot must not make the root jump, nor drag a foot in the air along.
             most = np.where(self._held | self._held[OTHER], 1e3, max(SWING_M_S * dt_s, LEAST_M))
             most = np.append(max(DRAG_M_S * dt_s, LEAST_M), most)
             change = moved - self._offset
             moved = self._offset + change * _share(points - self._last, change, most)
         self._last = points
         self._offset = moved
-        # What the root leaves, legs do. Heel and toe are one stiff foot: if one is held, the other goes along.
+        # The legs do the rest. A foot is rigid: if its heel or toe is held, the other one moves along.
         there = feet + moved
         bent = np.where(self._held[:, None], at_most(place - there, MOST_BENT_M), 0.0)
         goal = np.where(self._held[:, None], bent, bent[OTHER])
-        # A foot that is let go approaches that step by step.
+        # A released foot returns gradually.
         late = self._bent - goal
         late = late + at_most(late * (math.exp(-dt_s / RELEASE_S) - 1), RELEASE_M_S * dt_s)
         late[self._held | (_lengths(late) < FREE_M)] = 0.0
@@ -113,8 +113,8 @@ class PlantedFeet:
         return root + moved, self._place, self._held | self._bent.any(-1)
 
     def _drifted(self, free: Float64, begins: NDArray[np.bool_], back: Float64, dt_s: float) -> Float64:
-        """(4, 3) the places: where feet were shown last, and slowly where they would be. free: (4, 3) that. back: (3,)
-        how far the root comes back."""
+        """(4, 3): the held places, which drift slowly from where the feet were last shown to where they are fitted.
+        free: (4, 3), feet as fitted, with the root's offset. back: (3,), how far the root returns in this frame."""
         self._age_s = np.where(begins, 0.0, self._age_s + dt_s)
         self._mean = np.where(begins[:, None], free, self._mean)
         share = dt_s / np.maximum(np.minimum(self._age_s + dt_s, MEAN_S), 1e-6)
@@ -126,8 +126,8 @@ class PlantedFeet:
         return drifted
 
     def _moved_root(self, before: Float64, missing: Float64, compliance: Float64) -> Float64:
-        """(3,) the root's offset that takes held feet to their places, as far as it is not easier for the legs. before:
-        (3,) what it would be without; missing: (4, 3) how far feet are from their places with that."""
+        """(3,): the root's offset that brings held feet to their places, balanced against bending the legs. before:
+        (3,), the offset without held feet. missing: (4, 3), how far feet are then from their places."""
         count = int(self._held.sum())
         if not count:
             return before
@@ -139,7 +139,8 @@ class PlantedFeet:
 
 
 def _share(steps: Float64, change: Float64, most_m: Float64) -> float:
-    """Which share of a change (3,) of all steps (K, 3) makes none of them longer by more than `most_m` (K,)."""
+    """The largest share, 0..1, of `change`, (3,), that can be added to all steps, (K, 3), so that none of them grows by
+    more than its `most_m`, (K,)."""
     square = float(change @ change)
     if square == 0:
         return 1.0
@@ -149,11 +150,11 @@ def _share(steps: Float64, change: Float64, most_m: Float64) -> float:
 
 
 def at_most(vectors: Float64, length: float) -> Float64:
-    """(..., 3) those that are longer, shortened."""
+    """Vectors (..., 3) shortened to at most `length`."""
     out: Float64 = vectors * np.minimum(1.0, length / np.maximum(_lengths(vectors), 1e-12))[..., None]
     return out
 
 
 def _lengths(vectors: Float64) -> Float64:
-    """(...,) of (..., 3)."""
+    """Lengths (...,) of vectors (..., 3)."""
     return np.asarray(np.sqrt((vectors * vectors).sum(-1)), np.float64)

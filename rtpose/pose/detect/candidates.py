@@ -17,8 +17,8 @@ from rtpose.types import Float32, Person2D
 MIN_PRESENCE = 0.5
 """With a lower presence there is nobody."""
 SURE_PRESENCE = 0.9995
-"""A new person needs one of the two networks to be sure. Both take a table's foot for a person now and then, at 0.5 to
-0.6 and mostly below 0.99; mediapipe, which lacks this rule, then tracks furniture."""
+"""For a new person, one of the two networks must be this sure. Both sometimes take a table leg for a person, mostly at
+a presence of 0.5 to 0.99. mediapipe, which lacks this rule, then tracks furniture."""
 KEEP_PRESENCE = 0.95
 """A tracked person of lower presence is kept only if the person detector is sure of them too."""
 RETURN_DISTANCE = 0.3
@@ -58,11 +58,11 @@ class Known:
     sure: Known | None = None
     """What was known before their colours became doubtful; None: they are not."""
     stranger: bool = False
-    """Whether they are followed only to tell them from the person who is wanted (`rtpose.pose.detect.wanted`)."""
+    """Whether they are followed only to tell them apart from the wanted person (`rtpose.pose.detect.wanted`)."""
     since_s: float = math.inf
-    """When they were seen first."""
+    """When they were first seen."""
     beside: bool = False
-    """Whether they were seen beside that person, so that they are surely somebody else."""
+    """Whether they were seen beside the wanted person, so that they cannot be them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,21 +23,21 @@ DRIFT_SHARE_S = 0.4
 MOST_DRIFT = 1.0
 """Sides of their square a second: faster is no walk but another body."""
 UNKNOWN_LOOKS = 0.35
-"""What colours that are not to be seen count for."""
+"""The unlikeness assumed for colours that are not visible."""
 DISTANCE_WEIGHT = 2.0
-"""What a distance of one side of the square counts for beside colours, which count 0 to 1."""
+"""Weight of a distance of one side of the square; colours have weight 1."""
 OTHERS_LOOKS = 0.1
-"""Somebody whose colours are so much more like a neighbour's than their own is the neighbour."""
+"""A body whose colours are this much more like a neighbour's than like its own person's is the neighbour."""
 OTHER_LOOKS = 0.6
-"""From this unlikeness on it is somebody else."""
+"""At this unlikeness or above, it is somebody else."""
 SAME_LOOKS = 0.35
-"""Below it, it may be the same person."""
+"""Below this, it may be the same person."""
 OWN_LOOKS = 0.3
-"""Below it, it is."""
+"""Below this, it is the same person."""
 DOUBTFUL_LOOKS = 0.35
-"""From it on it may be somebody else, who is searched for …"""
+"""At this unlikeness or above, it may be somebody else, and a search runs …"""
 DOUBT_S = 3.0
-"""… so long; then these are their colours: light changes, and people turn round."""
+"""… for this long. Then the new colours are accepted, because light changes and people turn."""
 MOST_GROWTH = 1.35
 """From one frame to the next, of the longer side of somebody's box."""
 BODY_REACH = 0.5
